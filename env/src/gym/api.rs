@@ -1,0 +1,301 @@
+//! The contract between a world and whoever decides in it.
+//!
+//! An [`Env`] is anything with numbered actions, a mask of the legal ones and rows of bounded numbers: the decision
+//! environment, the probe worlds of the tests, an anchor task. One *step* is one decision; time passes in *slots*, and a
+//! step says how many of them it took.
+
+use crate::cost::CostBreakdown;
+use crate::random::Seed;
+use thiserror::Error;
+
+/// How a step left the episode: three different things that are never mixed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// The episode goes on.
+    #[default]
+    No,
+    /// The world has reached a state without a future: nothing is earned after it.
+    Terminated,
+    /// A clock cut the episode: the world would have gone on, and its value counts.
+    Truncated,
+}
+
+impl End {
+    /// The weight of the value that follows: 0 only when the world terminated.
+    pub const fn bootstrap(self) -> f64 {
+        match self {
+            Self::Terminated => 0.0,
+            Self::No | Self::Truncated => 1.0,
+        }
+    }
+
+    /// Whether a new episode has to begin.
+    pub const fn is_end(self) -> bool {
+        !matches!(self, Self::No)
+    }
+}
+
+/// The number of a discrete action, from 0; [`EnvSpec::actions`] names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionId(pub u32);
+
+impl ActionId {
+    /// The position of this action in a mask or in a row of logits.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The action at a position.
+    pub const fn from_index(index: usize) -> Self {
+        Self(index as u32)
+    }
+}
+
+/// One number of an observation row: its name and the closed interval that it never leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// A path such as `service.3.age`.
+    pub name: String,
+    /// The least value.
+    pub low: f32,
+    /// The greatest value.
+    pub high: f32,
+}
+
+impl Entry {
+    /// An entry between `low` and `high`, both included.
+    pub fn new(name: impl Into<String>, low: f32, high: f32) -> Self {
+        Self { name: name.into(), low, high }
+    }
+}
+
+/// What an environment promises about its rows and actions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnvSpec {
+    /// The name under which the environment is reported.
+    pub id: String,
+    /// The entries of an observation row, in order.
+    pub entries: Vec<Entry>,
+    /// The names of the actions, in order.
+    pub actions: Vec<String>,
+}
+
+impl EnvSpec {
+    /// The length of an observation row.
+    pub fn num_entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The length of a mask.
+    pub fn num_actions(&self) -> usize {
+        self.actions.len()
+    }
+}
+
+/// What happened in a step, for people and tables; no policy sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepInfo {
+    /// The cost of the step by component; their sum is minus the reward.
+    pub cost: CostBreakdown,
+    /// What was counted during the step.
+    pub counters: Counters,
+}
+
+/// Counts of one step, or of many when added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests decided.
+    pub requests: u64,
+    /// Requests served at the edge.
+    pub edge_requests: u64,
+    /// Requests served by an entry that was resident before their batch.
+    pub hits: u64,
+    /// Entries loaded.
+    pub loads: u64,
+    /// Entries evicted to free memory (a refresh is not an eviction).
+    pub evictions: u64,
+    /// Entries dropped because their context window was exhausted.
+    pub refreshes: u64,
+    /// Bytes of weights loaded.
+    pub loaded_bytes: u64,
+}
+
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.edge_requests += other.edge_requests;
+        self.hits += other.hits;
+        self.loads += other.loads;
+        self.evictions += other.evictions;
+        self.refreshes += other.refreshes;
+        self.loaded_bytes += other.loaded_bytes;
+    }
+}
+
+/// The answer to an action.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Step {
+    /// Minus the cost caused by the decision.
+    pub reward: f64,
+    /// Whether and how the episode ended.
+    pub end: End,
+    /// Slots that passed: 0 while decisions of the same slot are pending, more than 1 over empty slots.
+    /// Learners discount what follows with `gamma ^ slots_elapsed`.
+    pub slots_elapsed: u32,
+    /// Named costs and counters.
+    pub info: StepInfo,
+}
+
+impl Step {
+    /// A step after which the episode goes on.
+    pub fn running(reward: f64, slots_elapsed: u32) -> Self {
+        Self { reward, end: End::No, slots_elapsed, info: StepInfo::default() }
+    }
+
+    /// A step into a state without a future.
+    pub fn terminated(reward: f64, slots_elapsed: u32) -> Self {
+        Self { end: End::Terminated, ..Self::running(reward, slots_elapsed) }
+    }
+
+    /// A step at which a clock cuts the episode.
+    pub fn truncated(reward: f64, slots_elapsed: u32) -> Self {
+        Self { end: End::Truncated, ..Self::running(reward, slots_elapsed) }
+    }
+}
+
+/// What a caller of an environment can do wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EnvError {
+    /// The action's number is beyond the last one.
+    #[error("action {action} does not exist; {id} has actions 0 to {last}")]
+    UnknownAction {
+        /// The environment's name.
+        id: String,
+        /// The number that was given.
+        action: u32,
+        /// The greatest number.
+        last: usize,
+    },
+    /// The mask forbids the action.
+    #[error("action {action} ({name}) is illegal here; the mask allows {allowed}")]
+    IllegalAction {
+        /// The number that was given.
+        action: u32,
+        /// Its name.
+        name: String,
+        /// The legal actions by number.
+        allowed: String,
+    },
+    /// The episode has ended, or none has begun.
+    #[error("step without a running episode; call reset first")]
+    NotRunning,
+    /// One lane of a vector environment failed.
+    #[error("lane {lane}: {source}")]
+    Lane {
+        /// The lane's number.
+        lane: usize,
+        /// What went wrong there.
+        source: Box<EnvError>,
+    },
+    /// A buffer given to a vector environment has the wrong length.
+    #[error("{what} has {got} elements, {expected} are needed")]
+    BufferLength {
+        /// Which buffer.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// The right length.
+        expected: usize,
+    },
+}
+
+impl EnvError {
+    /// The error for `action` under `mask`: unknown beyond its end, else illegal.
+    pub fn refuse(spec: &EnvSpec, action: ActionId, mask: &[bool]) -> Self {
+        if action.index() >= spec.num_actions() {
+            return Self::UnknownAction {
+                id: spec.id.clone(),
+                action: action.0,
+                last: spec.num_actions().saturating_sub(1),
+            };
+        }
+        let allowed: Vec<String> =
+            (0..mask.len()).filter(|&index| mask[index]).map(|index| index.to_string()).collect();
+        Self::IllegalAction {
+            action: action.0,
+            name: spec.actions[action.index()].clone(),
+            allowed: allowed.join(", "),
+        }
+    }
+}
+
+/// An observation that can be written as the rows that learners see. Heuristics read its fields, learners its rows:
+/// neither knows more than the other.
+pub trait Rows {
+    /// Writes the observation as `spec().num_entries()` numbers within their bounds.
+    fn encode(&self, row: &mut [f32]);
+
+    /// Writes which of the `spec().num_actions()` actions are legal; at least one is.
+    fn mask(&self, legal: &mut [bool]);
+}
+
+/// A world in which one decision follows another.
+///
+/// ```text
+/// reset -> (observation, encode, mask) -> step -> (observation, encode, mask) -> step ... until Step::end.is_end()
+/// ```
+/// After the end, [`observation`](Env::observation), [`encode`](Env::encode) and [`mask`](Env::mask) still describe the
+/// final state: a truncated episode is bootstrapped from it.
+pub trait Env {
+    /// What a policy may know, with named fields.
+    type Observation: Rows;
+    /// What a policy decides.
+    type Action;
+
+    /// Names, bounds and sizes; constant over the life of the environment.
+    fn spec(&self) -> &EnvSpec;
+
+    /// Begins the episode at these coordinates and advances to its first decision.
+    fn reset(&mut self, seed: Seed);
+
+    /// Carries out one decision.
+    ///
+    /// # Errors
+    /// When the action is unknown or illegal, or when no episode is running; the state is unchanged then.
+    fn step(&mut self, action: &Self::Action) -> Result<Step, EnvError>;
+
+    /// What may be known before the pending decision.
+    fn observation(&self) -> &Self::Observation;
+
+    /// The row of the present [`observation`](Env::observation).
+    fn encode(&self, row: &mut [f32]) {
+        self.observation().encode(row);
+    }
+
+    /// The mask of the present [`observation`](Env::observation).
+    fn mask(&self, legal: &mut [bool]) {
+        self.observation().mask(legal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_termination_stops_the_bootstrap() {
+        assert_eq!(End::No.bootstrap(), 1.0);
+        assert_eq!(End::Truncated.bootstrap(), 1.0);
+        assert_eq!(End::Terminated.bootstrap(), 0.0);
+        assert!(End::Truncated.is_end() && End::Terminated.is_end() && !End::No.is_end());
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_allowed() {
+        let spec = EnvSpec { id: "toy".into(), entries: vec![], actions: vec!["stay".into(), "go".into()] };
+        let illegal = EnvError::refuse(&spec, ActionId(1), &[true, false]);
+        assert_eq!(illegal.to_string(), "action 1 (go) is illegal here; the mask allows 0");
+        let unknown = EnvError::refuse(&spec, ActionId(5), &[true, false]);
+        assert_eq!(unknown.to_string(), "action 5 does not exist; toy has actions 0 to 1");
+    }
+}

@@ -1,0 +1,198 @@
+//! The decision environment: one step is one decision about one batch.
+//!
+//! Most decisions are a single step. When the batch needs memory and the chosen victim frees too little, the same batch is
+//! asked again with its placement fixed (`slots_elapsed` = 0, reward 0); nothing is evicted before the last choice, then
+//! evictions, load and service happen together.
+//!
+//! The reward is minus the cost of the decision. After `horizon_slots` the episode is truncated, never terminated: the last
+//! observation is the first pending decision of the next non-empty slot, in which nothing is executed. An episode without
+//! a single request has one forced step, whose only legal action is the first placement that needs no residency.
+
+use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step, StepInfo};
+use super::observation::{DecisionObservation, Layout};
+use super::space::{ActionSpace, Decision};
+use crate::placement::Placement;
+use crate::random::Seed;
+use crate::scenario::Scenario;
+use crate::units::ServiceId;
+use crate::world::World;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Ended,
+    Running,
+    /// Not one request came before the horizon.
+    Forced,
+}
+
+/// The environment of a scenario.
+#[derive(Clone, Debug)]
+pub struct DecisionEnv {
+    world: World,
+    spec: Arc<EnvSpec>,
+    observation: DecisionObservation,
+    victims: Vec<ServiceId>,
+    phase: Phase,
+}
+
+impl DecisionEnv {
+    /// The environment of a scenario, before its first episode: call [`Env::reset`] first.
+    pub fn new(scenario: Arc<Scenario>) -> Self {
+        let num_services = scenario.services().len();
+        let layout = Arc::new(Layout::new(&scenario));
+        let space = Arc::new(ActionSpace::new(scenario.placements(), num_services));
+        let spec =
+            Arc::new(EnvSpec { id: scenario.name().to_owned(), entries: layout.entries(), actions: space.names() });
+        let world = World::new(Arc::clone(&scenario));
+        let cell = world.cell(crate::units::CellId(0));
+        let observation = DecisionObservation {
+            legal: vec![false; space.len()],
+            layout,
+            space,
+            cell: crate::units::CellId(0),
+            capacity_bytes: scenario.capacity_bytes(),
+            free_bytes: scenario.capacity_bytes(),
+            residency: cell.cache().residency().to_vec(),
+            thoughts: cell.cache().thoughts().to_vec(),
+            demand: cell.demand().to_vec(),
+            bytes: scenario.services().iter().map(|service| service.bytes).collect(),
+            service: ServiceId(0),
+            num_requests: 0,
+            fixed_placement: None,
+            missing_bytes: 0,
+        };
+        Self { world, spec, observation, victims: Vec::new(), phase: Phase::Ended }
+    }
+
+    /// `num_lanes` copies, for a vector environment.
+    pub fn lanes(scenario: &Arc<Scenario>, num_lanes: usize) -> Vec<Self> {
+        vec![Self::new(Arc::clone(scenario)); num_lanes]
+    }
+
+    /// The world behind the decisions, to look at.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Bytes that the present choices leave to be freed.
+    fn missing_bytes(&self) -> u64 {
+        let cache = self.world.cell(self.observation.cell).cache();
+        let chosen: u64 = self.victims.iter().map(|&victim| cache.freed_bytes(victim)).sum();
+        self.world.missing_bytes().saturating_sub(chosen)
+    }
+
+    /// Shows the pending batch; `only` leaves one placement legal (the forced step).
+    fn observe(&mut self, only: Option<Placement>) {
+        let batch = self.world.pending();
+        let cell = self.world.cell(batch.cell);
+        let cache = cell.cache();
+        let observation = &mut self.observation;
+        observation.cell = batch.cell;
+        observation.free_bytes = cache.free_bytes();
+        observation.residency.copy_from_slice(cache.residency());
+        observation.thoughts.copy_from_slice(cache.thoughts());
+        observation.demand.copy_from_slice(cell.demand());
+        observation.service = batch.service;
+        observation.num_requests = batch.num_requests;
+        for &victim in &self.victims {
+            // What is chosen already cannot be chosen again.
+            observation.residency[victim.index()].is_protected = true;
+        }
+        let fixed = observation.fixed_placement;
+        let missing_bytes = self.missing_bytes();
+        let observation = &mut self.observation;
+        observation.missing_bytes = missing_bytes;
+        let (places, evictions) = observation.legal.split_at_mut(observation.space.placements().len());
+        for (legal, &placement) in places.iter_mut().zip(observation.space.placements()) {
+            *legal = match (only, fixed) {
+                (Some(forced), _) => placement == forced,
+                (None, Some(fixed)) => placement == fixed,
+                (None, None) => self.world.can_serve(placement),
+            };
+        }
+        let num_services = observation.residency.len();
+        let resident = observation.space.placements().iter().zip(&*places).filter(|(p, _)| p.needs_residency());
+        for (block, (_, &is_legal)) in evictions.chunks_exact_mut(num_services).zip(resident) {
+            let needs_victims = is_legal && missing_bytes > 0;
+            for (legal, residency) in block.iter_mut().zip(&observation.residency) {
+                *legal = needs_victims && residency.is_resident && !residency.is_protected;
+            }
+        }
+    }
+
+    /// Takes one more victim for the pending batch; whether enough are chosen now.
+    fn choose(&mut self, placement: Placement, victim: ServiceId) -> bool {
+        self.observation.fixed_placement = Some(placement);
+        self.victims.push(victim);
+        self.missing_bytes() == 0
+    }
+}
+
+impl Env for DecisionEnv {
+    type Observation = DecisionObservation;
+    type Action = ActionId;
+
+    fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self, seed: Seed) {
+        self.world.begin_episode(seed);
+        self.victims.clear();
+        self.observation.fixed_placement = None;
+        if self.world.is_over() {
+            self.phase = Phase::Forced;
+            let refuge = self.spec_refuge();
+            self.observe(Some(refuge));
+        } else {
+            self.phase = Phase::Running;
+            self.observe(None);
+        }
+    }
+
+    fn step(&mut self, action: &ActionId) -> Result<Step, EnvError> {
+        if self.phase == Phase::Ended {
+            return Err(EnvError::NotRunning);
+        }
+        let is_legal = self.observation.legal.get(action.index()).copied().unwrap_or(false);
+        let decision = self.observation.space.decode(*action).filter(|_| is_legal);
+        let Some(Decision { placement, victim }) = decision else {
+            return Err(EnvError::refuse(&self.spec, *action, &self.observation.legal));
+        };
+        if self.phase == Phase::Forced {
+            self.phase = Phase::Ended;
+            self.observe(None);
+            return Ok(Step::truncated(0.0, self.world.slot() as u32));
+        }
+        if let Some(victim) = victim
+            && !self.choose(placement, victim)
+        {
+            self.observe(None);
+            return Ok(Step::running(0.0, 0));
+        }
+        let outcome = self.world.serve(placement, &self.victims);
+        self.victims.clear();
+        self.observation.fixed_placement = None;
+        let slots_elapsed = self.world.advance();
+        let end = if self.world.is_over() { End::Truncated } else { End::No };
+        if end.is_end() {
+            self.phase = Phase::Ended;
+        }
+        self.observe(None);
+        let info = StepInfo { cost: outcome.cost, counters: outcome.counters };
+        Ok(Step { reward: -outcome.cost.total(), end, slots_elapsed, info })
+    }
+
+    fn observation(&self) -> &DecisionObservation {
+        &self.observation
+    }
+}
+
+impl DecisionEnv {
+    /// The placement of the forced step: the first that needs no residency.
+    fn spec_refuge(&self) -> Placement {
+        let mut placements = self.observation.space.placements().iter().copied();
+        placements.find(|placement| !placement.needs_residency()).expect("a validated scenario has one")
+    }
+}

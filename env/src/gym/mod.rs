@@ -1,0 +1,7 @@
+//! The learning view of the world: observations, actions, masks, rewards and ends.
+
+pub mod api;
+pub mod decision_env;
+pub mod observation;
+pub mod space;
+pub mod vec_env;

@@ -1,0 +1,196 @@
+//! What may be known before a decision, by name, and the row of bounded numbers that learners see of it.
+//!
+//! Row (`n` services; one block of `n` entries per line, `service.0.*` first):
+//! ```text
+//! resident  protected  age = kappa/w  context = K/w  pending = R/(R+4)  rate = ew/(ew+1)  recency = 1/(1+slots)  load = bytes/G
+//! ```
+//! then the batch: one-hot service, `requests = R/(R+4)`, `new_tokens = min(1, R k/w)`, `is_fixed`, `missing = bytes/G`, and
+//! resident, age, context, rate, recency and load of its own service once more; then `cell.free = bytes/G`. All lie in
+//! `[0, 1]`. No absolute time, no horizon: the task goes on for ever.
+
+use super::api::{ActionId, Entry, Rows};
+use super::space::ActionSpace;
+use crate::cache::Residency;
+use crate::placement::Placement;
+use crate::scenario::Scenario;
+use crate::thought::Thought;
+use crate::units::{CellId, ServiceId};
+use crate::workload::demand::Demand;
+use std::sync::Arc;
+
+/// Half-saturation of request counts in a row: 4 requests read as one half.
+const HALF_REQUESTS: f32 = 4.0;
+/// Entries per service.
+const SERVICE_FEATURES: [&str; 8] =
+    ["resident", "protected", "age", "context", "pending", "rate", "recency", "load"];
+/// Entries of the batch beside the one-hot service and the cell.
+const BATCH_FEATURES: [&str; 10] = [
+    "requests", "new_tokens", "is_fixed", "missing", "resident", "age", "context", "rate", "recency", "load",
+];
+
+/// The constants of a scenario that rows are scaled by.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    num_services: usize,
+    inverse_window: Vec<f32>,
+    tokens_per_request: Vec<f32>,
+    load_share: Vec<f32>,
+    inverse_capacity: f64,
+}
+
+impl Layout {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let services = scenario.services();
+        let inverse_capacity = 1.0 / scenario.capacity_bytes() as f64;
+        Self {
+            num_services: services.len(),
+            inverse_window: services.iter().map(|service| (1.0 / service.window_tokens) as f32).collect(),
+            tokens_per_request: services.iter().map(|service| service.request_tokens as f32).collect(),
+            load_share: services
+                .iter()
+                .map(|service| (service.bytes as f64 * inverse_capacity).min(1.0) as f32)
+                .collect(),
+            inverse_capacity,
+        }
+    }
+
+    /// Names and bounds of a row.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity((SERVICE_FEATURES.len() + 1) * self.num_services + BATCH_FEATURES.len() + 1);
+        let unit = |name: String| Entry::new(name, 0.0, 1.0);
+        for feature in SERVICE_FEATURES {
+            entries.extend((0..self.num_services).map(|service| unit(format!("service.{service}.{feature}"))));
+        }
+        entries.extend((0..self.num_services).map(|service| unit(format!("batch.service.{service}"))));
+        entries.extend(BATCH_FEATURES.map(|feature| unit(format!("batch.{feature}"))));
+        entries.push(unit("cell.free".into()));
+        entries
+    }
+}
+
+/// What may be known before a decision: the cell of the batch, the batch, and what is legal.
+#[derive(Clone, Debug)]
+pub struct DecisionObservation {
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) space: Arc<ActionSpace>,
+    /// The cell where the batch arrived; everything below is about this cell.
+    pub cell: CellId,
+    /// Size of its memory.
+    pub capacity_bytes: u64,
+    /// Bytes of it that hold nothing.
+    pub free_bytes: u64,
+    /// By service: is it in memory, may it leave.
+    pub residency: Vec<Residency>,
+    /// By service: tokens in the context, and how many are fresh.
+    pub thoughts: Vec<Thought>,
+    /// By service: requests still undecided in this slot, estimated rate, slots since the last request.
+    pub demand: Vec<Demand>,
+    /// By service: bytes of its entry's weights.
+    pub bytes: Arc<[u64]>,
+    /// What the batch asks for.
+    pub service: ServiceId,
+    /// Requests in the batch.
+    pub num_requests: u32,
+    /// The placement that earlier choices for this batch have fixed.
+    pub fixed_placement: Option<Placement>,
+    /// Bytes that still have to be freed before the batch can be served at the edge; 0 when it fits as things are.
+    pub missing_bytes: u64,
+    /// Which actions are legal, by number.
+    pub legal: Vec<bool>,
+}
+
+impl DecisionObservation {
+    /// The action "serve there", if it is legal.
+    pub fn place(&self, placement: Placement) -> Option<ActionId> {
+        self.space.place(placement).filter(|action| self.legal[action.index()])
+    }
+
+    /// The action "serve there and evict that one", if it is legal.
+    pub fn evict(&self, placement: Placement, victim: ServiceId) -> Option<ActionId> {
+        self.space.evict(placement, victim).filter(|action| self.legal[action.index()])
+    }
+
+    /// The numbers of the actions.
+    pub fn space(&self) -> &ActionSpace {
+        &self.space
+    }
+
+    /// Whether the service of the batch is in memory.
+    pub fn is_hit(&self) -> bool {
+        self.residency[self.service.index()].is_resident
+    }
+
+    /// How many services there are.
+    pub fn num_services(&self) -> usize {
+        self.residency.len()
+    }
+}
+
+fn flag(is_set: bool) -> f32 {
+    f32::from(u8::from(is_set))
+}
+
+fn saturate(requests: u32) -> f32 {
+    let requests = requests as f32;
+    requests / (requests + HALF_REQUESTS)
+}
+
+impl Rows for DecisionObservation {
+    fn encode(&self, row: &mut [f32]) {
+        let Layout { num_services: n, inverse_window, tokens_per_request, load_share, inverse_capacity } = &*self.layout;
+        let n = *n;
+        let (services, rest) = row.split_at_mut(SERVICE_FEATURES.len() * n);
+        let mut blocks = services.chunks_exact_mut(n);
+        let mut block = || blocks.next().expect("one block a feature");
+        for (x, residency) in block().iter_mut().zip(&self.residency) {
+            *x = flag(residency.is_resident);
+        }
+        for (x, residency) in block().iter_mut().zip(&self.residency) {
+            *x = flag(residency.is_protected);
+        }
+        for ((x, thought), inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
+            *x = (thought.age_tokens as f32 * inverse).min(1.0);
+        }
+        for ((x, thought), inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
+            *x = (thought.context_tokens as f32 * inverse).min(1.0);
+        }
+        for (x, demand) in block().iter_mut().zip(&self.demand) {
+            *x = saturate(demand.pending_requests);
+        }
+        for (x, demand) in block().iter_mut().zip(&self.demand) {
+            let rate = demand.request_rate as f32;
+            *x = rate / (rate + 1.0);
+        }
+        for (x, demand) in block().iter_mut().zip(&self.demand) {
+            *x = 1.0 / (1.0 + demand.recency_slots as f32);
+        }
+        for ((x, residency), share) in block().iter_mut().zip(&self.residency).zip(load_share) {
+            *x = if residency.is_resident { 0.0 } else { *share };
+        }
+
+        let own = self.service.index();
+        let (one_hot, rest) = rest.split_at_mut(n);
+        one_hot.fill(0.0);
+        one_hot[own] = 1.0;
+        let new_tokens = self.num_requests as f32 * tokens_per_request[own] * inverse_window[own];
+        let share = |bytes: u64| ((bytes as f64 * inverse_capacity) as f32).min(1.0);
+        let feature = |index: usize| services[index * n + own];
+        rest.copy_from_slice(&[
+            saturate(self.num_requests),
+            new_tokens.min(1.0),
+            flag(self.fixed_placement.is_some()),
+            share(self.missing_bytes),
+            feature(0),
+            feature(2),
+            feature(3),
+            feature(5),
+            feature(6),
+            feature(7),
+            share(self.free_bytes),
+        ]);
+    }
+
+    fn mask(&self, legal: &mut [bool]) {
+        legal.copy_from_slice(&self.legal);
+    }
+}

@@ -1,0 +1,268 @@
+//! What a scenario file says, as typed: human units, optional keys, nothing checked but the shape.
+//!
+//! [`Scenario`](super::Scenario) is what is meant. A choice is a table named after it, `[quality.linear]` say.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A scenario file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioConfig {
+    /// The name in tables and checkpoints.
+    pub name: String,
+    /// Slots of an episode, 1 to 1,000,000; a recorded test part is played whole whatever stands here.
+    pub horizon_slots: u32,
+    /// Seconds of a slot, above 0.
+    pub slot_s: f64,
+    /// The edge servers.
+    pub cell: CellConfig,
+    /// The catalogue of language models.
+    pub models: Vec<ModelConfig>,
+    /// The kinds of LLM agent that users ask for, each served by one model.
+    pub services: Vec<ServiceConfig>,
+    /// How context builds up and fades.
+    pub thought: ThoughtConfig,
+    /// What becomes of an entry whose window is full.
+    pub memory: MemoryConfig,
+    /// How good an answer is.
+    pub quality: QualityConfig,
+    /// Who asks for what, and when.
+    pub workload: WorkloadConfig,
+    /// What is decided, and how finely.
+    pub decision: DecisionConfig,
+    /// What things cost.
+    pub cost: CostConfig,
+    /// Parameters of the heuristics, by policy and name; tuned on validation episodes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+/// All cells alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellConfig {
+    /// How many cells there are, 1 to 1,000.
+    pub count: u32,
+    /// GPU memory of one cell in GB (1e9 bytes), above 0.
+    pub memory_gb: f64,
+    /// Compute of one cell in TFLOP/s; needed when `cost.compute_weight` is above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_tflop_per_s: Option<f64>,
+    /// TFLOP that one cell may spend in a slot; what would exceed it is not served at the edge. No limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_budget_tflop_per_slot: Option<f64>,
+}
+
+/// A language model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The name that services refer to.
+    pub name: String,
+    /// Weights in GPU memory, in GB (1e9 bytes), above 0.
+    pub memory_gb: f64,
+    /// Context window in tokens, at least 1.
+    pub window_tokens: f64,
+    /// Parameters that work on one token, in billions; needed where compute is priced or limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_parameters_b: Option<f64>,
+}
+
+/// A kind of LLM agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceConfig {
+    /// The name in tables; `service-N` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The model that serves it.
+    pub model: String,
+    /// The alpha of `[quality.linear]`, between 0 and 1; needed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// Tokens of one thought; `thought.tokens` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thought_tokens: Option<f64>,
+    /// Seconds of one load, for `[cost.switching.per_load_second]`; taken from the trace when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_s: Option<f64>,
+}
+
+/// MODEL 3: thoughts and their age.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThoughtConfig {
+    /// Tokens of one thought, above 0 (200 in P1 and P2).
+    pub tokens: f64,
+    /// Reasoning paths of a request (self-consistency), at least 1.
+    pub paths: u32,
+    /// The consensus factor zeta, 0 to 1 (1 in P1).
+    pub consensus_factor: f64,
+    /// Thoughts that fade in a slot, at least 0 (0.6 in P1).
+    pub vanishing_thoughts_per_slot: f64,
+}
+
+/// MODEL 2, step 4.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// What happens to an entry whose context has outgrown the window.
+    pub refresh: RefreshConfig,
+}
+
+/// See [`MemoryConfig::refresh`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshConfig {
+    /// The entry leaves the memory, weights and all (P1).
+    Evict,
+}
+
+/// MODEL 3: quality laws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum QualityConfig {
+    /// P1 eq. 20: the cost falls with one over the age of thought; `alpha` stands with each service.
+    Linear(LinearQualityConfig),
+    /// P3: accuracy grows with the logarithm of the age of thought, counted in thoughts.
+    Logarithmic(LogarithmicQualityConfig),
+}
+
+/// `[quality.linear]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinearQualityConfig {
+    /// The beta of P1 eq. 20, between 0 and 1.
+    pub beta: f64,
+}
+
+/// `[quality.logarithmic]`: `A = min(max_accuracy, base + gain * log2(1 + (age / thought)^exponent))`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogarithmicQualityConfig {
+    /// Accuracy without context, 0 to 1.
+    pub base: f64,
+    /// Accuracy gained per doubling, at least 0.
+    pub gain: f64,
+    /// How fast thoughts count, above 0.
+    pub exponent: f64,
+    /// The greatest accuracy, `base` to 1.
+    pub max_accuracy: f64,
+}
+
+/// Who asks for what, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum WorkloadConfig {
+    /// Independent Poisson counts per service, cell and slot.
+    Poisson(PoissonConfig),
+    /// A recorded sequence of requests.
+    Trace(TraceConfig),
+}
+
+/// `[workload.poisson]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoissonConfig {
+    /// Mean requests of one service in one slot at one cell, averaged over the services; above 0.
+    pub mean_requests_per_service: f64,
+    /// Exponent of Zipf's law of popularity, at least 0; 0 makes all services equally popular.
+    pub zipf_exponent: f64,
+    /// Slots after which the popularity ranks are dealt anew; they stay for the episode when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshuffle_slots: Option<u32>,
+}
+
+/// `[workload.trace]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceConfig {
+    /// A file made by `thoughtcache trace import`.
+    pub path: String,
+    /// How a recorded request finds its service.
+    pub services: TraceServicesConfig,
+}
+
+/// `[workload.trace.services.*]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum TraceServicesConfig {
+    /// The most requested models of the training part become the services, in that order; other requests are served
+    /// elsewhere and do not appear.
+    TopModels(TopModelsConfig),
+    /// The trace names no models: each request's service is drawn once and for all from Zipf's law.
+    Drawn(DrawnServicesConfig),
+}
+
+/// `[workload.trace.services.top_models]`: as many models as the scenario has services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopModelsConfig {}
+
+/// `[workload.trace.services.drawn]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrawnServicesConfig {
+    /// Exponent of Zipf's law of popularity, at least 0.
+    pub zipf_exponent: f64,
+    /// The seed of the drawing; the same for every policy and every run.
+    pub seed: u64,
+    /// Slots after which the popularity ranks are dealt anew; they stay as they are when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshuffle_slots: Option<u32>,
+}
+
+/// What is decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionConfig {
+    /// What one decision covers.
+    pub granularity: GranularityConfig,
+    /// Where a request may be served.
+    pub placements: Vec<crate::placement::Placement>,
+}
+
+/// See [`DecisionConfig::granularity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GranularityConfig {
+    /// All requests of one service at one cell in one slot together (P1, P2).
+    Service,
+}
+
+/// MODEL 7: the abstract costs of P1 and P2, in one cost unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostConfig {
+    /// What a load costs; evictions are free.
+    pub switching: SwitchingConfig,
+    /// Edge access per request served there, at least 0.
+    pub edge_per_request: f64,
+    /// The cloud per request served there, at least 0.
+    pub cloud_per_request: f64,
+    /// Weight of the accuracy cost at the edge, at least 0.
+    pub accuracy_weight: f64,
+    /// Weight of a second of thinking at the edge, at least 0 (0 in `paper`: the papers print no coefficient).
+    pub compute_weight: f64,
+}
+
+/// `[cost.switching.*]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SwitchingConfig {
+    /// In proportion to the weights (P2's text).
+    PerGb(SwitchingWeight),
+    /// The same for every load (P1 eq. 21).
+    PerLoad(SwitchingWeight),
+    /// In proportion to the seconds of the load, where they were recorded.
+    PerLoadSecond(SwitchingWeight),
+}
+
+/// `weight = ...` of a switching cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchingWeight {
+    /// Cost per unit, at least 0.
+    pub weight: f64,
+}

@@ -1,0 +1,195 @@
+//! One validated scenario: everything that the world needs, in SI units, with nothing left to check.
+//!
+//! [`ScenarioConfig`] is what a file says; [`Scenario`] is what is meant. Only [`Scenario::load`] and
+//! [`ScenarioConfig::validate`] make one.
+
+pub mod config;
+pub mod shipped;
+pub mod text;
+mod validate;
+
+pub use config::ScenarioConfig;
+
+use crate::llm::quality::QualityLaw;
+use crate::placement::Placement;
+use crate::units::{ModelId, ServiceId};
+use crate::workload::arrivals::ArrivalModel;
+use crate::workload::trace::Trace;
+use std::collections::BTreeMap;
+use text::{ConfigError, Override};
+
+/// The paths of choice tables: an override that names another variant replaces the whole table.
+pub const CHOICES: [&str; 4] = ["quality", "workload", "workload.trace.services", "cost.switching"];
+
+/// One kind of LLM agent, ready for use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// The name in tables.
+    pub name: String,
+    /// The model behind it.
+    pub model: ModelId,
+    /// Bytes of its weights.
+    pub bytes: u64,
+    /// The context window in tokens.
+    pub window_tokens: f64,
+    /// Tokens that one request adds to the context: thought tokens times reasoning paths.
+    pub request_tokens: f64,
+    /// Tokens of one thought.
+    pub thought_tokens: f64,
+    /// Age of thought lost in a slot, in tokens.
+    pub fade_tokens: f64,
+    /// What a less than perfect answer costs.
+    pub quality: QualityLaw,
+    /// Cost of one load.
+    pub load_cost: f64,
+    /// Floating-point operations that one request takes at the edge; 0 where compute is neither priced nor limited.
+    pub request_flop: f64,
+}
+
+/// Prices that are the same for all services.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prices {
+    /// Access per request served at the edge.
+    pub edge_per_request: f64,
+    /// Per request served in the cloud.
+    pub cloud_per_request: f64,
+    /// Weight of the unit accuracy cost at the edge.
+    pub accuracy_weight: f64,
+    /// Per floating-point operation at the edge.
+    pub per_flop: f64,
+}
+
+/// A validated scenario.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    name: String,
+    horizon_slots: u32,
+    slot_s: f64,
+    num_cells: u32,
+    capacity_bytes: u64,
+    compute_budget_flop: Option<f64>,
+    services: Vec<Service>,
+    model_names: Vec<String>,
+    consensus_factor: f64,
+    prices: Prices,
+    placements: Vec<Placement>,
+    arrivals: ArrivalModel,
+    policies: BTreeMap<String, BTreeMap<String, f64>>,
+    outside_requests: u64,
+}
+
+impl Scenario {
+    /// Reads a scenario's text, applies overrides and validates. `trace` is asked for the recording that the scenario
+    /// names, if it names one; its error text is passed on.
+    ///
+    /// # Errors
+    /// Every mistake in the text, an override or the recording, with its place.
+    pub fn load(
+        file: &str,
+        text: &str,
+        overrides: &[Override],
+        trace: impl FnOnce(&str) -> Result<Trace, String>,
+    ) -> Result<(ScenarioConfig, Self), ConfigError> {
+        let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
+        let located = |invalid: text::Invalid| invalid.in_text(file, text);
+        let recorded = match &config.workload {
+            config::WorkloadConfig::Poisson(_) => None,
+            config::WorkloadConfig::Trace(workload) => Some(trace(&workload.path).map_err(|why| {
+                located(text::Invalid::new("workload.trace.path", &workload.path, why))
+            })?),
+        };
+        let scenario = config.validate(recorded.as_ref()).map_err(located)?;
+        Ok((config, scenario))
+    }
+
+    /// A shipped scenario that needs no recording, as it is.
+    ///
+    /// # Panics
+    /// When no such scenario is shipped; names are known at compile time.
+    pub fn shipped(name: &str) -> Self {
+        let text = shipped::text(name).expect("a shipped scenario");
+        let (_, scenario) = Self::load(name, text, &[], |path| Err(format!("{path} is not at hand")))
+            .expect("shipped scenarios are valid");
+        scenario
+    }
+
+    /// The name in tables.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Slots of an episode.
+    pub fn horizon_slots(&self) -> u32 {
+        self.horizon_slots
+    }
+
+    /// Seconds of a slot.
+    pub fn slot_s(&self) -> f64 {
+        self.slot_s
+    }
+
+    /// How many cells there are.
+    pub fn num_cells(&self) -> u32 {
+        self.num_cells
+    }
+
+    /// GPU memory of one cell.
+    pub fn capacity_bytes(&self) -> u64 {
+        self.capacity_bytes
+    }
+
+    /// Floating-point operations that a cell may spend in a slot.
+    pub fn compute_budget_flop(&self) -> Option<f64> {
+        self.compute_budget_flop
+    }
+
+    /// All services, in order of their ids.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// One service.
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.services[id.index()]
+    }
+
+    /// The name of a model.
+    pub fn model_name(&self, id: ModelId) -> &str {
+        &self.model_names[id.index()]
+    }
+
+    /// The share of new thoughts that counts as fresh (zeta).
+    pub fn consensus_factor(&self) -> f64 {
+        self.consensus_factor
+    }
+
+    /// Prices that are the same for all services.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// The allowed placements, in the order of their actions.
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
+    }
+
+    /// The source of requests.
+    pub fn arrivals(&self) -> &ArrivalModel {
+        &self.arrivals
+    }
+
+    /// Whether the requests are a recording, whose test part is one run.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self.arrivals, ArrivalModel::Recorded { .. })
+    }
+
+    /// Parameters of the heuristics, by policy and name.
+    pub fn policies(&self) -> &BTreeMap<String, BTreeMap<String, f64>> {
+        &self.policies
+    }
+
+    /// Recorded requests that no service covers: they are served elsewhere and do not appear.
+    pub fn outside_requests(&self) -> u64 {
+        self.outside_requests
+    }
+}

@@ -1,0 +1,41 @@
+//! The scenarios that come with the program.
+
+/// Names and texts, in the order in which they are listed.
+const SHIPPED: [(&str, &str); 4] = [
+    ("tight", include_str!("../../../configs/scenarios/tight.toml")),
+    ("paper", include_str!("../../../configs/scenarios/paper.toml")),
+    ("trace-gentd26", include_str!("../../../configs/scenarios/trace-gentd26.toml")),
+    ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),
+];
+
+/// The names of all shipped scenarios.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SHIPPED.iter().map(|(name, _)| *name)
+}
+
+/// The text of a shipped scenario.
+pub fn text(name: &str) -> Option<&'static str> {
+    SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_shipped_word_for_word() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/scenarios");
+        let mut on_disk: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        on_disk.sort();
+        let mut shipped: Vec<&str> = names().collect();
+        shipped.sort_unstable();
+        assert_eq!(on_disk, shipped);
+        for name in names() {
+            let disk = std::fs::read_to_string(format!("{folder}/{name}.toml")).unwrap();
+            assert_eq!(text(name), Some(disk.as_str()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! From what was typed to what is meant: ranges, contradictions, SI units.
+
+use super::config::{QualityConfig, ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig};
+use super::text::Invalid;
+use super::{Prices, Scenario, Service};
+use crate::llm::quality::QualityLaw;
+use crate::placement::Placement;
+use crate::units::{ModelId, gb_to_bytes};
+use crate::workload::arrivals::ArrivalModel;
+use crate::workload::trace::{ServiceMap, SlottedRequests, Trace, TracePart};
+use std::sync::Arc;
+
+/// The most slots of an episode.
+const MAX_HORIZON_SLOTS: u32 = 1_000_000;
+/// The most cells, and the most services.
+const MAX_COUNT: u32 = 1_000;
+/// The most requests of one service that a slot may bring on average.
+const MAX_INTENSITY: f64 = 1e6;
+/// Fewer requests a slot, over all services and cells, would make the world wait for ever.
+const MIN_TOTAL_INTENSITY: f64 = 1e-3;
+
+/// The interval that a number has to lie in.
+#[derive(Clone, Copy)]
+enum Range {
+    Positive,
+    NonNegative,
+    Share,
+    OpenShare,
+    AtLeast(f64),
+    Between(f64, f64),
+}
+
+impl Range {
+    fn holds(self, value: f64) -> bool {
+        value.is_finite()
+            && match self {
+                Self::Positive => value > 0.0,
+                Self::NonNegative => value >= 0.0,
+                Self::Share => (0.0..=1.0).contains(&value),
+                Self::OpenShare => value > 0.0 && value < 1.0,
+                Self::AtLeast(low) => value >= low,
+                Self::Between(low, high) => (low..=high).contains(&value),
+            }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Positive => "a number above 0".into(),
+            Self::NonNegative => "a number of at least 0".into(),
+            Self::Share => "a number from 0 to 1".into(),
+            Self::OpenShare => "a number between 0 and 1, neither of them".into(),
+            Self::AtLeast(low) => format!("a number of at least {low}"),
+            Self::Between(low, high) => format!("a number from {low} to {high}"),
+        }
+    }
+}
+
+fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
+    if range.holds(value) { Ok(value) } else { Err(Invalid::new(key, value, range.text())) }
+}
+
+fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
+    if (1..=high).contains(&value) {
+        Ok(value)
+    } else {
+        Err(Invalid::new(key, value, format!("a whole number from 1 to {high}")))
+    }
+}
+
+fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
+    value.map(|slots| count(key, slots, MAX_HORIZON_SLOTS)).transpose()
+}
+
+impl ScenarioConfig {
+    /// Checks everything and converts to SI units; `trace` is the recording that `[workload.trace]` names.
+    ///
+    /// # Errors
+    /// The first value that cannot be meant.
+    pub fn validate(&self, trace: Option<&Trace>) -> Result<Scenario, Invalid> {
+        if self.name.is_empty() {
+            return Err(Invalid::new("name", "\"\"", "a name"));
+        }
+        let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
+        let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
+        let num_cells = count("cell.count", self.cell.count, MAX_COUNT)?;
+        let capacity_bytes = gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, 1e9))?);
+        let compute_budget_flop = self
+            .cell
+            .compute_budget_tflop_per_slot
+            .map(|tflop| Ok(1e12 * number("cell.compute_budget_tflop_per_slot", tflop, Range::Positive)?))
+            .transpose()?;
+        let (arrivals, load_s, outside_requests) = self.arrivals(trace, num_cells)?;
+        let consensus_factor = number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
+        Ok(Scenario {
+            name: self.name.clone(),
+            horizon_slots,
+            slot_s,
+            num_cells,
+            capacity_bytes,
+            compute_budget_flop,
+            services: self.services(load_s.as_deref())?,
+            model_names: self.models.iter().map(|model| model.name.clone()).collect(),
+            consensus_factor,
+            prices: self.prices()?,
+            placements: self.placements()?,
+            arrivals,
+            policies: self.policies()?,
+            outside_requests,
+        })
+    }
+
+    fn services(&self, recorded_load_s: Option<&[f64]>) -> Result<Vec<Service>, Invalid> {
+        for (index, model) in self.models.iter().enumerate() {
+            number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, 1e9))?;
+            number(format!("models[{index}].window_tokens"), model.window_tokens, Range::AtLeast(1.0))?;
+            if self.models[..index].iter().any(|earlier| earlier.name == model.name) {
+                let allowed = "each name once";
+                return Err(Invalid::new(format!("models[{index}].name"), &model.name, allowed));
+            }
+        }
+        count("services", self.services.len() as u32, MAX_COUNT)
+            .map_err(|_| Invalid::new("services", self.services.len(), format!("1 to {MAX_COUNT} services")))?;
+        let default_tokens = number("thought.tokens", self.thought.tokens, Range::Positive)?;
+        let paths = count("thought.paths", self.thought.paths, 1000)?;
+        let vanishing = self.thought.vanishing_thoughts_per_slot;
+        let vanishing = number("thought.vanishing_thoughts_per_slot", vanishing, Range::NonNegative)?;
+        let needs_flop = self.cost.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
+        let mut services = Vec::with_capacity(self.services.len());
+        for (index, service) in self.services.iter().enumerate() {
+            let key = |field: &str| format!("services[{index}].{field}");
+            let Some(model_index) = self.models.iter().position(|model| model.name == service.model) else {
+                let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
+                return Err(Invalid::new(key("model"), &service.model, format!("one of {}", names.join(", "))));
+            };
+            let model = &self.models[model_index];
+            let thought_tokens = match service.thought_tokens {
+                Some(tokens) => number(key("thought_tokens"), tokens, Range::Positive)?,
+                None => default_tokens,
+            };
+            let request_flop = match (needs_flop, model.active_parameters_b) {
+                (false, _) => 0.0,
+                (true, Some(billions)) => {
+                    let key = format!("models[{model_index}].active_parameters_b");
+                    2e9 * number(key, billions, Range::Positive)? * thought_tokens * f64::from(paths)
+                }
+                (true, None) => {
+                    let key = format!("models[{model_index}].active_parameters_b");
+                    return Err(Invalid::new(key, "absent", "a number above 0, because compute is priced or limited"));
+                }
+            };
+            services.push(Service {
+                name: service.name.clone().unwrap_or_else(|| format!("service-{index}")),
+                model: ModelId::from_index(model_index),
+                bytes: gb_to_bytes(model.memory_gb),
+                window_tokens: model.window_tokens,
+                request_tokens: thought_tokens * f64::from(paths),
+                thought_tokens,
+                fade_tokens: vanishing * thought_tokens,
+                quality: self.quality_law(index, thought_tokens)?,
+                load_cost: self.load_cost(index, model.memory_gb, recorded_load_s)?,
+                request_flop,
+            });
+        }
+        Ok(services)
+    }
+
+    fn quality_law(&self, index: usize, thought_tokens: f64) -> Result<QualityLaw, Invalid> {
+        let alpha_key = format!("services[{index}].alpha");
+        match (&self.quality, self.services[index].alpha) {
+            (QualityConfig::Linear(linear), Some(alpha)) => Ok(QualityLaw::linear(
+                number(alpha_key, alpha, Range::OpenShare)?,
+                number("quality.linear.beta", linear.beta, Range::OpenShare)?,
+            )),
+            (QualityConfig::Linear(_), None) => {
+                Err(Invalid::new(alpha_key, "absent", "a number between 0 and 1, because of [quality.linear]"))
+            }
+            (QualityConfig::Logarithmic(_), Some(alpha)) => {
+                Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.logarithmic] does not read it"))
+            }
+            (QualityConfig::Logarithmic(law), None) => Ok(QualityLaw::Logarithmic {
+                base: number("quality.logarithmic.base", law.base, Range::Share)?,
+                gain: number("quality.logarithmic.gain", law.gain, Range::NonNegative)?,
+                exponent: number("quality.logarithmic.exponent", law.exponent, Range::Positive)?,
+                max_accuracy: number(
+                    "quality.logarithmic.max_accuracy",
+                    law.max_accuracy,
+                    Range::Between(law.base, 1.0),
+                )?,
+                thought_tokens,
+            }),
+        }
+    }
+
+    fn load_cost(&self, index: usize, memory_gb: f64, recorded_load_s: Option<&[f64]>) -> Result<f64, Invalid> {
+        let load_key = format!("services[{index}].load_s");
+        let typed_load_s = self.services[index].load_s;
+        let priced = |kind: &str, weight: f64| {
+            if let Some(load_s) = typed_load_s {
+                return Err(Invalid::new(&load_key, load_s, format!("no load_s: [cost.switching.{kind}] does not read it")));
+            }
+            number(format!("cost.switching.{kind}.weight"), weight, Range::NonNegative)
+        };
+        match &self.cost.switching {
+            SwitchingConfig::PerGb(price) => Ok(priced("per_gb", price.weight)? * memory_gb),
+            SwitchingConfig::PerLoad(price) => priced("per_load", price.weight),
+            SwitchingConfig::PerLoadSecond(price) => {
+                let weight = number("cost.switching.per_load_second.weight", price.weight, Range::NonNegative)?;
+                let load_s = typed_load_s.or_else(|| recorded_load_s.and_then(|load_s| load_s.get(index).copied()));
+                let allowed = "seconds above 0, because the recording has no load times";
+                let load_s = load_s.ok_or_else(|| Invalid::new(&load_key, "absent", allowed))?;
+                Ok(weight * number(load_key, load_s, Range::Positive)?)
+            }
+        }
+    }
+
+    fn prices(&self) -> Result<Prices, Invalid> {
+        let compute_weight = number("cost.compute_weight", self.cost.compute_weight, Range::NonNegative)?;
+        let per_flop = match (compute_weight > 0.0, self.cell.compute_tflop_per_s) {
+            (false, None) => 0.0,
+            (false, Some(speed)) => {
+                let allowed = "no speed, or a cost.compute_weight above 0: nothing else reads it";
+                return Err(Invalid::new("cell.compute_tflop_per_s", speed, allowed));
+            }
+            (true, Some(speed)) => {
+                compute_weight / (1e12 * number("cell.compute_tflop_per_s", speed, Range::Positive)?)
+            }
+            (true, None) => {
+                let allowed = "a number above 0, because cost.compute_weight is";
+                return Err(Invalid::new("cell.compute_tflop_per_s", "absent", allowed));
+            }
+        };
+        Ok(Prices {
+            edge_per_request: number("cost.edge_per_request", self.cost.edge_per_request, Range::NonNegative)?,
+            cloud_per_request: number("cost.cloud_per_request", self.cost.cloud_per_request, Range::NonNegative)?,
+            accuracy_weight: number("cost.accuracy_weight", self.cost.accuracy_weight, Range::NonNegative)?,
+            per_flop,
+        })
+    }
+
+    fn placements(&self) -> Result<Vec<Placement>, Invalid> {
+        let placements = &self.decision.placements;
+        let listed = || placements.iter().map(|placement| placement.name()).collect::<Vec<_>>().join(", ");
+        let repeated = (1..placements.len()).any(|index| placements[..index].contains(&placements[index]));
+        if repeated || placements.iter().all(|placement| placement.needs_residency()) {
+            let allowed = "each placement once, among them one that needs no residency (cloud): no request may be stuck";
+            return Err(Invalid::new("decision.placements", listed(), allowed));
+        }
+        Ok(placements.clone())
+    }
+
+    fn policies(&self) -> Result<std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>, Invalid> {
+        for (policy, parameters) in &self.policies {
+            for (name, &value) in parameters {
+                number(format!("policies.{policy}.{name}"), value, Range::NonNegative)?;
+            }
+        }
+        Ok(self.policies.clone())
+    }
+
+    /// The source of requests, the recorded load times by service, and the requests that no service covers.
+    fn arrivals(
+        &self,
+        trace: Option<&Trace>,
+        num_cells: u32,
+    ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
+        match &self.workload {
+            WorkloadConfig::Poisson(poisson) => {
+                let key = "workload.poisson.mean_requests_per_service";
+                let mean = number(key, poisson.mean_requests_per_service, Range::Between(0.0, MAX_INTENSITY))?;
+                let exponent = number("workload.poisson.zipf_exponent", poisson.zipf_exponent, Range::Between(0.0, 10.0))?;
+                let least = MIN_TOTAL_INTENSITY / (self.services.len() as f64 * f64::from(num_cells));
+                if mean < least {
+                    let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
+                    return Err(Invalid::new(key, mean, allowed));
+                }
+                let slots = reshuffle("workload.poisson.reshuffle_slots", poisson.reshuffle_slots)?;
+                Ok((ArrivalModel::poisson(self.services.len(), exponent, mean, slots), None, 0))
+            }
+            WorkloadConfig::Trace(workload) => {
+                if num_cells != 1 {
+                    let allowed = "1: a recording does not say at which cell its users are";
+                    return Err(Invalid::new("cell.count", num_cells, allowed));
+                }
+                let trace = trace.ok_or_else(|| {
+                    Invalid::new("workload.trace.path", &workload.path, "a recording that could be read")
+                })?;
+                let num_services = self.services.len() as u32;
+                let map = match &workload.services {
+                    TraceServicesConfig::TopModels(_) => ServiceMap::TopModels { count: num_services },
+                    TraceServicesConfig::Drawn(drawn) => {
+                        let key = "workload.trace.services.drawn";
+                        ServiceMap::Drawn {
+                            services: num_services,
+                            zipf_exponent: number(
+                                format!("{key}.zipf_exponent"),
+                                drawn.zipf_exponent,
+                                Range::Between(0.0, 10.0),
+                            )?,
+                            seed: drawn.seed,
+                            reshuffle_slots: reshuffle(&format!("{key}.reshuffle_slots"), drawn.reshuffle_slots)?,                        }
+                    }
+                };
+                self.recorded(trace, &map, &workload.path)
+            }
+        }
+    }
+
+    fn recorded(
+        &self,
+        trace: &Trace,
+        map: &ServiceMap,
+        path: &str,
+    ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
+        let mut parts: Vec<SlottedRequests> = Vec::with_capacity(3);
+        for part in [TracePart::Train, TracePart::Validate, TracePart::Test] {
+            let slotted = trace
+                .slotted(self.slot_s, part, map)
+                .map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
+            if slotted.num_requests() == 0 {
+                let allowed = format!("a recording with requests in every part; its {} part has none", part.name());
+                return Err(Invalid::new("workload.trace.path", path, allowed));
+            }
+            parts.push(slotted);
+        }
+        let train_slots = parts[0].num_slots() as u64;
+        if u64::from(self.horizon_slots) > train_slots {
+            let allowed = format!("at most {train_slots}, the slots of the recording's training part");
+            return Err(Invalid::new("horizon_slots", self.horizon_slots, allowed));
+        }
+        let load_s = parts[0].service_load_s();
+        let outside = parts.iter().map(SlottedRequests::outside_requests).sum();
+        let parts: [SlottedRequests; 3] = parts.try_into().expect("three parts were made");
+        let model = ArrivalModel::Recorded { parts: Arc::new(parts), horizon_slots: self.horizon_slots };
+        Ok((model, load_s, outside))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shipped;
+    use super::super::text::Override;
+    use super::*;
+    use crate::units::ServiceId;
+    use approx::assert_relative_eq;
+
+    fn tight(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
+        let overrides: Vec<Override> =
+            overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
+        Scenario::load("tight.toml", shipped::text("tight").unwrap(), &overrides, |path| Err(format!("no {path}")))
+            .map(|(_, scenario)| scenario)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tight_is_what_the_specification_says_to_the_last_number() {
+        let scenario = tight(&[]).unwrap();
+        assert_eq!((scenario.horizon_slots(), scenario.num_cells()), (200, 1));
+        assert_eq!(scenario.capacity_bytes(), 960_000_000_000);
+        let pattern: String = scenario
+            .services()
+            .iter()
+            .map(|service| match (service.bytes, service.window_tokens as u32) {
+                (130_000_000_000, 2000) => 'L',
+                (348_000_000_000, 8000) => 'G',
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(pattern, "GLLLGGLLLGLLGLLLGGGL");
+        let alpha = [
+            0.430_789, 0.694_911, 0.427_484, 0.615_42, 0.647_959, 0.456_434, 0.475_153, 0.449_1, 0.342_781, 0.491_586,
+            0.396_541, 0.402_858, 0.373_893, 0.377_546, 0.625_531, 0.469_194, 0.402_368, 0.536_361, 0.541_709, 0.558_743,
+        ];
+        for (service, alpha) in scenario.services().iter().zip(alpha) {
+            assert_eq!(service.quality, QualityLaw::linear(alpha, 0.5));
+            assert_eq!((service.request_tokens, service.fade_tokens), (200.0, 120.0));
+        }
+        let first = scenario.service(ServiceId(0));
+        assert_relative_eq!(first.load_cost, 0.003_48, max_relative = 1e-12);
+        let prices = Prices { edge_per_request: 1e-4, cloud_per_request: 7.5e-3, accuracy_weight: 2.5, per_flop: 0.0 };
+        assert_eq!(*scenario.prices(), prices);
+        assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
+        let ArrivalModel::Poisson { by_rank, reshuffle_slots } = scenario.arrivals() else { panic!("poisson") };
+        assert_eq!((by_rank.len(), *reshuffle_slots), (20, Some(25)));
+    }
+
+    #[test]
+    fn impossible_values_name_the_key_and_what_is_allowed() {
+        let refusals: Vec<String> = [
+            ("horizon_slots", "0"),
+            ("slot_s", "nan"),
+            ("cell.memory_gb", "-1"),
+            ("services.3.model", "llama-7b"),
+            ("services.3.alpha", "1.5"),
+            ("quality.linear.beta", "1"),
+            ("workload.poisson.mean_requests_per_service", "1e-9"),
+            ("decision.placements", "[\"edge\"]"),
+            ("cost.compute_weight", "0.5"),
+            ("cell.compute_tflop_per_s", "312"),
+            ("cost.switching.per_load_second.weight", "1"),
+            ("policies.density.margin", "inf"),
+        ]
+        .into_iter()
+        .map(|change| tight(&[change]).unwrap_err())
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"));
+    }
+
+    #[test]
+    fn switching_can_be_priced_by_load() {
+        let scenario = tight(&[("cost.switching.per_load.weight", "0.25")]).unwrap();
+        assert_eq!(scenario.service(ServiceId(0)).load_cost, 0.25);
+    }
+
+    #[test]
+    fn compute_is_priced_by_the_second() {
+        let scenario = tight(&[
+            ("cost.compute_weight", "2.0"),
+            ("cell.compute_tflop_per_s", "100"),
+            ("models.0.active_parameters_b", "65"),
+            ("models.1.active_parameters_b", "174"),
+        ])
+        .unwrap();
+        // 2 * 65e9 FLOP a token * 200 tokens = 2.6e13 FLOP = 0.26 s at 100 TFLOP/s, times weight 2.
+        let small = scenario.services().iter().find(|service| service.bytes < 200_000_000_000).unwrap();
+        assert_relative_eq!(small.request_flop * scenario.prices().per_flop, 0.52, max_relative = 1e-12);
+    }
+}

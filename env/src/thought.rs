@@ -1,0 +1,75 @@
+//! Thoughts: what an agent has built up in its context, and how fresh it is.
+//!
+//! Models: the context of a resident entry. Every request served there adds thoughts; the *age of thought* is the part of
+//! them that is still fresh. Large age = much fresh context.
+//!
+//! Equation:
+//! ```text
+//! K     <- K + delta                        P1 eq. 18
+//! kappa <- kappa + zeta * delta             P1 eq. 19 (arrivals)
+//! kappa <- max(0, kappa - fade)             P1 eq. 19, P2 eq. 13 (once a slot)
+//! ```
+//! Symbols: `K` context_tokens; `kappa` age_tokens; `delta` tokens added by a batch; `zeta` consensus factor; `fade`
+//! tokens lost in a slot. All in tokens.
+//!
+//! Assumptions: eviction loses both, and a load starts from nothing; thoughts are counted in tokens throughout, so that the
+//! cost coefficients of the papers are consistent (ours).
+//!
+//! Source: P1 arXiv 2403.05826; P2 arXiv 2501.14205.
+
+/// The context of one resident entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Thought {
+    /// `K`: tokens in the context window.
+    pub context_tokens: f64,
+    /// `kappa`, the age of thought: tokens that are still fresh.
+    pub age_tokens: f64,
+}
+
+impl Thought {
+    /// A batch leaves `delta_tokens` behind, of which `zeta` count as fresh.
+    pub(crate) fn add(&mut self, delta_tokens: f64, zeta: f64) {
+        self.context_tokens += delta_tokens;
+        self.age_tokens += zeta * delta_tokens;
+    }
+
+    /// A slot passes.
+    pub(crate) fn fade(&mut self, fade_tokens: f64) {
+        self.age_tokens = (self.age_tokens - fade_tokens).max(0.0);
+    }
+
+    /// Whether the context has outgrown the window.
+    pub(crate) fn is_exhausted(&self, window_tokens: f64) -> bool {
+        self.context_tokens > window_tokens
+    }
+
+    /// The fresh tokens that fit the window: what the quality of an answer depends on.
+    pub fn fresh_tokens(&self, window_tokens: f64) -> f64 {
+        self.age_tokens.min(window_tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_thoughts_and_a_slot_leave_what_one_computes_by_hand() {
+        let mut thought = Thought::default();
+        thought.add(400.0, 0.5);
+        assert_eq!(thought, Thought { context_tokens: 400.0, age_tokens: 200.0 });
+        thought.fade(120.0);
+        assert_eq!(thought, Thought { context_tokens: 400.0, age_tokens: 80.0 });
+        thought.fade(120.0);
+        assert_eq!(thought.age_tokens, 0.0, "the age never goes below zero, the context does not fade");
+        assert_eq!(thought.context_tokens, 400.0);
+    }
+
+    #[test]
+    fn a_full_window_is_not_yet_exhausted() {
+        let thought = Thought { context_tokens: 2000.0, age_tokens: 2500.0 };
+        assert!(!thought.is_exhausted(2000.0));
+        assert!(thought.is_exhausted(1999.0));
+        assert_eq!(thought.fresh_tokens(2000.0), 2000.0);
+    }
+}

@@ -1,0 +1,161 @@
+//! The requests of a slot: how many of each service, at which cell, in which order.
+//!
+//! Models: one of two sources. *Poisson*: independent counts per cell and service with the intensity of the service's
+//! popularity rank; they carry no time, so their order is a permutation from the arrivals stream. *Recorded*: the requests
+//! of a trace in order of first arrival; the recording is a loop, so that the world goes on after its last slot.
+//!
+//! Nothing here depends on an action. Source: P1 arXiv 2403.05826 (Poisson, mean users/10).
+
+use super::popularity::{Ranking, zipf_intensities};
+use super::trace::{SlottedRequests, TracePart};
+use crate::random::{Purpose, Seed, SimRng, Stream};
+use crate::units::{CellId, ServiceId};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_distr::{Distribution, Poisson};
+use std::sync::Arc;
+
+/// All requests of one service at one cell in one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Where they arrive.
+    pub cell: CellId,
+    /// What they ask for.
+    pub service: ServiceId,
+    /// How many they are, at least 1.
+    pub num_requests: u32,
+}
+
+/// A validated source of requests.
+#[derive(Clone, Debug)]
+pub enum ArrivalModel {
+    /// See the file's head.
+    Poisson {
+        /// Counts by popularity rank.
+        by_rank: Vec<Poisson<f64>>,
+        /// Slots between deals of the ranks.
+        reshuffle_slots: Option<u32>,
+    },
+    /// See the file's head.
+    Recorded {
+        /// Training, validation and test part, in this order.
+        parts: Arc<[SlottedRequests; 3]>,
+        /// Slots of a training or validation episode.
+        horizon_slots: u32,
+    },
+}
+
+impl ArrivalModel {
+    /// Poisson arrivals under Zipf's law; the arguments have been validated.
+    pub(crate) fn poisson(services: usize, exponent: f64, mean: f64, reshuffle_slots: Option<u32>) -> Self {
+        let by_rank = zipf_intensities(services, exponent, mean)
+            .into_iter()
+            .map(|intensity| Poisson::new(intensity).expect("intensities are validated"))
+            .collect();
+        Self::Poisson { by_rank, reshuffle_slots }
+    }
+}
+
+/// Which part of a recording an episode of this purpose plays.
+pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
+    match purpose {
+        Purpose::Train => TracePart::Train,
+        Purpose::Validate => TracePart::Validate,
+        Purpose::Test => TracePart::Test,
+    }
+}
+
+/// The requests of a running episode.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrivals {
+    model: ArrivalModel,
+    num_cells: u32,
+    rng: SimRng,
+    popularity_rng: SimRng,
+    ranking: Ranking,
+    /// Recorded requests: the part that is played, and the slot of it at which the episode began.
+    part: usize,
+    offset: u64,
+    /// Room to count the requests of a slot; zero between slots.
+    counts: Vec<u32>,
+    batches: Vec<Batch>,
+}
+
+impl Arrivals {
+    pub(crate) fn new(model: ArrivalModel, num_cells: u32, num_services: usize) -> Self {
+        let seed = Seed::new(Purpose::Train, 0);
+        let reshuffle_slots = match &model {
+            ArrivalModel::Poisson { reshuffle_slots, .. } => *reshuffle_slots,
+            ArrivalModel::Recorded { .. } => None,
+        };
+        Self {
+            model,
+            num_cells,
+            rng: seed.stream(Stream::Arrivals),
+            popularity_rng: seed.stream(Stream::Popularity),
+            ranking: Ranking::new(num_services, reshuffle_slots),
+            part: 0,
+            offset: 0,
+            counts: vec![0; num_services],
+            batches: Vec::with_capacity(num_services * num_cells as usize),
+        }
+    }
+
+    /// Begins an episode; returns its length in slots where the recording decides it.
+    pub(crate) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
+        self.rng = seed.stream(Stream::Arrivals);
+        self.popularity_rng = seed.stream(Stream::Popularity);
+        match &self.model {
+            ArrivalModel::Poisson { .. } => {
+                self.ranking.deal(&mut self.popularity_rng);
+                None
+            }
+            ArrivalModel::Recorded { parts, horizon_slots } => {
+                self.part = trace_part(seed.purpose) as usize;
+                let slots = parts[self.part].num_slots() as u64;
+                if seed.purpose == Purpose::Test {
+                    self.offset = 0;
+                    return Some(slots as u32);
+                }
+                let horizon = u64::from(*horizon_slots).min(slots);
+                self.offset = self.popularity_rng.random_range(0..=slots - horizon);
+                Some(horizon as u32)
+            }
+        }
+    }
+
+    /// Draws the batches of a slot, in the order of decision.
+    pub(crate) fn draw(&mut self, slot: u64) -> &[Batch] {
+        self.batches.clear();
+        match &self.model {
+            ArrivalModel::Poisson { by_rank, .. } => {
+                self.ranking.drift(slot, &mut self.popularity_rng);
+                for cell in (0..self.num_cells).map(CellId) {
+                    let first = self.batches.len();
+                    for (distribution, &service) in by_rank.iter().zip(self.ranking.services()) {
+                        let num_requests = distribution.sample(&mut self.rng) as u32;
+                        if num_requests > 0 {
+                            self.batches.push(Batch { cell, service, num_requests });
+                        }
+                    }
+                    self.batches[first..].shuffle(&mut self.rng);
+                }
+            }
+            ArrivalModel::Recorded { parts, .. } => {
+                let part = &parts[self.part];
+                let slot = (self.offset + slot) % part.num_slots() as u64;
+                let requests = part.slot(slot as usize);
+                for &service in requests {
+                    self.counts[service as usize] += 1;
+                }
+                for &service in requests {
+                    let num_requests = std::mem::take(&mut self.counts[service as usize]);
+                    if num_requests > 0 {
+                        self.batches.push(Batch { cell: CellId(0), service: ServiceId(service), num_requests });
+                    }
+                }
+            }
+        }
+        &self.batches
+    }
+}

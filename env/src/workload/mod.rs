@@ -1,0 +1,6 @@
+//! Who asks for what, and when.
+
+pub mod arrivals;
+pub mod demand;
+pub mod popularity;
+pub mod trace;

@@ -1,0 +1,94 @@
+//! Which service is how popular, and how that drifts.
+//!
+//! Models: Zipf's law over popularity ranks; a permutation says which service has which rank and is dealt anew now and then.
+//!
+//! Equation: `intensity(rank) = mean * n * rank^-z / sum_r r^-z`, rank 1 to n.
+//! Symbols: `z` Zipf exponent; `mean` requests per service and slot averaged over services; `n` services.
+//!
+//! Assumptions: all cells share one ranking (ours).
+
+use crate::random::SimRng;
+use crate::units::ServiceId;
+use rand::seq::SliceRandom;
+
+/// Intensities by popularity rank, most popular first: Zipf's law scaled to `mean` requests per service and slot.
+pub fn zipf_intensities(services: usize, exponent: f64, mean: f64) -> Vec<f64> {
+    let weights: Vec<f64> = (1..=services).map(|rank| libm::pow(rank as f64, -exponent)).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|weight| weight / sum * mean * services as f64).collect()
+}
+
+/// The present ranking: position = rank from 0, value = service.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranking {
+    services: Vec<ServiceId>,
+    reshuffle_slots: Option<u32>,
+}
+
+impl Ranking {
+    pub(crate) fn new(services: usize, reshuffle_slots: Option<u32>) -> Self {
+        Self { services: (0..services).map(ServiceId::from_index).collect(), reshuffle_slots }
+    }
+
+    /// Deals the ranks at the start of an episode.
+    pub(crate) fn deal(&mut self, rng: &mut SimRng) {
+        self.services.sort_unstable();
+        self.services.shuffle(rng);
+    }
+
+    /// Deals them anew when this slot is due.
+    pub(crate) fn drift(&mut self, slot: u64, rng: &mut SimRng) {
+        if let Some(period) = self.reshuffle_slots
+            && slot > 0
+            && slot.is_multiple_of(u64::from(period))
+        {
+            self.services.shuffle(rng);
+        }
+    }
+
+    pub(crate) fn services(&self) -> &[ServiceId] {
+        &self.services
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Seed, Stream};
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn three_ranks_of_zipf_one_share_eleven_sixths() {
+        // 1 + 1/2 + 1/3 = 11/6; mean 1 over 3 services: 18/11, 9/11, 6/11
+        let intensities = zipf_intensities(3, 1.0, 1.0);
+        for (got, expected) in intensities.iter().zip([18.0 / 11.0, 9.0 / 11.0, 6.0 / 11.0]) {
+            assert_relative_eq!(*got, expected, max_relative = 1e-12);
+        }
+        assert_eq!(zipf_intensities(4, 0.0, 2.0), [2.0; 4]);
+    }
+
+    #[test]
+    fn ranks_are_dealt_at_the_period_and_only_then() {
+        let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Popularity);
+        let mut ranking = Ranking::new(20, Some(25));
+        ranking.deal(&mut rng);
+        let first = ranking.services().to_vec();
+        for slot in 0..25 {
+            ranking.drift(slot, &mut rng);
+            assert_eq!(ranking.services(), first);
+        }
+        ranking.drift(25, &mut rng);
+        assert_ne!(ranking.services(), first);
+    }
+
+    #[test]
+    fn the_ranks_of_an_episode_do_not_depend_on_the_episode_before() {
+        let deal = |ranking: &mut Ranking| {
+            ranking.deal(&mut Seed::new(Purpose::Test, 2).stream(Stream::Popularity));
+            ranking.services().to_vec()
+        };
+        let mut used = Ranking::new(10, None);
+        used.deal(&mut Seed::new(Purpose::Test, 99).stream(Stream::Popularity));
+        assert_eq!(deal(&mut used), deal(&mut Ranking::new(10, None)));
+    }
+}

@@ -1,0 +1,176 @@
+//! The importers against the recorded files and what is known about them. Where the files are missing, each test says so
+//! in one line and passes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+
+use super::*;
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+
+fn open(name: &str) -> Option<File> {
+    let file = File::open(format!("{DATA}/{name}")).ok();
+    if file.is_none() {
+        println!("skipped: recorded data ../shared/data/{name} is not here");
+    }
+    file
+}
+
+fn gentd26() -> Option<Trace> {
+    let requests = open("gentd26/lora_request_trace.csv.gz")?;
+    let mut load_times = open("gentd26/basemodel_update_latency_anon.csv.gz")?;
+    Some(import::gentd26(requests, Some(&mut load_times)).unwrap())
+}
+
+fn azure(name: &str) -> Option<Trace> {
+    Some(import::azure(open(&format!("azure_llm_2023/AzureLLMInferenceTrace_{name}.csv.gz"))?).unwrap())
+}
+
+/// Misses of a least-recently-used cache of equal sizes that must load: a list, newest first.
+fn lru_misses(requests: &[u64], capacity: usize) -> usize {
+    let mut cache: Vec<u64> = Vec::new();
+    let mut misses = 0;
+    for request in requests {
+        if let Some(place) = cache.iter().position(|cached| cached == request) {
+            cache.remove(place);
+        } else {
+            misses += 1;
+            cache.truncate(capacity - 1);
+        }
+        cache.insert(0, *request);
+    }
+    misses
+}
+
+#[test]
+fn gentd26_has_the_requests_models_users_and_days_that_it_is_known_for() {
+    let Some(trace) = gentd26() else { return };
+    let stats = TraceStats::new(&trace, Some(600.0)).unwrap();
+    assert_eq!((stats.requests, stats.requests_without_model), (26_823, 25));
+    assert_eq!((stats.models.len(), stats.num_users), (86, 4_247));
+    assert_eq!(stats.start, "2024-11-15 16:57:50");
+    // 2024-11-15 16:57:50 to 2024-12-08 17:33:57: 23 days, 36 minutes, 7 s, on 24 calendar days.
+    assert_eq!(stats.duration_s, f64::from(23 * 86_400 + 36 * 60 + 7));
+    let gap_s = 1.0 / stats.requests_per_s.unwrap();
+    assert_eq!(gap_s.round(), 74.0, "{gap_s}");
+    assert_eq!((stats.models[0].name.as_str(), stats.models[0].requests), ("M0002", 8_234));
+    assert_eq!((stats.prompt_tokens, stats.output_tokens), (None, None));
+    assert_eq!(stats.service_s.unwrap().p50, 23.0);
+    assert_eq!(stats.parts.iter().map(|part| part.requests).sum::<u64>(), 26_823);
+}
+
+#[test]
+fn gentd26_load_times_are_drawn_from_the_recorded_ones() {
+    let (Some(trace), Some(file)) = (gentd26(), open("gentd26/basemodel_update_latency_anon.csv.gz")) else {
+        return;
+    };
+    let mut text = String::new();
+    GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    let mut recorded_ms: Vec<f64> =
+        text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
+    recorded_ms.sort_by(f64::total_cmp);
+    assert_eq!(recorded_ms.len(), 7_531);
+    assert_eq!(recorded_ms[7_531 / 2], 22_718.0, "p50 22.7 s");
+    let load_s = trace.header().load_s.clone().unwrap();
+    assert_eq!(load_s.len(), 86);
+    assert!(load_s.iter().all(|seconds| recorded_ms.iter().any(|ms| ms / 1e3 == *seconds)));
+    // The median of 86 draws lies between the recorded 30th and 70th percentile unless draws are not of this distribution.
+    let median_s = TraceStats::new(&trace, None).unwrap().load_s.unwrap().p50;
+    let (low_s, high_s) = (recorded_ms[7_531 * 3 / 10] / 1e3, recorded_ms[7_531 * 7 / 10] / 1e3);
+    assert!((low_s..high_s).contains(&median_s), "{low_s} {median_s} {high_s}");
+}
+
+#[test]
+fn azure_traces_have_the_rates_and_burstiness_that_they_are_known_for() {
+    for (name, requests, per_s, cv) in [("conv", 19_366, "5.53", "1.09"), ("code", 8_819, "2.57", "13.2")] {
+        let Some(trace) = azure(name) else { return };
+        let stats = TraceStats::new(&trace, Some(1.0)).unwrap();
+        assert_eq!(stats.requests, requests);
+        assert_eq!(format!("{:.2}", stats.requests_per_s.unwrap()), per_s);
+        let shown = format!("{:.*}", cv.len() - cv.find('.').unwrap() - 1, stats.interarrival_cv.unwrap());
+        assert_eq!(shown, cv);
+        assert_eq!((stats.models.len(), stats.requests_without_model), (0, requests));
+    }
+}
+
+#[test]
+fn the_model_sequence_is_the_one_that_libcachesim_was_run_on() {
+    let (Some(trace), Some(file)) = (gentd26(), open("libcachesim/gentd26_unit.oracleGeneral.bin.gz")) else {
+        return;
+    };
+    let mut bytes = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    let theirs: Vec<u64> =
+        bytes.chunks_exact(24).map(|record| u64::from_le_bytes(record[4..12].try_into().unwrap())).collect();
+    // The 25 requests without a model are not in it.
+    let ours: Vec<u64> = trace.iter().filter_map(|request| request.model).map(u64::from).collect();
+    assert_eq!((ours.len(), theirs.len()), (26_798, 26_798));
+    // Their ids are other numbers for the same models.
+    let mut number_of = BTreeMap::new();
+    for id in &theirs {
+        let next = number_of.len() as u64;
+        number_of.entry(*id).or_insert(next);
+    }
+    assert_eq!(ours, theirs.iter().map(|id| number_of[id]).collect::<Vec<_>>());
+}
+
+#[test]
+fn least_recently_used_misses_on_gentd26_are_libcachesims_to_the_last_one() {
+    let Some(trace) = gentd26() else { return };
+    let requests: Vec<u64> = trace.iter().filter_map(|request| request.model).map(u64::from).collect();
+    for (capacity, misses) in [(1, 20_002), (4, 9_074), (16, 1_393)] {
+        assert_eq!(lru_misses(&requests, capacity), misses, "{capacity} models fit");
+    }
+    for (capacity, ratio) in [(1, "0.746"), (2, "0.574"), (4, "0.339"), (8, "0.147"), (16, "0.052")] {
+        let shown = format!("{:.3}", lru_misses(&requests, capacity) as f64 / requests.len() as f64);
+        assert_eq!(shown, ratio, "{capacity} models fit");
+    }
+}
+
+#[test]
+fn recorded_traces_survive_our_format_and_become_smaller_than_their_packed_sources() {
+    let sources = [
+        (gentd26(), "gentd26/lora_request_trace.csv.gz"),
+        (azure("conv"), "azure_llm_2023/AzureLLMInferenceTrace_conv.csv.gz"),
+        (azure("code"), "azure_llm_2023/AzureLLMInferenceTrace_code.csv.gz"),
+    ];
+    for (trace, name) in sources {
+        let (Some(trace), Some(file)) = (trace, open(name)) else { return };
+        let bytes = trace.write(Vec::new()).unwrap();
+        assert_eq!(Trace::read(&bytes[..]).unwrap(), trace);
+        let report = check(&bytes[..]);
+        assert!(report.is_sound(), "{report:?}");
+        let source_bytes = file.metadata().unwrap().len();
+        assert!((bytes.len() as u64) < source_bytes, "{name}: {} of {source_bytes} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn gentd26_replays_its_24_most_requested_training_models() {
+    let Some(trace) = gentd26() else { return };
+    let map = ServiceMap::TopModels { count: 24 };
+    let mut replayed = 0;
+    for part in TracePart::ALL {
+        let slotted = trace.slotted(600.0, part, &map).unwrap();
+        assert_eq!(slotted.num_services(), 24);
+        assert_eq!(slotted.services()[0].name, "M0002");
+        replayed += slotted.num_requests() as u64 + slotted.outside_requests();
+        let train_only = trace.slotted(600.0, part, &ServiceMap::TopModels { count: 1_000 }).unwrap_err();
+        assert!(train_only.to_string().contains("1000 models were asked for"), "{train_only}");
+    }
+    assert_eq!(replayed, 26_823);
+}
+
+#[test]
+fn azure_names_no_models_so_that_services_are_drawn() {
+    let Some(trace) = azure("conv") else { return };
+    let error = trace.slotted(1.0, TracePart::Test, &ServiceMap::TopModels { count: 1 }).unwrap_err();
+    assert!(error.to_string().ends_with("its source names no models: draw services instead"), "{error}");
+    let map = ServiceMap::Drawn { services: 20, zipf_exponent: 1.0, seed: 1, reshuffle_slots: Some(300) };
+    let requests: usize =
+        TracePart::ALL.map(|part| trace.slotted(1.0, part, &map).unwrap().num_requests()).into_iter().sum();
+    assert_eq!(requests, 19_366);
+}

@@ -1,0 +1,187 @@
+//! Slots of a trace, and its three parts by time.
+//!
+//! *Equation.* A request at time t falls into slot `floor(t / slot)`; the trace has `n = floor(t_last / slot) + 1` slots.
+//! Training is the slots `[0, a)`, validation `[a, b)`, test `[b, n)` with `a = round(0.6 n)`, `b = round(0.8 n)`, halves
+//! rounded up.
+//!
+//! *Assumptions.* Parts are cut by time and not by number of requests, and never by random rows: popularity drifts, and a
+//! policy that has seen the future of a slot has seen the answer.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::TraceError;
+
+/// The fewest slots in which every part has at least one.
+const MIN_SLOTS: u64 = 4;
+/// The most slots; their offsets take 8 bytes each.
+const MAX_SLOTS: u64 = 1 << 24;
+const US_PER_S: f64 = 1e6;
+
+/// A part of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TracePart {
+    /// The first 60 % of the slots: learners learn here, services and static sets are chosen here.
+    Train,
+    /// The next 20 %: parameters and checkpoints are chosen here.
+    Validate,
+    /// The last 20 %: what is reported.
+    Test,
+}
+
+impl TracePart {
+    /// All parts in order of time.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validate, Self::Test];
+
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validate => "validate",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for TracePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The slots of a trace and where its parts begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeSplit {
+    slot_us: u64,
+    num_slots: usize,
+    train_end: usize,
+    validate_end: usize,
+}
+
+impl TimeSplit {
+    /// Cuts the time from 0 to a last request at `last_us` into slots of `slot_s` seconds, rounded to a microsecond.
+    ///
+    /// # Errors
+    /// [`TraceError::BadSlot`] for a slot that is not finite or shorter than a microsecond, [`TraceError::SlotCount`] when
+    /// there are too few slots for three parts or too many to keep.
+    pub fn new(slot_s: f64, last_us: u64) -> Result<Self, TraceError> {
+        let length_us = (slot_s * US_PER_S).round();
+        if !(length_us.is_finite() && length_us >= 1.0) {
+            return Err(TraceError::BadSlot { slot_s });
+        }
+        // A float beyond 64 bits becomes the largest integer: one slot, which is refused below.
+        let length_us = length_us as u64;
+        let count = (last_us / length_us).saturating_add(1);
+        if !(MIN_SLOTS..=MAX_SLOTS).contains(&count) {
+            let span_s = last_us as f64 / US_PER_S;
+            return Err(TraceError::SlotCount {
+                slot_s,
+                span_s,
+                slots: count,
+                least: MIN_SLOTS,
+                most: MAX_SLOTS,
+            });
+        }
+        let num_slots = count as usize;
+        let share = |tenths: usize| (num_slots * tenths + 5) / 10;
+        Ok(Self { slot_us: length_us, num_slots, train_end: share(6), validate_end: share(8) })
+    }
+
+    /// Length of a slot, microseconds.
+    pub fn slot_us(&self) -> u64 {
+        self.slot_us
+    }
+
+    /// Length of a slot, s.
+    pub fn slot_s(&self) -> f64 {
+        self.slot_us as f64 / US_PER_S
+    }
+
+    /// Slots of the whole trace.
+    pub fn num_slots(&self) -> usize {
+        self.num_slots
+    }
+
+    /// The slot of a time.
+    pub fn slot_of(&self, time_us: u64) -> usize {
+        (time_us / self.slot_us) as usize
+    }
+
+    /// The slots of a part.
+    pub fn slots(&self, part: TracePart) -> Range<usize> {
+        match part {
+            TracePart::Train => 0..self.train_end,
+            TracePart::Validate => self.train_end..self.validate_end,
+            TracePart::Test => self.validate_end..self.num_slots,
+        }
+    }
+
+    /// The rows whose times, in ascending order, fall into a part.
+    pub fn rows(&self, part: TracePart, times_us: &[u64]) -> Range<usize> {
+        let slots = self.slots(part);
+        let first_at_or_after =
+            |slot: usize| times_us.partition_point(|time_us| self.slot_of(*time_us) < slot);
+        first_at_or_after(slots.start)..first_at_or_after(slots.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_cut_at_sixty_and_eighty_percent_of_the_slots() {
+        let split = TimeSplit::new(2.0, 19_999_999).unwrap();
+        assert_eq!(split.num_slots(), 10);
+        assert_eq!(TracePart::ALL.map(|part| split.slots(part)), [0..6, 6..8, 8..10]);
+        // The last request at the very beginning of an eleventh slot makes that slot exist: 6.6 and 8.8 are rounded.
+        let split = TimeSplit::new(2.0, 20_000_000).unwrap();
+        assert_eq!(TracePart::ALL.map(|part| split.slots(part)), [0..7, 7..9, 9..11]);
+    }
+
+    #[test]
+    fn a_request_on_the_border_belongs_to_the_later_part() {
+        let split = TimeSplit::new(1.0, 9_000_000).unwrap();
+        let times_us = [0, 5_999_999, 6_000_000, 6_000_000, 7_999_999, 8_000_000, 9_000_000];
+        assert_eq!(TracePart::ALL.map(|part| split.rows(part, &times_us)), [0..2, 2..5, 5..7]);
+    }
+
+    #[test]
+    fn parts_are_shares_of_time_and_not_of_requests() {
+        // Nine of ten requests in the first second of ten.
+        let times_us = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9_000_000];
+        let split = TimeSplit::new(1.0, 9_000_000).unwrap();
+        assert_eq!(TracePart::ALL.map(|part| split.rows(part, &times_us).len()), [9, 0, 1]);
+    }
+
+    #[test]
+    fn every_part_has_a_slot_from_the_least_number_on() {
+        for slots in MIN_SLOTS..100 {
+            let split = TimeSplit::new(1.0, (slots - 1) * 1_000_000).unwrap();
+            for part in TracePart::ALL {
+                assert!(!split.slots(part).is_empty(), "{slots} slots, {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn slots_that_do_not_suit_the_trace_are_refused_with_what_would() {
+        for slot_s in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-7] {
+            assert!(
+                matches!(TimeSplit::new(slot_s, 10).unwrap_err(), TraceError::BadSlot { .. }),
+                "{slot_s}"
+            );
+        }
+        let error = TimeSplit::new(600.0, 1_000_000_000).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "slots of 600 s cut the 1000 s of this trace into 2; expected 4 to 16777216, choose another slot_s"
+        );
+        for (slot_s, last_us) in [(1e-6, u64::MAX), (1e-6, 1 << 30), (1e300, u64::MAX)] {
+            assert!(matches!(TimeSplit::new(slot_s, last_us).unwrap_err(), TraceError::SlotCount { .. }));
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The world: slots, and the decisions in them. Read this file for the order of events.
+//!
+//! ```text
+//! open slot      popularity drifts, requests arrive, rates are estimated        workload
+//! decisions      one batch after another: evictions, load, service, refresh     cache, thought, llm, cost
+//! close slot     thoughts fade, nothing is protected any more                   cache, thought
+//! ```
+//! What happens in *open slot* never depends on a decision: two policies on one seed see the same requests, and
+//! [`World::exogenous_fingerprint`] shows it. The world ends nowhere; the horizon only says when an episode is cut.
+
+use crate::cache::Cache;
+use crate::cost::CostBreakdown;
+use crate::digest::mix;
+use crate::gym::api::Counters;
+use crate::placement::Placement;
+use crate::random::Seed;
+use crate::scenario::Scenario;
+use crate::units::{CellId, ServiceId};
+use crate::workload::arrivals::{Arrivals, Batch};
+use crate::workload::demand::Demand;
+use std::sync::Arc;
+
+/// One base station with its edge server.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    cache: Cache,
+    demand: Vec<Demand>,
+    spent_flop: f64,
+}
+
+impl Cell {
+    /// The server's memory.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// What is asked for here, by service.
+    pub fn demand(&self) -> &[Demand] {
+        &self.demand
+    }
+
+    /// Floating-point operations spent in this slot.
+    pub fn spent_flop(&self) -> f64 {
+        self.spent_flop
+    }
+}
+
+/// What serving a batch cost, and what was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The cost by component.
+    pub cost: CostBreakdown,
+    /// The counts.
+    pub counters: Counters,
+}
+
+/// The state of everything.
+#[derive(Clone, Debug)]
+pub struct World {
+    scenario: Arc<Scenario>,
+    arrivals: Arrivals,
+    cells: Vec<Cell>,
+    fade_tokens: Vec<f64>,
+    horizon_slots: u32,
+    slot: u64,
+    batches: Vec<Batch>,
+    next: usize,
+    batches_served: u64,
+    fingerprint: u64,
+}
+
+impl World {
+    /// The world of a scenario, before its first episode.
+    pub fn new(scenario: Arc<Scenario>) -> Self {
+        let bytes: Vec<u64> = scenario.services().iter().map(|service| service.bytes).collect();
+        let cell = Cell {
+            cache: Cache::new(scenario.capacity_bytes(), bytes),
+            demand: vec![Demand::NONE; scenario.services().len()],
+            spent_flop: 0.0,
+        };
+        let arrivals =
+            Arrivals::new(scenario.arrivals().clone(), scenario.num_cells(), scenario.services().len());
+        Self {
+            arrivals,
+            cells: vec![cell; scenario.num_cells() as usize],
+            fade_tokens: scenario.services().iter().map(|service| service.fade_tokens).collect(),
+            horizon_slots: scenario.horizon_slots(),
+            slot: 0,
+            batches: Vec::new(),
+            next: 0,
+            batches_served: 0,
+            fingerprint: 0,
+            scenario,
+        }
+    }
+
+    /// Begins an episode with empty memories and advances to its first batch; returns the empty slots before it.
+    pub fn begin_episode(&mut self, seed: Seed) -> u32 {
+        self.horizon_slots =
+            self.arrivals.begin_episode(seed).unwrap_or_else(|| self.scenario.horizon_slots());
+        for cell in &mut self.cells {
+            cell.cache.clear();
+            cell.demand.fill(Demand::NONE);
+        }
+        (self.slot, self.batches_served, self.fingerprint) = (0, 0, 0);
+        self.open_slot();
+        self.skip_empty_slots()
+    }
+
+    /// The batch to be decided.
+    pub fn pending(&self) -> Batch {
+        self.batches[self.next]
+    }
+
+    /// Batches of this slot that are not decided yet, the pending one first.
+    pub fn undecided(&self) -> &[Batch] {
+        &self.batches[self.next..]
+    }
+
+    /// The present slot, from 0.
+    pub fn slot(&self) -> u64 {
+        self.slot
+    }
+
+    /// Slots of the running episode.
+    pub fn horizon_slots(&self) -> u32 {
+        self.horizon_slots
+    }
+
+    /// Whether the horizon is reached.
+    pub fn is_over(&self) -> bool {
+        self.slot >= u64::from(self.horizon_slots)
+    }
+
+    /// The scenario that is played.
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.scenario
+    }
+
+    /// One cell.
+    pub fn cell(&self, cell: CellId) -> &Cell {
+        &self.cells[cell.index()]
+    }
+
+    /// A digest of all requests so far: equal for two policies on one seed.
+    pub fn exogenous_fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Bytes that have to be freed before the pending batch can be served at the edge.
+    pub fn missing_bytes(&self) -> u64 {
+        let batch = self.pending();
+        let cache = &self.cells[batch.cell.index()].cache;
+        cache.marginal_bytes(batch.service).saturating_sub(cache.free_bytes())
+    }
+
+    /// Whether the pending batch can be served there: at the edge when enough bytes can be freed and the compute budget
+    /// of the slot holds, elsewhere always.
+    pub fn can_serve(&self, placement: Placement) -> bool {
+        if !placement.needs_residency() {
+            return true;
+        }
+        let batch = self.pending();
+        let cell = &self.cells[batch.cell.index()];
+        let flop = f64::from(batch.num_requests) * self.scenario.service(batch.service).request_flop;
+        let within_budget =
+            self.scenario.compute_budget_flop().is_none_or(|budget| cell.spent_flop + flop <= budget);
+        within_budget && self.missing_bytes() <= cell.cache.evictable_bytes()
+    }
+
+    /// Serves the pending batch: evicts the `victims`, then by least age of thought until the entry fits, loads, serves.
+    ///
+    /// # Panics
+    /// When [`can_serve`](Self::can_serve) says no, or a victim may not leave.
+    pub fn serve(&mut self, placement: Placement, victims: &[ServiceId]) -> Outcome {
+        let batch = self.pending();
+        let outcome = match placement {
+            Placement::Edge => self.serve_at_edge(batch, victims),
+            Placement::Cloud => {
+                let cloud = f64::from(batch.num_requests) * self.scenario.prices().cloud_per_request;
+                let requests = u64::from(batch.num_requests);
+                Outcome {
+                    cost: CostBreakdown { cloud, ..CostBreakdown::default() },
+                    counters: Counters { requests, ..Counters::default() },
+                }
+            }
+        };
+        self.cells[batch.cell.index()].demand[batch.service.index()].pending_requests = 0;
+        outcome
+    }
+
+    /// Moves to the next batch; returns the slots that passed (0 within a slot).
+    pub fn advance(&mut self) -> u32 {
+        self.next += 1;
+        if self.next < self.batches.len() {
+            return 0;
+        }
+        self.close_slot();
+        self.open_slot();
+        1 + self.skip_empty_slots()
+    }
+
+    fn serve_at_edge(&mut self, batch: Batch, victims: &[ServiceId]) -> Outcome {
+        assert!(self.can_serve(Placement::Edge), "only what fits is served at the edge");
+        let service = self.scenario.service(batch.service);
+        let prices = self.scenario.prices();
+        let Cell { cache, spent_flop, .. } = &mut self.cells[batch.cell.index()];
+        let requests = f64::from(batch.num_requests);
+        let mut cost = CostBreakdown::default();
+        let mut counters = Counters {
+            requests: u64::from(batch.num_requests),
+            edge_requests: u64::from(batch.num_requests),
+            ..Counters::default()
+        };
+        if cache.is_resident(batch.service) {
+            counters.hits = counters.requests;
+        } else {
+            for &victim in victims {
+                assert!(cache.is_evictable(victim), "a victim may leave");
+                cache.evict(victim);
+                counters.evictions += 1;
+            }
+            while cache.free_bytes() < service.bytes {
+                let victim = cache.least_age_victim(|_| false).expect("enough bytes can be freed");
+                cache.evict(victim);
+                counters.evictions += 1;
+            }
+            cache.load(batch.service);
+            counters.loads = 1;
+            counters.loaded_bytes = service.bytes;
+            cost.switching = service.load_cost;
+        }
+        self.batches_served += 1;
+        let delta_tokens = requests * service.request_tokens;
+        let (before, after) =
+            cache.serve(batch.service, delta_tokens, self.scenario.consensus_factor(), self.batches_served);
+        let window = service.window_tokens;
+        let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
+        cost.transmission = requests * prices.edge_per_request;
+        cost.compute = requests * service.request_flop * prices.per_flop;
+        cost.accuracy = requests * prices.accuracy_weight * unit;
+        *spent_flop += requests * service.request_flop;
+        if after.is_exhausted(window) {
+            cache.evict(batch.service);
+            counters.refreshes = 1;
+        }
+        Outcome { cost, counters }
+    }
+
+    fn open_slot(&mut self) {
+        self.next = 0;
+        self.batches.clear();
+        self.batches.extend_from_slice(self.arrivals.draw(self.slot));
+        for cell in &mut self.cells {
+            cell.spent_flop = 0.0;
+            for demand in &mut cell.demand {
+                demand.begin_slot();
+            }
+        }
+        self.fingerprint = mix(self.fingerprint, self.slot);
+        for batch in &self.batches {
+            self.cells[batch.cell.index()].demand[batch.service.index()].arrive(batch.num_requests);
+            let place = u64::from(batch.cell.0) << 32 | u64::from(batch.service.0);
+            self.fingerprint = mix(mix(self.fingerprint, place), u64::from(batch.num_requests));
+        }
+    }
+
+    fn close_slot(&mut self) {
+        for cell in &mut self.cells {
+            cell.cache.end_slot(&self.fade_tokens);
+        }
+        self.slot += 1;
+    }
+
+    fn skip_empty_slots(&mut self) -> u32 {
+        let mut skipped = 0;
+        while self.batches.is_empty() {
+            self.close_slot();
+            self.open_slot();
+            skipped += 1;
+        }
+        skipped
+    }
+}

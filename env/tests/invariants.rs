@@ -1,0 +1,181 @@
+//! What holds in every scenario whatever is decided: random play over the shipped scenarios and their variants.
+
+use rand::RngExt;
+use std::sync::Arc;
+use thoughtcache_env::gym::api::{ActionId, End, Env};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
+use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::scenario::shipped;
+use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::units::{CellId, ServiceId};
+
+fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
+    let overrides: Vec<Override> =
+        overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
+    let loaded = Scenario::load(name, shipped::text(name).unwrap(), &overrides, |path| Err(format!("no {path}")));
+    Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")).1)
+}
+
+/// One variant for every choice that a scenario without a recording has.
+fn variants() -> Vec<(String, Arc<Scenario>)> {
+    let changes: [&[(&str, &str)]; 12] = [
+        &[],
+        &[("cell.count", "3")],
+        &[("cell.memory_gb", "400")],
+        &[("cell.compute_budget_tflop_per_slot", "200"), ("models.0.active_parameters_b", "65"), ("models.1.active_parameters_b", "174")],
+        &[("cost.compute_weight", "0.01"), ("cell.compute_tflop_per_s", "1000"), ("models.0.active_parameters_b", "65"), ("models.1.active_parameters_b", "174")],
+        &[("workload.poisson.mean_requests_per_service", "0.01")],
+        &[("workload.poisson.zipf_exponent", "0.3")],
+        &[("cost.switching.per_load.weight", "0.002")],
+        &[("thought.paths", "3")],
+        &[("thought.consensus_factor", "0.5")],
+        &[("thought.vanishing_thoughts_per_slot", "2")],
+        &[("decision.placements", "[\"cloud\", \"edge\"]")],
+    ];
+    let mut variants = Vec::new();
+    for name in ["tight", "paper"] {
+        for change in changes {
+            variants.push((format!("{name} {change:?}"), scenario(name, change)));
+        }
+    }
+    variants
+}
+
+fn random_legal(mask: &[bool], rng: &mut SimRng) -> ActionId {
+    let legal: Vec<usize> = (0..mask.len()).filter(|&index| mask[index]).collect();
+    ActionId::from_index(legal[rng.random_range(0..legal.len())])
+}
+
+#[test]
+fn random_play_breaks_no_invariant() {
+    for (name, scenario) in variants() {
+        let mut env = DecisionEnv::new(Arc::clone(&scenario));
+        let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+        let mut row = vec![0.0; env.spec().num_entries()];
+        for episode in 0..3 {
+            env.reset(Seed::new(Purpose::Train, 5).with_episode(episode));
+            let (mut reward, mut cost) = (0.0, 0.0);
+            loop {
+                env.encode(&mut row);
+                for (value, entry) in row.iter().zip(&env.spec().entries) {
+                    assert!((entry.low..=entry.high).contains(value), "{name}: {} = {value}", entry.name);
+                }
+                let (cell, slot) = (env.observation().cell, env.world().slot());
+                let protected = env.world().cell(cell).cache().residency().to_vec();
+                let action = random_legal(&env.observation().legal, &mut rng);
+                let step = env.step(&action).unwrap();
+                reward += step.reward;
+                cost += step.info.cost.total();
+                assert!(step.info.cost.components().iter().all(|c| c.is_finite() && *c >= 0.0), "{name}");
+                check_memory(&env, &scenario, &name);
+                if env.world().slot() == slot && step.info.counters.evictions > 0 {
+                    let now = env.world().cell(cell).cache().residency();
+                    for (before, after) in protected.iter().zip(now) {
+                        assert!(!before.is_protected || after.is_resident, "{name}: a protected entry left");
+                    }
+                }
+                assert!(step.info.counters.hits <= step.info.counters.edge_requests, "{name}");
+                if step.end.is_end() {
+                    assert_eq!(step.end, End::Truncated);
+                    break;
+                }
+            }
+            assert!((reward + cost).abs() <= 1e-9 * cost, "{name}: {reward} against {cost}");
+        }
+    }
+}
+
+fn check_memory(env: &DecisionEnv, scenario: &Scenario, name: &str) {
+    for cell in (0..scenario.num_cells()).map(CellId) {
+        let cache = env.world().cell(cell).cache();
+        let used: u64 = (0..scenario.services().len())
+            .map(ServiceId::from_index)
+            .filter(|&service| cache.is_resident(service))
+            .map(|service| scenario.service(service).bytes)
+            .sum();
+        assert_eq!(used + cache.free_bytes(), scenario.capacity_bytes(), "{name}");
+        for (thought, service) in cache.thoughts().iter().zip(scenario.services()) {
+            assert!(thought.age_tokens >= 0.0 && thought.age_tokens <= thought.context_tokens, "{name}");
+            assert!(thought.context_tokens <= service.window_tokens, "{name}: an exhausted entry stayed");
+        }
+    }
+}
+
+#[test]
+fn two_policies_on_one_seed_meet_the_same_requests() {
+    for (name, scenario) in variants() {
+        let play = |policy_run: u64| {
+            let mut env = DecisionEnv::new(Arc::clone(&scenario));
+            let mut rng = Seed::new(Purpose::Test, policy_run).stream(Stream::Policy);
+            env.reset(Seed::new(Purpose::Train, 5));
+            let mut actions = Vec::new();
+            while env.world().slot() < 60 {
+                let action = random_legal(&env.observation().legal, &mut rng);
+                actions.push(action);
+                if env.step(&action).unwrap().end.is_end() {
+                    break;
+                }
+            }
+            (env.world().exogenous_fingerprint(), actions)
+        };
+        let ((one, one_actions), (other, other_actions)) = (play(1), play(2));
+        assert_eq!(one, other, "{name}");
+        assert_ne!(one_actions, other_actions, "{name}: the policies did differ");
+    }
+}
+
+#[test]
+fn every_option_changes_what_happens() {
+    let digest = |scenario: &Arc<Scenario>| {
+        let mut vec_env = VecEnv::new(DecisionEnv::lanes(scenario, 2), Seed::new(Purpose::Train, 5));
+        let mut buffers = StepBuffers::new(2, vec_env.spec());
+        let rows = buffers.rows();
+        vec_env.observe_into(rows.observations, rows.masks).unwrap();
+        let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+        for _ in 0..1500 {
+            let actions: Vec<ActionId> =
+                buffers.masks.rows().into_iter().map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng)).collect();
+            vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+        }
+        vec_env.trajectory_hash()
+    };
+    let all: Vec<(String, u64)> =
+        variants().into_iter().map(|(name, scenario)| (name, digest(&scenario))).collect();
+    for (index, (name, hash)) in all.iter().enumerate() {
+        for (other, other_hash) in &all[..index] {
+            assert_ne!(hash, other_hash, "{name} and {other} played alike");
+        }
+    }
+}
+
+#[test]
+fn tight_plays_the_same_bits_on_one_two_and_eight_threads_as_it_did_before() {
+    let play = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let scenario = Arc::new(Scenario::shipped("tight"));
+            let mut vec_env = VecEnv::new(DecisionEnv::lanes(&scenario, 24), Seed::new(Purpose::Train, 1))
+                .with_lanes_per_chunk(3);
+            let mut buffers = StepBuffers::new(24, vec_env.spec());
+            let rows = buffers.rows();
+            vec_env.observe_into(rows.observations, rows.masks).unwrap();
+            let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+            for _ in 0..3000 {
+                let actions: Vec<ActionId> = buffers
+                    .masks
+                    .rows()
+                    .into_iter()
+                    .map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng))
+                    .collect();
+                vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+            }
+            format!("{:016x}", vec_env.trajectory_hash())
+        })
+    };
+    let alone = play(1);
+    assert_eq!(play(2), alone);
+    assert_eq!(play(8), alone);
+    insta::assert_snapshot!(alone);
+}
