@@ -1,0 +1,108 @@
+//! `cargo xtask demo`: trains a PPO and a DQN on `tight`, and compares them with every heuristic.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use super::{status, typed};
+use crate::clock::{Stopwatch, human};
+use crate::failure::Failure;
+use crate::libtorch;
+use crate::machine::{Machine, ended};
+use crate::progress::say;
+use crate::workspace::Workspace;
+
+/// Where everything is written; what a demo before left there is replaced.
+const FOLDER: &str = "runs/demo";
+const SCENARIO: &str = "tight";
+const LEARNERS: [&str; 2] = ["ppo", "dqn"];
+/// Every rule of `agents/src/heuristics`, in the order of its registry. Without names `compare` would take them all,
+/// but beside runs they have to be named.
+const HEURISTICS: [&str; 18] = [
+    "random",
+    "cloud-only",
+    "static",
+    "fifo",
+    "fifo-admit",
+    "lru",
+    "lru-admit",
+    "lfu",
+    "lfu-admit",
+    "gdsf",
+    "gdsf-admit",
+    "least-aot",
+    "least-aot-admit",
+    "most-aot",
+    "most-aot-admit",
+    "rent-or-buy",
+    "density",
+    "worth",
+];
+/// The program's exit code after Ctrl-C.
+const INTERRUPTED: i32 = 130;
+const TABLES: [&str; 2] = ["runs/demo/compare.txt", "runs/demo/compare.csv"];
+
+/// Builds, trains, compares, and names the files.
+pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+    let stopwatch = Stopwatch::start();
+    libtorch::ensure(workspace, machine)?;
+    // The program ends itself after Ctrl-C, saving its work; we outlive it to pass its exit code on.
+    ctrlc::set_handler(|| {}).map_err(|error| Failure::Start {
+        program: "the watch for Ctrl-C".to_owned(),
+        source: io::Error::other(error),
+    })?;
+    call(workspace.cargo().args(["build", "--release"]))?;
+    replace(&workspace.root().join(FOLDER))?;
+    for learner in LEARNERS {
+        call(program(workspace).args(train(learner)))?;
+    }
+    call(program(workspace).args(compare()))?;
+    println!("\nwritten in {}:", human(stopwatch.elapsed()));
+    for table in TABLES {
+        println!("  {table}");
+    }
+    for learner in LEARNERS {
+        println!("  {FOLDER}/{learner}/");
+    }
+    Ok(())
+}
+
+fn program(workspace: &Workspace) -> Command {
+    workspace.program("thoughtcache")
+}
+
+fn train(learner: &str) -> Vec<String> {
+    let words = ["train", "--config", &format!("configs/experiments/demo-{learner}.toml"), "--out"];
+    words.map(str::to_owned).into_iter().chain([format!("{FOLDER}/{learner}")]).collect()
+}
+
+fn compare() -> Vec<String> {
+    let mut words = vec!["compare".to_owned(), "--scenario".to_owned(), SCENARIO.to_owned()];
+    words.extend(LEARNERS.map(|learner| format!("{FOLDER}/{learner}")));
+    words.extend(HEURISTICS.map(str::to_owned));
+    words.extend(["--out-text", TABLES[0], "--out-csv", TABLES[1]].map(str::to_owned));
+    words
+}
+
+/// Runs a command after showing it; its failure is ours.
+fn call(command: &mut Command) -> Result<(), Failure> {
+    let stopwatch = Stopwatch::start();
+    let typed = typed(command);
+    say(&format!("\n=== {typed}"));
+    let status = status(command)?;
+    if !status.success() {
+        let is_interrupted = status.code() == Some(INTERRUPTED);
+        return Err(Failure::Command { command: typed, status: ended(status), is_interrupted });
+    }
+    say(&format!("=== done in {}", human(stopwatch.elapsed())));
+    Ok(())
+}
+
+/// An empty folder, whatever was there.
+fn replace(folder: &Path) -> Result<(), Failure> {
+    if folder.symlink_metadata().is_ok() {
+        fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
+    }
+    fs::create_dir_all(folder).map_err(Failure::file("create", folder))
+}

@@ -1,0 +1,260 @@
+//! `cargo xtask test`: every check that a change must pass, in the release profile only.
+//!
+//! Each profile compiles the C++ of torch-sys again (minutes), so clippy and the tests share one. Cheap steps come
+//! first; all are run, so that one call shows everything that is wrong. The tests with torch come last, which leaves
+//! a program with learners in the target folder and the closing lines of cargo test at the end of the log.
+
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::{status, typed};
+use crate::clock::{Stopwatch, human};
+use crate::failure::Failure;
+use crate::libtorch;
+use crate::machine::Machine;
+use crate::workspace::Workspace;
+
+/// A named check.
+struct Step {
+    name: &'static str,
+    arguments: &'static str,
+    /// Whether the lines of test results are to be added up.
+    is_test: bool,
+    /// What the environment of the call is, beyond that of the user.
+    environment: Environment,
+}
+
+enum Environment {
+    Plain,
+    /// Rustdoc's warnings are errors. Replaces the rpath of `.cargo/config.toml`, which only doctests need.
+    StrictDocs,
+    /// A libtorch that is not there: whoever looks for it fails.
+    NoTorch,
+    /// The libraries of the user's own libtorch can be found by doctests too.
+    Torch,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        arguments: "fmt --all -- --check",
+        is_test: false,
+        environment: Environment::Plain,
+    },
+    Step {
+        name: "tests without torch",
+        arguments: "test --release --no-fail-fast -p thoughtcache-env -p thoughtcache-agents -p thoughtcache \
+                    --no-default-features",
+        is_test: true,
+        environment: Environment::NoTorch,
+    },
+    Step {
+        name: "lints, benches included",
+        arguments: "clippy --release --workspace --all-targets -- -D warnings",
+        is_test: false,
+        environment: Environment::Plain,
+    },
+    Step {
+        name: "documentation",
+        arguments: "doc --release --workspace --no-deps",
+        is_test: false,
+        environment: Environment::StrictDocs,
+    },
+    Step {
+        name: "tests with torch",
+        arguments: "test --release --no-fail-fast --workspace",
+        is_test: true,
+        environment: Environment::Torch,
+    },
+];
+
+/// How a step went.
+struct Outcome {
+    name: &'static str,
+    is_passed: bool,
+    time: Duration,
+    tests: Option<Tally>,
+}
+
+/// Runs every step and prints the summary; fails if one of them did.
+pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+    for (component, argument) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        let mut version = workspace.cargo();
+        version.args([argument, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+        if !status(&mut version)?.success() {
+            return Err(Failure::NoComponent { component });
+        }
+    }
+    let stopwatch = Stopwatch::start();
+    let libtorch = libtorch::ensure(workspace, machine)?;
+    let mut outcomes = Vec::new();
+    for (number, step) in STEPS.iter().enumerate() {
+        let mut cargo = workspace.cargo();
+        cargo.args(step.arguments.split_whitespace());
+        step.environment.set(&mut cargo, libtorch.own_libraries.as_deref());
+        println!("\n=== {} of {}: {}: {}", number + 1, STEPS.len(), step.name, typed(&cargo));
+        let outcome = step.run(&mut cargo)?;
+        println!("=== {}: {} in {}", step.name, outcome.verdict(), human(outcome.time));
+        outcomes.push(outcome);
+    }
+    println!("\ncargo xtask test took {}", human(stopwatch.elapsed()));
+    for outcome in &outcomes {
+        println!("{}", outcome.line());
+    }
+    let failed: Vec<&str> = outcomes.iter().filter(|o| !o.is_passed).map(|o| o.name).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Steps { failed: failed.len(), all: outcomes.len(), names: failed.join(", ") })
+}
+
+impl Step {
+    fn run(&self, cargo: &mut Command) -> Result<Outcome, Failure> {
+        let stopwatch = Stopwatch::start();
+        let (status, tests) = if self.is_test {
+            let (status, tally) = status_and_tally(cargo)?;
+            (status, Some(tally))
+        } else {
+            (status(cargo)?, None)
+        };
+        Ok(Outcome { name: self.name, is_passed: status.success(), time: stopwatch.elapsed(), tests })
+    }
+}
+
+impl Environment {
+    fn set(&self, cargo: &mut Command, own_libraries: Option<&Path>) {
+        match self {
+            Self::Plain => {}
+            Self::StrictDocs => {
+                cargo.env("RUSTDOCFLAGS", "-D warnings");
+            }
+            Self::NoTorch => {
+                cargo.env("LIBTORCH", "/no/libtorch/is/needed/here");
+                for variable in ["LIBTORCH_USE_PYTORCH", "LIBTORCH_INCLUDE", "LIBTORCH_LIB"] {
+                    cargo.env_remove(variable);
+                }
+            }
+            Self::Torch => {
+                let Some(own) = own_libraries else { return };
+                let variable =
+                    if cfg!(target_os = "macos") { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+                let before = env::var_os(variable).unwrap_or_default();
+                let folders = std::iter::once(own.to_owned()).chain(env::split_paths(&before));
+                if let Ok(joined) = env::join_paths(folders) {
+                    cargo.env(variable, joined);
+                }
+            }
+        }
+    }
+}
+
+impl Outcome {
+    fn verdict(&self) -> &'static str {
+        if self.is_passed { "ok" } else { "FAILED" }
+    }
+
+    fn line(&self) -> String {
+        let line = format!("  {:<6}  {:<24} {:>12}", self.verdict(), self.name, human(self.time));
+        match &self.tests {
+            None => line,
+            Some(Tally { passed, failed, ignored, programs }) => {
+                format!(
+                    "{line}   {passed} passed, {failed} failed, {ignored} ignored, test programs: {programs}"
+                )
+            }
+        }
+    }
+}
+
+/// The closing lines of test programs, added up.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+    programs: u64,
+}
+
+impl Tally {
+    /// Reads a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; ...`.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) =
+            line.trim().strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        self.programs += 1;
+        for count in counts.split("; ") {
+            let Some((number, what)) = count.split_once(' ') else { continue };
+            let number = number.parse().unwrap_or(0);
+            match what {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Runs a command, passing on every line of its output at once while adding up the test results in it.
+fn status_and_tally(command: &mut Command) -> Result<(ExitStatus, Tally), Failure> {
+    let not_run = |source| Failure::Start { program: "cargo test".to_owned(), source };
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(not_run)?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        let mut lines = BufReader::new(stdout);
+        let mut line = Vec::new();
+        let mut ours = io::stdout().lock();
+        while lines.read_until(b'\n', &mut line).map_err(not_run)? > 0 {
+            // Nobody reads our output any more: the tests go on, and their result is the exit code.
+            let _ = ours.write_all(&line).and_then(|()| ours.flush());
+            tally.add(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    }
+    Ok((child.wait().map_err(not_run)?, tally))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_added_up_and_other_lines_are_not() {
+        let mut tally = Tally::default();
+        tally.add("running 12 tests\n");
+        tally.add("test result: ok. 11 passed; 0 failed; 1 ignored; 0 measured; 5 filtered out; finished in 1.02s\n");
+        tally.add("test says::test result: ok ... ok\n");
+        tally.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s");
+        assert_eq!(tally, Tally { passed: 14, failed: 2, ignored: 1, programs: 2 });
+    }
+
+    #[test]
+    fn every_step_that_compiles_uses_the_release_profile() {
+        for step in STEPS {
+            let is_format = step.arguments.starts_with("fmt ");
+            assert!(is_format || step.arguments.contains(" --release"), "{}", step.name);
+        }
+    }
+
+    #[test]
+    fn the_last_step_tests_everything_with_torch() {
+        let last = STEPS.last().unwrap();
+        assert!(last.is_test && last.arguments.contains("--workspace"));
+        assert!(!last.arguments.contains("--no-default-features"));
+    }
+
+    #[test]
+    fn without_torch_there_is_no_libtorch_to_be_found() {
+        let mut cargo = Command::new("cargo");
+        cargo.env("LIBTORCH_USE_PYTORCH", "1");
+        Environment::NoTorch.set(&mut cargo, None);
+        let value = |name: &str| cargo.get_envs().find(|(key, _)| *key == name).map(|(_, value)| value);
+        assert!(!Path::new(value("LIBTORCH").unwrap().unwrap()).exists());
+        assert_eq!(value("LIBTORCH_USE_PYTORCH"), Some(None), "removed");
+    }
+}

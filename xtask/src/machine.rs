@@ -1,0 +1,196 @@
+//! What the machine offers: system, python, compilers, disk. Tests offer another one.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Output, Stdio};
+
+use crate::failure::Failure;
+
+/// The oldest python3 whose pip is known to read the options that are used.
+const OLDEST_PYTHON: (u32, u32) = (3, 9);
+
+/// Everything that the set-up asks of the machine.
+pub(crate) struct Machine {
+    /// As in `std::env::consts::OS`.
+    pub os: String,
+    /// As in `std::env::consts::ARCH`.
+    pub arch: String,
+    /// `glibc 2.36`, `musl`, or empty where the question has no answer.
+    pub libc: String,
+    /// The python3 that runs pip.
+    pub python: OsString,
+    /// The C compiler and its first arguments.
+    pub cc: Vec<String>,
+    /// The C++ compiler and its first arguments.
+    pub cxx: Vec<String>,
+    /// Bytes that may still be written into a folder.
+    pub free_bytes: fn(&Path) -> io::Result<u64>,
+}
+
+impl Machine {
+    /// The one we run on, with the python and the compilers that the user names in the environment.
+    pub(crate) fn this() -> Self {
+        let words = |variable: &str, default: &str| {
+            let value = env::var(variable).unwrap_or_default();
+            let words: Vec<String> = value.split_whitespace().map(str::to_owned).collect();
+            if words.is_empty() { vec![default.to_owned()] } else { words }
+        };
+        Self {
+            os: env::consts::OS.to_owned(),
+            arch: env::consts::ARCH.to_owned(),
+            libc: libc(),
+            python: env::var_os("PYTHON").filter(|p| !p.is_empty()).unwrap_or_else(|| "python3".into()),
+            cc: words("CC", "cc"),
+            cxx: words("CXX", "c++"),
+            free_bytes: |folder| fs4::available_space(folder),
+        }
+    }
+
+    /// The python's name in messages.
+    pub(crate) fn python_name(&self) -> String {
+        self.python.to_string_lossy().into_owned()
+    }
+
+    /// Python and pip run, and are young enough.
+    pub(crate) fn check_python(&self) -> Result<(), Failure> {
+        let program = self.python_name();
+        let version = "import sys; print('%d.%d' % sys.version_info[:2])";
+        let version = match Command::new(&self.python).args(["-c", version]).stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => first_line(&output.stdout),
+            Ok(output) => return Err(Failure::NoPython { program, said: said(&output) }),
+            Err(error) => return Err(Failure::NoPython { program, said: why(&error) }),
+        };
+        if numbers(&version).is_some_and(|found| found < OLDEST_PYTHON) {
+            return Err(Failure::OldPython { program, version });
+        }
+        match Command::new(&self.python).args(["-m", "pip", "--version"]).stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(Failure::NoPip { program, said: said(&output) }),
+            Err(error) => Err(Failure::NoPip { program, said: why(&error) }),
+        }
+    }
+
+    /// The C and the C++ compiler run and find their headers.
+    pub(crate) fn check_compilers(&self) -> Result<(), Failure> {
+        let compilers = [
+            ("C", "CC", &self.cc, ["-x", "c"], "#include <stddef.h>\n"),
+            ("C++", "CXX", &self.cxx, ["-x", "c++"], "#include <vector>\n"),
+        ];
+        for (language, variable, words, kind, source) in compilers {
+            let fail = |said| Failure::NoCompiler { language, variable, program: words.join(" "), said };
+            let mut compiler = command(words);
+            compiler.args(["-fsyntax-only"]).args(kind).arg("-");
+            let output = feed(&mut compiler, source).map_err(|error| fail(why(&error)))?;
+            if !output.status.success() {
+                return Err(fail(said(&output)));
+            }
+        }
+        Ok(())
+    }
+
+    /// `folder` takes `need_bytes` more.
+    pub(crate) fn check_space(&self, folder: &Path, need_bytes: u64, stay_bytes: u64) -> Result<(), Failure> {
+        let free_bytes =
+            (self.free_bytes)(folder).map_err(Failure::file("measure the free space of", folder))?;
+        if free_bytes < need_bytes {
+            let folder = folder.to_owned();
+            return Err(Failure::NoSpace { folder, need_bytes, stay_bytes, free_bytes });
+        }
+        Ok(())
+    }
+}
+
+/// A program with its first arguments.
+pub(crate) fn command(words: &[String]) -> Command {
+    let (program, arguments) = words.split_first().expect("a compiler is at least its name");
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// Runs a command with `text` on its standard input.
+fn feed(command: &mut Command, text: &str) -> io::Result<Output> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that ends without reading is judged by its exit status.
+        let _ = stdin.write_all(text.as_bytes());
+    }
+    child.wait_with_output()
+}
+
+fn libc() -> String {
+    if cfg!(target_env = "musl") {
+        return "musl".to_owned();
+    }
+    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").stderr(Stdio::null()).output();
+    output.map_or_else(|_| String::new(), |output| first_line(&output.stdout))
+}
+
+/// The first two numbers of `3.11`, `glibc 2.36`, `2.11.0+cu130`.
+pub(crate) fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().trim().to_owned()
+}
+
+/// `exit status 1`, `signal 9 (SIGKILL)`.
+pub(crate) fn ended(status: ExitStatus) -> String {
+    status.to_string().replace(": ", " ")
+}
+
+/// The line in which a failed program says what is wrong.
+pub(crate) fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let complaint = lines().find(|line| line.contains("error")).or_else(|| lines().next_back());
+    complaint.map_or_else(|| ended(output.status), str::to_owned)
+}
+
+/// Why a program did not start, in few words.
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "not found".to_owned(),
+        io::ErrorKind::PermissionDenied => "not executable".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers_not_as_text() {
+        assert_eq!(numbers("3.11"), Some((3, 11)));
+        assert_eq!(numbers("glibc 2.36"), Some((2, 36)));
+        assert_eq!(numbers("2.11.0+cu130"), Some((2, 11)));
+        assert_eq!(numbers("unknown"), None);
+        assert!(numbers("3.11") > numbers("3.9"), "as text 3.11 would be the older one");
+    }
+
+    #[test]
+    fn too_little_disk_is_said_in_bytes_needed_and_free() {
+        let machine = Machine { free_bytes: |_| Ok(700_000_000), ..Machine::this() };
+        let folder = Path::new("/some/checkout");
+        assert!(machine.check_space(folder, 700_000_000, 1).is_ok(), "just enough is enough");
+        let failure = machine.check_space(folder, 1_080_000_000, 496_000_000).unwrap_err();
+        insta::assert_snapshot!(failure, @r"
+        not enough disk for libtorch: 1.1 GB are needed while it is set up and 496 MB stay, but only 700 MB are free at /some/checkout
+          make room there and type again:  cargo xtask setup
+        ");
+        assert_eq!(failure.exit_code(), 2);
+    }
+
+    #[test]
+    fn the_free_space_of_a_real_folder_is_seen() {
+        let machine = Machine::this();
+        let folder = tempfile::tempdir().unwrap();
+        assert!(machine.check_space(folder.path(), 1, 1).is_ok());
+        assert!(machine.check_space(folder.path(), u64::MAX, 1).is_err());
+    }
+}

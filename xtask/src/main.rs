@@ -1,0 +1,51 @@
+//! `cargo xtask setup | demo | test`: the set-up and the two commands of the README.
+//!
+//! Knows nothing of the other crates: it calls cargo, pip and the finished program.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program: results on stdout, progress and complaints on stderr"
+)]
+
+mod arguments;
+mod clock;
+mod commands;
+mod failure;
+mod libtorch;
+mod machine;
+mod progress;
+#[cfg(test)]
+mod testing;
+mod workspace;
+
+use std::process::ExitCode;
+
+use arguments::Task;
+use failure::Failure;
+use machine::Machine;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    match Task::parse(&words).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(task: Task) -> Result<(), Failure> {
+    let workspace = Workspace::here();
+    match task {
+        Task::Help => print!("{}", arguments::HELP),
+        Task::Setup => {
+            libtorch::ensure(&workspace, &Machine::this())?;
+        }
+        Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
+        Task::Test => commands::test::run(&workspace, &Machine::this())?,
+    }
+    Ok(())
+}
