@@ -1,0 +1,17 @@
+//! Worlds whose answer is known: probe worlds that each isolate one fault of a learner.
+//!
+//! A learner that fails on `tight` tells little; a learner that fails on one of these says which line is wrong. Every
+//! world is a table of a few states ([`table`]), and its exact action values stand beside it ([`probes`]).
+//!
+//! ```text
+//! for probe in probe_registry() {
+//!     train an agent on copies of probe.env() with the discount probe.gamma;
+//!     compare its values and its greedy actions with probe.answers
+//! }
+//! ```
+
+pub mod probes;
+pub mod table;
+
+pub use probes::{Answer, Audience, Probe, probe_registry};
+pub use table::{TableState, TableWorld};

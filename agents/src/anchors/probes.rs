@@ -1,0 +1,331 @@
+//! The probe worlds: each is as small as the one fault that it shows.
+//!
+//! Every action value in [`Answer`] is exact, and a test beside this file derives it a second time by value iteration.
+
+use super::table::{Outcome, TableState, TableWorld};
+use thoughtcache_env::gym::api::End;
+
+/// Which learners a probe can judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every learner: states that look alike have equal values.
+    Everyone,
+    /// Learners of action values only: two states look alike and differ in their masks, which a state value cannot see.
+    ActionValues,
+}
+
+/// The exact values of one state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// What the learner sees.
+    pub row: Vec<f32>,
+    /// The value of each action, `None` where it is illegal.
+    pub action_values: Vec<Option<f64>>,
+}
+
+impl Answer {
+    /// The mask of the state.
+    pub fn legal(&self) -> Vec<bool> {
+        self.action_values.iter().map(Option::is_some).collect()
+    }
+
+    /// The value of the state under the best policy.
+    pub fn state_value(&self) -> f64 {
+        self.action_values.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// Whether an action is legal and no other is better.
+    pub fn is_best(&self, action: usize) -> bool {
+        self.action_values.get(action).copied().flatten().is_some_and(|value| value >= self.state_value())
+    }
+}
+
+/// A probe world with everything needed to judge a learner on it.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The name of the world.
+    pub name: &'static str,
+    /// What is wrong with a learner that fails here and passes the probes before.
+    pub fault: &'static str,
+    /// The discount per slot at which the answers hold.
+    pub gamma: f64,
+    /// Who can be judged.
+    pub audience: Audience,
+    /// What must be learnt.
+    pub answers: Vec<Answer>,
+    world: TableWorld,
+}
+
+impl Probe {
+    /// A copy of the world.
+    pub fn env(&self) -> TableWorld {
+        self.world.clone()
+    }
+}
+
+/// All probes, the simplest first.
+pub fn probe_registry() -> Vec<Probe> {
+    vec![
+        constant_value(),
+        observed_value(),
+        discount_over_slots(0),
+        discount_over_slots(1),
+        discount_over_slots(3),
+        rewarded_action(),
+        echo(),
+        termination(),
+        truncation(),
+        final_row(),
+        illegal_action(),
+        illegal_next_action(),
+    ]
+}
+
+/// One state, one action, reward 1, the end. The value is 1.
+///
+/// Fails when the loss, the optimiser or the sign of the reward is wrong: nothing else is involved.
+pub fn constant_value() -> Probe {
+    Probe {
+        name: "constant-value",
+        fault: "the value loss or the optimiser",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[0.0], &[Some(1.0)])],
+        world: TableWorld::new("probe-constant-value", vec![state(&[0.0], &[stop(1.0, 1)])], vec![0]),
+    }
+}
+
+/// One step whose reward is the observation, -1 or +1. The values are -1 and +1.
+///
+/// Fails when rows and targets are paired wrongly, or when the row does not reach the network.
+pub fn observed_value() -> Probe {
+    Probe {
+        name: "observed-value",
+        fault: "the way of the row through the network",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[-1.0], &[Some(-1.0)]), answer(&[1.0], &[Some(1.0)])],
+        world: TableWorld::new(
+            "probe-observed-value",
+            vec![state(&[-1.0], &[stop(-1.0, 1)]), state(&[1.0], &[stop(1.0, 1)])],
+            vec![0, 1],
+        ),
+    }
+}
+
+/// Two steps: the first pays nothing and takes `slots_elapsed` slots, the second pays 1. With gamma 0.5 the values are
+/// `0.5 ^ slots_elapsed` (1, 0.5 and 0.125 for 0, 1 and 3 slots) and 1.
+///
+/// Fails when the discount is per step (0.5 for each of them), or when the bootstrap is missing.
+///
+/// # Panics
+/// For other numbers than 0, 1 and 3, the ones that have a name.
+pub fn discount_over_slots(slots_elapsed: u32) -> Probe {
+    let (name, value) = match slots_elapsed {
+        0 => ("discount-over-0-slots", 1.0),
+        1 => ("discount-over-1-slot", 0.5),
+        3 => ("discount-over-3-slots", 0.125),
+        other => panic!("the probe has 0, 1 or 3 slots, not {other}"),
+    };
+    Probe {
+        name,
+        fault: "the discount gamma ^ slots_elapsed, or the bootstrap",
+        gamma: 0.5,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[0.0], &[Some(value)]), answer(&[1.0], &[Some(1.0)])],
+        world: TableWorld::new(
+            &format!("probe-{name}"),
+            vec![state(&[0.0], &[go(0.0, slots_elapsed, 1)]), state(&[1.0], &[stop(1.0, 1)])],
+            vec![0],
+        ),
+    }
+}
+
+/// One step; action 0 pays -1, action 1 pays +1. The action values are -1 and +1, the best action is 1.
+///
+/// Fails when the advantage has the wrong sign, or when values and actions are paired wrongly.
+pub fn rewarded_action() -> Probe {
+    Probe {
+        name: "rewarded-action",
+        fault: "the policy loss, or the choice of the action's value",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[0.0], &[Some(-1.0), Some(1.0)])],
+        world: TableWorld::new(
+            "probe-rewarded-action",
+            vec![state(&[0.0], &[stop(-1.0, 1), stop(1.0, 1)])],
+            vec![0],
+        ),
+    }
+}
+
+/// Echo: one step that pays +1 when the action is the observed one of three symbols, else -1.
+///
+/// Fails when the policy is the same for all rows, or when lanes get each other's actions.
+pub fn echo() -> Probe {
+    let pays = |symbol: usize, action: usize| if symbol == action { 1.0 } else { -1.0 };
+    let row =
+        |symbol: usize| -> Vec<f32> { (0..3).map(|entry| f32::from(u8::from(entry == symbol))).collect() };
+    let values =
+        |symbol: usize| -> Vec<Option<f64>> { (0..3).map(|action| Some(pays(symbol, action))).collect() };
+    let outcomes = |symbol: usize| -> Vec<_> { (0..3).map(|action| stop(pays(symbol, action), 1)).collect() };
+    Probe {
+        name: "echo",
+        fault: "rows, actions and rewards that belong to different decisions",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: (0..3).map(|symbol| answer(&row(symbol), &values(symbol))).collect(),
+        world: TableWorld::new(
+            "probe-echo",
+            (0..3).map(|symbol| state(&row(symbol), &outcomes(symbol))).collect(),
+            vec![0, 1, 2],
+        ),
+    }
+}
+
+/// Two steps that pay 1 each, then the world is over; the final row looks like the first. With gamma 0.9 the values are
+/// 1.9 and 1.
+///
+/// Fails (towards 10) when a terminated episode is bootstrapped.
+pub fn termination() -> Probe {
+    Probe {
+        name: "termination",
+        fault: "a bootstrap beyond the end of the world",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[-1.0], &[Some(1.9)]), answer(&[1.0], &[Some(1.0)])],
+        world: TableWorld::new(
+            "probe-termination",
+            vec![state(&[-1.0], &[go(1.0, 1, 1)]), state(&[1.0], &[stop(1.0, 1)])],
+            vec![0],
+        ),
+    }
+}
+
+/// A loop that pays 1 a slot, cut by a clock after 10 steps that the row does not show. With gamma 0.9 the value is 10.
+///
+/// Fails when truncation is treated as death: every tenth step would have no future, and one-step targets would settle at
+/// `1 / (1 - 0.9 * 0.9) = 5.26`; the return from the start would be `10 (1 - 0.9^10) = 6.51`.
+pub fn truncation() -> Probe {
+    const STEPS: usize = 10;
+    let position = |index: usize| {
+        let next = (index + 1) % STEPS;
+        if next == 0 { state(&[0.0], &[cut(1.0, 1, next)]) } else { state(&[0.0], &[go(1.0, 1, next)]) }
+    };
+    Probe {
+        name: "truncation",
+        fault: "truncation treated as termination",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[0.0], &[Some(10.0)])],
+        world: TableWorld::new("probe-truncation", (0..STEPS).map(position).collect(), vec![0]),
+    }
+}
+
+/// Episodes begin in A or B and are cut after one step, which takes a slot. B pays 1 and stays B, so it is worth 10 with
+/// gamma 0.9; A pays nothing and leads to B, so it is worth 9.
+///
+/// Fails when the bootstrap takes the first row of the next episode for the final row of this one: A would be worth
+/// 0.9 times the average of A and B, that is less than 8.2.
+pub fn final_row() -> Probe {
+    Probe {
+        name: "final-row",
+        fault: "a bootstrap from the row after the reset instead of the final row",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![answer(&[0.0], &[Some(9.0)]), answer(&[1.0], &[Some(10.0)])],
+        world: TableWorld::new(
+            "probe-final-row",
+            vec![state(&[0.0], &[cut(0.0, 1, 1)]), state(&[1.0], &[cut(1.0, 1, 1)])],
+            vec![0, 1],
+        ),
+    }
+}
+
+/// One step. In the first state action 2 is the best (it pays +1, the others -1 and 0); in the second it is illegal and
+/// action 1 is the best (0). The illegal action would pay +10, but the world refuses it with an error.
+///
+/// Fails (with the world's error) when acting ignores the mask, in exploration or in the greedy choice.
+pub fn illegal_action() -> Probe {
+    Probe {
+        name: "illegal-action",
+        fault: "acting without the mask",
+        gamma: 0.9,
+        audience: Audience::Everyone,
+        answers: vec![
+            answer(&[0.0], &[Some(-1.0), Some(0.0), Some(1.0)]),
+            answer(&[1.0], &[Some(-1.0), Some(0.0), None]),
+        ],
+        world: TableWorld::new(
+            "probe-illegal-action",
+            vec![
+                state(&[0.0], &[stop(-1.0, 1), stop(0.0, 1), stop(1.0, 1)]),
+                last_illegal(&[1.0], &[stop(-1.0, 1), stop(0.0, 1)]),
+            ],
+            vec![0, 1],
+        ),
+    }
+}
+
+/// In the first state action 0 leads, one slot later, to a state where only action 0 is legal (pays 1, the end), and
+/// action 1 pays 3 at once. A third state looks exactly like the second, but there action 1 is legal and pays 10: so every
+/// learner of action values knows a true 10 for an action that the second state forbids. With gamma 0.9 the first state's
+/// values are 0.9 and 3.
+///
+/// Fails when the target's maximum forgets the next mask: the first value becomes 9, and action 0 seems the best.
+pub fn illegal_next_action() -> Probe {
+    Probe {
+        name: "illegal-next-action",
+        fault: "a target whose maximum ranges over illegal actions",
+        gamma: 0.9,
+        audience: Audience::ActionValues,
+        answers: vec![
+            answer(&[-1.0], &[Some(0.9), Some(3.0)]),
+            answer(&[1.0], &[Some(1.0), None]),
+            answer(&[1.0], &[Some(1.0), Some(10.0)]),
+        ],
+        world: TableWorld::new(
+            "probe-illegal-next-action",
+            vec![
+                state(&[-1.0], &[go(0.0, 1, 1), stop(3.0, 1)]),
+                last_illegal(&[1.0], &[stop(1.0, 1)]),
+                state(&[1.0], &[stop(1.0, 1), stop(10.0, 1)]),
+            ],
+            vec![0, 2],
+        ),
+    }
+}
+
+fn answer(row: &[f32], action_values: &[Option<f64>]) -> Answer {
+    Answer { row: row.to_vec(), action_values: action_values.to_vec() }
+}
+
+/// A state in which every action is legal.
+fn state(row: &[f32], outcomes: &[Outcome]) -> TableState {
+    TableState { row: row.to_vec(), outcomes: outcomes.iter().copied().map(Some).collect() }
+}
+
+/// A state in which every action but the last is legal.
+fn last_illegal(row: &[f32], outcomes: &[Outcome]) -> TableState {
+    let mut state = state(row, outcomes);
+    state.outcomes.push(None);
+    state
+}
+
+/// The episode goes on in state `next`.
+fn go(reward: f64, slots_elapsed: u32, next: usize) -> Outcome {
+    Outcome { reward, slots_elapsed, end: End::No, next }
+}
+
+/// A clock cuts the episode in state `next`.
+fn cut(reward: f64, slots_elapsed: u32, next: usize) -> Outcome {
+    Outcome { reward, slots_elapsed, end: End::Truncated, next }
+}
+
+/// The world is over; the final row is that of state 0.
+fn stop(reward: f64, slots_elapsed: u32) -> Outcome {
+    Outcome { reward, slots_elapsed, end: End::Terminated, next: 0 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! Plays policies over the same episodes and keeps what happened.
+//!
+//! Frozen trajectories: every policy meets the same seeds, so the same requests; each episode has its own environment, its
+//! own copy of the policy and the policy's own random stream. Episodes run in parallel and are kept in order: no bit of a
+//! result depends on the number of threads. A recorded scenario has one test episode, the whole test part of the recording,
+//! whatever number is asked for.
+
+use crate::checkpoint::Algorithm;
+use crate::policy::Policy;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::sync::Arc;
+use thiserror::Error;
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::digest::mix;
+use thoughtcache_env::gym::api::{Counters, Env, EnvError};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thoughtcache_env::scenario::Scenario;
+
+/// A policy of the decision environment, of any kind.
+pub type AnyPolicy = Box<dyn Policy<DecisionEnv>>;
+
+/// Nanoseconds from an arbitrary origin. Only the program reads a clock, and no result but `decide_us` depends on it.
+pub type Clock<'a> = &'a (dyn Fn() -> u64 + Sync);
+
+/// Where a policy comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicyKind {
+    /// A rule.
+    Heuristic,
+    /// A network trained by proximal policy optimisation.
+    Ppo,
+    /// A network trained by deep Q-learning.
+    Dqn,
+}
+
+impl PolicyKind {
+    /// The name in tables and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Heuristic => "heuristic",
+            Self::Ppo => "ppo",
+            Self::Dqn => "dqn",
+        }
+    }
+
+    /// Whether a learner made it.
+    pub const fn is_learned(self) -> bool {
+        !matches!(self, Self::Heuristic)
+    }
+}
+
+impl From<Algorithm> for PolicyKind {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Ppo => Self::Ppo,
+            Algorithm::Dqn => Self::Dqn,
+        }
+    }
+}
+
+/// A policy that takes part: its name in tables, and how to make a fresh copy for an episode.
+pub struct Contender {
+    /// The name in tables.
+    pub name: String,
+    /// Where it comes from.
+    pub kind: PolicyKind,
+    make: Box<dyn Fn() -> AnyPolicy + Send + Sync>,
+}
+
+impl Contender {
+    /// A contender whose copies `make` makes.
+    pub fn new(
+        name: impl Into<String>,
+        kind: PolicyKind,
+        make: impl Fn() -> AnyPolicy + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), kind, make: Box::new(make) }
+    }
+
+    /// A fresh copy.
+    pub fn make(&self) -> AnyPolicy {
+        (self.make)()
+    }
+}
+
+impl std::fmt::Debug for Contender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Contender")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which episodes are played.
+#[derive(Clone, Debug)]
+pub struct Protocol {
+    scenario: Arc<Scenario>,
+    purpose: Purpose,
+    run: u64,
+    episodes: u64,
+}
+
+impl Protocol {
+    /// `episodes` test episodes of the run number `run` (`--seed`); one for a recorded scenario.
+    pub fn test(scenario: Arc<Scenario>, run: u64, episodes: u64) -> Self {
+        let episodes = if scenario.is_recorded() { 1 } else { episodes };
+        Self { scenario, purpose: Purpose::Test, run, episodes }
+    }
+
+    /// `episodes` validation episodes; a recorded scenario starts each at a random place of its validation part.
+    pub fn validation(scenario: Arc<Scenario>, run: u64, episodes: u64) -> Self {
+        Self { scenario, purpose: Purpose::Validate, run, episodes }
+    }
+
+    /// What is played.
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.scenario
+    }
+
+    /// The run number of the seeds.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// How many episodes each policy plays.
+    pub fn episodes(&self) -> u64 {
+        self.episodes
+    }
+
+    /// The coordinates of an episode.
+    fn seed(&self, episode: u64) -> Seed {
+        Seed::new(self.purpose, self.run).with_episode(episode)
+    }
+}
+
+/// What happened in one episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeResult {
+    /// The costs of all decisions by component.
+    pub cost: CostBreakdown,
+    /// What was counted.
+    pub counters: Counters,
+    /// The slots of the episode: its horizon.
+    pub slots: u32,
+    /// The decisions taken.
+    pub decisions: u64,
+    /// The cost of each slot; a decision's cost belongs to the slot of its batch.
+    pub slot_costs: Vec<f64>,
+    /// A digest of all requests: equal for two policies that met the same world.
+    pub fingerprint: u64,
+    /// A digest of actions, rewards, passed slots and requests.
+    pub trajectory_hash: u64,
+    /// Nanoseconds spent deciding, where a clock was given.
+    pub decide_ns: Option<u64>,
+}
+
+impl EpisodeResult {
+    /// Total cost divided by the slots of the episode.
+    pub fn cost_per_slot(&self) -> f64 {
+        self.cost.total() / f64::from(self.slots)
+    }
+}
+
+/// What one policy did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The contender's name.
+    pub name: String,
+    /// Where it comes from.
+    pub kind: PolicyKind,
+    /// Its episodes, in order.
+    pub episodes: Vec<EpisodeResult>,
+}
+
+impl Evaluated {
+    /// A digest of all episodes.
+    pub fn trajectory_hash(&self) -> u64 {
+        self.episodes.iter().fold(0, |hash, episode| mix(hash, episode.trajectory_hash))
+    }
+}
+
+/// What some policies did in the same episodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Whether its requests are a recording.
+    pub is_recorded: bool,
+    /// The run number of the seeds.
+    pub seed: u64,
+    /// How many episodes each policy played.
+    pub episodes: u64,
+    /// The slots of an episode.
+    pub slots: u32,
+    /// One entry per contender, in the order in which they were given.
+    pub policies: Vec<Evaluated>,
+}
+
+impl Evaluation {
+    /// A digest of everything that happened; the order and the names of the policies do not matter.
+    pub fn trajectory_hash(&self) -> u64 {
+        let mut hashes: Vec<u64> = self.policies.iter().map(Evaluated::trajectory_hash).collect();
+        hashes.sort_unstable();
+        hashes.into_iter().fold(0, mix)
+    }
+}
+
+/// What ends an evaluation early.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EvaluateError {
+    /// There is nothing to play.
+    #[error("0 episodes show nothing; at least 1 is needed")]
+    NoEpisodes,
+    /// A policy's action was refused.
+    #[error("{policy}, episode {episode}, decision {decision}: {source}")]
+    Refused {
+        /// The policy.
+        policy: String,
+        /// The episode, from 0.
+        episode: u64,
+        /// The decision, from 0.
+        decision: u64,
+        /// Why.
+        source: EnvError,
+    },
+}
+
+/// Plays every contender over every episode. `clock` measures the time per decision; `played` hears of each finished
+/// episode, from any thread.
+///
+/// # Errors
+/// When there is no episode, or a policy takes an illegal action; the first of the list when several do.
+pub fn evaluate(
+    contenders: &[Contender],
+    protocol: &Protocol,
+    clock: Option<Clock<'_>>,
+    played: &(dyn Fn() + Sync),
+) -> Result<Evaluation, EvaluateError> {
+    if protocol.episodes == 0 {
+        return Err(EvaluateError::NoEpisodes);
+    }
+    let env = DecisionEnv::new(Arc::clone(&protocol.scenario));
+    let jobs: Vec<(&Contender, u64)> = contenders
+        .iter()
+        .flat_map(|contender| (0..protocol.episodes).map(move |episode| (contender, episode)))
+        .collect();
+    let results: Vec<Result<EpisodeResult, EvaluateError>> = jobs
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(contender, episode)| {
+            let result = play(env.clone(), contender.make().as_mut(), protocol.seed(episode), clock)
+                .map_err(|(decision, source)| refused(&contender.name, episode, decision, source));
+            played();
+            result
+        })
+        .collect();
+    let mut results = results.into_iter();
+    let mut policies = Vec::with_capacity(contenders.len());
+    for contender in contenders {
+        let episodes: Result<Vec<EpisodeResult>, EvaluateError> =
+            results.by_ref().take(protocol.episodes as usize).collect();
+        policies.push(Evaluated { name: contender.name.clone(), kind: contender.kind, episodes: episodes? });
+    }
+    let slots =
+        policies.first().and_then(|policy| policy.episodes.first()).map_or(0, |episode| episode.slots);
+    Ok(Evaluation {
+        scenario: protocol.scenario.name().to_owned(),
+        is_recorded: protocol.scenario.is_recorded(),
+        seed: protocol.run,
+        episodes: protocol.episodes,
+        slots,
+        policies,
+    })
+}
+
+/// The mean cost per slot of a policy over `episodes` validation episodes: total cost divided by all their slots.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn validate(
+    scenario: &Arc<Scenario>,
+    run: u64,
+    episodes: u64,
+    make: &(dyn Fn() -> AnyPolicy + Sync),
+) -> Result<f64, EvaluateError> {
+    if episodes == 0 {
+        return Err(EvaluateError::NoEpisodes);
+    }
+    let protocol = Protocol::validation(Arc::clone(scenario), run, episodes);
+    let env = DecisionEnv::new(Arc::clone(scenario));
+    let results: Vec<Result<(f64, u32), EvaluateError>> = (0..episodes)
+        .into_par_iter()
+        .map(|episode| {
+            let mut policy = make();
+            play(env.clone(), policy.as_mut(), protocol.seed(episode), None)
+                .map(|result| (result.cost.total(), result.slots))
+                .map_err(|(decision, source)| refused(policy.name(), episode, decision, source))
+        })
+        .collect();
+    let (mut cost, mut slots) = (0.0, 0);
+    for result in results {
+        let (episode_cost, episode_slots) = result?;
+        cost += episode_cost;
+        slots += u64::from(episode_slots);
+    }
+    Ok(cost / slots as f64)
+}
+
+fn refused(policy: &str, episode: u64, decision: u64, source: EnvError) -> EvaluateError {
+    EvaluateError::Refused { policy: policy.to_owned(), episode, decision, source }
+}
+
+/// Plays one episode; on failure, the number of the decision and the reason.
+fn play(
+    mut env: DecisionEnv,
+    policy: &mut dyn Policy<DecisionEnv>,
+    seed: Seed,
+    clock: Option<Clock<'_>>,
+) -> Result<EpisodeResult, (u64, EnvError)> {
+    let mut rng = seed.stream(Stream::Policy);
+    env.reset(seed);
+    policy.begin_episode();
+    let slots = env.world().horizon_slots();
+    let mut result = EpisodeResult {
+        cost: CostBreakdown::default(),
+        counters: Counters::default(),
+        slots,
+        decisions: 0,
+        slot_costs: vec![0.0; slots as usize],
+        fingerprint: 0,
+        trajectory_hash: 0,
+        decide_ns: None,
+    };
+    let mut decide_ns = 0;
+    loop {
+        let slot = env.world().slot() as usize;
+        let before = clock.map(|now| now());
+        let action = policy.act(env.observation(), &mut rng);
+        if let (Some(now), Some(before)) = (clock, before) {
+            decide_ns += now().saturating_sub(before);
+        }
+        let step = env.step(&action).map_err(|source| (result.decisions, source))?;
+        result.decisions += 1;
+        result.cost += step.info.cost;
+        result.counters += step.info.counters;
+        if let Some(cost) = result.slot_costs.get_mut(slot) {
+            *cost += step.info.cost.total();
+        }
+        let word = u64::from(action.0) << 34 | u64::from(step.slots_elapsed) << 2 | step.end as u64;
+        result.trajectory_hash = mix(mix(result.trajectory_hash, word), step.reward.to_bits());
+        if step.end.is_end() {
+            break;
+        }
+    }
+    result.fingerprint = env.world().exogenous_fingerprint();
+    result.trajectory_hash = mix(result.trajectory_hash, result.fingerprint);
+    result.decide_ns = clock.map(|_| decide_ns);
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! *Rule.* Any legal action, each as likely as the others: a placement, or a placement with a victim.
+//!
+//! *State.* None; one draw a decision from the policy's stream.
+//!
+//! *Cost per decision.* O(actions).
+//!
+//! *Reference.* The floor of every comparison; what is below it has learned something wrong.
+
+use super::registry::{BoxedPolicy, Entry};
+use crate::policy::Policy;
+use rand::RngExt;
+use thoughtcache_env::gym::api::ActionId;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::gym::observation::DecisionObservation;
+use thoughtcache_env::random::SimRng;
+
+pub(super) const ENTRIES: &[Entry] = &[Entry {
+    name: "random",
+    description: "any legal action, each as likely as the others",
+    parameters: &[],
+    prepare: |_, _| Box::new(|| Box::new(Random) as BoxedPolicy),
+}];
+
+#[derive(Clone, Debug)]
+struct Random;
+
+impl Policy<DecisionEnv> for Random {
+    fn name(&self) -> &'static str {
+        ENTRIES[0].name
+    }
+
+    fn act(&mut self, observation: &DecisionObservation, rng: &mut SimRng) -> ActionId {
+        let legal = || observation.legal.iter().enumerate().filter(|(_, is_legal)| **is_legal);
+        let pick = rng.random_range(0..legal().count());
+        let (index, _) = legal().nth(pick).expect("the pick is below the count");
+        ActionId::from_index(index)
+    }
+}

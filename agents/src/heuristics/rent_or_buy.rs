@@ -1,0 +1,102 @@
+//! *Rule.* Rents before it buys: a service runs elsewhere until what that has cost more than the edge, since its entry was
+//! last here, reaches `ratio` times its load cost; the next batch loads it. The victim is the entry with the least
+//! `GreedyDual` key `L + cost / size`, which is set at the load and at each hit.
+//!
+//! What a request costs more elsewhere is the saving of `value` at the present rate, at least 0.
+//!
+//! *State.* By cell: the rent paid for each absent service, `L`, and each resident entry's key. An exhausted window ends a
+//! stay like an eviction does: the rent starts at 0.
+//!
+//! *Cost per decision.* O(services); a load that evicts sorts the resident entries.
+//!
+//! *Reference.* Ski rental: 2-competitive for one service at `ratio` 1 (Karlin et al., "Competitive snoopy caching", 1988);
+//! victims after Young, "On-line file caching", 2002.
+
+use super::cache_rule::{CacheRule, Choice, Scene, factory};
+use super::greedy_dual::Credits;
+use super::registry::{Entry, Parameter};
+use super::value::EdgeValue;
+use std::sync::Arc;
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::units::{ServiceId, bytes_to_gb};
+
+pub(super) const ENTRIES: &[Entry] = &[Entry {
+    name: "rent-or-buy",
+    description: "loads a service once running it elsewhere has cost as much as its load",
+    parameters: &[Parameter {
+        name: "ratio",
+        description: "rent over load cost at which a service is loaded",
+        default: 1.0,
+        low: 0.0,
+        high: 1000.0,
+        grid: &[0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0],
+    }],
+    prepare: |scenario, values| factory("rent-or-buy", scenario, RentOrBuy::new(scenario, values[0])),
+}];
+
+#[derive(Clone, Debug)]
+struct Cell {
+    credits: Credits,
+    rent: Vec<f64>,
+}
+
+#[derive(Clone, Debug)]
+struct RentOrBuy {
+    value: Arc<EdgeValue>,
+    /// By service: the rent at which it is loaded, and the credit of a load.
+    threshold: Vec<f64>,
+    cost_per_gb: Vec<f64>,
+    cells: Vec<Cell>,
+}
+
+impl RentOrBuy {
+    fn new(scenario: &Scenario, ratio: f64) -> Self {
+        let services = scenario.services();
+        let cell = Cell { credits: Credits::new(services.len()), rent: vec![0.0; services.len()] };
+        Self {
+            value: Arc::new(EdgeValue::new(scenario)),
+            threshold: services.iter().map(|service| ratio * service.load_cost).collect(),
+            cost_per_gb: services
+                .iter()
+                .map(|service| service.load_cost / bytes_to_gb(service.bytes))
+                .collect(),
+            cells: vec![cell; scenario.num_cells() as usize],
+        }
+    }
+}
+
+impl CacheRule for RentOrBuy {
+    fn begin_episode(&mut self) {
+        for cell in &mut self.cells {
+            cell.credits.clear();
+            cell.rent.fill(0.0);
+        }
+    }
+
+    fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
+        self.cells[scene.cell()].credits.key(service)
+    }
+
+    fn admits(&self, scene: Scene<'_>, _victims: &[ServiceId]) -> bool {
+        let index = scene.service().index();
+        self.cells[scene.cell()].rent[index] >= self.threshold[index]
+    }
+
+    fn note(&mut self, scene: Scene<'_>, choice: Choice<'_>) {
+        let service = scene.service();
+        let Cell { credits, rent } = &mut self.cells[scene.cell()];
+        let rent = &mut rent[service.index()];
+        match choice {
+            Choice::Forced if scene.observation.is_hit() => return,
+            Choice::Forced | Choice::Refused => {
+                let saving = self.value.saving_per_request(service, scene.rate(service)).max(0.0);
+                *rent += f64::from(scene.observation.num_requests) * saving;
+                return;
+            }
+            Choice::Load(victims) => credits.evict(victims),
+            Choice::Hit => {}
+        }
+        *rent = 0.0;
+        credits.touch(service, self.cost_per_gb[service.index()]);
+    }
+}

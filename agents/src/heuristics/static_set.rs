@@ -1,0 +1,105 @@
+//! *Rule.* Keeps one set of services per cell for ever and loads nothing else: the set that fits the memory and saves most
+//! (`value`, `knapsack`) at the mean request rates of the training part. A member that exhausts its window is loaded again at
+//! its next request.
+//!
+//! *State.* None while it plays. Made ready once: rates from 10,000 slots of training episodes, or from the whole
+//! training part of a recording.
+//!
+//! *Cost per decision.* O(services).
+//!
+//! *Reference.* Static caching of the most valuable set, chosen from what was known before and not in hindsight; exact
+//! knapsack after Nemhauser and Ullmann, 1969.
+
+use super::cache_rule::{CacheRule, Scene, elsewhere, factory};
+use super::knapsack::best_set;
+use super::registry::Entry;
+use super::value::EdgeValue;
+use std::sync::Arc;
+use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::random::{Purpose, Seed};
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::units::ServiceId;
+use thoughtcache_env::workload::arrivals::ArrivalModel;
+
+/// Slots of training episodes over which rates are measured.
+const TRAINING_SLOTS: u32 = 10_000;
+
+pub(super) const ENTRIES: &[Entry] = &[Entry {
+    name: "static",
+    description: "keeps the set of services that saves most at the rates of the training part",
+    parameters: &[],
+    prepare: |scenario, _| {
+        let value = EdgeValue::new(scenario);
+        let bytes: Vec<u64> = scenario.services().iter().map(|service| service.bytes).collect();
+        let sets = training_rates(scenario).into_iter().map(|rates| {
+            let rates = rates.into_iter().enumerate();
+            let values: Vec<f64> =
+                rates.map(|(i, rate)| value.per_slot(ServiceId::from_index(i), rate)).collect();
+            best_set(&bytes, &values, scenario.capacity_bytes())
+        });
+        factory("static", scenario, Static { sets: Arc::new(sets.collect()) })
+    },
+}];
+
+/// Mean requests per slot in the training part, by cell and service.
+fn training_rates(scenario: &Arc<Scenario>) -> Vec<Vec<f64>> {
+    if let ArrivalModel::Recorded { parts, .. } = scenario.arrivals() {
+        let slots = parts[0].num_slots();
+        return vec![
+            parts[0].counts(0..slots).into_iter().map(|count| count as f64 / slots as f64).collect(),
+        ];
+    }
+    let mut counts = vec![vec![0_u64; scenario.services().len()]; scenario.num_cells() as usize];
+    let mut env = DecisionEnv::new(Arc::clone(scenario));
+    let (mut slots, mut episode) = (0, 0);
+    while slots < TRAINING_SLOTS {
+        env.reset(Seed::new(Purpose::Train, 0).with_episode(episode));
+        let mut is_running = true;
+        while is_running && slots < TRAINING_SLOTS {
+            let observation = env.observation();
+            // An episode without a request shows one from beyond its horizon.
+            if !env.world().is_over() {
+                counts[observation.cell.index()][observation.service.index()] +=
+                    u64::from(observation.num_requests);
+            }
+            let step = env.step(&elsewhere(observation)).expect("elsewhere is legal");
+            slots += step.slots_elapsed;
+            is_running = !step.end.is_end();
+        }
+        episode += 1;
+    }
+    let rate = |count: u64| count as f64 / f64::from(slots);
+    counts.into_iter().map(|counts| counts.into_iter().map(rate).collect()).collect()
+}
+
+#[derive(Clone, Debug)]
+struct Static {
+    sets: Arc<Vec<Vec<bool>>>,
+}
+
+impl CacheRule for Static {
+    fn rank(&self, _scene: Scene<'_>, _service: ServiceId) -> f64 {
+        0.0
+    }
+
+    fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
+        // The set fits as a whole: only what another policy left behind could be in its way.
+        victims.is_empty() && self.sets[scene.cell()][scene.service().index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_that_take_turns_at_the_top_are_all_asked_for_once_a_slot() {
+        let rates = training_rates(&Arc::new(Scenario::shipped("tight")));
+        assert_eq!((rates.len(), rates[0].len()), (1, 20));
+        let mean: f64 = rates[0].iter().sum::<f64>() / 20.0;
+        // 200,000 requests: six standard deviations are .0134.
+        assert!((mean - 1.0).abs() < 0.0135, "{mean}");
+        assert!(rates[0].iter().all(|rate| (0.7..1.4).contains(rate)), "{rates:?}");
+    }
+}

@@ -1,0 +1,86 @@
+//! What holds for every rule in every shipped world, and in worlds with several cells.
+
+use super::super::registry::{self, Prepared, names};
+use super::{play, play_with};
+use std::sync::Arc;
+use thoughtcache_env::random::{Purpose, Seed};
+use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::scenario::{Scenario, shipped};
+
+fn world(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
+    let overrides: Vec<Override> = overrides
+        .iter()
+        .map(|(key, value)| Override { key: (*key).into(), value: (*value).into() })
+        .collect();
+    let text = shipped::text(name).unwrap();
+    Arc::new(Scenario::load(name, text, &overrides, |_| Err("no recording".into())).unwrap().1)
+}
+
+fn worlds() -> Vec<Arc<Scenario>> {
+    vec![
+        world("tight", &[]),
+        world("paper", &[]),
+        world("tight", &[("cell.count", "3"), ("horizon_slots", "60")]),
+        // A compute budget that some batches exceed: hits, too, can be refused.
+        world(
+            "tight",
+            &[
+                ("cell.compute_budget_tflop_per_slot", "200"),
+                ("models.0.active_parameters_b", "65"),
+                ("models.1.active_parameters_b", "174"),
+            ],
+        ),
+        // The larger model never fits.
+        world("tight", &[("cell.memory_gb", "300")]),
+        world("tight", &[("decision.placements", "[\"cloud\"]")]),
+        // Hardly a request: some episodes have none.
+        world("paper", &[("workload.poisson.mean_requests_per_service", "0.001"), ("horizon_slots", "50")]),
+    ]
+}
+
+#[test]
+fn the_shipped_parameters_are_known_and_in_range() {
+    for name in ["tight", "paper"] {
+        registry::check_parameters(&Scenario::shipped(name)).unwrap();
+    }
+}
+
+#[test]
+fn no_rule_violates_a_mask_in_any_world() {
+    for scenario in worlds() {
+        for name in names() {
+            let rule = Prepared::new(name, &scenario).unwrap();
+            for episode in 0..4 {
+                let counters = play(&rule, &scenario, Seed::new(Purpose::Test, 3).with_episode(episode));
+                assert!(counters.hits <= counters.edge_requests, "{name}");
+                assert!(counters.evictions + counters.refreshes <= counters.loads, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_episode_does_not_depend_on_the_one_before() {
+    let scenario = world("tight", &[("cell.count", "2"), ("horizon_slots", "40")]);
+    let (first, second) = (Seed::new(Purpose::Test, 0), Seed::new(Purpose::Test, 1));
+    for name in names() {
+        let rule = Prepared::new(name, &scenario).unwrap();
+        let fresh = play(&rule, &scenario, second);
+        // One instance for two episodes.
+        let mut used = rule.instance();
+        play_with(used.as_mut(), &scenario, first);
+        assert_eq!(play_with(used.as_mut(), &scenario, second), fresh, "{name}");
+    }
+}
+
+#[test]
+fn admission_variants_load_less_than_the_rules_that_they_vary() {
+    let scenario = world("tight", &[]);
+    let loads = |name: &str| {
+        play(&Prepared::new(name, &scenario).unwrap(), &scenario, Seed::new(Purpose::Test, 0)).loads
+    };
+    for name in ["fifo", "lru", "lfu", "gdsf", "least-aot", "most-aot"] {
+        let (plain, admitting) = (loads(name), loads(&format!("{name}-admit")));
+        assert!(0 < admitting && admitting < plain, "{name}: {admitting} of {plain}");
+    }
+}

@@ -1,0 +1,171 @@
+//! What a learner is: it explores, records what came of it, and from time to time learns.
+//!
+//! ```text
+//! loop: explore(rows, masks) -> actions     the learner's own draws, by our generator
+//!       record(actions, step)               what the environment answered
+//!       update() -> metrics, or None        nothing while there is not enough to learn from
+//! policy(): the frozen greedy policy of this moment; acting and learning are different types
+//! ```
+//! An agent is made for a number of lanes and a budget of decisions: schedules end with the budget.
+
+use crate::net_policy::{Mlp, NetError};
+use thiserror::Error;
+use thoughtcache_env::gym::api::ActionId;
+use thoughtcache_env::gym::vec_env::StepBuffers;
+
+/// A learner of numbered actions under masks.
+pub trait Agent {
+    /// Chooses one legal action a lane, exploring as the algorithm does.
+    ///
+    /// # Errors
+    /// When a lane has no legal action, or when the net no longer puts out numbers.
+    fn explore(
+        &mut self,
+        observations: &[f32],
+        masks: &[bool],
+        actions: &mut [ActionId],
+    ) -> Result<(), AgentError>;
+
+    /// Takes note of what followed the last [`explore`](Self::explore), one row a lane.
+    ///
+    /// # Errors
+    /// When a reward is not a finite number.
+    fn record(&mut self, actions: &[ActionId], step: &StepBuffers) -> Result<(), AgentError>;
+
+    /// Learns if it is time to; to be called after every [`record`](Self::record).
+    ///
+    /// # Errors
+    /// When a loss or a gradient is not a finite number: the parameters are those before this update's step then.
+    fn update(&mut self) -> Result<Option<Metrics>, AgentError>;
+
+    /// The network of this moment, frozen; [`NetPolicy`](crate::net_policy::NetPolicy) acts greedily by it.
+    ///
+    /// # Errors
+    /// When a parameter is not a finite number.
+    fn policy(&self) -> Result<Mlp, AgentError>;
+}
+
+/// Named numbers of one update, in a fixed order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics(Vec<(&'static str, f64)>);
+
+impl Metrics {
+    /// Adds a number.
+    pub fn push(&mut self, name: &'static str, value: f64) {
+        self.0.push((name, value));
+    }
+
+    /// The numbers in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// The number of this name.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.0.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
+    }
+}
+
+/// What can go wrong while learning.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum AgentError {
+    /// A mask forbids everything.
+    #[error("lane {lane} has no legal action; an environment must always allow at least one")]
+    NoLegalAction {
+        /// The lane's number.
+        lane: usize,
+    },
+    /// The learning has diverged.
+    #[error("{quantity} is {value} in update {update}; lower learning_rate or reward_scale")]
+    NotFinite {
+        /// What is not a finite number.
+        quantity: &'static str,
+        /// What it is instead.
+        value: f64,
+        /// The number of the update, from 1.
+        update: u64,
+    },
+    /// The environment's fault, not the learner's.
+    #[error("lane {lane} gave the reward {value}; a reward must be a finite number")]
+    Reward {
+        /// The lane's number.
+        lane: usize,
+        /// The reward.
+        value: f64,
+    },
+    /// A buffer or a number of lanes is not what the agent was made for.
+    #[error("{what} has {got} elements, {expected} are needed")]
+    Length {
+        /// Which buffer.
+        what: &'static str,
+        /// Its length.
+        got: usize,
+        /// The right length.
+        expected: usize,
+    },
+    /// The parameters make no network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+}
+
+impl AgentError {
+    /// Refuses a number that is not finite.
+    ///
+    /// # Errors
+    /// [`AgentError::NotFinite`] when `value` is NaN or infinite.
+    pub fn check_finite(quantity: &'static str, value: f64, update: u64) -> Result<f64, Self> {
+        if value.is_finite() { Ok(value) } else { Err(Self::NotFinite { quantity, value, update }) }
+    }
+
+    /// Refuses a buffer of another length.
+    ///
+    /// # Errors
+    /// [`AgentError::Length`].
+    pub fn check_len(what: &'static str, got: usize, expected: usize) -> Result<(), Self> {
+        if got == expected { Ok(()) } else { Err(Self::Length { what, got, expected }) }
+    }
+
+    /// Refuses rewards that are not finite numbers.
+    ///
+    /// # Errors
+    /// [`AgentError::Reward`] for the first such lane.
+    pub fn check_rewards(rewards: &[f64]) -> Result<(), Self> {
+        match rewards.iter().position(|reward| !reward.is_finite()) {
+            Some(lane) => Err(Self::Reward { lane, value: rewards[lane] }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_keep_their_order_and_are_found_by_name() {
+        let mut metrics = Metrics::default();
+        metrics.push("train/loss", 2.0);
+        metrics.push("train/approx_kl", 0.5);
+        assert_eq!(
+            metrics.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["train/loss", "train/approx_kl"]
+        );
+        assert_eq!(metrics.value("train/approx_kl"), Some(0.5));
+        assert_eq!(metrics.value("train/fps"), None);
+    }
+
+    #[test]
+    fn errors_say_what_where_and_what_to_do() {
+        let error = AgentError::check_finite("train/value_loss", f64::NAN, 3).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "train/value_loss is NaN in update 3; lower learning_rate or reward_scale"
+        );
+        let error = AgentError::check_rewards(&[0.0, f64::INFINITY]).unwrap_err();
+        assert_eq!(error.to_string(), "lane 1 gave the reward inf; a reward must be a finite number");
+        assert_eq!(
+            AgentError::NoLegalAction { lane: 2 }.to_string(),
+            "lane 2 has no legal action; an environment must always allow at least one"
+        );
+    }
+}

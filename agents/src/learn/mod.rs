@@ -1,0 +1,42 @@
+//! The learners: masked PPO and DQN on libtorch (feature `torch`), and what both share.
+//!
+//! Reading order: [`agent`] (what a learner is), [`config`] (what a user says), [`schedule`], [`gae`]; then, with
+//! libtorch, `net` and `adam` (the arithmetic), `categorical`, `rollout`, `ppo_loss`, `ppo`; `n_step`,
+//! `replay`, `dqn_loss`, `dqn`; and `train` (the loop).
+#![allow(clippy::cast_possible_wrap)] // libtorch counts in i64; sizes of tensors in memory fit
+
+pub mod agent;
+pub mod config;
+pub mod dqn_config;
+pub mod gae;
+pub mod ppo_config;
+pub mod schedule;
+
+#[cfg(feature = "torch")]
+pub mod adam;
+#[cfg(feature = "torch")]
+pub mod categorical;
+#[cfg(feature = "torch")]
+pub mod dqn;
+#[cfg(feature = "torch")]
+pub mod dqn_loss;
+#[cfg(feature = "torch")]
+pub mod n_step;
+#[cfg(feature = "torch")]
+pub mod net;
+#[cfg(feature = "torch")]
+pub mod ppo;
+#[cfg(feature = "torch")]
+pub mod ppo_loss;
+#[cfg(feature = "torch")]
+pub mod ppo_metrics;
+#[cfg(feature = "torch")]
+pub mod replay;
+#[cfg(feature = "torch")]
+pub mod rollout;
+#[cfg(feature = "torch")]
+pub mod tensor_rows;
+#[cfg(feature = "torch")]
+pub mod threads;
+#[cfg(feature = "torch")]
+pub mod train;

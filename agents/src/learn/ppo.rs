@@ -1,0 +1,329 @@
+//! Masked proximal policy optimisation.
+//!
+//! # Idea
+//! Play `n_steps` decisions in every lane with the present policy, judge each decision by how much better it was than the
+//! critic expected, and make good ones likelier for a few passes over the data, but never by more than a clipped ratio.
+//!
+//! # Target
+//! The losses are in [`ppo_loss`](super::ppo_loss), the advantages in [`gae`](super::gae), what is reported in
+//! [`ppo_metrics`](super::ppo_metrics).
+//!
+//! # Deviations from the paper
+//! Discounting counts slots, not decisions. Illegal actions have probability 0 ([`categorical`]). Actor
+//! and critic share nothing, so each computes on a thread of its own and the bits do not depend on how many threads there
+//! are; only the clipping of the gradient looks at both. Advantages are normalised per minibatch, the step size falls to 0.
+//!
+//! # Reference
+//! Schulman et al., arXiv 1707.06347, with the details of Huang et al., "The 37 implementation details of PPO" (2022).
+
+use super::adam::{Adam, clip_global_norm};
+use super::agent::{Agent, AgentError, Metrics};
+use super::config::{ConfigError, ignored_columns};
+use super::net::{HeadSpec, Net, NetSpec, Parameter};
+use super::ppo_config::PpoConfig;
+use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
+use super::ppo_metrics::{Sums, explained_variance};
+use super::rollout::{Rollout, Targets};
+use super::threads::use_torch_threads;
+use super::{categorical, tensor_rows};
+use crate::net_policy::Mlp;
+use rand::RngExt;
+use tch::{Tensor, no_grad_guard};
+use thoughtcache_env::gym::api::{ActionId, EnvSpec};
+use thoughtcache_env::gym::vec_env::StepBuffers;
+use thoughtcache_env::random::{Seed, SimRng, Stream};
+
+/// A net and its optimiser.
+#[derive(Debug)]
+struct Trained {
+    net: Net,
+    adam: Adam,
+}
+
+impl Trained {
+    fn new(name: &str, head: HeadSpec, spec: &EnvSpec, config: &PpoConfig, rng: &mut SimRng) -> Self {
+        let shape = NetSpec {
+            name: name.into(),
+            inputs: spec.num_entries(),
+            hidden: config.net_arch.clone(),
+            activation: config.activation,
+            heads: vec![head],
+        };
+        let net = Net::new(shape, rng);
+        let adam = Adam::new(net.flat().numel(), config.adam_eps);
+        Self { net, adam }
+    }
+}
+
+/// The learner.
+#[derive(Debug)]
+pub struct PpoAgent {
+    config: PpoConfig,
+    num_actions: usize,
+    budget: u64,
+    decisions: u64,
+    updates: u64,
+    epochs: u64,
+    hidden_columns: Vec<usize>,
+    actor: Trained,
+    critic: Trained,
+    rollout: Rollout,
+    logits: Vec<f32>,
+    log_probs: Vec<f32>,
+    acting: Vec<SimRng>,
+    shuffling: SimRng,
+}
+
+impl PpoAgent {
+    /// A learner for `config.n_envs` lanes of an environment with this spec, for `budget` decisions of all lanes together.
+    ///
+    /// # Errors
+    /// When the configuration cannot be meant.
+    pub fn new(config: &PpoConfig, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let hidden_columns = ignored_columns("ppo.ignore_entries", &config.ignore_entries, spec)?;
+        let (entries, actions, lanes) = (spec.num_entries(), spec.num_actions(), config.n_envs);
+        let mut first_weights = seed.stream(Stream::Initialisation);
+        let logits = HeadSpec::new("logits", actions, 0.01);
+        let value = HeadSpec::new("value", 1, 1.0);
+        Ok(Self {
+            num_actions: actions,
+            budget,
+            decisions: 0,
+            updates: 0,
+            epochs: 0,
+            actor: Trained::new("actor", logits, spec, config, &mut first_weights),
+            critic: Trained::new("critic", value, spec, config, &mut first_weights),
+            rollout: Rollout::new(config.n_steps, lanes, entries, actions, hidden_columns.clone()),
+            hidden_columns,
+            logits: vec![0.0; lanes * actions],
+            log_probs: vec![0.0; lanes],
+            acting: (0..lanes).map(|lane| seed.with_lane(lane as u32).stream(Stream::Policy)).collect(),
+            shuffling: seed.stream(Stream::Replay),
+            config: config.clone(),
+        })
+    }
+
+    /// The critic's value of a row, in unscaled reward.
+    ///
+    /// # Panics
+    /// When the row has the wrong length.
+    pub fn value(&self, row: &[f32]) -> f64 {
+        let _guard = no_grad_guard();
+        let mut row = row.to_vec();
+        self.hidden_columns.iter().for_each(|&column| row[column] = 0.0);
+        let value = self.critic.net.forward(&Tensor::from_slice(&row).view([1, -1]));
+        value.double_value(&[0, 0]) / self.config.reward_scale
+    }
+
+    /// The parameters of actor and critic by name.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = self.actor.net.parameters();
+        parameters.extend(self.critic.net.parameters());
+        parameters
+    }
+
+    fn is_time(&self) -> bool {
+        self.rollout.steps() == self.config.n_steps
+            || (self.decisions >= self.budget && !self.rollout.is_empty())
+    }
+
+    /// The critic's values of all rows of the rollout and of its final rows.
+    fn values(&self) -> (Vec<f32>, Vec<f32>) {
+        let _guard = no_grad_guard();
+        let evaluate = |rows: Tensor| tensor_rows::to_vec(&self.critic.net.forward(&rows).contiguous());
+        (evaluate(self.rollout.rows_with_next()), self.rollout.final_rows().map(evaluate).unwrap_or_default())
+    }
+
+    fn learn(&mut self) -> Result<Metrics, AgentError> {
+        use_torch_threads(self.config.torch_threads);
+        let learning_rate = self.learning_rate();
+        self.updates += 1;
+        let (values, final_values) = self.values();
+        let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+        let (gamma, lambda) = (self.config.gamma, self.config.gae_lambda);
+        let targets = self.rollout.targets(&widen(&values), &widen(&final_values), gamma, lambda);
+        let mut policy_data = PolicyData::new(&self.rollout, &targets);
+        let mut value_data = ValueData::new(&self.rollout, &targets, &values[..self.rollout.len()]);
+
+        let mut sums = Sums::default();
+        let mut order: Vec<i64> = (0..self.rollout.len() as i64).collect();
+        let mut is_stopped = false;
+        for _ in 0..self.config.n_epochs {
+            shuffle(&mut order, &mut self.shuffling);
+            for indices in order.chunks(self.config.batch_size) {
+                let (config, actor, critic) = (&self.config, &mut self.actor, &mut self.critic);
+                let ((policy, mut actor_gradient), (value_loss, mut critic_gradient)) = rayon::join(
+                    || policy_data.gradient(&mut actor.net, indices, config),
+                    || value_data.gradient(&mut critic.net, indices, config),
+                );
+                for (quantity, value) in [
+                    ("train/policy_gradient_loss", policy.policy_gradient_loss),
+                    ("train/entropy_loss", policy.entropy_loss),
+                    ("train/value_loss", value_loss),
+                    ("train/approx_kl", policy.approx_kl),
+                ] {
+                    AgentError::check_finite(quantity, value, self.updates)?;
+                }
+                is_stopped = config.target_kl.is_some_and(|target| policy.approx_kl > 1.5 * target);
+                if is_stopped {
+                    sums.add(config, &policy, value_loss, None);
+                    break;
+                }
+                let norm =
+                    clip_global_norm(&mut [&mut actor_gradient, &mut critic_gradient], config.max_grad_norm);
+                AgentError::check_finite("train/grad_norm", norm, self.updates)?;
+                sums.add(config, &policy, value_loss, Some(norm));
+                rayon::join(
+                    move || actor.adam.step(actor.net.flat_mut(), &actor_gradient, learning_rate),
+                    move || critic.adam.step(critic.net.flat_mut(), &critic_gradient, learning_rate),
+                );
+            }
+            self.epochs += 1;
+            if is_stopped {
+                break;
+            }
+        }
+        self.rollout.clear();
+        let explained = explained_variance(&widen(&values), &targets.returns);
+        Ok(sums.metrics(explained, learning_rate, self.epochs))
+    }
+
+    /// The step size of an update: that of the progress before its rollout, so that the first update has all of it and the
+    /// last one still has some.
+    fn learning_rate(&self) -> f64 {
+        let before = self.decisions - self.rollout.len() as u64;
+        self.config.learning_rate_schedule.value(self.config.learning_rate, before, self.budget)
+    }
+}
+
+impl Agent for PpoAgent {
+    fn explore(
+        &mut self,
+        observations: &[f32],
+        masks: &[bool],
+        actions: &mut [ActionId],
+    ) -> Result<(), AgentError> {
+        let lanes = self.config.n_envs;
+        AgentError::check_len("observations", observations.len(), lanes * self.actor.net.spec().inputs)?;
+        AgentError::check_len("masks", masks.len(), self.logits.len())?;
+        AgentError::check_len("actions", actions.len(), lanes)?;
+        use_torch_threads(self.config.torch_threads);
+        let _guard = no_grad_guard();
+        let rows = self.rollout.begin_step(observations, masks);
+        tensor_rows::read(&self.actor.net.forward(&rows).contiguous(), 0, &mut self.logits);
+        for (lane, action) in actions.iter_mut().enumerate() {
+            let logits = &self.logits[lane * self.num_actions..][..self.num_actions];
+            let legal = &masks[lane * self.num_actions..][..self.num_actions];
+            let Some((chosen, log_prob)) = categorical::sample(logits, legal, &mut self.acting[lane]) else {
+                let bad = logits.iter().zip(legal).find(|(logit, legal)| **legal && !logit.is_finite());
+                return Err(match bad {
+                    None => AgentError::NoLegalAction { lane },
+                    Some((&logit, _)) => {
+                        let (quantity, value) = ("a logit", f64::from(logit));
+                        AgentError::NotFinite { quantity, value, update: self.updates }
+                    }
+                });
+            };
+            *action = ActionId::from_index(chosen);
+            self.log_probs[lane] = log_prob as f32;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, actions: &[ActionId], step: &StepBuffers) -> Result<(), AgentError> {
+        AgentError::check_len("actions", actions.len(), self.config.n_envs)?;
+        AgentError::check_len("rewards", step.rewards.len(), self.config.n_envs)?;
+        AgentError::check_rewards(&step.rewards)?;
+        let rewards = step.rewards.iter().map(|reward| reward * self.config.reward_scale);
+        self.rollout.end_step(actions, &self.log_probs, rewards, step);
+        self.decisions += self.config.n_envs as u64;
+        Ok(())
+    }
+
+    fn update(&mut self) -> Result<Option<Metrics>, AgentError> {
+        if !self.is_time() {
+            return Ok(None);
+        }
+        // On a thread of the pool, so that the joins inside cost no hand-over.
+        rayon::scope(|_| self.learn()).map(Some)
+    }
+
+    fn policy(&self) -> Result<Mlp, AgentError> {
+        Ok(self.actor.net.to_mlp(0, None, self.hidden_columns.clone())?)
+    }
+}
+
+/// The rollout as the actor learns from it. Actor and critic hold their own handles, for a handle must not be used by two
+/// threads at a time.
+struct PolicyData {
+    rows: Tensor,
+    all: PolicyBatch,
+}
+
+impl PolicyData {
+    fn new(rollout: &Rollout, targets: &Targets) -> Self {
+        let all = PolicyBatch {
+            illegal: rollout.illegal(),
+            actions: rollout.actions(),
+            old_log_probs: rollout.log_probs(),
+            advantages: narrow(&targets.advantages),
+        };
+        Self { rows: rollout.observations(), all }
+    }
+
+    fn gradient(&mut self, actor: &mut Net, indices: &[i64], config: &PpoConfig) -> (PolicyLoss, Tensor) {
+        use_torch_threads(config.torch_threads);
+        let index = Tensor::from_slice(indices);
+        let advantages = self.all.advantages.index_select(0, &index);
+        let batch = PolicyBatch {
+            illegal: self.all.illegal.index_select(0, &index),
+            actions: self.all.actions.index_select(0, &index),
+            old_log_probs: self.all.old_log_probs.index_select(0, &index),
+            advantages: if config.normalize_advantage { normalised(&advantages) } else { advantages },
+        };
+        let logits = actor.forward(&self.rows.index_select(0, &index));
+        let loss = policy_loss(&logits, &batch, config.clip_range, config.ent_coef);
+        let gradient = actor.gradient(&loss.loss);
+        (loss, gradient)
+    }
+}
+
+/// The rollout as the critic learns from it.
+struct ValueData {
+    rows: Tensor,
+    old_values: Tensor,
+    returns: Tensor,
+}
+
+impl ValueData {
+    fn new(rollout: &Rollout, targets: &Targets, old_values: &[f32]) -> Self {
+        let old_values = Tensor::from_slice(old_values);
+        Self { rows: rollout.observations(), old_values, returns: narrow(&targets.returns) }
+    }
+
+    fn gradient(&mut self, critic: &mut Net, indices: &[i64], config: &PpoConfig) -> (f64, Tensor) {
+        use_torch_threads(config.torch_threads);
+        let index = Tensor::from_slice(indices);
+        let values = critic.forward(&self.rows.index_select(0, &index)).squeeze_dim(1);
+        let old_values = self.old_values.index_select(0, &index);
+        let returns = self.returns.index_select(0, &index);
+        let loss = value_loss(&values, &old_values, &returns, config.clip_range_vf);
+        let gradient = critic.gradient(&(&loss * config.vf_coef));
+        (loss.double_value(&[]), gradient)
+    }
+}
+
+fn narrow(numbers: &[f64]) -> Tensor {
+    Tensor::from_slice(&numbers.iter().map(|&number| number as f32).collect::<Vec<_>>())
+}
+
+/// A random order, each equally likely (Fisher and Yates).
+fn shuffle(order: &mut [i64], rng: &mut SimRng) {
+    for last in (1..order.len()).rev() {
+        order.swap(last, rng.random_range(0..=last));
+    }
+}
+
+#[cfg(test)]
+mod tests;

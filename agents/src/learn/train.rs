@@ -1,0 +1,412 @@
+//! The loop of a run: explore, step, record, learn, and now and then validate.
+//!
+//! Nothing here knows files or clocks: an [`Observer`] hears what happens and says how good a policy is. The budget is
+//! exact, and the same seed and configuration give the same bytes.
+
+use super::agent::{Agent, AgentError, Metrics};
+use super::config::{AgentConfig, ConfigError};
+use super::dqn::DqnAgent;
+use super::ppo::PpoAgent;
+use crate::net_policy::Mlp;
+use std::error::Error;
+use thiserror::Error as ThisError;
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, EnvSpec};
+use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
+use thoughtcache_env::random::{Purpose, Seed};
+
+/// What belongs to a run and not to its learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainSettings {
+    /// Decisions of all lanes together; a multiple of the number of lanes.
+    pub budget: u64,
+    /// Decisions between two validations; 0: only at the end, where there is always one.
+    pub eval_freq: u64,
+    /// The number of the run, `--seed`.
+    pub run: u64,
+}
+
+/// An episode that ended during training, played by the exploring learner.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Episode {
+    /// The lane that played it.
+    pub lane: usize,
+    /// The sum of its rewards, undiscounted.
+    pub reward: f64,
+    /// The decisions it took.
+    pub decisions: u64,
+    /// The slots it lasted.
+    pub slots: u64,
+    /// Its costs by component.
+    pub cost: CostBreakdown,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+impl Episode {
+    /// Minus the sum of the rewards, a slot; of the whole episode if it took no slot.
+    pub fn cost_per_slot(&self) -> f64 {
+        -self.reward / self.slots.max(1) as f64
+    }
+}
+
+/// Who hears of a run.
+pub trait Observer {
+    /// The learner has learnt, after so many decisions of all lanes together.
+    fn on_update(&mut self, _decisions: u64, _metrics: &Metrics) {}
+
+    /// An episode has ended; in the order of the lanes when several end in one step.
+    fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
+
+    /// Whether to end the run here.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
+
+    /// The mean cost of the greedy policy on validation episodes; the least decides which policy is the best.
+    ///
+    /// # Errors
+    /// Whatever keeps the policy from being validated ends the run.
+    fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>>;
+}
+
+/// The best policy of a run so far.
+#[derive(Clone, Debug)]
+pub struct Best {
+    /// The policy.
+    pub policy: Mlp,
+    /// Its mean cost in validation.
+    pub score: f64,
+    /// The decisions after which it was the learner's policy.
+    pub decisions: u64,
+}
+
+/// What a run has made.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The policy with the least validation cost; the earliest of equals.
+    pub best: Best,
+    /// The policy at the end.
+    pub last: Mlp,
+    /// The decisions taken: the budget, unless the observer stopped the run.
+    pub decisions: u64,
+    /// A digest of all that happened in the lanes.
+    pub trajectory_hash: u64,
+}
+
+/// What ends a run early.
+#[derive(Debug, ThisError)]
+pub enum TrainError {
+    /// A value of the configuration or of the settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The environment refused.
+    #[error("after {decisions} decisions: {source}")]
+    Env {
+        /// When.
+        decisions: u64,
+        /// Why.
+        source: EnvError,
+    },
+    /// The learner failed.
+    #[error("after {decisions} decisions: {source}")]
+    Agent {
+        /// When.
+        decisions: u64,
+        /// Why.
+        source: AgentError,
+    },
+    /// The policy could not be validated.
+    #[error("validation after {decisions} decisions: {source}")]
+    Validation {
+        /// When.
+        decisions: u64,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A validation cost that is not a number.
+    #[error("validation after {decisions} decisions: the mean cost is NaN")]
+    Score {
+        /// When.
+        decisions: u64,
+    },
+}
+
+impl AgentConfig {
+    /// Makes the learner for environments with this spec.
+    ///
+    /// # Errors
+    /// When the configuration cannot be meant.
+    pub fn build(&self, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Box<dyn Agent>, ConfigError> {
+        Ok(match self {
+            Self::Ppo(config) => Box::new(PpoAgent::new(config, spec, budget, seed)?),
+            Self::Dqn(config) => Box::new(DqnAgent::new(config, spec, budget, seed)?),
+        })
+    }
+}
+
+/// Trains a learner on copies of an environment; `make_env` makes the copy of a lane.
+///
+/// # Errors
+/// [`TrainError`]: a value that cannot be meant, an environment or a learner that fails, a policy that cannot be
+/// validated.
+pub fn train<E: Env<Action = ActionId> + Send>(
+    config: &AgentConfig,
+    make_env: impl FnMut(usize) -> E,
+    settings: TrainSettings,
+    observer: &mut impl Observer,
+) -> Result<Trained, TrainError> {
+    config.validate()?;
+    let lanes = config.num_lanes();
+    check_budget(settings.budget, lanes as u64)?;
+    let seed = Seed::new(Purpose::Train, settings.run);
+    let mut vec_env = VecEnv::new((0..lanes).map(make_env).collect(), seed);
+    let mut agent = config.build(vec_env.spec(), settings.budget, seed)?;
+    let mut buffers = StepBuffers::new(lanes, vec_env.spec());
+    let mut actions = vec![ActionId::default(); lanes];
+    let mut episodes = vec![Episode::default(); lanes];
+    let mut best = None;
+    let (mut decisions, mut validated) = (0, 0);
+
+    let first = buffers.rows();
+    vec_env
+        .observe_into(first.observations, first.masks)
+        .map_err(|source| TrainError::Env { decisions, source })?;
+    while decisions < settings.budget && !observer.should_stop() {
+        let now = buffers.rows();
+        agent
+            .explore(now.observations, now.masks, &mut actions)
+            .map_err(|source| TrainError::Agent { decisions, source })?;
+        vec_env
+            .step_into(&actions, &mut buffers.rows())
+            .map_err(|source| TrainError::Env { decisions, source })?;
+        decisions += lanes as u64;
+        let learnt = agent
+            .record(&actions, &buffers)
+            .and_then(|()| agent.update())
+            .map_err(|source| TrainError::Agent { decisions, source })?;
+        count_episodes(&mut episodes, &buffers, |episode| observer.on_episode(decisions, episode));
+        if let Some(metrics) = learnt {
+            observer.on_update(decisions, &metrics);
+        }
+        let freq = settings.eval_freq;
+        if freq > 0 && decisions / freq > validated / freq {
+            validated = decisions;
+            best = Some(validate(agent.as_ref(), decisions, observer, best)?);
+        }
+    }
+    let best = match best {
+        Some(best) if validated == decisions => best,
+        earlier => validate(agent.as_ref(), decisions, observer, earlier)?,
+    };
+    let last = frozen(agent.as_ref(), decisions)?;
+    Ok(Trained { best, last, decisions, trajectory_hash: vec_env.trajectory_hash() })
+}
+
+fn check_budget(budget: u64, lanes: u64) -> Result<(), ConfigError> {
+    if budget > 0 && budget.is_multiple_of(lanes) {
+        return Ok(());
+    }
+    let below = budget / lanes * lanes;
+    let nearest = match (below, below.checked_add(lanes)) {
+        (0, _) => format!("the least is {lanes}"),
+        (below, Some(above)) => format!("the nearest are {below} and {above}"),
+        (below, None) => format!("the greatest is {below}"),
+    };
+    Err(ConfigError {
+        key: "decisions".into(),
+        value: budget.to_string(),
+        allowed: format!("multiples of n_envs = {lanes}; {nearest}"),
+    })
+}
+
+fn count_episodes(episodes: &mut [Episode], step: &StepBuffers, mut ended: impl FnMut(&Episode)) {
+    for (lane, episode) in episodes.iter_mut().enumerate() {
+        episode.lane = lane;
+        episode.reward += step.rewards[lane];
+        episode.decisions += 1;
+        episode.slots += u64::from(step.slots_elapsed[lane]);
+        episode.cost += step.infos[lane].cost;
+        episode.counters += step.infos[lane].counters;
+        if step.terminated[lane] || step.truncated[lane] {
+            ended(episode);
+            *episode = Episode::default();
+        }
+    }
+}
+
+fn frozen(agent: &dyn Agent, decisions: u64) -> Result<Mlp, TrainError> {
+    agent.policy().map_err(|source| TrainError::Agent { decisions, source })
+}
+
+/// Freezes and validates the policy of this moment; gives the better of it and the best before.
+fn validate(
+    agent: &dyn Agent,
+    decisions: u64,
+    observer: &mut impl Observer,
+    earlier: Option<Best>,
+) -> Result<Best, TrainError> {
+    let policy = frozen(agent, decisions)?;
+    let score = observer
+        .validate(&policy, decisions)
+        .map_err(|source| TrainError::Validation { decisions, source })?;
+    if score.is_nan() {
+        return Err(TrainError::Score { decisions });
+    }
+    Ok(match earlier {
+        Some(earlier) if earlier.score <= score => earlier,
+        _ => Best { policy, score, decisions },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchors::{Probe, probes};
+    use crate::learn::dqn_config::DqnConfig;
+    use crate::learn::ppo_config::PpoConfig;
+
+    /// Answers validations with these costs in turn (then with 9), and remembers what it heard.
+    #[derive(Default)]
+    struct Notes {
+        costs: Vec<f64>,
+        validated: Vec<u64>,
+        updates: Vec<u64>,
+        episodes: Vec<(u64, Episode)>,
+        stop_after: Option<u64>,
+    }
+
+    impl Observer for Notes {
+        fn on_update(&mut self, decisions: u64, _metrics: &Metrics) {
+            self.updates.push(decisions);
+        }
+        fn on_episode(&mut self, decisions: u64, episode: &Episode) {
+            self.episodes.push((decisions, *episode));
+        }
+        fn should_stop(&mut self) -> bool {
+            self.stop_after
+                .is_some_and(|after| self.updates.last().is_some_and(|&decisions| decisions >= after))
+        }
+        fn validate(&mut self, _policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
+            self.validated.push(decisions);
+            match self.costs.get(self.validated.len() - 1) {
+                Some(cost) if cost.is_infinite() => Err("no validation episodes".into()),
+                cost => Ok(cost.copied().unwrap_or(9.0)),
+            }
+        }
+    }
+
+    fn ppo() -> AgentConfig {
+        let tiny =
+            PpoConfig { n_envs: 4, n_steps: 8, batch_size: 16, net_arch: vec![8], ..PpoConfig::default() };
+        AgentConfig::Ppo(tiny)
+    }
+
+    fn dqn() -> AgentConfig {
+        AgentConfig::Dqn(DqnConfig {
+            n_envs: 4,
+            buffer_size: 256,
+            batch_size: 16,
+            learning_starts: 32,
+            net_arch: vec![8],
+            ..DqnConfig::default()
+        })
+    }
+
+    fn run(
+        config: &AgentConfig,
+        probe: &Probe,
+        settings: TrainSettings,
+        notes: &mut Notes,
+    ) -> Result<Trained, TrainError> {
+        train(config, |_| probe.env(), settings, notes)
+    }
+
+    const SETTINGS: TrainSettings = TrainSettings { budget: 160, eval_freq: 0, run: 1 };
+
+    #[test]
+    fn the_budget_is_exact_or_refused_with_the_nearest_ones() {
+        let refused = |budget| {
+            let settings = TrainSettings { budget, ..SETTINGS };
+            run(&ppo(), &probes::echo(), settings, &mut Notes::default()).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(161),
+            "decisions is 161; allowed: multiples of n_envs = 4; the nearest are 160 and 164"
+        );
+        assert_eq!(refused(3), "decisions is 3; allowed: multiples of n_envs = 4; the least is 4");
+        assert_eq!(refused(0), "decisions is 0; allowed: multiples of n_envs = 4; the least is 4");
+        let mut notes = Notes::default();
+        let settings = TrainSettings { budget: 84, ..SETTINGS };
+        let trained = run(&ppo(), &probes::echo(), settings, &mut notes).unwrap();
+        assert_eq!(trained.decisions, 84);
+        // Rollouts of 32 decisions, the last one of 20; validated once, at the end.
+        assert_eq!(notes.updates, [32, 64, 84]);
+        assert_eq!(notes.validated, [84]);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_policy_and_world_for_both_learners() {
+        for config in [ppo(), dqn()] {
+            let trained = |run_number| {
+                let settings = TrainSettings { run: run_number, ..SETTINGS };
+                let trained = run(&config, &probes::echo(), settings, &mut Notes::default()).unwrap();
+                (trained.last, trained.trajectory_hash)
+            };
+            assert_eq!(trained(1), trained(1));
+            assert_ne!(trained(1).0, trained(2).0);
+            assert_ne!(trained(1).1, trained(2).1);
+        }
+    }
+
+    #[test]
+    fn the_least_validation_cost_decides_and_the_earlier_of_equals_stays() {
+        let mut notes = Notes { costs: vec![3.0, 1.0, 2.0, 1.0], ..Notes::default() };
+        let settings = TrainSettings { eval_freq: 40, ..SETTINGS };
+        let trained = run(&ppo(), &probes::echo(), settings, &mut notes).unwrap();
+        assert_eq!(notes.validated, [40, 80, 120, 160]);
+        assert_eq!((trained.best.decisions, trained.best.score), (80, 1.0));
+        assert_ne!(trained.best.policy, trained.last);
+    }
+
+    #[test]
+    fn what_happens_between_two_validations_does_not_depend_on_them() {
+        let last = |eval_freq| {
+            let settings = TrainSettings { eval_freq, ..SETTINGS };
+            run(&ppo(), &probes::echo(), settings, &mut Notes::default()).unwrap().last
+        };
+        assert_eq!(last(0), last(12));
+    }
+
+    #[test]
+    fn episodes_are_added_up_by_lane() {
+        // Four lanes, episodes of ten decisions that pay 1 and take a slot each: a cost of -1 a slot.
+        let mut notes = Notes::default();
+        run(&ppo(), &probes::truncation(), SETTINGS, &mut notes).unwrap();
+        assert_eq!(notes.episodes.len(), 16);
+        for (index, (decisions, episode)) in notes.episodes.iter().enumerate() {
+            assert_eq!(*decisions, 40 * (1 + index as u64 / 4));
+            assert_eq!(episode.lane, index % 4);
+            assert_eq!((episode.reward, episode.decisions, episode.slots), (10.0, 10, 10));
+            assert_eq!(episode.cost_per_slot(), -1.0);
+        }
+    }
+
+    #[test]
+    fn a_run_can_be_stopped_and_still_has_a_validated_policy() {
+        let mut notes = Notes { stop_after: Some(64), ..Notes::default() };
+        let trained = run(&ppo(), &probes::echo(), SETTINGS, &mut notes).unwrap();
+        assert_eq!(trained.decisions, 64);
+        assert_eq!((trained.best.decisions, notes.validated), (64, vec![64]));
+    }
+
+    #[test]
+    fn a_validation_that_fails_ends_the_run() {
+        let message = |cost| {
+            let mut notes = Notes { costs: vec![cost], ..Notes::default() };
+            run(&ppo(), &probes::echo(), SETTINGS, &mut notes).unwrap_err().to_string()
+        };
+        assert_eq!(message(f64::INFINITY), "validation after 160 decisions: no validation episodes");
+        assert_eq!(message(f64::NAN), "validation after 160 decisions: the mean cost is NaN");
+    }
+}

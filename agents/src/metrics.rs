@@ -1,0 +1,210 @@
+//! The figures of a table, as formulas over what happened.
+//!
+//! | figure | formula, sums over all episodes of a policy |
+//! |---|---|
+//! | cost per slot, of each component too | `sum of costs / sum of slots` |
+//! | hit ratio | `hits / requests`; a hit is served by an entry that was resident before its batch |
+//! | edge ratio | `requests served at the edge / requests` |
+//! | loads, evictions, refreshes, loaded GB per slot | `count / sum of slots` |
+//! | time per decision | `time spent deciding / decisions` |
+//!
+//! Intervals: over episodes where there are several, else over the slots of the only one, in blocks ([`crate::stats`]).
+
+use crate::evaluate::{EpisodeResult, Evaluated, PolicyKind};
+use crate::stats::{self, Estimate, Interval, Resampling};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::gym::api::Counters;
+use thoughtcache_env::units::bytes_to_gb;
+
+/// The costs per slot by component; serialised with the components' names.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CostPerSlot(pub CostBreakdown);
+
+impl CostPerSlot {
+    /// Each component with its name, in order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        CostBreakdown::NAMES.into_iter().zip(self.0.components())
+    }
+}
+
+impl Serialize for CostPerSlot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(CostBreakdown::NAMES.len()))?;
+        for (name, value) in self.named() {
+            map.serialize_entry(name, &value)?;
+        }
+        map.end()
+    }
+}
+
+/// The figures of one policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The name in tables.
+    pub name: String,
+    /// Where the policy comes from.
+    pub kind: PolicyKind,
+    /// Cost per slot.
+    pub mean_cost: f64,
+    /// Its 95 % bootstrap interval.
+    pub ci95: Interval,
+    /// Interquartile mean over the episodes' costs per slot.
+    pub iqm_cost: f64,
+    /// `None` without a request.
+    pub hit_ratio: Option<f64>,
+    /// `None` without a request.
+    pub edge_ratio: Option<f64>,
+    /// Costs per slot by component.
+    pub cost: CostPerSlot,
+    /// Loads per slot.
+    pub loads_per_slot: f64,
+    /// Evictions per slot.
+    pub evictions_per_slot: f64,
+    /// Entries dropped per slot because their context window was exhausted.
+    pub refreshes_per_slot: f64,
+    /// Weights loaded per slot, in GB (1e9 bytes).
+    pub loaded_gb_per_slot: f64,
+    /// Decisions per slot.
+    pub decisions_per_slot: f64,
+    /// Mean microseconds per decision, where a clock was given.
+    pub decide_us: Option<f64>,
+}
+
+impl Summary {
+    /// The figures of a policy.
+    pub fn of(policy: &Evaluated) -> Self {
+        let (mut cost, mut counters) = (CostBreakdown::default(), Counters::default());
+        let (mut slots, mut decisions) = (0_u64, 0_u64);
+        let mut decide_ns = Some(0);
+        for episode in &policy.episodes {
+            cost += episode.cost;
+            counters += episode.counters;
+            slots += u64::from(episode.slots);
+            decisions += episode.decisions;
+            decide_ns = decide_ns.zip(episode.decide_ns).map(|(sum, ns)| sum + ns);
+        }
+        let per_slot = |count: f64| count / slots as f64;
+        let ratio = |part: u64| (counters.requests > 0).then(|| part as f64 / counters.requests as f64);
+        let costs: Vec<f64> = policy.episodes.iter().map(EpisodeResult::cost_per_slot).collect();
+        Self {
+            name: policy.name.clone(),
+            kind: policy.kind,
+            mean_cost: per_slot(cost.total()),
+            ci95: cost_interval(policy),
+            iqm_cost: stats::interquartile_mean(&costs),
+            hit_ratio: ratio(counters.hits),
+            edge_ratio: ratio(counters.edge_requests),
+            cost: CostPerSlot(CostBreakdown {
+                switching: per_slot(cost.switching),
+                transmission: per_slot(cost.transmission),
+                compute: per_slot(cost.compute),
+                accuracy: per_slot(cost.accuracy),
+                cloud: per_slot(cost.cloud),
+            }),
+            loads_per_slot: per_slot(counters.loads as f64),
+            evictions_per_slot: per_slot(counters.evictions as f64),
+            refreshes_per_slot: per_slot(counters.refreshes as f64),
+            loaded_gb_per_slot: per_slot(bytes_to_gb(counters.loaded_bytes)),
+            decisions_per_slot: per_slot(decisions as f64),
+            decide_us: decide_ns.filter(|_| decisions > 0).map(|ns| ns as f64 / 1e3 / decisions as f64),
+        }
+    }
+}
+
+/// The observations behind a policy's interval: one cost per slot and episode, or one per slot of the only episode.
+pub(crate) fn samples(policy: &Evaluated) -> Vec<f64> {
+    match policy.episodes.as_slice() {
+        [only] => only.slot_costs.clone(),
+        episodes => episodes.iter().map(EpisodeResult::cost_per_slot).collect(),
+    }
+}
+
+fn cost_interval(policy: &Evaluated) -> Interval {
+    let samples = samples(policy);
+    let resampling = match policy.episodes.len() {
+        1 => Resampling::for_series(&samples),
+        _ => Resampling::Independent,
+    };
+    stats::mean_interval(&samples, resampling)
+}
+
+/// What `policy` costs more than `other`, as a share of `other`'s cost, paired by episode, or by slot of the only episode.
+/// `None` when `other` costs nothing, or they did not play equally many episodes.
+pub fn relative_cost(policy: &Evaluated, other: &Evaluated) -> Option<Estimate> {
+    let (costs, baseline) = (samples(policy), samples(other));
+    if policy.episodes.len() == 1 {
+        stats::relative_difference_of_series(&costs, &baseline)
+    } else {
+        stats::relative_difference(&costs, &baseline, Resampling::Independent)
+    }
+}
+
+/// The share of episodes (of slots, when there is one episode) in which `policy` is cheaper than `other`; equals count half.
+pub fn share_cheaper(policy: &Evaluated, other: &Evaluated) -> f64 {
+    stats::share_below(&samples(policy), &samples(other))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    /// A policy with one total cost per episode of two slots, all of it in the cloud in the first slot.
+    pub(crate) fn evaluated(name: &str, kind: PolicyKind, costs: &[f64]) -> Evaluated {
+        let episode = |&cost: &f64| EpisodeResult {
+            cost: CostBreakdown { cloud: cost, ..CostBreakdown::default() },
+            counters: Counters { requests: 4, edge_requests: 2, hits: 1, loads: 1, ..Counters::default() },
+            slots: 2,
+            decisions: 3,
+            slot_costs: vec![cost, 0.0],
+            fingerprint: 7,
+            trajectory_hash: cost.to_bits(),
+            decide_ns: Some(6_000),
+        };
+        Evaluated { name: name.into(), kind, episodes: costs.iter().map(episode).collect() }
+    }
+
+    #[test]
+    fn figures_are_the_sums_that_a_person_computes() {
+        // Three episodes of two slots: cost 6 + 2 + 4 over 6 slots; 12 requests; 9 decisions in 18 us.
+        let summary = Summary::of(&evaluated("rule", PolicyKind::Heuristic, &[6.0, 2.0, 4.0]));
+        assert_relative_eq!(summary.mean_cost, 2.0);
+        assert_relative_eq!(summary.cost.0.cloud, 2.0);
+        assert_relative_eq!(summary.iqm_cost, 2.0);
+        assert_eq!((summary.hit_ratio, summary.edge_ratio), (Some(0.25), Some(0.5)));
+        assert_relative_eq!(summary.loads_per_slot, 0.5);
+        assert_relative_eq!(summary.decisions_per_slot, 1.5);
+        assert_relative_eq!(summary.decide_us.unwrap(), 2.0);
+        assert!(summary.ci95.low < 2.0 && summary.ci95.high > 2.0);
+    }
+
+    #[test]
+    fn without_requests_or_clock_there_is_no_ratio_and_no_time() {
+        let mut policy = evaluated("rule", PolicyKind::Heuristic, &[1.0, 2.0]);
+        policy.episodes[1].decide_ns = None;
+        for episode in &mut policy.episodes {
+            episode.counters = Counters::default();
+        }
+        let summary = Summary::of(&policy);
+        assert_eq!((summary.hit_ratio, summary.edge_ratio, summary.decide_us), (None, None, None));
+    }
+
+    #[test]
+    fn one_episode_is_judged_by_its_slots_and_several_by_their_costs() {
+        let one = evaluated("rule", PolicyKind::Heuristic, &[6.0]);
+        assert_eq!(samples(&one), [6.0, 0.0]);
+        let two = evaluated("rule", PolicyKind::Heuristic, &[6.0, 2.0]);
+        assert_eq!(samples(&two), [3.0, 1.0]);
+    }
+
+    #[test]
+    fn shares_are_paired_by_episode() {
+        // Cheaper in the first, equal in the second, dearer in the third and fourth: 1.5 of 4, although both sum to 10.
+        let policy = evaluated("a", PolicyKind::Ppo, &[1.0, 2.0, 3.0, 4.0]);
+        let other = evaluated("b", PolicyKind::Heuristic, &[5.0, 2.0, 2.0, 1.0]);
+        assert_eq!(share_cheaper(&policy, &other), 0.375);
+        assert_relative_eq!(relative_cost(&policy, &other).unwrap().mean, 0.0);
+    }
+}

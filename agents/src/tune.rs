@@ -1,0 +1,218 @@
+//! Tuning the rules: a grid search over their parameters on validation episodes.
+//!
+//! A baseline that nobody tuned proves nothing. Every rule with parameters is played with every value of its grid on the same
+//! validation episodes, and the cheapest setting is what belongs into the scenario (`[policies.<rule>]`). The episodes have
+//! coordinates of their own: they choose no checkpoint and report no result.
+
+use crate::heuristics::registry::{self, Parameter, PolicyError, Prepared};
+use rayon::prelude::*;
+use std::fmt::Write;
+use std::sync::Arc;
+use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thoughtcache_env::scenario::Scenario;
+
+/// The lane of tuning episodes; no vector environment has that many.
+const TUNING_LANE: u32 = u32::MAX;
+
+/// How much to play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TuneSettings {
+    /// Validation episodes for each setting; at least 1.
+    pub episodes: u64,
+    /// The run of their coordinates.
+    pub run: u64,
+}
+
+impl Default for TuneSettings {
+    /// 200 episodes of run 0.
+    fn default() -> Self {
+        Self { episodes: 200, run: 0 }
+    }
+}
+
+/// One setting that was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// The rule.
+    pub policy: &'static str,
+    /// Its parameters and their values.
+    pub setting: Vec<(&'static str, f64)>,
+    /// Cost per slot, mean over the episodes.
+    pub mean_cost: f64,
+    /// Whether it is the rule's best setting.
+    pub is_best: bool,
+}
+
+/// Everything that was tried.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TuneReport {
+    /// One row a setting, rules in the order they were given.
+    pub trials: Vec<Trial>,
+}
+
+impl TuneReport {
+    /// The lines for the scenario: the best setting of every rule.
+    pub fn toml(&self) -> String {
+        let mut text = String::new();
+        for trial in self.trials.iter().filter(|trial| trial.is_best) {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{gap}[policies.{}]", trial.policy);
+            for (name, value) in &trial.setting {
+                let _ = writeln!(text, "{name} = {value:?}");
+            }
+        }
+        text
+    }
+}
+
+/// Tries every setting of these rules (all rules that have parameters, when `names` is empty). `progress` hears of each
+/// trial as it is done. Equal costs go to the setting nearest the defaults.
+///
+/// # Errors
+/// Unknown names, and parameters in the scenario that are unknown or out of range.
+pub fn tune(
+    scenario: &Arc<Scenario>,
+    names: &[&str],
+    settings: TuneSettings,
+    mut progress: impl FnMut(&Trial),
+) -> Result<TuneReport, PolicyError> {
+    let names: Vec<&str> = if names.is_empty() { registry::names().collect() } else { names.to_vec() };
+    let seed = Seed::new(Purpose::Validate, settings.run).with_lane(TUNING_LANE);
+    let seeds: Vec<Seed> = (0..settings.episodes.max(1)).map(|episode| seed.with_episode(episode)).collect();
+    let mut report = TuneReport::default();
+    for name in names {
+        let entry = registry::entry(name)?;
+        if entry.parameters.is_empty() {
+            continue;
+        }
+        let first = report.trials.len();
+        for setting in grid(entry.parameters) {
+            let prepared = Prepared::with_parameters(name, scenario, &setting)?;
+            let mean_cost = mean_cost_per_slot(&prepared, scenario, &seeds);
+            let trial = Trial { policy: entry.name, setting, mean_cost, is_best: false };
+            progress(&trial);
+            report.trials.push(trial);
+        }
+        let distance = |trial: &Trial| -> f64 {
+            trial.setting.iter().zip(entry.parameters).map(|((_, value), p)| (value - p.default).abs()).sum()
+        };
+        let best = report.trials[first..].iter_mut().min_by(|a, b| {
+            a.mean_cost.total_cmp(&b.mean_cost).then_with(|| distance(a).total_cmp(&distance(b)))
+        });
+        if let Some(best) = best {
+            best.is_best = true;
+        }
+    }
+    Ok(report)
+}
+
+/// How many trials [`tune`] makes for these rules (all, when `names` is empty).
+///
+/// # Errors
+/// Unknown names.
+pub fn num_trials(names: &[&str]) -> Result<usize, PolicyError> {
+    let names: Vec<&str> = if names.is_empty() { registry::names().collect() } else { names.to_vec() };
+    let count = |name: &str| {
+        let parameters = registry::entry(name)?.parameters;
+        Ok(if parameters.is_empty() {
+            0
+        } else {
+            parameters.iter().map(|parameter| parameter.grid.len()).product()
+        })
+    };
+    names.into_iter().map(count).sum()
+}
+
+/// All combinations of the parameters' values.
+fn grid(parameters: &'static [Parameter]) -> Vec<Vec<(&'static str, f64)>> {
+    let mut settings = vec![Vec::new()];
+    for parameter in parameters {
+        settings = settings
+            .into_iter()
+            .flat_map(|setting: Vec<(&'static str, f64)>| {
+                parameter.grid.iter().map(move |&value| {
+                    let mut longer = setting.clone();
+                    longer.push((parameter.name, value));
+                    longer
+                })
+            })
+            .collect();
+    }
+    settings
+}
+
+/// Cost per slot of a rule, mean over the episodes at these coordinates. The number of threads does not change a bit of it.
+pub fn mean_cost_per_slot(prepared: &Prepared, scenario: &Arc<Scenario>, seeds: &[Seed]) -> f64 {
+    let costs: Vec<f64> = seeds
+        .par_iter()
+        .map(|&seed| {
+            let mut env = DecisionEnv::new(Arc::clone(scenario));
+            let mut policy = prepared.instance();
+            let mut rng = seed.stream(Stream::Policy);
+            env.reset(seed);
+            policy.begin_episode();
+            let mut cost = 0.0;
+            loop {
+                let action = policy.act(env.observation(), &mut rng);
+                let step = env.step(&action).expect("rules choose legal actions");
+                cost -= step.reward;
+                if step.end.is_end() {
+                    return cost / f64::from(env.world().horizon_slots());
+                }
+            }
+        })
+        .collect();
+    costs.iter().sum::<f64>() / seeds.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheapest_setting_is_marked_and_printed() {
+        let scenario = Arc::new(Scenario::shipped("tight"));
+        let mut heard = 0;
+        let settings = TuneSettings { episodes: 2, run: 0 };
+        let names = ["lru", "density", "rent-or-buy"];
+        let report = tune(&scenario, &names, settings, |_| heard += 1).unwrap();
+        assert_eq!((heard, report.trials.len()), (num_trials(&names).unwrap(), num_trials(&names).unwrap()));
+        for name in ["density", "rent-or-buy"] {
+            let trials = || report.trials.iter().filter(|trial| trial.policy == name);
+            let best: Vec<_> = trials().filter(|trial| trial.is_best).collect();
+            assert_eq!(best.len(), 1);
+            assert!(trials().all(|trial| trial.mean_cost >= best[0].mean_cost));
+        }
+        assert!(report.toml().starts_with("[policies.density]\nmargin = "), "{}", report.toml());
+        assert!(report.toml().contains("\n\n[policies.rent-or-buy]\nratio = "));
+    }
+
+    #[test]
+    fn a_grid_has_every_combination() {
+        const TWO: &[Parameter] = &[
+            Parameter { name: "a", description: "", default: 1.0, low: 0.0, high: 9.0, grid: &[1.0, 2.0] },
+            Parameter {
+                name: "b",
+                description: "",
+                default: 3.0,
+                low: 0.0,
+                high: 9.0,
+                grid: &[3.0, 4.0, 5.0],
+            },
+        ];
+        let settings = grid(TWO);
+        assert_eq!(settings.len(), 6);
+        assert_eq!(settings[1], [("a", 1.0), ("b", 4.0)]);
+        assert_eq!(settings[5], [("a", 2.0), ("b", 5.0)]);
+    }
+
+    #[test]
+    fn an_unknown_rule_is_an_error() {
+        let scenario = Arc::new(Scenario::shipped("tight"));
+        assert!(tune(&scenario, &["worthy"], TuneSettings::default(), |_| ()).is_err());
+        assert!(num_trials(&["worthy"]).is_err());
+    }
+}
