@@ -1,0 +1,120 @@
+//! The only place where time is read. No result depends on it: times are reported, and kept under `time/`.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// A clock that can be stopped and started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch {
+    since: Option<Instant>,
+    before: Duration,
+}
+
+impl Stopwatch {
+    /// A running clock at 0.
+    pub(crate) fn start() -> Self {
+        Self { since: Some(now()), before: Duration::ZERO }
+    }
+
+    /// Time does not count until [`resume`](Self::resume).
+    pub(crate) fn pause(&mut self) {
+        self.before = self.elapsed();
+        self.since = None;
+    }
+
+    /// Time counts again.
+    pub(crate) fn resume(&mut self) {
+        self.before = self.elapsed();
+        self.since = Some(now());
+    }
+
+    /// The time that has counted.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| now() - since)
+    }
+
+    /// The time that has counted, in seconds.
+    pub(crate) fn elapsed_s(&self) -> f64 {
+        self.elapsed().as_secs_f64()
+    }
+
+    /// Events a second; 0 before any time has counted.
+    pub(crate) fn rate_per_s(&self, events: u64) -> f64 {
+        let elapsed_s = self.elapsed_s();
+        if elapsed_s > 0.0 { events as f64 / elapsed_s } else { 0.0 }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one clock that measures durations")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The present instant in UTC, `2026-11-22T07:30:00Z`.
+#[expect(clippy::disallowed_methods, reason = "this is the one clock that tells the date")]
+pub(crate) fn utc_now() -> String {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    utc(since_epoch.as_secs())
+}
+
+/// Seconds since 1970 as a date: the calendar repeats every 400 years, which begin in March 2000.
+fn utc(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// A duration for people: `0.8 s`, `48 s`, `3 min 05 s`, `2 h 10 min`.
+pub(crate) fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        // date -u -d @N
+        let dates = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ];
+        for (seconds, expected) in dates {
+            assert_eq!(utc(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_paused_stopwatch_stands_still() {
+        let mut stopwatch = Stopwatch::start();
+        stopwatch.pause();
+        let stood = stopwatch.elapsed();
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(stopwatch.elapsed(), stood);
+        stopwatch.resume();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(stopwatch.elapsed() > stood);
+    }
+
+    #[test]
+    fn durations_are_read_at_a_glance() {
+        let texts = [0.84, 48.2, 185.0, 7_800.0].map(|s| human(Duration::from_secs_f64(s)));
+        assert_eq!(texts, ["0.8 s", "48 s", "3 min 05 s", "2 h 10 min"]);
+    }
+}

@@ -1,0 +1,110 @@
+//! `bench train`: decisions per second of a training run, and the memory it takes; validation is left out.
+
+use crate::console::{Console, Verdict};
+use crate::experiment::ExperimentArgs;
+use anyhow::Result;
+
+/// Measure training: exploring, stepping and learning, without validation
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  thoughtcache bench train --config configs/experiments/tight-ppo.toml
+  thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000 --at-least 20000")]
+pub(super) struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// Decisions to take [default: those of the experiment]
+    #[arg(long, value_name = "N")]
+    decisions: Option<u64>,
+    /// Exit with 1 when training is slower than this many decisions per second
+    #[arg(long, value_name = "RATE")]
+    at_least: Option<f64>,
+}
+
+#[cfg(not(feature = "torch"))]
+impl Args {
+    pub(super) fn run(self, _: Console) -> Result<Verdict> {
+        let Self { experiment: _, decisions: _, at_least: _ } = self;
+        anyhow::bail!(crate::commands::train::NO_TORCH)
+    }
+}
+
+#[cfg(feature = "torch")]
+impl Args {
+    pub(super) fn run(mut self, console: Console) -> Result<Verdict> {
+        use super::Circumstances;
+        use crate::clock::Stopwatch;
+        use crate::machine::peak_resident_bytes;
+        use crate::progress;
+        use serde::Serialize;
+        use std::sync::Arc;
+        use thoughtcache_agents::learn::train::{TrainSettings, train};
+        use thoughtcache_env::gym::decision_env::DecisionEnv;
+
+        #[derive(Serialize)]
+        struct Report {
+            experiment: String,
+            decisions: u64,
+            decisions_per_s: f64,
+            peak_resident_bytes: Option<u64>,
+            #[serde(flatten)]
+            circumstances: Circumstances,
+        }
+
+        if let Some(decisions) = self.decisions {
+            self.experiment.set("decisions", &decisions.to_string());
+        }
+        let experiment = self.experiment.load()?;
+        let circumstances = Circumstances::now();
+        let bar = progress::bar(console, experiment.decisions, "decisions");
+        let mut timed = Timed { stopwatch: Stopwatch::start(), bar };
+        let env = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
+        let settings = TrainSettings { budget: experiment.decisions, eval_freq: 0, run: experiment.seed };
+        let trained = train(&experiment.agent, |_| env.clone(), settings, &mut timed)?;
+        timed.bar.finish_and_clear();
+        let report = Report {
+            experiment: experiment.name,
+            decisions: trained.decisions,
+            decisions_per_s: timed.stopwatch.rate_per_s(trained.decisions),
+            peak_resident_bytes: peak_resident_bytes(),
+            circumstances,
+        };
+        console.result(&report, || {
+            use crate::table::grouped;
+            let memory = report.peak_resident_bytes.map_or(String::new(), |bytes| {
+                format!("; at most {} MB resident", grouped(bytes / 1_000_000))
+            });
+            format!(
+                "{}: {} decisions/s over {} decisions{memory}\n{}\n",
+                report.experiment,
+                grouped(report.decisions_per_s as u64),
+                grouped(report.decisions),
+                report.circumstances.line()
+            )
+        })?;
+        Ok(super::judge(console, "training", report.decisions_per_s, self.at_least))
+    }
+}
+
+/// Stops the clock when the run validates, which it does once, at its end.
+#[cfg(feature = "torch")]
+struct Timed {
+    stopwatch: crate::clock::Stopwatch,
+    bar: indicatif::ProgressBar,
+}
+
+#[cfg(feature = "torch")]
+impl thoughtcache_agents::learn::train::Observer for Timed {
+    fn on_update(&mut self, decisions: u64, _: &thoughtcache_agents::learn::agent::Metrics) {
+        self.bar.set_position(decisions);
+    }
+
+    fn validate(
+        &mut self,
+        _: &thoughtcache_agents::net_policy::Mlp,
+        _: u64,
+    ) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+        self.stopwatch.pause();
+        Ok(0.0)
+    }
+}

@@ -1,0 +1,266 @@
+//! `thoughtcache compare`: policies side by side on the same episodes.
+
+use crate::args::{ScenarioArgs, Setting};
+use crate::clock::Stopwatch;
+use crate::console::{Console, Verdict};
+use crate::report::{self, Compared, comparison};
+use crate::scenario_file::ScenarioText;
+use crate::{policies, progress};
+use anyhow::{Context, Result, anyhow};
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use thoughtcache_agents::compare::Comparison;
+use thoughtcache_agents::evaluate::{self, Contender, Protocol};
+use thoughtcache_agents::heuristics::registry;
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::scenario::text::Override;
+
+/// Test episodes without `--episodes`.
+pub(super) const DEFAULT_EPISODES: u64 = 40;
+
+/// Compare policies on the same test episodes, paired with a baseline
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  thoughtcache compare --scenario tight
+  thoughtcache compare --scenario tight runs/reference/tight-ppo
+  thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
+  thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960,1920 --out-csv sweep.csv
+
+Without names all heuristics are compared; runs are compared with all heuristics unless some are named.")]
+pub(crate) struct Args {
+    /// Heuristics by name, runs or checkpoints by folder
+    #[arg(value_name = "POLICY|RUN")]
+    policies: Vec<String>,
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    episodes: Option<u64>,
+    /// The run number of the test episodes
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// What differences refer to
+    #[arg(long, default_value = "least-aot", value_name = "POLICY|RUN")]
+    baseline: String,
+    /// Compare the named policies and the baseline only
+    #[arg(long, requires = "policies")]
+    only: bool,
+    /// Compare once for each value of a key of the scenario
+    #[arg(long, value_name = "KEY=A,B,C", value_parser = sweep)]
+    sweep: Option<Sweep>,
+    /// Write the tables as text
+    #[arg(long, value_name = "FILE")]
+    out_text: Option<PathBuf>,
+    /// Write every number as CSV
+    #[arg(long, value_name = "FILE")]
+    out_csv: Option<PathBuf>,
+    /// Write the tables as Markdown
+    #[arg(long, value_name = "FILE")]
+    out_markdown: Option<PathBuf>,
+}
+
+/// A key and its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sweep {
+    key: String,
+    values: Vec<String>,
+}
+
+/// Reads `key=a,b,c`; commas within brackets or quotes belong to a value.
+fn sweep(typed: &str) -> Result<Sweep, String> {
+    let allowed = "it looks like key=a,b,c, for example scenario.cell.memory_gb=480,960,1920";
+    let (key, rest) = typed.split_once('=').ok_or(allowed)?;
+    let (mut values, mut depth, mut is_quoted) = (vec![String::new()], 0_i32, false);
+    for letter in rest.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            '[' | '{' if !is_quoted => depth += 1,
+            ']' | '}' if !is_quoted => depth -= 1,
+            _ => {}
+        }
+        match values.last_mut() {
+            Some(value) if letter != ',' || depth > 0 || is_quoted => value.push(letter),
+            _ => values.push(String::new()),
+        }
+    }
+    let values: Vec<String> = values.into_iter().map(|value| value.trim().to_owned()).collect();
+    let key = key.trim().to_owned();
+    if key.is_empty() || values.iter().any(String::is_empty) {
+        return Err(allowed.into());
+    }
+    if let Some(twice) = (1..values.len()).find(|&index| values[..index].contains(&values[index])) {
+        return Err(format!("the value {} stands there twice", values[twice]));
+    }
+    Ok(Sweep { key, values })
+}
+
+/// `--json` of a sweep.
+#[derive(Serialize)]
+struct SweepDocument<'a> {
+    sweep: &'a str,
+    values: Vec<SweepValue<'a>>,
+}
+
+#[derive(Serialize)]
+struct SweepValue<'a> {
+    value: &'a str,
+    comparison: &'a Comparison,
+}
+
+impl Args {
+    /// Does what was typed.
+    pub(crate) fn run(self, console: Console) -> Result<Verdict> {
+        let text = ScenarioText::find(&self.scenario.scenario)?;
+        let overrides = self.scenario.set.overrides()?;
+        policies::check(&self.baseline).context("--baseline")?;
+        let worlds = self.worlds(&text, &overrides)?;
+        let mut prepared = Vec::new();
+        for (value, scenario) in worlds {
+            let loaded = policies::load(&self.lineup(), &scenario);
+            let contenders = match (&self.sweep, &value) {
+                (Some(Sweep { key, .. }), Some(value)) => {
+                    loaded.with_context(|| format!("--sweep {key}={value}"))?
+                }
+                _ => loaded?,
+            };
+            let protocol = Protocol::test(scenario, self.seed, self.episodes.unwrap_or(DEFAULT_EPISODES));
+            note_recorded(console, &protocol, self.episodes);
+            prepared.push((value, contenders, protocol));
+        }
+        let count = |(_, contenders, protocol): &(Option<String>, Vec<Contender>, Protocol)| {
+            contenders.len() as u64 * protocol.episodes()
+        };
+        let bar = progress::bar(console, prepared.iter().map(count).sum(), "episodes");
+        let clock = Stopwatch::start();
+        let now = || clock.elapsed().as_nanos() as u64;
+        let mut compared = Vec::new();
+        for (value, contenders, protocol) in &prepared {
+            let evaluation = evaluate::evaluate(contenders, protocol, Some(&now), &|| bar.inc(1))?;
+            let comparison = Comparison::new(&evaluation, self.baseline_name(contenders))?;
+            compared.push(Compared { value: value.clone(), comparison });
+        }
+        bar.finish_and_clear();
+        self.report(console, &compared)?;
+        Ok(Verdict::Done)
+    }
+
+    /// The scenario of each value of the sweep, or the only one.
+    fn worlds(
+        &self,
+        text: &ScenarioText,
+        overrides: &[Override],
+    ) -> Result<Vec<(Option<String>, Arc<Scenario>)>> {
+        let Some(Sweep { key, values }) = &self.sweep else {
+            return Ok(vec![(None, text.load(overrides)?.scenario)]);
+        };
+        let load = |value: &String| {
+            let setting = Setting { key: key.clone(), value: value.clone() };
+            let mut changes = overrides.to_vec();
+            changes.extend(crate::scenario_file::overrides(&[setting])?);
+            let scenario = text.load(&changes).with_context(|| format!("--sweep {key}={value}"))?.scenario;
+            Ok((Some(value.clone()), scenario))
+        };
+        values.iter().map(load).collect()
+    }
+
+    /// The names of who takes part, the baseline among them.
+    fn lineup(&self) -> Vec<String> {
+        let names_heuristics = self.policies.iter().any(|name| policies::is_heuristic(name));
+        let mut names = self.policies.clone();
+        if !self.only && !names_heuristics {
+            names.extend(registry::names().map(str::to_owned));
+        }
+        names.push(self.baseline.clone());
+        names
+    }
+
+    /// What the baseline is called in tables: runs have shorter names than their folders.
+    fn baseline_name<'a>(&self, contenders: &'a [Contender]) -> &'a str {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.lineup() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let at = names.iter().position(|name| *name == self.baseline).unwrap_or_default();
+        contenders.get(at).map_or("", |contender| contender.name.as_str())
+    }
+
+    fn report(&self, console: Console, compared: &[Compared]) -> Result<()> {
+        let key = self.sweep.as_ref().map(|sweep| sweep.key.as_str());
+        let files = [
+            (&self.out_text, self.text(compared, false)),
+            (&self.out_csv, report::csv(compared, key)),
+            (&self.out_markdown, report::markdown(compared, key)),
+        ];
+        for (path, text) in files {
+            if let Some(path) = path {
+                report::write_file(path, &text)?;
+                console.note(&format!("wrote {}", path.display()));
+            }
+        }
+        match (key, compared) {
+            (Some(key), _) => {
+                let values = compared.iter().filter_map(|Compared { value, comparison }| {
+                    value.as_deref().map(|value| SweepValue { value, comparison })
+                });
+                let document = SweepDocument { sweep: key, values: values.collect() };
+                console.result(&document, || self.text(compared, report::has_color()))
+            }
+            (None, [only]) => console.result(&only.comparison, || self.text(compared, report::has_color())),
+            (None, _) => Err(anyhow!("there is nothing to compare")),
+        }
+    }
+
+    /// All tables; those of a sweep with their value above and the matrix at the end.
+    fn text(&self, compared: &[Compared], is_colored: bool) -> String {
+        let mut text = String::new();
+        for Compared { value, comparison } in compared {
+            if let (Some(Sweep { key, .. }), Some(value)) = (&self.sweep, value) {
+                let _ = writeln!(text, "== {key} = {value} =="); // a String takes everything
+            }
+            text += &comparison::text(comparison, is_colored);
+            if self.sweep.is_some() {
+                text.push('\n');
+            }
+        }
+        if let Some(Sweep { key, .. }) = &self.sweep {
+            text += &report::matrix(compared, key);
+        }
+        text
+    }
+}
+
+/// Says that a recorded scenario has one test episode, when another number was typed.
+pub(super) fn note_recorded(console: Console, protocol: &Protocol, typed: Option<u64>) {
+    if let Some(typed) = typed.filter(|&typed| typed != protocol.episodes()) {
+        console.note(&format!(
+            "{} replays recorded requests: the whole test part is one run; --episodes {typed} does not apply",
+            protocol.scenario().name()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_a_sweep_are_cut_at_commas_outside_brackets_and_quotes() {
+        let read = sweep("scenario.decision.placements=[\"edge\", \"cloud\"],[\"cloud\"]").unwrap();
+        assert_eq!(read.values, ["[\"edge\", \"cloud\"]", "[\"cloud\"]"]);
+        let read = sweep("scenario.name=\"a,b\",c").unwrap();
+        assert_eq!((read.key.as_str(), read.values), ("scenario.name", vec!["\"a,b\"".into(), "c".into()]));
+    }
+
+    #[test]
+    fn a_sweep_without_key_or_value_or_with_one_twice_is_refused() {
+        for typed in ["scenario.slot_s", "=1,2", "scenario.slot_s=", "scenario.slot_s=1,,2"] {
+            assert!(sweep(typed).unwrap_err().starts_with("it looks like key=a,b,c"), "{typed}");
+        }
+        assert_eq!(sweep("scenario.slot_s=1, 2,1").unwrap_err(), "the value 1 stands there twice");
+    }
+}

@@ -1,0 +1,80 @@
+//! `thoughtcache evaluate`: what policies cost on test episodes, each by itself.
+
+use super::compare::{DEFAULT_EPISODES, note_recorded};
+use crate::args::ScenarioArgs;
+use crate::clock::Stopwatch;
+use crate::console::{Console, Verdict};
+use crate::report::comparison::played;
+use crate::report::summary::evaluation_text;
+use crate::{policies, progress};
+use anyhow::Result;
+use serde::Serialize;
+use thoughtcache_agents::compare::Hash64;
+use thoughtcache_agents::evaluate::{self, Protocol};
+use thoughtcache_agents::metrics::Summary;
+
+/// Play policies on test episodes and report costs, hits and time per decision
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  thoughtcache evaluate runs/reference/tight-ppo --scenario tight
+  thoughtcache evaluate lru worth --scenario tight --episodes 100 --json")]
+pub(crate) struct Args {
+    /// Heuristics by name, runs or checkpoints by folder
+    #[arg(required = true, value_name = "POLICY|RUN")]
+    policies: Vec<String>,
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    episodes: Option<u64>,
+    /// The run number of the test episodes
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    scenario: &'a str,
+    episodes: u64,
+    seed: u64,
+    policies: &'a [Summary],
+    trajectory_hash: Hash64,
+}
+
+impl Args {
+    /// Does what was typed.
+    pub(crate) fn run(self, console: Console) -> Result<Verdict> {
+        let scenario = self.scenario.load()?.scenario;
+        let contenders = policies::load(&self.policies, &scenario)?;
+        let protocol = Protocol::test(scenario, self.seed, self.episodes.unwrap_or(DEFAULT_EPISODES));
+        note_recorded(console, &protocol, self.episodes);
+        let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes(), "episodes");
+        let clock = Stopwatch::start();
+        let now = || clock.elapsed().as_nanos() as u64;
+        let evaluation = evaluate::evaluate(&contenders, &protocol, Some(&now), &|| bar.inc(1))?;
+        bar.finish_and_clear();
+        let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
+        let trajectory_hash = Hash64(evaluation.trajectory_hash());
+        let document = Document {
+            scenario: &evaluation.scenario,
+            episodes: evaluation.episodes,
+            seed: evaluation.seed,
+            policies: &summaries,
+            trajectory_hash,
+        };
+        console.result(&document, || {
+            let heading = played(
+                &evaluation.scenario,
+                evaluation.is_recorded,
+                evaluation.episodes,
+                evaluation.slots,
+                evaluation.seed,
+            );
+            let rows: Vec<&Summary> = summaries.iter().collect();
+            evaluation_text(&heading, &rows, &trajectory_hash.to_string())
+        })?;
+        Ok(Verdict::Done)
+    }
+}

@@ -1,0 +1,400 @@
+//! `scenario describe`: a world at a glance, then one of its slots as a story.
+
+use super::story::{self, Story};
+use crate::args::SettingArgs;
+use crate::console::Console;
+use crate::scenario_file::{LoadedScenario, ScenarioText};
+use crate::table::{Align, Table, grouped};
+use anyhow::Result;
+use serde::Serialize;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use thoughtcache_agents::heuristics::registry;
+use thoughtcache_env::gym::api::{Entry, Env};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::scenario::config::WorkloadConfig;
+use thoughtcache_env::scenario::{Scenario, Service};
+use thoughtcache_env::units::bytes_to_gb;
+use thoughtcache_env::workload::arrivals::ArrivalModel;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A shipped name or a TOML file
+    scenario: String,
+    #[command(flatten)]
+    set: SettingArgs,
+    /// The slot that is told, from 0
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    slot: u64,
+    /// The first test episode of this seed is played
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Who decides: any heuristic
+    #[arg(long, value_name = "NAME", default_value = "least-aot")]
+    policy: String,
+}
+
+/// Everything that is said, for programs.
+#[derive(Serialize)]
+struct Description {
+    scenario: String,
+    summary: String,
+    num_cells: u32,
+    memory_gb: f64,
+    catalogue_gb: f64,
+    slot_s: f64,
+    horizon_slots: u32,
+    requests: Vec<Load>,
+    models: Vec<ModelRow>,
+    costs: Vec<Price>,
+    entries: Vec<Group>,
+    num_entries: usize,
+    actions: Vec<Group>,
+    num_actions: usize,
+    story: Story,
+}
+
+/// How much is asked for.
+#[derive(Serialize)]
+struct Load {
+    /// What it is the load of: `every episode`, or a part of a recording.
+    of: String,
+    requests_per_slot: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_slots: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ModelRow {
+    name: String,
+    memory_gb: f64,
+    window_tokens: f64,
+    services: usize,
+    /// The least and the greatest cost of a load, over its services.
+    load_cost: [f64; 2],
+}
+
+#[derive(Serialize)]
+struct Price {
+    component: &'static str,
+    amount: String,
+    per: String,
+}
+
+/// Numbered things of one kind: `service.0..19.age`.
+#[derive(Debug, PartialEq, Serialize)]
+struct Group {
+    name: String,
+    first: usize,
+    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounds: Option<[f32; 2]>,
+}
+
+impl Args {
+    pub(super) fn run(self, console: Console) -> Result<()> {
+        let source = ScenarioText::find(&self.scenario)?;
+        let loaded = source.load(&self.set.overrides()?)?;
+        let mut policy = registry::build(&self.policy, &loaded.scenario)?;
+        let story = story::tell(&loaded.scenario, policy.as_mut(), self.seed, self.slot)?;
+        let description = Description::new(&loaded, source.summary(), story);
+        console.result(&description, || description.text(&loaded))
+    }
+}
+
+impl Description {
+    fn new(LoadedScenario { config, scenario }: &LoadedScenario, summary: String, story: Story) -> Self {
+        let env = DecisionEnv::new(Arc::clone(scenario));
+        let spec = env.spec();
+        let of_model = |index: usize| {
+            let costs =
+                scenario.services().iter().filter(move |s| s.model.index() == index).map(|s| s.load_cost);
+            costs.clone().fold([f64::INFINITY, 0.0], |[least, most], cost| [least.min(cost), most.max(cost)])
+        };
+        let models = config.models.iter().enumerate().map(|(index, model)| ModelRow {
+            name: model.name.clone(),
+            memory_gb: model.memory_gb,
+            window_tokens: model.window_tokens,
+            services: scenario.services().iter().filter(|service| service.model.index() == index).count(),
+            load_cost: of_model(index),
+        });
+        let actions = spec.actions.iter().map(|name| (name.as_str(), None));
+        Self {
+            scenario: scenario.name().to_owned(),
+            summary,
+            num_cells: scenario.num_cells(),
+            memory_gb: bytes_to_gb(scenario.capacity_bytes()),
+            catalogue_gb: scenario.services().iter().map(|service| bytes_to_gb(service.bytes)).sum(),
+            slot_s: scenario.slot_s(),
+            horizon_slots: scenario.horizon_slots(),
+            requests: load(scenario, &config.workload),
+            models: models.filter(|model| model.services > 0).collect(),
+            costs: prices(scenario),
+            entries: grouped_names(
+                spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high]))),
+            ),
+            num_entries: spec.num_entries(),
+            actions: grouped_names(actions),
+            num_actions: spec.num_actions(),
+            story,
+        }
+    }
+
+    fn text(&self, loaded: &LoadedScenario) -> String {
+        let mut text = String::new();
+        let _ = self.write(&mut text, loaded); // a String takes everything
+        text
+    }
+
+    fn write(&self, text: &mut String, LoadedScenario { config, scenario }: &LoadedScenario) -> fmt::Result {
+        writeln!(text, "{}: {}\n\nWorld", self.scenario, self.summary)?;
+        self.write_world(text, scenario, &config.workload)?;
+        let mut models = Table::new([
+            ("model", Align::Left),
+            ("services", Align::Right),
+            ("weights", Align::Right),
+            ("window", Align::Right),
+            ("cost of a load", Align::Right),
+        ]);
+        for model in &self.models {
+            models.row([
+                model.name.clone(),
+                model.services.to_string(),
+                format!("{} GB", number(model.memory_gb)),
+                format!("{} tokens", grouped(model.window_tokens as u64)),
+                range(model.load_cost),
+            ]);
+        }
+        writeln!(text, "\nModels\n{}", models.text(2))?;
+        let mut costs = Table::new([("component", Align::Left), ("price", Align::Right), ("", Align::Left)]);
+        for Price { component, amount, per } in &self.costs {
+            costs.row([component, amount.as_str(), per]);
+        }
+        writeln!(text, "Costs, in the scenario's own unit\n{}", costs.text(2))?;
+        writeln!(text, "Observation: {} numbers\n{}", self.num_entries, groups(&self.entries).text(2))?;
+        writeln!(text, "Actions: {}\n{}", self.num_actions, groups(&self.actions).text(2))?;
+        text.push_str(&self.story.text());
+        Ok(())
+    }
+
+    fn write_world(&self, text: &mut String, scenario: &Scenario, workload: &WorkloadConfig) -> fmt::Result {
+        let cells =
+            if self.num_cells == 1 { "one cell".to_owned() } else { format!("{} cells", self.num_cells) };
+        let share = 100.0 * self.memory_gb / self.catalogue_gb;
+        writeln!(
+            text,
+            "  memory    {cells} with {} GB; all {} services take {} GB: {share:.0} % of them fit",
+            number(self.memory_gb),
+            scenario.services().len(),
+            number(self.catalogue_gb),
+        )?;
+        let (slot_s, horizon) = (number(self.slot_s), self.horizon_slots);
+        writeln!(
+            text,
+            "  time      slots of {slot_s} s, {horizon} to an episode, memory empty at its start"
+        )?;
+        let how = match workload {
+            WorkloadConfig::Poisson(poisson) => {
+                let popularity = if poisson.zipf_exponent > 0.0 {
+                    format!("Zipf's law with exponent {}", number(poisson.zipf_exponent))
+                } else {
+                    "all services equally popular".to_owned()
+                };
+                let drift = match poisson.reshuffle_slots {
+                    Some(period) => format!(", dealt anew every {period} slots"),
+                    None => String::new(),
+                };
+                format!("Poisson; {popularity}{drift}")
+            }
+            WorkloadConfig::Trace(trace) => format!("recorded in {}", trace.path),
+        };
+        for (index, Load { of, requests_per_slot, num_slots }) in self.requests.iter().enumerate() {
+            let label = if index == 0 { "requests" } else { "" };
+            let over = num_slots.map_or(String::new(), |slots| format!(" over {} slots", grouped(slots)));
+            let how = if index == 0 { format!(" ({how})") } else { String::new() };
+            writeln!(text, "  {label:<8}  {requests_per_slot:.2} a slot in {of}{over}{how}")?;
+        }
+        if scenario.outside_requests() > 0 {
+            let outside = grouped(scenario.outside_requests());
+            writeln!(
+                text,
+                "            {outside} recorded requests ask for other models and are served elsewhere"
+            )?;
+        }
+        if let Some([least, most]) = break_even_tokens(scenario) {
+            writeln!(
+                text,
+                "  context   the edge beats the cloud once an answer has {least:.0} to {most:.0} fresh tokens, by service"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn load(scenario: &Scenario, workload: &WorkloadConfig) -> Vec<Load> {
+    match (scenario.arrivals(), workload) {
+        (ArrivalModel::Recorded { parts, .. }, _) => parts
+            .iter()
+            .map(|part| Load {
+                of: format!("the {} part", part.part()),
+                requests_per_slot: part.num_requests() as f64 / part.num_slots() as f64,
+                num_slots: Some(part.num_slots() as u64),
+            })
+            .collect(),
+        (ArrivalModel::Poisson { .. }, WorkloadConfig::Poisson(poisson)) => {
+            let services = scenario.services().len() as f64;
+            let requests_per_slot =
+                poisson.mean_requests_per_service * services * f64::from(scenario.num_cells());
+            vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
+        }
+        (ArrivalModel::Poisson { .. }, WorkloadConfig::Trace(_)) => Vec::new(),
+    }
+}
+
+fn prices(scenario: &Scenario) -> Vec<Price> {
+    let prices = scenario.prices();
+    let load_costs = || scenario.services().iter().map(|service| service.load_cost);
+    let loads = [load_costs().fold(f64::INFINITY, f64::min), load_costs().fold(0.0, f64::max)];
+    let fixed =
+        |component, amount, per: &str| Price { component, amount: number(amount), per: per.to_owned() };
+    let mut rows = vec![
+        Price {
+            component: "switching",
+            amount: range(loads),
+            per: "per load, by model; evictions are free".into(),
+        },
+        fixed("transmission", prices.edge_per_request, "per request served at the edge"),
+        fixed("accuracy", prices.accuracy_weight, "x the unit accuracy cost, per request served at the edge"),
+        fixed("cloud", prices.cloud_per_request, "per request served in the cloud"),
+    ];
+    if prices.per_flop > 0.0 {
+        rows.insert(2, fixed("compute", prices.per_flop * 1e12, "per TFLOP at the edge"));
+    }
+    rows
+}
+
+/// The least fresh context, in tokens, with which an answer at the edge costs less than one in the cloud: the least and the
+/// greatest over the services that have such a point within their window.
+fn break_even_tokens(scenario: &Scenario) -> Option<[f64; 2]> {
+    let prices = scenario.prices();
+    let cost = |service: &Service, tokens: f64| {
+        prices.edge_per_request
+            + prices.accuracy_weight * service.quality.unit_cost(tokens, tokens)
+            + prices.per_flop * service.request_flop
+    };
+    let point = |service: &Service| {
+        let is_cheaper = |tokens: f64| cost(service, tokens) < prices.cloud_per_request;
+        let (mut above, mut below) = (service.window_tokens, 0.0);
+        if !is_cheaper(above) || is_cheaper(below) {
+            return None;
+        }
+        while above - below > 0.5 {
+            let middle = f64::midpoint(above, below);
+            if is_cheaper(middle) { above = middle } else { below = middle }
+        }
+        Some(above)
+    };
+    let points: Vec<f64> = scenario.services().iter().filter_map(point).collect();
+    let least = points.iter().copied().reduce(f64::min)?;
+    Some([least, points.iter().copied().reduce(f64::max)?])
+}
+
+/// Joins neighbours whose names differ in one number that counts up, and whose bounds are equal.
+fn grouped_names<'a>(names: impl Iterator<Item = (&'a str, Option<[f32; 2]>)>) -> Vec<Group> {
+    struct Run<'a> {
+        parts: Option<(&'a str, usize, &'a str)>,
+        group: Group,
+    }
+    let mut runs: Vec<Run<'a>> = Vec::new();
+    for (index, (name, bounds)) in names.enumerate() {
+        let parts = cut_at_number(name);
+        if let Some(run) = runs.last_mut()
+            && let (Some((before, first, after)), Some(now)) = (run.parts, parts)
+            && now == (before, first + run.group.count, after)
+            && run.group.bounds == bounds
+        {
+            run.group.name = format!("{before}{first}..{}{after}", now.1);
+            run.group.count += 1;
+            continue;
+        }
+        runs.push(Run { parts, group: Group { name: name.to_owned(), first: index, count: 1, bounds } });
+    }
+    runs.into_iter().map(|run| run.group).collect()
+}
+
+/// Cuts `service.12.age` into `service.`, 12, `.age`.
+fn cut_at_number(name: &str) -> Option<(&str, usize, &str)> {
+    let start = name.find(|c: char| c.is_ascii_digit())?;
+    let digits = name[start..].bytes().take_while(u8::is_ascii_digit).count();
+    Some((&name[..start], name[start..start + digits].parse().ok()?, &name[start + digits..]))
+}
+
+fn groups(groups: &[Group]) -> Table {
+    let bounds = if groups.iter().any(|group| group.bounds.is_some()) { "bounds" } else { "" };
+    let mut table = Table::new([("number", Align::Left), ("name", Align::Left), (bounds, Align::Left)]);
+    for Group { name, first, count, bounds } in groups {
+        let numbers = if *count == 1 { first.to_string() } else { format!("{first}..{}", first + count - 1) };
+        let bounds = bounds.map_or(String::new(), |[low, high]| format!("{low} to {high}"));
+        table.row([&numbers, name, &bounds]);
+    }
+    table
+}
+
+/// Least and greatest, or one number where they are equal.
+fn range([least, most]: [f64; 2]) -> String {
+    if most - least < 1e-12 { number(least) } else { format!("{} to {}", number(least), number(most)) }
+}
+
+/// A number as short as it can be written, with at most six digits.
+pub(super) fn number(value: f64) -> String {
+    let digits = 5 - value.abs().log10().floor().clamp(-6.0, 5.0) as i32;
+    let rounded = format!("{value:.*}", digits.max(0) as usize);
+    if rounded.contains('.') {
+        rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        rounded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_count_up_are_one_group() {
+        let names =
+            ["service.0.age", "service.1.age", "service.0.load", "cell.free", "edge evict 0", "edge evict 1"];
+        let groups = grouped_names(names.into_iter().map(|name| (name, None)));
+        let lines: Vec<(&str, usize, usize)> =
+            groups.iter().map(|g| (g.name.as_str(), g.first, g.count)).collect();
+        assert_eq!(
+            lines,
+            [
+                ("service.0..1.age", 0, 2),
+                ("service.0.load", 2, 1),
+                ("cell.free", 3, 1),
+                ("edge evict 0..1", 4, 2)
+            ]
+        );
+    }
+
+    #[test]
+    fn entries_with_other_bounds_are_another_group() {
+        let names = [("a.0", Some([0.0, 1.0])), ("a.1", Some([0.0, 2.0]))];
+        assert_eq!(grouped_names(names.into_iter()).len(), 2);
+    }
+
+    #[test]
+    fn numbers_are_written_short() {
+        let texts = [960.0, 0.0001, 0.003_48, 1e-5, 0.0, 2.5, 1_234_567.0, 0.1 + 0.2].map(number);
+        assert_eq!(texts, ["960", "0.0001", "0.00348", "0.00001", "0", "2.5", "1234567", "0.3"]);
+    }
+
+    #[test]
+    fn the_edge_pays_off_where_one_computes_it() {
+        // 1e-4 + 2.5 (1 - .430789) / (kappa ln 2) = 7.5e-3 at kappa = 277.4 for the first service of `tight`.
+        let [least, most] = break_even_tokens(&Scenario::shipped("tight")).unwrap();
+        // The greatest 1 - alpha is .657219 (kappa 320.3), the least .305089 (kappa 148.7).
+        assert!((148.7..149.3).contains(&least) && (320.3..320.9).contains(&most), "{least} {most}");
+    }
+}

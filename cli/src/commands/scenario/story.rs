@@ -1,0 +1,308 @@
+//! One slot, batch by batch: what is asked, what is in memory, what is done, what it costs.
+
+mod words;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use std::sync::Arc;
+use thoughtcache_agents::policy::Policy;
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::gym::api::{Counters, Env};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::placement::Placement;
+use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::thought::Thought;
+use thoughtcache_env::units::{CellId, ServiceId, bytes_to_gb};
+
+/// A slot of a test episode.
+#[derive(Debug, Serialize)]
+pub(super) struct Story {
+    slot: u64,
+    seed: u64,
+    policy: String,
+    /// Per cell, before the first batch.
+    memory: Vec<Memory>,
+    batches: Vec<Told>,
+    cost: Cost,
+    /// What an entry's fresh context loses when the slot ends: the least and the greatest over the services, in tokens.
+    fade_tokens: [f64; 2],
+}
+
+/// The memory of one cell.
+#[derive(Debug, Serialize)]
+struct Memory {
+    cell: u32,
+    free_gb: f64,
+    capacity_gb: f64,
+    resident: Vec<Entry>,
+}
+
+/// A resident entry.
+#[derive(Clone, Debug, Serialize)]
+struct Entry {
+    service: String,
+    model: String,
+    memory_gb: f64,
+    #[serde(flatten)]
+    context: Tokens,
+}
+
+/// `K` and `kappa`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Tokens {
+    context_tokens: f64,
+    age_tokens: f64,
+}
+
+/// One batch and what became of it.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a record for programs to read, not a state")]
+struct Told {
+    cell: u32,
+    service: String,
+    model: String,
+    memory_gb: f64,
+    requests: u32,
+    /// Its context when its entry was resident before.
+    before: Option<Tokens>,
+    free_gb: f64,
+    /// Whether the mask allowed the edge.
+    edge_is_legal: bool,
+    /// The actions by name; several when victims are chosen one by one.
+    actions: Vec<String>,
+    is_served_at_edge: bool,
+    is_loaded: bool,
+    evicted: Vec<Entry>,
+    /// Its context with the thoughts of this batch; absent when it went to the cloud.
+    after: Option<Tokens>,
+    /// The window was exhausted and the entry dropped.
+    is_refreshed: bool,
+    cost: Cost,
+}
+
+/// Costs by component, those that are not 0.
+#[derive(Debug, Serialize)]
+struct Cost {
+    total: f64,
+    components: Vec<(&'static str, f64)>,
+}
+
+impl From<CostBreakdown> for Cost {
+    fn from(cost: CostBreakdown) -> Self {
+        let components =
+            CostBreakdown::NAMES.into_iter().zip(cost.components()).filter(|(_, cost)| *cost != 0.0);
+        Self { total: cost.total(), components: components.collect() }
+    }
+}
+
+/// Plays an episode up to a slot, and that slot batch by batch.
+///
+/// # Errors
+/// When the episode has no such slot, or the policy is refused.
+pub(super) fn tell(
+    scenario: &Arc<Scenario>,
+    policy: &mut dyn Policy<DecisionEnv>,
+    run: u64,
+    slot: u64,
+) -> Result<Story> {
+    let seed = Seed::new(Purpose::Test, run);
+    let mut teller = Teller {
+        env: DecisionEnv::new(Arc::clone(scenario)),
+        rng: seed.stream(Stream::Policy),
+        policy,
+        is_over: false,
+    };
+    teller.env.reset(seed);
+    teller.policy.begin_episode();
+    let horizon = u64::from(teller.env.world().horizon_slots());
+    ensure!(
+        slot < horizon,
+        "--slot {slot}: an episode of {} has the slots 0 to {}",
+        scenario.name(),
+        horizon - 1
+    );
+    while !teller.is_over && teller.env.world().slot() < slot {
+        teller.decide()?;
+    }
+    let memory = (0..scenario.num_cells()).map(|cell| teller.memory(CellId(cell))).collect();
+    let (mut batches, mut cost) = (Vec::new(), CostBreakdown::default());
+    while !teller.is_over && teller.env.world().slot() == slot {
+        let (told, breakdown) = teller.decide()?;
+        batches.push(told);
+        cost += breakdown;
+    }
+    let fade = scenario.services().iter().map(|service| service.fade_tokens);
+    Ok(Story {
+        slot,
+        seed: run,
+        policy: teller.policy.name().to_owned(),
+        memory,
+        batches,
+        cost: cost.into(),
+        fade_tokens: [fade.clone().fold(f64::INFINITY, f64::min), fade.fold(0.0, f64::max)],
+    })
+}
+
+struct Teller<'a> {
+    env: DecisionEnv,
+    rng: SimRng,
+    policy: &'a mut dyn Policy<DecisionEnv>,
+    is_over: bool,
+}
+
+impl Teller<'_> {
+    fn scenario(&self) -> &Arc<Scenario> {
+        self.env.world().scenario()
+    }
+
+    fn entry(&self, cell: CellId, id: ServiceId) -> Entry {
+        let service = self.scenario().service(id);
+        Entry {
+            service: service.name.clone(),
+            model: self.scenario().model_name(service.model).to_owned(),
+            memory_gb: bytes_to_gb(service.bytes),
+            context: tokens(self.env.world().cell(cell).cache().thoughts()[id.index()]),
+        }
+    }
+
+    fn resident(&self, cell: CellId) -> Vec<ServiceId> {
+        let ids = (0..self.scenario().services().len()).map(ServiceId::from_index);
+        ids.filter(|&id| self.env.world().cell(cell).cache().is_resident(id)).collect()
+    }
+
+    fn memory(&self, cell: CellId) -> Memory {
+        let cache = self.env.world().cell(cell).cache();
+        Memory {
+            cell: cell.0,
+            free_gb: bytes_to_gb(cache.free_bytes()),
+            capacity_gb: bytes_to_gb(cache.capacity_bytes()),
+            resident: self.resident(cell).into_iter().map(|id| self.entry(cell, id)).collect(),
+        }
+    }
+
+    /// Decides the pending batch, however many steps it takes.
+    fn decide(&mut self) -> Result<(Told, CostBreakdown)> {
+        let batch = self.env.world().pending();
+        let cell = batch.cell;
+        let own = self.entry(cell, batch.service);
+        let resident: Vec<(ServiceId, Entry)> =
+            self.resident(cell).into_iter().map(|id| (id, self.entry(cell, id))).collect();
+        let was_resident = resident.iter().any(|(id, _)| *id == batch.service);
+        let free_gb = bytes_to_gb(self.env.world().cell(cell).cache().free_bytes());
+        let edge_is_legal = self.env.observation().place(Placement::Edge).is_some();
+        let mut actions = Vec::new();
+        let info = loop {
+            let action = self.policy.act(self.env.observation(), &mut self.rng);
+            let step = self.env.step(&action).with_context(|| format!("policy {}", self.policy.name()))?;
+            actions.push(self.env.spec().actions[action.index()].clone());
+            self.is_over = step.end.is_end();
+            if self.is_over || self.env.observation().fixed_placement.is_none() {
+                break step.info;
+            }
+        };
+        let Counters { edge_requests, loads, refreshes, .. } = info.counters;
+        let cache = self.env.world().cell(cell).cache();
+        let evicted = resident
+            .into_iter()
+            .filter(|(id, _)| *id != batch.service && !cache.is_resident(*id))
+            .map(|(_, entry)| entry)
+            .collect();
+        let before = was_resident.then_some(own.context);
+        let after = (edge_requests > 0).then(|| {
+            let delta_tokens =
+                f64::from(batch.num_requests) * self.scenario().service(batch.service).request_tokens;
+            let Tokens { context_tokens, age_tokens } = before.unwrap_or_else(|| tokens(Thought::default()));
+            let zeta = self.scenario().consensus_factor();
+            Tokens {
+                context_tokens: context_tokens + delta_tokens,
+                age_tokens: age_tokens + zeta * delta_tokens,
+            }
+        });
+        let told = Told {
+            cell: cell.0,
+            service: own.service,
+            model: own.model,
+            memory_gb: own.memory_gb,
+            requests: batch.num_requests,
+            before,
+            free_gb,
+            edge_is_legal,
+            actions,
+            is_served_at_edge: edge_requests > 0,
+            is_loaded: loads > 0,
+            evicted,
+            after,
+            is_refreshed: refreshes > 0,
+            cost: info.cost.into(),
+        };
+        Ok((told, info.cost))
+    }
+}
+
+fn tokens(thought: Thought) -> Tokens {
+    Tokens { context_tokens: thought.context_tokens, age_tokens: thought.age_tokens }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thoughtcache_env::gym::api::ActionId;
+    use thoughtcache_env::gym::observation::DecisionObservation;
+
+    /// At the edge where that is possible, victims by least age of thought.
+    struct Edge;
+
+    impl Policy<DecisionEnv> for Edge {
+        fn name(&self) -> &'static str {
+            "edge"
+        }
+
+        fn act(&mut self, observation: &DecisionObservation, _: &mut SimRng) -> ActionId {
+            observation.place(Placement::Edge).or_else(|| observation.place(Placement::Cloud)).unwrap()
+        }
+    }
+
+    fn told(slot: u64) -> Story {
+        tell(&Arc::new(Scenario::shipped("tight")), &mut Edge, 0, slot).unwrap()
+    }
+
+    #[test]
+    fn the_costs_of_the_batches_add_up_to_the_cost_of_the_slot() {
+        let story = told(30);
+        let sum: f64 = story.batches.iter().map(|batch| batch.cost.total).sum();
+        assert!((story.cost.total - sum).abs() < 1e-12 && sum > 0.0);
+    }
+
+    #[test]
+    fn what_is_loaded_and_evicted_adds_up_from_slot_to_slot() {
+        let (now, next) = (told(30), told(31));
+        let mut free_gb = now.memory[0].free_gb;
+        for batch in &now.batches {
+            assert!((batch.free_gb - free_gb).abs() < 1e-6, "{batch:?}");
+            free_gb += batch.evicted.iter().map(|entry| entry.memory_gb).sum::<f64>();
+            free_gb -= if batch.is_loaded { batch.memory_gb } else { 0.0 };
+            free_gb += if batch.is_refreshed { batch.memory_gb } else { 0.0 };
+        }
+        assert!((next.memory[0].free_gb - free_gb).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_a_batch_leaves_behind_is_there_one_fading_later() {
+        let (now, next) = (told(30), told(31));
+        for entry in &next.memory[0].resident {
+            let Some(batch) = now.batches.iter().find(|batch| batch.service == entry.service) else {
+                continue;
+            };
+            let after = batch.after.unwrap();
+            assert_eq!(entry.context.context_tokens, after.context_tokens);
+            assert_eq!(entry.context.age_tokens, (after.age_tokens - 120.0).max(0.0));
+        }
+    }
+
+    #[test]
+    fn a_slot_beyond_the_horizon_is_refused() {
+        let error = tell(&Arc::new(Scenario::shipped("tight")), &mut Edge, 0, 200).unwrap_err().to_string();
+        assert_eq!(error, "--slot 200: an episode of tight has the slots 0 to 199");
+    }
+}

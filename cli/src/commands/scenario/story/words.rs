@@ -1,0 +1,146 @@
+//! A story in words.
+
+use super::super::describe::number;
+use super::{Cost, Entry, Memory, Story, Tokens, Told};
+use crate::table::{Align, Table, grouped};
+use std::fmt::{self, Write as _};
+
+impl Story {
+    /// The story for people.
+    pub(in super::super) fn text(&self) -> String {
+        let mut text = String::new();
+        let _ = self.write(&mut text); // a String takes everything
+        text
+    }
+
+    fn write(&self, text: &mut String) -> fmt::Result {
+        writeln!(
+            text,
+            "Slot {} of the first test episode of seed {}, decided by {}",
+            self.slot, self.seed, self.policy
+        )?;
+        for memory in &self.memory {
+            memory.write(text, self.memory.len() > 1)?;
+        }
+        let requests: u32 = self.batches.iter().map(|batch| batch.requests).sum();
+        let batches = self.batches.len();
+        if batches == 0 {
+            return writeln!(text, "\n  Nobody asks for anything.");
+        }
+        let services = if batches == 1 { "one service".to_owned() } else { format!("{batches} services") };
+        writeln!(
+            text,
+            "\n  {} for {services}, decided one after another:",
+            counted(requests, "request", "requests")
+        )?;
+        for (index, batch) in self.batches.iter().enumerate() {
+            batch.write(text, index + 1, self.memory.len() > 1)?;
+        }
+        let [least, most] = self.fade_tokens;
+        let fade = if least < most { format!("{} to {}", number(least), number(most)) } else { number(most) };
+        writeln!(text, "\n  The slot ends: the fresh context of every entry fades by {fade} tokens.")?;
+        writeln!(text, "  Cost of the slot: {}", self.cost.sentence())
+    }
+}
+
+impl Memory {
+    fn write(&self, text: &mut String, is_named: bool) -> fmt::Result {
+        let place = if is_named { format!("cell {} ", self.cell) } else { String::new() };
+        let used_gb = self.capacity_gb - self.free_gb;
+        let (used, capacity) = (number(used_gb), number(self.capacity_gb));
+        if self.resident.is_empty() {
+            return writeln!(text, "  Before it, the memory {place}is empty ({capacity} GB).");
+        }
+        writeln!(text, "  Before it, the memory {place}holds {used} of {capacity} GB:\n")?;
+        let mut table = Table::new([
+            ("entry", Align::Left),
+            ("model", Align::Left),
+            ("weights", Align::Right),
+            ("context K", Align::Right),
+            ("fresh kappa", Align::Right),
+        ]);
+        for Entry { service, model, memory_gb, context } in &self.resident {
+            table.row([
+                service.clone(),
+                model.clone(),
+                format!("{} GB", number(*memory_gb)),
+                grouped(context.context_tokens.round() as u64),
+                grouped(context.age_tokens.round() as u64),
+            ]);
+        }
+        write!(text, "{}", table.text(4))
+    }
+}
+
+impl Told {
+    fn write(&self, text: &mut String, position: usize, is_named: bool) -> fmt::Result {
+        let times = match self.requests {
+            1 => "once".to_owned(),
+            2 => "twice".to_owned(),
+            n => format!("{n} times"),
+        };
+        let place = if is_named { format!(" at cell {}", self.cell) } else { String::new() };
+        let state = match self.before {
+            Some(before) => format!("resident with {}", before.words()),
+            None => format!(
+                "not in memory ({} GB needed, {} GB free)",
+                number(self.memory_gb),
+                number(self.free_gb)
+            ),
+        };
+        writeln!(text, "\n  {position:>2}. {} is asked {times}{place}; it is {state}.", self.service)?;
+        writeln!(text, "      {}", self.deed())?;
+        writeln!(text, "      Cost {}", self.cost.sentence())
+    }
+
+    /// What is done, in a sentence or three.
+    fn deed(&self) -> String {
+        let Some(after) = self.after else {
+            let cloud = if self.edge_is_legal {
+                "To the cloud."
+            } else {
+                "Too little may leave in this slot: to the cloud."
+            };
+            return cloud.to_owned();
+        };
+        let mut deed = String::new();
+        for (index, Entry { service, context, .. }) in self.evicted.iter().enumerate() {
+            deed += if index == 0 { "Evict " } else { ", " };
+            let _ = write!(deed, "{service} (kappa {})", grouped(context.age_tokens.round() as u64));
+        }
+        if self.is_loaded {
+            deed += if self.evicted.is_empty() { "Load" } else { ", load" };
+            let _ = write!(deed, " {} ({} GB), serve", self.model, number(self.memory_gb));
+        } else {
+            deed += "Serve";
+        }
+        let _ = write!(deed, " at the edge; it now has {}.", after.words());
+        if self.is_refreshed {
+            deed += " Its window is exhausted: it leaves the memory.";
+        }
+        deed
+    }
+}
+
+impl Tokens {
+    fn words(self) -> String {
+        let (context, age) = (self.context_tokens.round() as u64, self.age_tokens.round() as u64);
+        format!("K = {}, kappa = {}", grouped(context), grouped(age))
+    }
+}
+
+impl Cost {
+    /// `0.0101 = switching 0.0013 + transmission 0.0001 + accuracy 0.0087`
+    fn sentence(&self) -> String {
+        let parts: Vec<String> =
+            self.components.iter().map(|(name, cost)| format!("{name} {cost:.5}")).collect();
+        match parts.as_slice() {
+            [] => "0".to_owned(),
+            parts => format!("{:.5} = {}", self.total, parts.join(" + ")),
+        }
+    }
+}
+
+fn counted(count: u32, one: &str, many: &str) -> String {
+    if count == 1 { format!("one {one}") } else { format!("{count} {many}") }
+}

@@ -1,0 +1,106 @@
+//! `thoughtcache tune`: the best parameters of the heuristics, found on validation episodes.
+
+use crate::args::ScenarioArgs;
+use crate::console::{Console, Verdict};
+use crate::progress;
+use crate::table::{Align, Table};
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use thoughtcache_agents::heuristics::check_parameters;
+use thoughtcache_agents::tune::{self, Trial, TuneReport, TuneSettings};
+
+/// Tune the parameters of heuristics on validation episodes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  thoughtcache tune --scenario tight
+  thoughtcache tune --scenario tight --policy density --policy worth --episodes 200
+
+The lines at the end belong into the scenario's file.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    /// A heuristic; all that have parameters when absent [may be repeated]
+    #[arg(long = "policy", value_name = "POLICY")]
+    policies: Vec<String>,
+    /// Validation episodes of each setting
+    #[arg(long, default_value_t = TuneSettings::default().episodes,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    episodes: u64,
+    /// The run number of the validation episodes
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    scenario: &'a str,
+    episodes: u64,
+    seed: u64,
+    trials: Vec<TrialDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct TrialDocument<'a> {
+    policy: &'a str,
+    parameters: BTreeMap<&'a str, f64>,
+    mean_cost: f64,
+    best: bool,
+}
+
+impl Args {
+    /// Does what was typed.
+    pub(crate) fn run(self, console: Console) -> Result<Verdict> {
+        let scenario = self.scenario.load()?.scenario;
+        check_parameters(&scenario)?;
+        let names: Vec<&str> = self.policies.iter().map(String::as_str).collect();
+        let bar = progress::bar(console, tune::num_trials(&names)? as u64, "settings");
+        let settings = TuneSettings { episodes: self.episodes, run: self.seed };
+        let report = tune::tune(&scenario, &names, settings, |_| bar.inc(1))?;
+        bar.finish_and_clear();
+        let document = Document {
+            scenario: scenario.name(),
+            episodes: self.episodes,
+            seed: self.seed,
+            trials: report.trials.iter().map(document_of).collect(),
+        };
+        console.result(&document, || text(scenario.name(), settings, &report))?;
+        Ok(Verdict::Done)
+    }
+}
+
+fn document_of(trial: &Trial) -> TrialDocument<'_> {
+    let Trial { policy, setting, mean_cost, is_best } = trial;
+    TrialDocument {
+        policy,
+        parameters: setting.iter().copied().collect(),
+        mean_cost: *mean_cost,
+        best: *is_best,
+    }
+}
+
+fn text(scenario: &str, settings: TuneSettings, report: &TuneReport) -> String {
+    if report.trials.is_empty() {
+        return "nothing to tune: these policies have no parameters\n".into();
+    }
+    let mut table = Table::new([
+        ("policy", Align::Left),
+        ("setting", Align::Left),
+        ("cost per slot", Align::Right),
+        ("", Align::Left),
+    ]);
+    for trial in &report.trials {
+        let setting: Vec<String> =
+            trial.setting.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
+        let mark = if trial.is_best { "best" } else { "" };
+        table.row([trial.policy, &setting.join(", "), &format!("{:.6}", trial.mean_cost), mark]);
+    }
+    let TuneSettings { episodes, run } = settings;
+    format!(
+        "{scenario}: {episodes} validation episodes a setting, seed {run}\n\n{}\nfor the scenario's file:\n\n{}",
+        table.text(0),
+        report.toml()
+    )
+}

@@ -1,0 +1,369 @@
+//! An experiment: scenario + agent + budget + seeds. Read from a file, changed by `--set`, written resolved into the run's
+//! folder, where it is an experiment again that repeats the run.
+//!
+//! `scenario` and `agent` are each one of
+//! ```toml
+//! agent = "ppo-tight"            # a shipped name, or the path of a file
+//! agent.from = "ppo-tight"       # the same, with some values changed
+//! agent.ppo.ent_coef = 0.01
+//! [agent.ppo]                    # a table without `from`: all of it
+//! ```
+
+mod agent_file;
+mod part;
+
+use crate::args::Setting;
+use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use agent_file::AgentText;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use part::{Find, Part, leaves};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thoughtcache_agents::learn::config::{AgentConfig, ignored_columns};
+use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::scenario::text::{self, ConfigError, Override};
+use thoughtcache_env::scenario::{CHOICES, ScenarioConfig};
+use toml::{Table, Value};
+
+/// The fewest validation episodes that may choose a checkpoint.
+const MIN_EVAL_EPISODES: u64 = 20;
+/// What names the base of a changed scenario or agent.
+const FROM: &str = "from";
+
+/// `--config`, `--set` and `--seed`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ExperimentArgs {
+    /// An experiment (configs/experiments/*.toml), or the config.toml of a run, which is repeated
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Change one value: scenario.KEY=VALUE, agent.ppo.KEY=VALUE or KEY=VALUE, as in `--set agent.ppo.learning_rate=1e-4`
+    /// [may be repeated]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<Setting>,
+    /// The run's number: other numbers, other draws [default: the experiment's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+}
+
+impl ExperimentArgs {
+    /// As if `--set key=value` had been typed last.
+    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "only learners measure"))]
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
+    }
+
+    /// Reads and validates the experiment.
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub(crate) fn load(&self) -> Result<Experiment> {
+        let mut settings = self.settings.clone();
+        if let Some(seed) = self.seed {
+            settings.push(Setting { key: "seed".to_owned(), value: seed.to_string() });
+        }
+        let path = self.config.display().to_string();
+        let text = fs::read_to_string(&self.config).with_context(|| {
+            format!("cannot read the experiment {path}; shipped ones are in configs/experiments")
+        })?;
+        let name =
+            self.config.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Source { file: path, folder: self.config.parent().map(Path::to_owned), text }.resolve(name, &settings)
+    }
+}
+
+/// What an experiment's file says, but for the scenario and the agent in it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExperimentFile {
+    name: Option<String>,
+    decisions: u64,
+    #[serde(default = "default_seed")]
+    seed: u64,
+    #[serde(default = "default_eval_every")]
+    eval_every_decisions: u64,
+    #[serde(default = "default_eval_episodes")]
+    eval_episodes: u64,
+    #[serde(default)]
+    eval_seed: u64,
+    #[serde(default = "default_log_every")]
+    log_every_decisions: u64,
+    agent: Value,
+    scenario: Value,
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+const fn default_eval_every() -> u64 {
+    50_000
+}
+
+const fn default_eval_episodes() -> u64 {
+    MIN_EVAL_EPISODES
+}
+
+const fn default_log_every() -> u64 {
+    4_096
+}
+
+/// A validated experiment.
+#[derive(Clone, Debug)]
+pub(crate) struct Experiment {
+    /// The name of run folders: the file's name unless the file gives another.
+    pub(crate) name: String,
+    /// The budget: decisions of all lanes together.
+    pub(crate) decisions: u64,
+    /// The run's number.
+    pub(crate) seed: u64,
+    /// Decisions between two validations; 0: only at the end.
+    pub(crate) eval_every_decisions: u64,
+    /// Episodes of a validation, at least 20.
+    pub(crate) eval_episodes: u64,
+    /// The number of the validation episodes: the same for every run, so that runs can be compared.
+    pub(crate) eval_seed: u64,
+    /// Decisions between two lines of `metrics.jsonl`, at least.
+    pub(crate) log_every_decisions: u64,
+    /// The learner.
+    pub(crate) agent: AgentConfig,
+    /// The world.
+    pub(crate) scenario: LoadedScenario,
+    /// What one types for the scenario, when it is shipped or a file, as it is.
+    pub(crate) scenario_name: Option<String>,
+}
+
+/// The resolved config, as it is written.
+#[derive(Serialize)]
+struct Resolved<'a> {
+    name: &'a str,
+    decisions: u64,
+    seed: u64,
+    eval_every_decisions: u64,
+    eval_episodes: u64,
+    eval_seed: u64,
+    log_every_decisions: u64,
+    agent: &'a AgentConfig,
+    scenario: &'a ScenarioConfig,
+}
+
+impl Experiment {
+    /// The whole of it as TOML; reading it gives the same experiment.
+    ///
+    /// # Errors
+    /// Numbers beyond those of TOML, which no file can have given.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        let resolved = Resolved {
+            name: &self.name,
+            decisions: self.decisions,
+            seed: self.seed,
+            eval_every_decisions: self.eval_every_decisions,
+            eval_episodes: self.eval_episodes,
+            eval_seed: self.eval_seed,
+            log_every_decisions: self.log_every_decisions,
+            agent: &self.agent,
+            scenario: &self.scenario.config,
+        };
+        toml::to_string(&resolved).context("cannot write the experiment as TOML")
+    }
+}
+
+/// The text of an experiment.
+struct Source {
+    file: String,
+    folder: Option<PathBuf>,
+    text: String,
+}
+
+/// The settings by what they change, the first part of their keys taken off.
+#[derive(Default)]
+struct Changes {
+    experiment: Vec<Override>,
+    agent: Vec<Override>,
+    scenario: Vec<Override>,
+}
+
+impl Changes {
+    fn sort(settings: &[Setting]) -> Self {
+        let mut changes = Self::default();
+        for Setting { key, value } in settings {
+            let (list, key) = match key.split_once('.') {
+                Some(("agent", rest)) => (&mut changes.agent, rest),
+                Some(("scenario", rest)) => (&mut changes.scenario, rest),
+                _ => (&mut changes.experiment, key.as_str()),
+            };
+            list.push(Override { key: key.to_owned(), value: value.clone() });
+        }
+        changes
+    }
+}
+
+impl Source {
+    fn resolve(&self, name: String, settings: &[Setting]) -> Result<Experiment> {
+        let changes = Changes::sort(settings);
+        let file: ExperimentFile = text::parse(&self.file, &self.text, &changes.experiment, &[])
+            .map_err(|error| scenario_file::typed(error, "", &changes.experiment))?;
+        let (agent, _) = self.part("agent", &file.agent, AgentText::find, &[""])?;
+        let (scenario, scenario_name) =
+            self.part("scenario", &file.scenario, ScenarioText::find, &CHOICES)?;
+        let scenario_name = scenario_name.filter(|_| changes.scenario.is_empty());
+        let experiment = Experiment {
+            agent: self.agent(&agent, &changes.agent)?,
+            scenario: self.scenario(&scenario, &changes.scenario)?,
+            scenario_name,
+            name: file.name.unwrap_or(name),
+            decisions: file.decisions,
+            seed: file.seed,
+            eval_every_decisions: file.eval_every_decisions,
+            eval_episodes: file.eval_episodes,
+            eval_seed: file.eval_seed,
+            log_every_decisions: file.log_every_decisions,
+        };
+        self.check(&experiment, &changes.experiment)?;
+        Ok(experiment)
+    }
+
+    fn agent(&self, agent: &Part, changes: &[Override]) -> Result<AgentConfig> {
+        let config: AgentConfig = text::parse(&agent.file, &agent.text, changes, &[""])
+            .map_err(|error| self.place(agent, scenario_file::typed(error, "agent.", changes)))?;
+        config.validate().map_err(|error| {
+            let invalid = text::Invalid::new(error.key, error.value, error.allowed);
+            let invalid = invalid.in_text(&agent.file, &agent.text);
+            self.place(agent, scenario_file::typed(invalid, "agent.", changes))
+        })?;
+        Ok(config)
+    }
+
+    fn scenario(&self, scenario: &Part, changes: &[Override]) -> Result<LoadedScenario> {
+        let source = ScenarioText {
+            file: scenario.file.clone(),
+            text: scenario.text.clone(),
+            folder: scenario.folder.clone().or_else(|| self.folder.clone()),
+        };
+        source.load(changes).map_err(|error| match error.downcast::<ConfigError>() {
+            Ok(error) => anyhow!(self.place(scenario, error)),
+            Err(error) => error,
+        })
+    }
+
+    fn check(&self, experiment: &Experiment, changes: &[Override]) -> Result<()> {
+        let invalid = |key: &str, value: u64, allowed: &str| {
+            let invalid = text::Invalid::new(key, value, allowed).in_text(&self.file, &self.text);
+            scenario_file::typed(invalid, "", changes)
+        };
+        let counts = [
+            ("decisions", experiment.decisions, 1, "at least 1"),
+            (
+                "eval_episodes",
+                experiment.eval_episodes,
+                MIN_EVAL_EPISODES,
+                "at least 20: fewer choose by chance",
+            ),
+            ("log_every_decisions", experiment.log_every_decisions, 1, "at least 1"),
+        ];
+        for (key, value, least, allowed) in counts {
+            if value < least {
+                bail!(invalid(key, value, allowed));
+            }
+        }
+        let lanes = experiment.agent.num_lanes() as u64;
+        if !experiment.decisions.is_multiple_of(lanes) {
+            let (below, above) =
+                (experiment.decisions / lanes * lanes, experiment.decisions.div_ceil(lanes) * lanes);
+            let nearest = if below == 0 { format!("{above}") } else { format!("{below} or {above}") };
+            let allowed = format!("a multiple of n_envs = {lanes}, for example {nearest}");
+            bail!(invalid("decisions", experiment.decisions, &allowed));
+        }
+        // Known only with the world at hand: said before a run's folder is made.
+        let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
+        let key = format!("agent.{}.ignore_entries", experiment.agent.algorithm().name());
+        ignored_columns(&key, experiment.agent.ignore_entries(), spec.spec())
+            .with_context(|| self.file.clone())?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        ensure!(
+            !experiment.name.is_empty()
+                && experiment.name.chars().all(is_plain)
+                && !experiment.name.starts_with('.'),
+            "{}: name = \"{}\": letters, digits, '-', '_' and '.', because run folders are named after it",
+            self.file,
+            experiment.name
+        );
+        Ok(())
+    }
+
+    /// The text of the scenario or the agent, and its name where it is named and nothing is changed.
+    fn part<F: Find>(
+        &self,
+        key: &'static str,
+        value: &Value,
+        find: fn(&str) -> Result<F>,
+        choices: &[&str],
+    ) -> Result<(Part, Option<String>)> {
+        let found = |name: &str| -> Result<Part> {
+            let found = find(name).with_context(|| format!("{}: {key}", self.file))?;
+            Ok(found.into_part())
+        };
+        match value {
+            Value::String(name) => Ok((found(name)?, Some(name.clone()))),
+            Value::Table(table) => match table.get(FROM) {
+                Some(Value::String(name)) => {
+                    let mut changes = table.clone();
+                    changes.remove(FROM);
+                    let base = found(name)?;
+                    let folder = base.folder.clone();
+                    let text = self.changed::<F::Typed>(key, &base, &changes, choices)?;
+                    Ok((Part { key, file: self.file.clone(), text, folder, is_derived: true }, None))
+                }
+                Some(other) => {
+                    Err(anyhow!("{}: {key}.{FROM} = {other}: a name or a path in quotes", self.file))
+                }
+                None => {
+                    let text = toml::to_string(table).with_context(|| format!("{}: {key}", self.file))?;
+                    Ok((Part { key, file: self.file.clone(), text, folder: None, is_derived: true }, None))
+                }
+            },
+            other => Err(anyhow!("{}: {key} = {other}: a name, a path or a table [{key}]", self.file)),
+        }
+    }
+
+    /// The base with the changes that stand in the experiment's file.
+    fn changed<T: DeserializeOwned + Serialize>(
+        &self,
+        key: &str,
+        base: &Part,
+        changes: &Table,
+        choices: &[&str],
+    ) -> Result<String> {
+        let mut overrides = Vec::new();
+        leaves(changes, "", &mut overrides);
+        let typed: T =
+            text::parse(&base.file, &base.text, &overrides, choices).map_err(|error| match error {
+                ConfigError::Override { message, .. } => anyhow!("{}: [{key}]: {message}", self.file),
+                error => anyhow!(error),
+            })?;
+        toml::to_string(&typed).with_context(|| format!("{}: {key}", self.file))
+    }
+
+    /// Moves an error about a text that was made from this file to its place in this file.
+    fn place(&self, part: &Part, error: ConfigError) -> ConfigError {
+        let file = self.file.clone();
+        let whole = |key: &str| format!("{}.{key}", part.key);
+        match error {
+            ConfigError::Value { key, value, allowed, .. } if part.is_derived => {
+                let line = text::locate(&self.text, &whole(&key));
+                ConfigError::Value { file, line, key: whole(&key), value, allowed }
+            }
+            ConfigError::Shape { message, .. } if part.is_derived => {
+                let line = text::locate(&self.text, part.key);
+                ConfigError::Shape { file, line, column: None, message: format!("[{}]: {message}", part.key) }
+            }
+            error => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

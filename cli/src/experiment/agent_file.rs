@@ -1,0 +1,63 @@
+//! The shipped agents by name, and agents in files.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::Path;
+
+/// Names and texts, in the order in which they are listed.
+const SHIPPED: [(&str, &str); 4] = [
+    ("ppo-tight", include_str!("../../../configs/agents/ppo-tight.toml")),
+    ("dqn-tight", include_str!("../../../configs/agents/dqn-tight.toml")),
+    ("ppo-trace", include_str!("../../../configs/agents/ppo-trace.toml")),
+    ("dqn-trace", include_str!("../../../configs/agents/dqn-trace.toml")),
+];
+
+/// The text of an agent and where it came from.
+#[derive(Clone, Debug)]
+pub(super) struct AgentText {
+    /// The shipped name or the path.
+    pub(super) file: String,
+    /// The TOML.
+    pub(super) text: String,
+}
+
+impl AgentText {
+    /// The text behind a shipped name or a path.
+    ///
+    /// # Errors
+    /// When there is neither; the message lists the names.
+    pub(super) fn find(name: &str) -> Result<Self> {
+        if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+            return Ok(Self { file: name.to_owned(), text: (*text).to_owned() });
+        }
+        if !Path::new(name).is_file() {
+            let names = SHIPPED.map(|(shipped, _)| shipped).join(", ");
+            bail!("no agent \"{name}\": it is a shipped name ({names}) or the path of a TOML file");
+        }
+        let text = fs::read_to_string(name).with_context(|| format!("cannot read the agent {name}"))?;
+        Ok(Self { file: name.to_owned(), text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thoughtcache_agents::learn::config::AgentConfig;
+
+    #[test]
+    fn every_file_of_the_folder_is_shipped_and_valid() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/agents");
+        let mut on_disk: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        on_disk.sort();
+        let mut shipped = SHIPPED.map(|(name, _)| name);
+        shipped.sort_unstable();
+        assert_eq!(on_disk, shipped);
+        for (name, text) in SHIPPED {
+            assert_eq!(fs::read_to_string(format!("{folder}/{name}.toml")).unwrap(), text, "{name}");
+            toml::from_str::<AgentConfig>(text).unwrap().validate().unwrap();
+        }
+    }
+}

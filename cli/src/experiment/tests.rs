@@ -1,0 +1,107 @@
+use super::*;
+
+fn resolve(text: &str, settings: &[&str]) -> Result<Experiment> {
+    let settings: Vec<Setting> = settings.iter().map(|typed| typed.parse().unwrap()).collect();
+    Source { file: "x.toml".into(), folder: None, text: text.into() }.resolve("x".into(), &settings)
+}
+
+fn error(text: &str, settings: &[&str]) -> String {
+    format!("{:#}", resolve(text, settings).unwrap_err())
+}
+
+const PLAIN: &str = "scenario = \"tight\"\nagent = \"ppo-tight\"\ndecisions = 64_000\n";
+
+#[test]
+fn the_resolved_config_is_an_experiment_that_resolves_to_itself() {
+    let first = resolve(PLAIN, &["scenario.horizon_slots=50", "agent.ppo.ent_coef=0.02"]).unwrap();
+    let text = first.to_toml().unwrap();
+    let second = resolve(&text, &[]).unwrap();
+    assert_eq!(second.to_toml().unwrap(), text);
+    assert_eq!(second.name, "x");
+    assert_eq!(second.scenario.scenario.horizon_slots(), 50);
+    assert_eq!(second.agent, first.agent);
+}
+
+#[test]
+fn a_base_is_changed_by_the_file_and_then_by_what_is_typed() {
+    let text = "scenario = \"tight\"\ndecisions = 64_000\n[agent]\nfrom = \"ppo-tight\"\n[agent.ppo]\n\
+                ent_coef = 0.01\ngamma = 0.8\nignore_entries = [\"age\"]\n";
+    let AgentConfig::Ppo(ppo) = resolve(text, &["agent.ppo.gamma=0.7"]).unwrap().agent else { panic!("ppo") };
+    assert_eq!((ppo.ent_coef, ppo.gamma, ppo.n_steps), (0.01, 0.7, 128));
+    assert_eq!(ppo.ignore_entries, ["age"]);
+}
+
+#[test]
+fn only_a_scenario_as_it_is_keeps_its_name_for_the_next_command() {
+    assert_eq!(resolve(PLAIN, &[]).unwrap().scenario_name.as_deref(), Some("tight"));
+    assert_eq!(resolve(PLAIN, &["scenario.slot_s=2"]).unwrap().scenario_name, None);
+}
+
+#[test]
+fn every_key_of_the_file_can_be_set() {
+    let keys = [
+        "name=y",
+        "decisions=3200",
+        "seed=9",
+        "eval_every_decisions=0",
+        "eval_episodes=21",
+        "eval_seed=4",
+        "log_every_decisions=1",
+        "agent=dqn-tight",
+        "scenario=paper",
+    ];
+    let experiment = resolve(PLAIN, &keys).unwrap();
+    assert_eq!((experiment.name.as_str(), experiment.decisions, experiment.seed), ("y", 3200, 9));
+    assert_eq!((experiment.eval_every_decisions, experiment.eval_episodes), (0, 21));
+    assert_eq!((experiment.eval_seed, experiment.log_every_decisions), (4, 1));
+    assert_eq!(experiment.agent.algorithm().name(), "dqn");
+    assert_eq!(experiment.scenario.scenario.name(), "paper");
+}
+
+#[test]
+fn mistakes_name_file_line_key_value_and_what_is_allowed() {
+    let whole = resolve(PLAIN, &[]).unwrap().to_toml().unwrap();
+    let changed = "scenario = \"tight\"\ndecisions = 64_000\n[agent]\nfrom = \"ppo-tight\"\n[agent.ppo]\n";
+    let errors = [
+        error(&PLAIN.replace("decisions", "decsions"), &[]),
+        error(&PLAIN.replace("64_000", "0"), &[]),
+        error(&PLAIN.replace("64_000", "1000"), &[]),
+        error(&format!("{PLAIN}eval_episodes = 5\n"), &[]),
+        error(&format!("{PLAIN}name = \"a/b\"\n"), &[]),
+        error(&PLAIN.replace("\"tight\"", "\"tigth\""), &[]),
+        error(&PLAIN.replace("\"ppo-tight\"", "\"ppo\""), &[]),
+        error(&PLAIN.replace("\"ppo-tight\"", "3"), &[]),
+        error(&format!("{changed}gama = 0.9\n"), &[]),
+        error(&format!("{changed}gamma = 1.5\n"), &[]),
+        error(&whole.replace("gamma = 0.9", "gamma = 1.5"), &[]),
+        error(&whole.replace("gae_lambda", "gea_lambda"), &[]),
+        error(&whole.replace("horizon_slots = 200", "horizon_slots = 0"), &[]),
+        error(PLAIN, &["agent.ppo.gama=0.9"]),
+        error(PLAIN, &["agent.ppo.gamma=nan"]),
+        error(PLAIN, &["scenario.horizon_slot=5"]),
+        error(PLAIN, &["scenario.cell.memory_gb=-1"]),
+        error(PLAIN, &["horizon_slots=5"]),
+        error(PLAIN, &["agent.dqn.tau=0"]),
+    ];
+    insta::assert_snapshot!(errors.join("\n"));
+}
+
+#[test]
+fn every_shipped_experiment_resolves_or_says_how_to_make_its_recording() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/experiments");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let config = ExperimentArgs { config: path.clone(), settings: Vec::new(), seed: None };
+        match config.load() {
+            Ok(experiment) => assert_eq!(experiment.name, path.file_stem().unwrap().to_str().unwrap()),
+            Err(error) => {
+                let error = format!("{error:#}");
+                assert!(
+                    error.contains("make it with: thoughtcache trace import"),
+                    "{}: {error}",
+                    path.display()
+                );
+            }
+        }
+    }
+}

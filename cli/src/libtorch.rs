@@ -1,0 +1,149 @@
+//! What is known about libtorch: for `doctor` and for provenance. Without the feature `torch`, only how to get it.
+
+use serde::Serialize;
+
+/// What to type for learners.
+pub(crate) const HOW_TO_BUILD: &str = "cargo xtask setup && cargo build --release";
+
+/// The state of the learners in this program.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Learners {
+    /// Built without them.
+    #[cfg_attr(feature = "torch", expect(dead_code, reason = "the other build makes it"))]
+    Absent,
+    /// Built with them.
+    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "the other build makes it"))]
+    Present(LibTorch),
+}
+
+/// The library that is in use.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LibTorch {
+    version: Option<String>,
+    path: Option<String>,
+    found_by: &'static str,
+    threads: i32,
+    cuda_devices: i64,
+    /// The gradient of a small sum, in milliseconds; `None` when it came out wrong.
+    smoke_test_ms: Option<f64>,
+}
+
+impl Learners {
+    /// Whether what is there works.
+    pub(crate) fn work(&self) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Present(library) => library.smoke_test_ms.is_some(),
+        }
+    }
+
+    /// Lines of a table: a label, a sentence.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
+        let Self::Present(LibTorch { version, path, found_by, threads, cuda_devices, smoke_test_ms }) = self
+        else {
+            return vec![("learners", format!("not in this build; to train, type: {HOW_TO_BUILD}"))];
+        };
+        let version = version.as_deref().unwrap_or("of unknown version");
+        let path = path.as_deref().unwrap_or("at an unknown place");
+        let cuda = match cuda_devices {
+            0 => "not seen; training runs on the CPU".to_owned(),
+            1 => "1 device".to_owned(),
+            devices => format!("{devices} devices"),
+        };
+        let smoke = match smoke_test_ms {
+            Some(ms) => format!("ok: a gradient in {ms:.1} ms"),
+            None => "FAILED: a gradient came out wrong; type: cargo xtask setup".to_owned(),
+        };
+        vec![
+            ("libtorch", format!("{version}, {path}")),
+            ("  found by", (*found_by).to_owned()),
+            ("  threads", format!("{threads} by default; runs use torch_threads of their config (1)")),
+            ("  cuda", cuda),
+            ("  smoke test", smoke),
+        ]
+    }
+}
+
+/// Looks at the learners of this program.
+#[cfg(not(feature = "torch"))]
+pub(crate) fn examine() -> Learners {
+    Learners::Absent
+}
+
+#[cfg(feature = "torch")]
+pub(crate) use present::{examine, version};
+
+#[cfg(feature = "torch")]
+mod present {
+    use super::{Learners, LibTorch};
+    use crate::clock::Stopwatch;
+    use std::path::{Path, PathBuf};
+    use std::{env, fs};
+    use tch::{Kind, Tensor};
+
+    /// The library whose presence tells where libtorch lies.
+    const LIBRARY: &str = "libtorch_cpu.";
+
+    /// Looks at the learners of this program.
+    pub(crate) fn examine() -> Learners {
+        let path = loaded();
+        Learners::Present(LibTorch {
+            version: version(),
+            found_by: found_by(path.as_deref()),
+            path: path.map(|path| path.display().to_string()),
+            threads: tch::get_num_threads(),
+            cuda_devices: tch::Cuda::device_count(),
+            smoke_test_ms: smoke_test_ms(),
+        })
+    }
+
+    /// The version that the files beside the library state.
+    pub(crate) fn version() -> Option<String> {
+        let root = loaded()?.parent()?.parent()?.to_owned();
+        // libtorch's own archive and our set-up say it in a file, a Python package in its version.py.
+        let plain = fs::read_to_string(root.join("build-version"));
+        let python = || {
+            let text = fs::read_to_string(root.join("version.py")).ok()?;
+            let line = text.lines().find_map(|line| line.strip_prefix("__version__"))?;
+            Some(line.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned())
+        };
+        plain.map(|text| text.trim().to_owned()).ok().or_else(python)
+    }
+
+    /// Where the library that this process uses lies.
+    fn loaded() -> Option<PathBuf> {
+        let maps = fs::read_to_string("/proc/self/maps").ok()?;
+        maps.lines().find_map(|line| {
+            let path = Path::new(line.get(line.find('/')?..)?);
+            path.file_name()?.to_str()?.starts_with(LIBRARY).then(|| path.to_owned())
+        })
+    }
+
+    fn found_by(path: Option<&Path>) -> &'static str {
+        let Some(folder) = path.and_then(Path::parent).and_then(|folder| folder.canonicalize().ok()) else {
+            return "the system's loader";
+        };
+        let is_same = |other: &Path| other.canonicalize().is_ok_and(|other| other == folder);
+        let listed = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        if env::split_paths(&listed).any(|listed| is_same(&listed)) {
+            "LD_LIBRARY_PATH"
+        } else if option_env!("LIBTORCH").is_some_and(|built| is_same(&Path::new(built).join("lib"))) {
+            "LIBTORCH when the program was built (.libtorch unless you set it)"
+        } else {
+            "the system's loader"
+        }
+    }
+
+    /// The gradient of x^2 at 1, 2, 3 is 2, 4, 6.
+    fn smoke_test_ms() -> Option<f64> {
+        let stopwatch = Stopwatch::start();
+        let gradient = || -> Result<Vec<f32>, tch::TchError> {
+            let x = Tensor::from_slice(&[1.0_f32, 2.0, 3.0]).f_set_requires_grad(true)?;
+            x.f_mul(&x)?.f_sum(Kind::Float)?.f_backward()?;
+            Vec::<f32>::try_from(x.f_grad()?)
+        };
+        let is_right = gradient().is_ok_and(|gradient| gradient == [2.0, 4.0, 6.0]);
+        is_right.then(|| 1e3 * stopwatch.elapsed_s())
+    }
+}

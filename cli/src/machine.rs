@@ -1,0 +1,55 @@
+//! The machine that we run on, as far as the system tells: for provenance, benchmarks and `doctor`.
+
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::thread;
+
+/// What a number that was measured here depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// Cores that the program may use.
+    pub(crate) cores: usize,
+    /// The processor's name; empty where the system does not tell.
+    pub(crate) cpu: String,
+    /// `linux x86_64`, say.
+    pub(crate) system: String,
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self {
+            cores: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            cpu: cpu_name().unwrap_or_default(),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        }
+    }
+
+    /// One line for people.
+    pub(crate) fn line(&self) -> String {
+        let cpu = if self.cpu.is_empty() { "unknown processor" } else { &self.cpu };
+        let cores = if self.cores == 1 { "1 core".to_owned() } else { format!("{} cores", self.cores) };
+        format!("{cores} of {cpu}, {}", self.system)
+    }
+}
+
+fn cpu_name() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let (_, name) = text.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
+    Some(name.trim().to_owned())
+}
+
+/// The load averages over 1, 5 and 15 minutes, where the system has them.
+pub(crate) fn load_average() -> Option<[f64; 3]> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    let mut numbers = text.split_whitespace().map_while(|word| word.parse().ok());
+    Some([numbers.next()?, numbers.next()?, numbers.next()?])
+}
+
+/// The most memory that this process ever had resident, in bytes, where the system tells.
+pub(crate) fn peak_resident_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

@@ -1,0 +1,46 @@
+//! The program `thoughtcache`: files, clock and progress around the worlds of `thoughtcache-env` and the policies of
+//! `thoughtcache-agents`.
+//!
+//! Reading order: `args` (what can be typed), `commands/` (one file a command), `scenario_file` and `experiment` (what is
+//! read), `run_dir` (what is written).
+
+mod args;
+mod clock;
+mod commands;
+mod console;
+mod experiment;
+mod interrupt;
+mod libtorch;
+mod machine;
+mod metrics_log;
+mod policies;
+mod progress;
+mod report;
+mod run_dir;
+mod scenario_file;
+mod table;
+mod tensorboard;
+
+use args::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Could not work: wrong input, a missing file, a mistyped command.
+const COULD_NOT_WORK: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(mistake) => {
+            let _ = mistake.print(); // nobody reads: nothing is lost
+            return if mistake.use_stderr() { COULD_NOT_WORK.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.run() {
+        Ok(verdict) => verdict.exit_code().into(),
+        Err(error) => {
+            console::say(&format!("error: {error:#}"));
+            COULD_NOT_WORK.into()
+        }
+    }
+}

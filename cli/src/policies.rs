@@ -1,0 +1,165 @@
+//! From names on the command line to policies: a heuristic by its name, a run or a checkpoint by its folder.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thoughtcache_agents::checkpoint::{Checkpoint, POLICY_FILE};
+use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind};
+use thoughtcache_agents::heuristics::{Prepared, registry};
+use thoughtcache_agents::net_policy::{Mlp, NetPolicy};
+use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::scenario::Scenario;
+
+/// Where a folder may keep its policy, relative to it: it is a checkpoint, a run, or a reference run.
+const PLACES: [&str; 3] = ["", "checkpoints/best", "best"];
+
+/// Whether this is the name of a heuristic.
+pub(crate) fn is_heuristic(name: &str) -> bool {
+    registry::names().any(|known| known == name)
+}
+
+/// Whether a name means anything: a heuristic, or a folder with a policy.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn check(name: &str) -> Result<()> {
+    if is_heuristic(name) { Ok(()) } else { find(Path::new(name)).map(drop) }
+}
+
+/// Finds policies for a scenario, each name once, in the order in which they were typed.
+///
+/// # Errors
+/// When a name is neither a heuristic nor the folder of a run, or a policy does not fit the scenario.
+pub(crate) fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Contender>> {
+    let env = DecisionEnv::new(Arc::clone(scenario));
+    let mut typed: Vec<&String> = Vec::new();
+    let mut contenders: Vec<Contender> = Vec::new();
+    for name in names {
+        if typed.contains(&name) {
+            continue;
+        }
+        typed.push(name);
+        let mut contender =
+            if is_heuristic(name) { heuristic(name, scenario)? } else { trained(Path::new(name), &env)? };
+        if contenders.iter().any(|earlier| earlier.name == contender.name) {
+            // Two runs in folders of one name: tell them apart by what was typed.
+            contender.name.clone_from(name);
+        }
+        contenders.push(contender);
+    }
+    Ok(contenders)
+}
+
+fn heuristic(name: &str, scenario: &Arc<Scenario>) -> Result<Contender> {
+    let prepared = Prepared::new(name, scenario)?;
+    Ok(Contender::new(name, PolicyKind::Heuristic, move || -> AnyPolicy { prepared.instance() }))
+}
+
+/// The policy of a folder; named as such when it was trained on another scenario.
+fn trained(folder: &Path, env: &DecisionEnv) -> Result<Contender> {
+    let place = find(folder)?;
+    let checkpoint = read(&place)?;
+    checkpoint.check_spec(env.spec()).with_context(|| folder.display().to_string())?;
+    let meta = checkpoint.meta();
+    let mut name = display_name(&place);
+    if meta.trained_on != env.spec().id {
+        name = format!("{name} (trained on {})", meta.trained_on);
+    }
+    let net: Arc<Mlp> = Arc::new(checkpoint.net().clone());
+    let policy = NetPolicy::new(name.clone(), net);
+    let make = move || -> AnyPolicy { Box::new(policy.clone()) };
+    Ok(Contender::new(name, meta.algorithm.into(), make))
+}
+
+/// The checkpoint that a folder keeps.
+fn find(folder: &Path) -> Result<PathBuf> {
+    if !folder.is_dir() {
+        let name = folder.to_string_lossy();
+        if folder.exists() {
+            bail!("{name} is a file; name the folder of a run, or of one of its checkpoints");
+        }
+        let is_path = folder.components().count() > 1;
+        let Some(mistake) = registry::entry(&name).err().filter(|_| !is_path) else {
+            bail!(
+                "no folder {name}; name a run (its folder holds checkpoints/best/{POLICY_FILE}) or a heuristic"
+            );
+        };
+        return Err(mistake).context(format!("\"{name}\" is neither a heuristic nor the folder of a run"));
+    }
+    let places = PLACES.map(|place| if place.is_empty() { folder.to_owned() } else { folder.join(place) });
+    match places.into_iter().find(|place| place.join(POLICY_FILE).is_file()) {
+        Some(place) => Ok(place),
+        None => bail!(
+            "{} holds no policy: a run has checkpoints/best/{POLICY_FILE}, a checkpoint has {POLICY_FILE}",
+            folder.display()
+        ),
+    }
+}
+
+/// Reads and verifies a checkpoint's policy.
+///
+/// # Errors
+/// When a file is missing or its bytes are not those that were written.
+pub(crate) fn read(place: &Path) -> Result<Checkpoint> {
+    let bytes = |file: &str| {
+        let path = place.join(file);
+        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let (policy, meta) = (bytes(POLICY_FILE)?, bytes("meta.json")?);
+    Checkpoint::from_bytes(&policy, &meta).with_context(|| place.display().to_string())
+}
+
+/// What a checkpoint is called in tables: the run's folder, with `@last` for another checkpoint than the best.
+fn display_name(place: &Path) -> String {
+    let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+    let mut names = place.iter().rev().map(|name| name.to_string_lossy().into_owned());
+    let last = names.next().unwrap_or_default();
+    let mut above = names.next().unwrap_or_default();
+    let is_in_run = above == "checkpoints";
+    if is_in_run {
+        above = names.next().unwrap_or_default();
+    }
+    match last.as_str() {
+        "best" if !above.is_empty() => above,
+        checkpoint if is_in_run => format!("{above}@{checkpoint}"),
+        _ => last,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_called_like_their_run() {
+        let name = |path: &str| display_name(Path::new(path));
+        assert_eq!(name("/none/runs/tight-ppo/checkpoints/best"), "tight-ppo");
+        assert_eq!(name("/none/runs/tight-ppo/best"), "tight-ppo");
+        assert_eq!(name("/none/runs/tight-ppo/checkpoints/last"), "tight-ppo@last");
+        assert_eq!(name("/none/policies/mine"), "mine");
+    }
+
+    #[test]
+    fn what_is_neither_a_rule_nor_a_run_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy");
+        fs::write(&file, "").unwrap();
+        let message = |path: &Path| format!("{:#}", find(path).unwrap_err());
+        assert!(message(Path::new("least_aot")).contains("did you mean least-aot?"));
+        assert!(message(Path::new("runs/absent")).starts_with("no folder runs/absent;"));
+        assert!(
+            message(folder.path()).contains("holds no policy: a run has checkpoints/best/policy.safetensors")
+        );
+        assert!(message(&file).contains("is a file; name the folder of a run"));
+    }
+
+    #[test]
+    fn a_name_that_is_typed_twice_plays_once() {
+        let scenario = Arc::new(Scenario::shipped("tight"));
+        let names = ["lru", "fifo", "lru"].map(str::to_owned);
+        let contenders = load(&names, &scenario).unwrap();
+        assert_eq!(contenders.iter().map(|contender| &contender.name).collect::<Vec<_>>(), ["lru", "fifo"]);
+    }
+}

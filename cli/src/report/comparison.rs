@@ -1,0 +1,102 @@
+//! A comparison as text: who is how dear, against the baseline, where it comes from, and who won.
+
+use super::figures::{CostUnit, micros, percent};
+use super::summary::component_table;
+use crate::table::{Align, Table};
+use thoughtcache_agents::compare::{Comparison, Row};
+use thoughtcache_agents::metrics::Summary;
+
+/// Bold, for policies that were trained.
+const BOLD: &str = "\u{1b}[1m";
+/// Faint, for what is only needed to check.
+const FAINT: &str = "\u{1b}[2m";
+/// The end of both.
+const PLAIN: &str = "\u{1b}[0m";
+
+/// What was played, in one line.
+pub(crate) fn played(scenario: &str, is_recorded: bool, episodes: u64, slots: u32, seed: u64) -> String {
+    if is_recorded {
+        return format!("{scenario}: recorded requests, the whole test part as one run of {slots} slots");
+    }
+    let episodes = if episodes == 1 { "1 test episode".into() } else { format!("{episodes} test episodes") };
+    format!("{scenario}: {episodes} of {slots} slots, seed {seed}")
+}
+
+/// What a difference to the baseline reads like in a table.
+pub(crate) fn relative(row: &Row, baseline: &str) -> String {
+    match &row.relative {
+        _ if row.summary.name == baseline => "baseline".into(),
+        Some(relative) => relative.to_string(),
+        None => "-".into(),
+    }
+}
+
+/// Puts the point of a difference where those of the other rows are, up to three digits before it.
+fn aligned(relative: &str) -> String {
+    match relative.split_once(" % ") {
+        Some((mean, interval)) => format!("{mean:>6} % {interval}"),
+        None => relative.to_owned(),
+    }
+}
+
+/// The unit of a comparison's costs.
+pub(crate) fn unit(comparison: &Comparison) -> CostUnit {
+    let baseline = comparison.policies.iter().find(|row| row.summary.name == comparison.baseline);
+    CostUnit::for_cost(baseline.map_or(0.0, |row| row.summary.mean_cost))
+}
+
+/// The whole comparison; the last line says in words who won.
+pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
+    let Comparison { scenario, baseline, policies, .. } = comparison;
+    let unit = unit(comparison);
+    let mut table = Table::new([
+        ("policy", Align::Left),
+        ("cost", Align::Right),
+        ("95 % interval", Align::Left),
+        ("relative, 95 % interval", Align::Left),
+        ("cheaper %", Align::Right),
+        ("hits %", Align::Right),
+        ("us", Align::Right),
+    ]);
+    for row in policies {
+        let Summary { name, mean_cost, ci95, hit_ratio, decide_us, .. } = &row.summary;
+        let is_baseline = name == baseline;
+        table.row([
+            name.clone(),
+            unit.cost(*mean_cost),
+            unit.interval(*ci95),
+            aligned(&relative(row, baseline)),
+            if is_baseline { String::new() } else { percent(Some(row.share_cheaper)) },
+            percent(*hit_ratio),
+            micros(*decide_us),
+        ]);
+    }
+    let summaries: Vec<&Summary> = policies.iter().map(|row| &row.summary).collect();
+    let paint =
+        |line: &str, code: &str| if is_colored { format!("{code}{line}{PLAIN}") } else { line.to_owned() };
+    let paint_rows = |text: String| -> String {
+        let learned = policies.iter().map(|row| row.summary.kind.is_learned());
+        let mut lines = text.lines();
+        let mut painted: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
+        painted.extend(lines.zip(learned).map(
+            |(line, is_learned)| {
+                if is_learned { paint(line, BOLD) } else { line.to_owned() }
+            },
+        ));
+        painted.join("\n")
+    };
+    let pairs = if comparison.episodes == 1 { "slot" } else { "episode" };
+    let resampled = if comparison.episodes == 1 { "; intervals by moving blocks of slots" } else { "" };
+    format!(
+        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n\
+         cheaper: share of {pairs}s in which it beats {baseline}; us: microseconds per decision\n\n{}\n\n\
+         {} by component; per slot: loads, GB of weights loaded\n\n{}\n\n{}\n{}\n",
+        played(scenario, comparison.is_recorded, comparison.episodes, comparison.slots, comparison.seed),
+        unit.name(),
+        paint_rows(table.text(0)),
+        unit.name(),
+        paint_rows(component_table(&summaries, unit)),
+        paint(&format!("trajectory hash {}", comparison.trajectory_hash), FAINT),
+        paint(&comparison.verdict.to_string(), BOLD),
+    )
+}

@@ -1,0 +1,66 @@
+//! Comparisons as Markdown tables, for documents: nobody types a number of a result table by hand.
+
+use super::comparison::{played, relative, unit};
+use super::figures::{micros, percent};
+use super::summary::components_in_use;
+use super::{Compared, matrix};
+use std::fmt::Write;
+use thoughtcache_agents::compare::Comparison;
+use thoughtcache_agents::metrics::Summary;
+use thoughtcache_env::cost::CostBreakdown;
+
+/// The document: one table a comparison, and the matrix of a sweep.
+pub(crate) fn markdown(compared: &[Compared], swept: Option<&str>) -> String {
+    let mut text = String::new();
+    for Compared { value, comparison } in compared {
+        if let (Some(key), Some(value)) = (swept, value) {
+            let _ = writeln!(text, "### `{key}` = {value}\n"); // a String takes everything
+        }
+        text += &table(comparison);
+        text.push('\n');
+    }
+    if let Some(key) = swept {
+        let _ = writeln!(text, "### Relative cost by `{key}`\n\n```text\n{}```", matrix(compared, key));
+    }
+    text
+}
+
+fn table(comparison: &Comparison) -> String {
+    let unit = unit(comparison);
+    let summaries: Vec<&Summary> = comparison.policies.iter().map(|row| &row.summary).collect();
+    let components = components_in_use(&summaries);
+    let mut header: Vec<String> = vec!["policy".into(), unit.name(), "95 % interval".into()];
+    header.push(format!("relative to {}", comparison.baseline));
+    header.push("hits, %".into());
+    header.extend(components.iter().map(|&index| CostBreakdown::NAMES[index].to_owned()));
+    header.push("us per decision".into());
+    let mut text = row(&header);
+    let rule: Vec<String> = (0..header.len())
+        .map(|column| if [0, 3].contains(&column) { "---" } else { "---:" }.to_owned())
+        .collect();
+    text += &row(&rule);
+    for policy in &comparison.policies {
+        let Summary { name, kind, mean_cost, ci95, hit_ratio, cost, decide_us, .. } = &policy.summary;
+        let name = name.replace('|', "\\|");
+        let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name }];
+        cells.extend([unit.cost(*mean_cost), unit.interval(*ci95), relative(policy, &comparison.baseline)]);
+        cells.push(percent(*hit_ratio));
+        let costs = cost.0.components();
+        cells.extend(components.iter().map(|&index| unit.cost(costs[index])));
+        cells.push(micros(*decide_us));
+        text += &row(&cells);
+    }
+    let Comparison { scenario, is_recorded, episodes, slots, seed, trajectory_hash, verdict, .. } =
+        comparison;
+    let _ = writeln!(
+        text,
+        "\n{}. {}. Trajectory hash `{trajectory_hash}`.",
+        played(scenario, *is_recorded, *episodes, *slots, *seed),
+        verdict.to_string().replace('\n', ". ")
+    );
+    text
+}
+
+fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}

@@ -1,0 +1,65 @@
+//! Where costs come from: one row a policy, one column a component; and the table of `evaluate`.
+
+use super::figures::{CostUnit, micros, percent, short};
+use crate::table::{Align, Table};
+use thoughtcache_agents::metrics::Summary;
+use thoughtcache_env::cost::CostBreakdown;
+
+/// The components that cost any policy anything, by position.
+pub(crate) fn components_in_use(summaries: &[&Summary]) -> Vec<usize> {
+    let is_used = |&index: &usize| summaries.iter().any(|summary| summary.cost.0.components()[index] != 0.0);
+    (0..CostBreakdown::NAMES.len()).filter(is_used).collect()
+}
+
+/// Costs by component in this unit, then what was loaded and served where. Components that cost nobody anything are left
+/// out.
+pub(crate) fn component_table(summaries: &[&Summary], unit: CostUnit) -> String {
+    let components = components_in_use(summaries);
+    let mut columns = vec![("policy", Align::Left)];
+    columns.extend(components.iter().map(|&index| (CostBreakdown::NAMES[index], Align::Right)));
+    columns.extend([("edge %", Align::Right), ("loads", Align::Right), ("loaded GB", Align::Right)]);
+    let mut table = Table::new(columns);
+    for summary in summaries {
+        let mut row = vec![summary.name.clone()];
+        let costs = summary.cost.0.components();
+        row.extend(components.iter().map(|&index| unit.cost(costs[index])));
+        row.push(percent(summary.edge_ratio));
+        row.push(short(summary.loads_per_slot));
+        row.push(short(summary.loaded_gb_per_slot));
+        table.row(row);
+    }
+    table.text(0)
+}
+
+/// What `evaluate` shows: a heading, costs with intervals, then where they come from.
+pub(crate) fn evaluation_text(heading: &str, summaries: &[&Summary], hash: &str) -> String {
+    let unit = CostUnit::for_cost(summaries.first().map_or(0.0, |summary| summary.mean_cost));
+    let mut table = Table::new([
+        ("policy", Align::Left),
+        ("cost", Align::Right),
+        ("95 % interval", Align::Left),
+        ("iqm", Align::Right),
+        ("hits %", Align::Right),
+        ("decisions", Align::Right),
+        ("us", Align::Right),
+    ]);
+    for summary in summaries {
+        table.row([
+            summary.name.clone(),
+            unit.cost(summary.mean_cost),
+            unit.interval(summary.ci95),
+            unit.cost(summary.iqm_cost),
+            percent(summary.hit_ratio),
+            short(summary.decisions_per_slot),
+            micros(summary.decide_us),
+        ]);
+    }
+    format!(
+        "{heading}\n{}; iqm: interquartile mean; decisions per slot; us: microseconds per decision\n\n{}\n\
+         {} by component; per slot: loads, GB of weights loaded\n\n{}\ntrajectory hash {hash}\n",
+        unit.name(),
+        table.text(0),
+        unit.name(),
+        component_table(summaries, unit),
+    )
+}

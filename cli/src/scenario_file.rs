@@ -1,0 +1,225 @@
+//! From a name on the command line to a validated scenario: shipped texts, files, `--set`, and the recording that a
+//! scenario names.
+
+use crate::args::Setting;
+use anyhow::{Context, Result, anyhow, bail};
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thoughtcache_agents::heuristics::registry;
+use thoughtcache_env::scenario::config::WorkloadConfig;
+use thoughtcache_env::scenario::text::{self, ConfigError, Override};
+use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
+use thoughtcache_env::workload::trace::Trace;
+
+/// What `--set` keys of a scenario begin with.
+const PREFIX: &str = "scenario.";
+
+/// A scenario that is ready to be played, and what it was made from.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedScenario {
+    /// As typed, with every change; the recording's path is the one that was opened.
+    pub(crate) config: ScenarioConfig,
+    /// As meant.
+    pub(crate) scenario: Arc<Scenario>,
+}
+
+/// The text of a scenario and where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct ScenarioText {
+    /// The shipped name or the path, for messages.
+    pub(crate) file: String,
+    /// The TOML.
+    pub(crate) text: String,
+    /// Where a recording is looked for besides the current directory.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl ScenarioText {
+    /// The text behind a shipped name or a path.
+    ///
+    /// # Errors
+    /// When there is neither; the message lists the names.
+    pub(crate) fn find(name: &str) -> Result<Self> {
+        if let Some(text) = shipped::text(name) {
+            return Ok(Self { file: name.to_owned(), text: text.to_owned(), folder: None });
+        }
+        let names = shipped::names().collect::<Vec<_>>().join(", ");
+        let path = Path::new(name);
+        if !path.is_file() {
+            bail!("no scenario \"{name}\": it is a shipped name ({names}) or the path of a TOML file");
+        }
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read the scenario {name}"))?;
+        Ok(Self { file: name.to_owned(), text, folder: path.parent().map(Path::to_owned) })
+    }
+
+    /// What the text says with the changes; nothing is validated but the shape, and no recording is read.
+    ///
+    /// # Errors
+    /// Every mistake of shape, with its place.
+    pub(crate) fn config(&self, overrides: &[Override]) -> Result<ScenarioConfig> {
+        text::parse(&self.file, &self.text, overrides, &CHOICES)
+            .map_err(|error| typed(error, PREFIX, overrides).into())
+    }
+
+    /// Applies the changes and validates, with the recording if there is one.
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub(crate) fn load(&self, overrides: &[Override]) -> Result<LoadedScenario> {
+        let opened = RefCell::new(None);
+        let loaded = Scenario::load(&self.file, &self.text, overrides, |path| {
+            let (found, trace) = self.open_trace(path).map_err(|error| format!("{error:#}"))?;
+            opened.replace(Some(found));
+            Ok(trace)
+        });
+        let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
+        if let (WorkloadConfig::Trace(workload), Some(path)) = (&mut config.workload, opened.into_inner()) {
+            workload.path = path.to_string_lossy().into_owned();
+        }
+        registry::check_parameters(&scenario).with_context(|| self.file.clone())?;
+        Ok(LoadedScenario { config, scenario: Arc::new(scenario) })
+    }
+
+    /// Finds the recording in the current directory, else beside the scenario's file, and reads it.
+    fn open_trace(&self, path: &str) -> Result<(PathBuf, Trace)> {
+        let here = PathBuf::from(path);
+        let beside =
+            self.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty()).map(|f| f.join(path));
+        let found = [Some(&here), beside.as_ref()].into_iter().flatten().find(|path| path.is_file());
+        let Some(found) = found.cloned() else {
+            let places = match &self.folder {
+                Some(folder) if !folder.as_os_str().is_empty() => {
+                    format!("the current directory and in {}", folder.display())
+                }
+                _ => "the current directory".to_owned(),
+            };
+            return Err(anyhow!(
+                "no such recording in {places}; make it with: {}",
+                self.import_line().unwrap_or_else(|| format!(
+                    "thoughtcache trace import FILE --format azure|gentd26 --out {path}"
+                ))
+            ));
+        };
+        let file = File::open(&found).with_context(|| format!("cannot open {}", found.display()))?;
+        let trace = Trace::read(BufReader::new(file)).with_context(|| found.display().to_string())?;
+        Ok((found, trace))
+    }
+
+    /// The line that makes the recording, if the comments at the head of the file say it.
+    fn import_line(&self) -> Option<String> {
+        let mut comments = self.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+        let mut line = comments.find(|line| line.starts_with("thoughtcache trace import"))?.to_owned();
+        while let Some(begun) = line.strip_suffix('\\') {
+            line = format!("{} {}", begun.trim_end(), comments.next()?);
+        }
+        Some(line)
+    }
+
+    /// What the first comment of the file says after the name: one line for a list.
+    pub(crate) fn summary(&self) -> String {
+        let first =
+            self.text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or_default().trim();
+        first.split_once(": ").map_or(first, |(_, summary)| summary).trim_end_matches('.').to_owned()
+    }
+}
+
+/// Reads a scenario by name or path, changes and validates it.
+///
+/// # Errors
+/// Every mistake, with its place.
+pub(crate) fn load(name: &str, overrides: &[Override]) -> Result<LoadedScenario> {
+    ScenarioText::find(name)?.load(overrides)
+}
+
+/// The changes of a scenario, with `scenario.` taken off their keys.
+///
+/// # Errors
+/// When a key does not begin with it.
+pub(crate) fn overrides(settings: &[Setting]) -> Result<Vec<Override>> {
+    settings
+        .iter()
+        .map(|Setting { key, value }| match key.strip_prefix(PREFIX) {
+            Some(key) => Ok(Override { key: key.to_owned(), value: value.clone() }),
+            None => Err(anyhow!(
+                "--set {key}={value}: here keys begin with {PREFIX}, for example --set {PREFIX}horizon_slots=50"
+            )),
+        })
+        .collect()
+}
+
+/// The error as a person meets it who typed these overrides, their keys behind `prefix`: a value that was typed is not
+/// looked for in a file.
+pub(crate) fn typed(error: ConfigError, prefix: &str, overrides: &[Override]) -> ConfigError {
+    let one = |change: &Override| format!("{}={}", change.key, change.value);
+    let all = |prefix: &str| overrides.iter().map(|o| format!("{prefix}{}", one(o))).collect::<Vec<_>>();
+    match error {
+        ConfigError::Override { key, message } if key == all("").join(" ") => {
+            ConfigError::Override { key: all(prefix).join(" --set "), message }
+        }
+        ConfigError::Override { key, message } => {
+            let change = overrides.iter().find(|change| one(change) == key);
+            ConfigError::Override {
+                key: change.map_or(key, |change| format!("{prefix}{}", one(change))),
+                message,
+            }
+        }
+        ConfigError::Value { ref key, ref allowed, .. } => {
+            let key = key.replace('[', ".").replace(']', "");
+            match overrides.iter().rfind(|change| change.key == key) {
+                Some(change) => ConfigError::Override {
+                    key: format!("{prefix}{}", one(change)),
+                    message: allowed.clone(),
+                },
+                None => error,
+            }
+        }
+        error @ ConfigError::Shape { .. } => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str, folder: Option<&Path>) -> ScenarioText {
+        ScenarioText { file: "x.toml".into(), text: text.into(), folder: folder.map(Path::to_owned) }
+    }
+
+    #[test]
+    fn the_line_that_makes_a_recording_is_joined_over_its_backslashes() {
+        let text =
+            text("# x: y.\n#\n#   thoughtcache trace import a.csv \\\n#     --out b.tct\n\nname = 1\n", None);
+        assert_eq!(text.import_line().unwrap(), "thoughtcache trace import a.csv --out b.tct");
+        assert_eq!(text.summary(), "y");
+    }
+
+    #[test]
+    fn a_missing_recording_is_reported_at_its_key_with_the_line_that_makes_it() {
+        let error = load("trace-azure", &[]).unwrap_err().to_string();
+        let expected = "thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.tct";
+        assert!(error.starts_with("trace-azure:") && error.ends_with(expected), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_recording_is_named_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("azure-conv.tct"), "TIMESTAMP,ContextTokens").unwrap();
+        let text = text(shipped::text("trace-azure").unwrap(), Some(folder.path()));
+        let error = text.load(&[]).unwrap_err().to_string();
+        assert!(error.contains("azure-conv.tct: not a trace of this program"), "{error}");
+    }
+
+    #[test]
+    fn keys_of_a_scenario_command_name_the_scenario() {
+        let setting = |typed: &str| vec![typed.parse::<Setting>().unwrap()];
+        assert_eq!(overrides(&setting("scenario.slot_s=2")).unwrap()[0].key, "slot_s");
+        let error = overrides(&setting("slot_s=2")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "--set slot_s=2: here keys begin with scenario., for example --set scenario.horizon_slots=50"
+        );
+    }
+}

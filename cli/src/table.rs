@@ -1,0 +1,90 @@
+//! Plain-text tables: the first column to the left, numbers to the right, two spaces between.
+
+/// How a column stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table that is written once all its rows are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    align: Vec<Align>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub(crate) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+        let (headings, align) =
+            columns.into_iter().map(|(heading, align)| (heading.to_owned(), align)).unzip();
+        Self { align, rows: vec![headings] }
+    }
+
+    /// Adds a row; cells that are missing stay empty.
+    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// The text, `indent` spaces in front of every line.
+    pub(crate) fn text(&self, indent: usize) -> String {
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.align.len()).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = " ".repeat(indent);
+            for ((cell, align), width) in row.iter().zip(&self.align).zip(&widths) {
+                let gap = " ".repeat(width - cell.chars().count());
+                let parts = match align {
+                    Align::Left => [cell, gap.as_str(), "  "],
+                    Align::Right => [gap.as_str(), cell, "  "],
+                };
+                line.extend(parts);
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A count with commas between its thousands.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_to_the_right_and_lines_have_no_trailing_spaces() {
+        let mut table = Table::new([("name", Align::Left), ("cost", Align::Right), ("", Align::Left)]);
+        table.row(["lru", "1.25", ""]);
+        table.row(["least-aot", "12.5", "best"]);
+        assert_eq!(table.text(1), " name       cost\n lru        1.25\n least-aot  12.5  best\n");
+    }
+
+    #[test]
+    fn thousands_are_grouped_from_the_right() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

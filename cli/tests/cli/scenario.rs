@@ -1,0 +1,69 @@
+use super::{Desk, repository};
+use std::process::{Command, Stdio};
+
+#[test]
+fn shipped_scenarios_are_listed_with_a_line_each() {
+    insta::assert_snapshot!(Desk::new().transcript(&["scenario list"]));
+}
+
+#[test]
+fn a_shown_scenario_is_a_scenario() {
+    let desk = Desk::new();
+    let shown = desk.run("scenario show tight --set scenario.horizon_slots=50").expect(0);
+    desk.write("short.toml", &shown.stdout);
+    let checked = desk.run("scenario check short.toml tight").expect(0);
+    assert_eq!(
+        checked.stdout,
+        "short.toml: ok (20 services, 960 GB, 50 slots)\ntight: ok (20 services, 960 GB, 200 slots)\n"
+    );
+    assert_eq!(desk.run("scenario show short.toml").expect(0).stdout, shown.stdout);
+}
+
+#[test]
+fn a_world_and_one_of_its_slots_are_told() {
+    insta::assert_snapshot!(Desk::new().transcript(&["scenario describe tight --slot 12 --seed 3"]));
+}
+
+#[test]
+fn another_policy_tells_another_story_of_the_same_requests() {
+    let desk = Desk::new();
+    let story = |policy: &str| {
+        desk.run(&format!("scenario describe tight --policy {policy} --json")).expect(0).json()
+    };
+    let requests = |story: &serde_json::Value| -> Vec<(String, u64)> {
+        let batches = story["story"]["batches"].as_array().unwrap();
+        batches
+            .iter()
+            .map(|batch| (batch["service"].to_string(), batch["requests"].as_u64().unwrap()))
+            .collect()
+    };
+    let (cloud, edge) = (story("cloud-only"), story("least-aot"));
+    assert_eq!(requests(&cloud), requests(&edge));
+    assert_ne!(cloud["story"]["cost"], edge["story"]["cost"]);
+    assert_eq!(cloud["num_entries"], 191);
+}
+
+#[test]
+fn every_shipped_scenario_is_valid_or_says_how_to_make_its_recording() {
+    let desk = Desk::new();
+    for entry in std::fs::read_dir(repository("configs/scenarios")).unwrap() {
+        let name = entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
+        let outcome = desk.run(&format!("scenario check {name}"));
+        let makes = outcome.stdout.contains("make it with: thoughtcache trace import");
+        assert!(outcome.code == 0 || makes, "{}", outcome.transcript());
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_mistake() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+        .args(["scenario", "show", "tight"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

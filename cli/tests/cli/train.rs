@@ -1,0 +1,212 @@
+/// A run of about a second.
+pub(crate) const TINY: &str = "\
+scenario = \"tight\"
+decisions = 1_024
+eval_every_decisions = 512
+log_every_decisions = 256
+
+[agent]
+from = \"ppo-tight\"
+
+[agent.ppo]
+n_envs = 8
+n_steps = 32
+batch_size = 64
+net_arch = [16]
+";
+
+#[cfg(not(feature = "torch"))]
+#[test]
+fn a_build_without_learners_says_how_to_get_them() {
+    let desk = super::Desk::new();
+    desk.write("tiny.toml", TINY);
+    for line in ["train --config tiny.toml", "bench train --config tiny.toml"] {
+        let outcome = desk.run(line).expect(2);
+        assert!(outcome.stderr.starts_with("error: this program was built without its learners"));
+        assert!(outcome.stderr.contains("type: cargo xtask setup"), "{}", outcome.stderr);
+    }
+}
+
+#[cfg(feature = "torch")]
+mod with_torch {
+    use super::super::{Desk, Outcome, repository};
+    use super::TINY;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    const SHORT: &str = "--set scenario.horizon_slots=5";
+
+    fn train(desk: &Desk, options: &str) -> Outcome {
+        desk.write("tiny.toml", TINY);
+        desk.run(&format!("train --config tiny.toml {SHORT} {options}"))
+    }
+
+    fn checkpoint(run: &Path) -> BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(run.join("checkpoints/best")).unwrap();
+        files
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+            .collect()
+    }
+
+    fn lines(text: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What a run logged, but for its times.
+    fn timeless(text: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+        let mut lines = lines(text);
+        for line in &mut lines {
+            line.retain(|tag, _| !tag.starts_with("time/"));
+        }
+        lines
+    }
+
+    #[test]
+    fn a_run_folder_holds_everything_and_repeats_itself_to_the_last_byte() {
+        let desk = Desk::new();
+        let first = train(&desk, "").expect(0);
+        assert!(
+            first.stdout.contains("thoughtcache compare --scenario runs/tiny-1/scenario.toml runs/tiny-1")
+        );
+        let mut files: Vec<String> = std::fs::read_dir(desk.path("runs/tiny-1"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        assert_eq!(
+            files,
+            [
+                "checkpoints",
+                "config.toml",
+                "eval.csv",
+                "metrics.jsonl",
+                "provenance.toml",
+                "scenario.toml",
+                "tensorboard"
+            ]
+        );
+        let events: Vec<_> = std::fs::read_dir(desk.path("runs/tiny-1/tensorboard")).unwrap().collect();
+        assert_eq!(events.len(), 1);
+        let bytes = std::fs::read(events[0].as_ref().unwrap().path()).unwrap();
+        assert!(
+            bytes.windows(18).any(|window| window == b"rollout/ep_rew_mea"),
+            "tags as in Stable-Baselines3"
+        );
+
+        let metrics = lines(&desk.read("runs/tiny-1/metrics.jsonl"));
+        assert!(metrics.iter().all(|line| line.contains_key("decisions")));
+        assert_eq!(metrics.last().unwrap()["decisions"], 1024);
+        for tag in
+            ["time/fps", "train/approx_kl", "eval/mean_reward", "rollout/ep_rew_mean", "cost/switching"]
+        {
+            assert!(metrics.iter().any(|line| line.contains_key(tag)), "{tag}");
+        }
+        assert_eq!(desk.read("runs/tiny-1/eval.csv").lines().count(), 3, "a heading and two validations");
+        let provenance = desk.read("runs/tiny-1/provenance.toml");
+        assert!(provenance.contains("ending = \"done\""), "{provenance}");
+
+        let again = desk.run("train --config runs/tiny-1/config.toml --out again --quiet").expect(0);
+        assert_eq!(again.stderr, "");
+        assert_eq!(checkpoint(&desk.path("again")), checkpoint(&desk.path("runs/tiny-1")));
+        assert_eq!(
+            timeless(&desk.read("again/metrics.jsonl")),
+            timeless(&desk.read("runs/tiny-1/metrics.jsonl"))
+        );
+        let values =
+            |text: String| text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        assert_eq!(values(desk.read("again/config.toml")), values(desk.read("runs/tiny-1/config.toml")));
+
+        let other = desk.run("train --config runs/tiny-1/config.toml --seed 2 --json").expect(0).json();
+        assert_eq!((other["run"].as_str(), other["seed"].as_u64()), (Some("runs/tiny-2"), Some(2)));
+        assert_ne!(checkpoint(&desk.path("runs/tiny-2")), checkpoint(&desk.path("again")));
+    }
+
+    #[test]
+    fn a_dqn_is_trained_too() {
+        let desk = Desk::new();
+        let keys = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32";
+        let outcome = train(&desk, &format!("{keys} --out dqn --json")).expect(0);
+        assert_eq!(outcome.json()["algorithm"], "dqn");
+        let meta: serde_json::Value =
+            serde_json::from_str(&desk.read("dqn/checkpoints/best/meta.json")).unwrap();
+        assert_eq!(meta["trained_on"], "tight");
+    }
+
+    #[test]
+    fn mistakes_leave_no_run_behind_and_no_run_is_overwritten() {
+        let desk = Desk::new();
+        desk.write("taken", "");
+        desk.write("tiny.toml", TINY);
+        let mut transcripts = Vec::new();
+        for options in [
+            "--config missing.toml",
+            "--config tiny.toml --set agent=ppo",
+            "--config tiny.toml --set agent.ppo.gama=0.9",
+            "--config tiny.toml --set agent.ppo.gamma=1.5",
+            "--config tiny.toml --set decisions=1001",
+            "--config tiny.toml --set eval_episodes=3",
+            "--config tiny.toml --set agent.ppo.ignore_entries=[\"aeg\"]",
+            "--config tiny.toml --out taken",
+        ] {
+            let outcome = desk.run(&format!("train {options}")).expect(2);
+            assert!(
+                outcome.stdout.is_empty() && !outcome.stderr.contains("panicked"),
+                "{}",
+                outcome.transcript()
+            );
+            transcripts.push(outcome.transcript());
+        }
+        std::fs::create_dir(desk.path("full")).unwrap();
+        desk.write("full/notes", "mine");
+        transcripts.push(desk.run("train --config tiny.toml --out full").expect(2).transcript());
+        assert_eq!(std::fs::read_dir(desk.path("full")).unwrap().count(), 1);
+        assert!(!desk.path("runs").exists());
+        insta::assert_snapshot!(transcripts.join("\n"));
+    }
+
+    #[test]
+    fn ctrl_c_ends_a_run_in_good_order() {
+        let desk = Desk::new();
+        desk.write("tiny.toml", TINY);
+        let child = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+            .current_dir(desk.path(""))
+            .args(["train", "--config", "tiny.toml", "--set", "decisions=800000000", "--out", "long"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let is_under_way = || desk.path("long/checkpoints/best/meta.json").exists();
+        for _ in 0..600 {
+            if is_under_way() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(is_under_way());
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{stdout}");
+        assert!(stdout.contains("stopped long:"), "{stdout}");
+        assert_eq!(checkpoint(&desk.path("long")).len(), 2);
+        assert!(desk.read("long/provenance.toml").contains("ending = \"interrupted\""));
+        let last = lines(&desk.read("long/metrics.jsonl")).pop().unwrap();
+        assert!(last["decisions"].as_u64().unwrap() < 800_000_000);
+    }
+
+    #[test]
+    fn every_shipped_experiment_is_understood() {
+        // Their recordings need not be at hand: an unknown key would be named before the recording is missed.
+        for entry in std::fs::read_dir(repository("configs/experiments")).unwrap() {
+            let path = entry.unwrap().path();
+            let desk = Desk::new();
+            let outcome = desk.run(&format!("train --config {} --set decisions=0", path.display())).expect(2);
+            let is_right =
+                outcome.stderr.contains(": at least 1") || outcome.stderr.contains("make it with:");
+            assert!(is_right, "{}", outcome.transcript());
+        }
+    }
+}
