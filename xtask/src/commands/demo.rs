@@ -17,33 +17,11 @@ use crate::workspace::Workspace;
 const FOLDER: &str = "runs/demo";
 const SCENARIO: &str = "tight";
 const LEARNERS: [&str; 2] = ["ppo", "dqn"];
-/// Every rule of `agents/src/heuristics`, in the order of its registry. Without names `compare` would take them all,
-/// but beside runs they have to be named.
-const HEURISTICS: [&str; 18] = [
-    "random",
-    "cloud-only",
-    "static",
-    "fifo",
-    "fifo-admit",
-    "lru",
-    "lru-admit",
-    "lfu",
-    "lfu-admit",
-    "gdsf",
-    "gdsf-admit",
-    "least-aot",
-    "least-aot-admit",
-    "most-aot",
-    "most-aot-admit",
-    "rent-or-buy",
-    "density",
-    "worth",
-];
 /// The program's exit code after Ctrl-C.
 const INTERRUPTED: i32 = 130;
 const TABLES: [&str; 2] = ["runs/demo/compare.txt", "runs/demo/compare.csv"];
 
-/// Builds, trains, compares, and names the files.
+/// Builds, trains, compares with every heuristic (what `compare` does when it is given runs alone), and names the files.
 pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
     let stopwatch = Stopwatch::start();
     libtorch::ensure(workspace, machine)?;
@@ -80,7 +58,6 @@ fn train(learner: &str) -> Vec<String> {
 fn compare() -> Vec<String> {
     let mut words = vec!["compare".to_owned(), "--scenario".to_owned(), SCENARIO.to_owned()];
     words.extend(LEARNERS.map(|learner| format!("{FOLDER}/{learner}")));
-    words.extend(HEURISTICS.map(str::to_owned));
     words.extend(["--out-text", TABLES[0], "--out-csv", TABLES[1]].map(str::to_owned));
     words
 }
