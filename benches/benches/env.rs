@@ -25,8 +25,8 @@ fn choose(masks: &[bool], num_actions: usize, rng: &mut SimRng, actions: &mut [A
 
 fn vec_env(criterion: &mut Criterion) {
     let scenario = Arc::new(Scenario::shipped("tight"));
-    let mut vec_env =
-        VecEnv::new(DecisionEnv::lanes(&scenario, LANES), Seed::new(Purpose::Test, 0)).with_lanes_per_chunk(LANES);
+    let mut vec_env = VecEnv::new(DecisionEnv::lanes(&scenario, LANES), Seed::new(Purpose::Test, 0))
+        .with_lanes_per_chunk(LANES);
     let num_actions = vec_env.spec().num_actions();
     let mut buffers = StepBuffers::new(LANES, vec_env.spec());
     let rows = buffers.rows();

@@ -70,14 +70,15 @@ fn utc(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A duration for people: `0.8 s`, `48 s`, `3 min 05 s`, `2 h 10 min`.
+/// A duration for people: `0.8 s`, `48 s`, `3 min 05 s`, `2 h 10 min`, `23.0 days`.
 pub(crate) fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
         10..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+        3_600..172_800 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{:.1} days", seconds as f64 / 86_400.0),
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_at_a_glance() {
-        let texts = [0.84, 48.2, 185.0, 7_800.0].map(|s| human(Duration::from_secs_f64(s)));
-        assert_eq!(texts, ["0.8 s", "48 s", "3 min 05 s", "2 h 10 min"]);
+        let texts = [0.84, 48.2, 185.0, 7_800.0, 216_000.0].map(|s| human(Duration::from_secs_f64(s)));
+        assert_eq!(texts, ["0.8 s", "48 s", "3 min 05 s", "2 h 10 min", "2.5 days"]);
     }
 }

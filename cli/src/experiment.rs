@@ -51,7 +51,6 @@ pub(crate) struct ExperimentArgs {
 
 impl ExperimentArgs {
     /// As if `--set key=value` had been typed last.
-    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "only learners measure"))]
     pub(crate) fn set(&mut self, key: &str, value: &str) {
         self.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
     }

@@ -13,7 +13,6 @@ pub(crate) enum Learners {
     #[cfg_attr(feature = "torch", expect(dead_code, reason = "the other build makes it"))]
     Absent,
     /// Built with them.
-    #[cfg_attr(not(feature = "torch"), expect(dead_code, reason = "the other build makes it"))]
     Present(LibTorch),
 }
 

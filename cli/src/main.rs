@@ -3,6 +3,7 @@
 //!
 //! Reading order: `args` (what can be typed), `commands/` (one file a command), `scenario_file` and `experiment` (what is
 //! read), `run_dir` (what is written).
+#![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners write run folders"))]
 
 mod args;
 mod clock;

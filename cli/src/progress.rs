@@ -39,7 +39,6 @@ pub(crate) fn bytes(console: Console, total: u64) -> ProgressBar {
 }
 
 /// The bar of a training run: its prefix is the speed, its message how good the policy is.
-#[cfg(feature = "torch")]
 pub(crate) fn training(console: Console, decisions: u64) -> ProgressBar {
     let template = "  {bar:24.cyan/dim} {percent:>3} %  {human_pos} of {human_len} decisions  {prefix}  {eta} left  {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -9,7 +9,7 @@
 //! kappa <- kappa + zeta * delta             P1 eq. 19 (arrivals)
 //! kappa <- max(0, kappa - fade)             P1 eq. 19, P2 eq. 13 (once a slot)
 //! ```
-//! Symbols: `K` context_tokens; `kappa` age_tokens; `delta` tokens added by a batch; `zeta` consensus factor; `fade`
+//! Symbols: `K` context tokens; `kappa` age tokens; `delta` tokens added by a batch; `zeta` consensus factor; `fade`
 //! tokens lost in a slot. All in tokens.
 //!
 //! Assumptions: eviction loses both, and a load starts from nothing; thoughts are counted in tokens throughout, so that the

@@ -1,4 +1,5 @@
 //! The decision environment told with requests that a person can follow: every number here can be computed by hand.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use approx::assert_relative_eq;
 use std::sync::Arc;
@@ -103,7 +104,10 @@ fn costs_thoughts_and_time_are_what_one_computes_by_hand() {
     assert_eq!((env.observation().service, env.observation().num_requests), (A, 2));
     let step = act(&mut env, "edge");
     assert_eq!((step.slots_elapsed, step.end), (0, End::No));
-    assert_eq!((step.info.cost.switching, step.info.cost.transmission, step.info.cost.cloud), (8.0, 2.0, 0.0));
+    assert_eq!(
+        (step.info.cost.switching, step.info.cost.transmission, step.info.cost.cloud),
+        (8.0, 2.0, 0.0)
+    );
     assert_relative_eq!(step.info.cost.accuracy, 2.0 * accuracy(200.0), max_relative = 1e-12);
     assert_relative_eq!(step.reward, -step.info.cost.total(), max_relative = 1e-12);
     assert_eq!((step.info.counters.hits, step.info.counters.loads), (0, 1));
@@ -203,7 +207,10 @@ fn the_horizon_truncates_and_the_last_observation_is_the_next_pending_decision()
     // The recording is a loop over its training part: slot 6 is slot 0 again, and nothing of it is executed.
     assert_eq!((env.observation().service, env.observation().num_requests), (A, 2));
     assert_eq!(legal(&env), ["edge", "cloud"]);
-    assert_eq!(env.step(&ActionId(1)).unwrap_err().to_string(), "step without a running episode; call reset first");
+    assert_eq!(
+        env.step(&ActionId(1)).unwrap_err().to_string(),
+        "step without a running episode; call reset first"
+    );
 }
 
 #[test]
@@ -221,10 +228,11 @@ fn empty_slots_at_the_horizon_are_passed_over() {
 fn an_episode_without_a_request_has_one_forced_step() {
     // Validation plays slots 6 and 7, one slot at a time: its first slot is empty for some episodes.
     let mut env = toy(["aab", "c", "a", "b", "", "", "", "b", "a", "c"], &[("horizon_slots", "1")]);
-    let forced = (0..100).map(|episode| Seed::new(Purpose::Validate, 0).with_episode(episode)).find(|&seed| {
-        env.reset(seed);
-        env.world().slot() > 0
-    });
+    let forced =
+        (0..100).map(|episode| Seed::new(Purpose::Validate, 0).with_episode(episode)).find(|&seed| {
+            env.reset(seed);
+            env.world().slot() > 0
+        });
     env.reset(forced.expect("half of the episodes begin in the empty slot"));
     assert_eq!(legal(&env), ["cloud"]);
     let step = act(&mut env, "cloud");

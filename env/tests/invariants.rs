@@ -1,4 +1,5 @@
 //! What holds in every scenario whatever is decided: random play over the shipped scenarios and their variants.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use rand::RngExt;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use thoughtcache_env::units::{CellId, ServiceId};
 fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
     let overrides: Vec<Override> =
         overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
-    let loaded = Scenario::load(name, shipped::text(name).unwrap(), &overrides, |path| Err(format!("no {path}")));
+    let loaded =
+        Scenario::load(name, shipped::text(name).unwrap(), &overrides, |path| Err(format!("no {path}")));
     Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")).1)
 }
 
@@ -24,8 +26,17 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
         &[],
         &[("cell.count", "3")],
         &[("cell.memory_gb", "400")],
-        &[("cell.compute_budget_tflop_per_slot", "200"), ("models.0.active_parameters_b", "65"), ("models.1.active_parameters_b", "174")],
-        &[("cost.compute_weight", "0.01"), ("cell.compute_tflop_per_s", "1000"), ("models.0.active_parameters_b", "65"), ("models.1.active_parameters_b", "174")],
+        &[
+            ("cell.compute_budget_tflop_per_slot", "200"),
+            ("models.0.active_parameters_b", "65"),
+            ("models.1.active_parameters_b", "174"),
+        ],
+        &[
+            ("cost.compute_weight", "0.01"),
+            ("cell.compute_tflop_per_s", "1000"),
+            ("models.0.active_parameters_b", "65"),
+            ("models.1.active_parameters_b", "174"),
+        ],
         &[("workload.poisson.mean_requests_per_service", "0.01")],
         &[("workload.poisson.zipf_exponent", "0.3")],
         &[("cost.switching.per_load.weight", "0.002")],
@@ -135,8 +146,12 @@ fn every_option_changes_what_happens() {
         vec_env.observe_into(rows.observations, rows.masks).unwrap();
         let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
         for _ in 0..1500 {
-            let actions: Vec<ActionId> =
-                buffers.masks.rows().into_iter().map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng)).collect();
+            let actions: Vec<ActionId> = buffers
+                .masks
+                .rows()
+                .into_iter()
+                .map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng))
+                .collect();
             vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
         }
         vec_env.trajectory_hash()

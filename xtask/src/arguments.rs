@@ -9,10 +9,11 @@ Set-up and the README's commands.
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  setup  download libtorch into .libtorch, once (about 0.5 GB; every other command begins with it)
-  demo   train a PPO and a DQN, compare them with the heuristics, write runs/demo/
-  test   what continuous integration runs: format, lints, documentation, tests without and with torch
-  help   this text
+  setup      download libtorch into .libtorch, once (about 0.5 GB; every other command begins with it)
+  demo       train a PPO and a DQN, compare them with the heuristics, write runs/demo/
+  test       what continuous integration runs: format, lints, documentation, tests without and with torch
+  reference  train the reference runs over their seeds (half an hour and more), write runs/reference/
+  help       this text
 
 Environment:
   PYTHON                  the python3 (3.9 or later, with pip) that downloads; default python3
@@ -34,6 +35,8 @@ pub(crate) enum Task {
     Demo,
     /// Every check that a change must pass.
     Test,
+    /// Train what the README shows.
+    Reference,
     /// Say what can be typed.
     Help,
 }
@@ -46,6 +49,7 @@ impl Task {
             "setup" => Self::Setup,
             "demo" => Self::Demo,
             "test" => Self::Test,
+            "reference" => Self::Reference,
             "help" | "--help" | "-h" => return Ok(Self::Help),
             _ => return Err(Failure::UnknownCommand { word: first.clone() }),
         };
@@ -71,6 +75,7 @@ mod tests {
         assert_eq!(parse("setup"), Ok(Task::Setup));
         assert_eq!(parse("demo"), Ok(Task::Demo));
         assert_eq!(parse("test"), Ok(Task::Test));
+        assert_eq!(parse("reference"), Ok(Task::Reference));
     }
 
     #[test]
@@ -84,11 +89,11 @@ mod tests {
     fn anything_else_is_refused_with_the_way_to_help() {
         insta::assert_snapshot!(parse("").unwrap_err(), @r"
         no command given
-          type: cargo xtask setup | demo | test | help
+          type: cargo xtask setup | demo | test | reference | help
         ");
         insta::assert_snapshot!(parse("tset").unwrap_err(), @r#"
         unknown command "tset"
-          type: cargo xtask setup | demo | test | help
+          type: cargo xtask setup | demo | test | reference | help
         "#);
         insta::assert_snapshot!(parse("setup --milk").unwrap_err(), @r#"
         setup takes no argument, but got "--milk"
@@ -101,7 +106,7 @@ mod tests {
         let listed =
             HELP.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|l| !l.is_empty());
         let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(names, ["setup", "demo", "test", "help"]);
+        assert_eq!(names, ["setup", "demo", "test", "reference", "help"]);
         for name in names {
             assert!(parse(name).is_ok(), "{name}");
         }

@@ -45,6 +45,7 @@ fn run(task: Task) -> Result<(), Failure> {
             libtorch::ensure(&workspace, &Machine::this())?;
         }
         Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
+        Task::Reference => commands::reference::run(&workspace, &Machine::this())?,
         Task::Test => commands::test::run(&workspace, &Machine::this())?,
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The program as a user meets it: what it prints, where, and how it exits.
 #![allow(clippy::unwrap_used, reason = "this crate is a test")]
+#![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only runs leave files to read"))]
 
 mod bench;
 mod help;

@@ -3,12 +3,14 @@
 use super::Desk;
 
 fn assert_mistakes(name: &str, desk: &Desk, lines: &[&str]) {
+    let mut transcripts = Vec::new();
     for line in lines {
         let outcome = desk.run(line).expect(2);
         assert!(outcome.stderr.starts_with("error: "), "{}", outcome.transcript());
         assert!(!outcome.stderr.contains("panicked"), "{}", outcome.transcript());
+        transcripts.push(outcome.transcript());
     }
-    insta::assert_snapshot!(name, desk.transcript(lines));
+    insta::assert_snapshot!(name, transcripts.join("\n"));
 }
 
 #[test]
@@ -16,12 +18,7 @@ fn of_the_command_line() {
     assert_mistakes(
         "command_line",
         &Desk::new(),
-        &[
-            "tran",
-            "scenario describe",
-            "scenario show tight --set nothing",
-            "bench env --lanes 0",
-        ],
+        &["tran", "scenario describe", "scenario show tight --set nothing", "bench env --lanes 0"],
     );
 }
 

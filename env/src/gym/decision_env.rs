@@ -14,9 +14,12 @@ use super::space::{ActionSpace, Decision};
 use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
-use crate::units::ServiceId;
+use crate::units::{CellId, ServiceId};
 use crate::world::World;
 use std::sync::Arc;
+
+/// What an observation shows before the first episode.
+const FIRST_CELL: CellId = CellId(0);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -42,21 +45,25 @@ impl DecisionEnv {
         let num_services = scenario.services().len();
         let layout = Arc::new(Layout::new(&scenario));
         let space = Arc::new(ActionSpace::new(scenario.placements(), num_services));
-        let spec =
-            Arc::new(EnvSpec { id: scenario.name().to_owned(), entries: layout.entries(), actions: space.names() });
-        let world = World::new(Arc::clone(&scenario));
-        let cell = world.cell(crate::units::CellId(0));
+        let spec = Arc::new(EnvSpec {
+            id: scenario.name().to_owned(),
+            entries: layout.entries(),
+            actions: space.names(),
+        });
+        let bytes = scenario.services().iter().map(|service| service.bytes).collect();
+        let world = World::new(scenario);
+        let cell = world.cell(FIRST_CELL);
         let observation = DecisionObservation {
             legal: vec![false; space.len()],
             layout,
             space,
-            cell: crate::units::CellId(0),
-            capacity_bytes: scenario.capacity_bytes(),
-            free_bytes: scenario.capacity_bytes(),
+            cell: FIRST_CELL,
+            capacity_bytes: cell.cache().capacity_bytes(),
+            free_bytes: cell.cache().free_bytes(),
             residency: cell.cache().residency().to_vec(),
             thoughts: cell.cache().thoughts().to_vec(),
             demand: cell.demand().to_vec(),
-            bytes: scenario.services().iter().map(|service| service.bytes).collect(),
+            bytes,
             service: ServiceId(0),
             num_requests: 0,
             fixed_placement: None,
@@ -112,13 +119,20 @@ impl DecisionEnv {
             };
         }
         let num_services = observation.residency.len();
-        let resident = observation.space.placements().iter().zip(&*places).filter(|(p, _)| p.needs_residency());
+        let resident =
+            observation.space.placements().iter().zip(&*places).filter(|(p, _)| p.needs_residency());
         for (block, (_, &is_legal)) in evictions.chunks_exact_mut(num_services).zip(resident) {
             let needs_victims = is_legal && missing_bytes > 0;
             for (legal, residency) in block.iter_mut().zip(&observation.residency) {
                 *legal = needs_victims && residency.is_resident && !residency.is_protected;
             }
         }
+    }
+
+    /// The placement of the forced step: the first that needs no residency.
+    fn refuge(&self) -> Placement {
+        let mut placements = self.observation.space.placements().iter().copied();
+        placements.find(|placement| !placement.needs_residency()).expect("a validated scenario has one")
     }
 
     /// Takes one more victim for the pending batch; whether enough are chosen now.
@@ -143,7 +157,7 @@ impl Env for DecisionEnv {
         self.observation.fixed_placement = None;
         if self.world.is_over() {
             self.phase = Phase::Forced;
-            let refuge = self.spec_refuge();
+            let refuge = self.refuge();
             self.observe(Some(refuge));
         } else {
             self.phase = Phase::Running;
@@ -186,13 +200,5 @@ impl Env for DecisionEnv {
 
     fn observation(&self) -> &DecisionObservation {
         &self.observation
-    }
-}
-
-impl DecisionEnv {
-    /// The placement of the forced step: the first that needs no residency.
-    fn spec_refuge(&self) -> Placement {
-        let mut placements = self.observation.space.placements().iter().copied();
-        placements.find(|placement| !placement.needs_residency()).expect("a validated scenario has one")
     }
 }

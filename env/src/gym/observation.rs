@@ -25,7 +25,16 @@ const SERVICE_FEATURES: [&str; 8] =
     ["resident", "protected", "age", "context", "pending", "rate", "recency", "load"];
 /// Entries of the batch beside the one-hot service and the cell.
 const BATCH_FEATURES: [&str; 10] = [
-    "requests", "new_tokens", "is_fixed", "missing", "resident", "age", "context", "rate", "recency", "load",
+    "requests",
+    "new_tokens",
+    "is_fixed",
+    "missing",
+    "resident",
+    "age",
+    "context",
+    "rate",
+    "recency",
+    "load",
 ];
 
 /// The constants of a scenario that rows are scaled by.
@@ -56,10 +65,12 @@ impl Layout {
 
     /// Names and bounds of a row.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut entries = Vec::with_capacity((SERVICE_FEATURES.len() + 1) * self.num_services + BATCH_FEATURES.len() + 1);
+        let mut entries =
+            Vec::with_capacity((SERVICE_FEATURES.len() + 1) * self.num_services + BATCH_FEATURES.len() + 1);
         let unit = |name: String| Entry::new(name, 0.0, 1.0);
         for feature in SERVICE_FEATURES {
-            entries.extend((0..self.num_services).map(|service| unit(format!("service.{service}.{feature}"))));
+            entries
+                .extend((0..self.num_services).map(|service| unit(format!("service.{service}.{feature}"))));
         }
         entries.extend((0..self.num_services).map(|service| unit(format!("batch.service.{service}"))));
         entries.extend(BATCH_FEATURES.map(|feature| unit(format!("batch.{feature}"))));
@@ -137,7 +148,8 @@ fn saturate(requests: u32) -> f32 {
 
 impl Rows for DecisionObservation {
     fn encode(&self, row: &mut [f32]) {
-        let Layout { num_services: n, inverse_window, tokens_per_request, load_share, inverse_capacity } = &*self.layout;
+        let Layout { num_services: n, inverse_window, tokens_per_request, load_share, inverse_capacity } =
+            &*self.layout;
         let n = *n;
         let (services, rest) = row.split_at_mut(SERVICE_FEATURES.len() * n);
         let mut blocks = services.chunks_exact_mut(n);

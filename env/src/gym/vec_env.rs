@@ -187,7 +187,9 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         // The first lane's error, whatever thread met it: results are collected in lane order.
         let results: Vec<Result<(), EnvError>> = jobs
             .into_par_iter()
-            .map(|(first, lanes, actions, rows)| step_chunk(lanes, first, actions, rows, entries, num_actions))
+            .map(|(first, lanes, actions, rows)| {
+                step_chunk(lanes, first, actions, rows, entries, num_actions)
+            })
             .collect();
         results.into_iter().collect()
     }
@@ -272,6 +274,8 @@ impl<'a> StepRows<'a> {
     }
 }
 
+/// Takes the rows by value: they are the chunk's own.
+#[expect(clippy::needless_pass_by_value, reason = "a chunk's rows are made for it and used once")]
 fn step_chunk<E: Env<Action = ActionId>>(
     lanes: &mut [Lane<E>],
     first: usize,
@@ -290,7 +294,8 @@ fn step_chunk<E: Env<Action = ActionId>>(
                 continue;
             }
         };
-        lane.hash = mix(lane.hash, u64::from(action.0) << 34 | u64::from(step.slots_elapsed) << 2 | step.end as u64);
+        lane.hash =
+            mix(lane.hash, u64::from(action.0) << 34 | u64::from(step.slots_elapsed) << 2 | step.end as u64);
         lane.hash = mix(lane.hash, step.reward.to_bits());
         rows.rewards[index] = step.reward;
         rows.terminated[index] = step.end == End::Terminated;
@@ -431,7 +436,10 @@ mod tests {
         let mut buffers = StepBuffers::new(3, vec_env.spec());
         vec_env.step_into(&[ActionId(0); 3], &mut buffers.rows()).unwrap();
         let illegal = vec_env.step_into(&[ActionId(0), ActionId(0), ActionId(1)], &mut buffers.rows());
-        assert_eq!(illegal.unwrap_err().to_string(), "lane 2: action 1 (b) is illegal here; the mask allows 0");
+        assert_eq!(
+            illegal.unwrap_err().to_string(),
+            "lane 2: action 1 (b) is illegal here; the mask allows 0"
+        );
         let short = vec_env.step_into(&[ActionId(0); 2], &mut buffers.rows());
         assert_eq!(short.unwrap_err().to_string(), "actions has 2 elements, 3 are needed");
     }

@@ -94,9 +94,10 @@ impl Scenario {
         let located = |invalid: text::Invalid| invalid.in_text(file, text);
         let recorded = match &config.workload {
             config::WorkloadConfig::Poisson(_) => None,
-            config::WorkloadConfig::Trace(workload) => Some(trace(&workload.path).map_err(|why| {
-                located(text::Invalid::new("workload.trace.path", &workload.path, why))
-            })?),
+            config::WorkloadConfig::Trace(workload) => Some(
+                trace(&workload.path)
+                    .map_err(|why| located(text::Invalid::new("workload.trace.path", &workload.path, why)))?,
+            ),
         };
         let scenario = config.validate(recorded.as_ref()).map_err(located)?;
         Ok((config, scenario))

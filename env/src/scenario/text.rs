@@ -68,14 +68,20 @@ pub struct Invalid {
 
 impl Invalid {
     /// The value of `key` is not what is `allowed`.
-    pub fn new(key: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
+    pub fn new(key: impl Into<String>, value: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
         Self { key: key.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
     /// The error with file and line.
     pub fn in_text(self, file: &str, text: &str) -> ConfigError {
         let line = locate(text, &self.key);
-        ConfigError::Value { file: file.to_owned(), line, key: self.key, value: self.value, allowed: self.allowed }
+        ConfigError::Value {
+            file: file.to_owned(),
+            line,
+            key: self.key,
+            value: self.value,
+            allowed: self.allowed,
+        }
     }
 }
 
@@ -124,11 +130,17 @@ fn shape(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
         }
         None => (None, None),
     };
-    ConfigError::Shape { file: file.to_owned(), line, column, message: error.message().trim().replace('\n', ", ") }
+    ConfigError::Shape {
+        file: file.to_owned(),
+        line,
+        column,
+        message: error.message().trim().replace('\n', ", "),
+    }
 }
 
 fn apply(root: &mut Value, change: &Override, choices: &[&str]) -> Result<(), ConfigError> {
-    let refuse = |message: String| ConfigError::Override { key: format!("{}={}", change.key, change.value), message };
+    let refuse =
+        |message: String| ConfigError::Override { key: format!("{}={}", change.key, change.value), message };
     let parts: Vec<&str> = change.key.split('.').collect();
     if parts.iter().any(|part| part.is_empty()) {
         return Err(refuse("a key looks like horizon_slots or cost.cloud_per_request".into()));
@@ -159,7 +171,8 @@ fn set(place: &mut Value, parts: &[&str], trail: &str, value: Value, choices: &[
         Value::Array(items) => {
             let len = items.len();
             let item = part.parse().ok().and_then(|index: usize| items.get_mut(index));
-            let item = item.ok_or_else(|| format!("{trail} is a list with the positions 0 to {}", len.max(1) - 1))?;
+            let item =
+                item.ok_or_else(|| format!("{trail} is a list with the positions 0 to {}", len.max(1) - 1))?;
             set(item, rest, &below, value, choices)
         }
         _ => Err(format!("{trail} holds a value, not a table")),
@@ -228,7 +241,10 @@ mod tests {
     fn overrides_reach_values_lists_and_strings() {
         let toy = toy(TOY, &[("size", "3"), ("names.1", "plain words"), ("shape.circle.radius", "2.0")]);
         let toy = toy.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((toy.size, toy.names[1].as_str(), toy.shape["circle"]["radius"]), (3.0, "plain words", 2.0));
+        assert_eq!(
+            (toy.size, toy.names[1].as_str(), toy.shape["circle"]["radius"]),
+            (3.0, "plain words", 2.0)
+        );
     }
 
     #[test]

@@ -83,14 +83,16 @@ impl ScenarioConfig {
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
         let num_cells = count("cell.count", self.cell.count, MAX_COUNT)?;
-        let capacity_bytes = gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, 1e9))?);
+        let capacity_bytes =
+            gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, 1e9))?);
         let compute_budget_flop = self
             .cell
             .compute_budget_tflop_per_slot
             .map(|tflop| Ok(1e12 * number("cell.compute_budget_tflop_per_slot", tflop, Range::Positive)?))
             .transpose()?;
         let (arrivals, load_s, outside_requests) = self.arrivals(trace, num_cells)?;
-        let consensus_factor = number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
+        let consensus_factor =
+            number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
         Ok(Scenario {
             name: self.name.clone(),
             horizon_slots,
@@ -118,8 +120,9 @@ impl ScenarioConfig {
                 return Err(Invalid::new(format!("models[{index}].name"), &model.name, allowed));
             }
         }
-        count("services", self.services.len() as u32, MAX_COUNT)
-            .map_err(|_| Invalid::new("services", self.services.len(), format!("1 to {MAX_COUNT} services")))?;
+        count("services", self.services.len() as u32, MAX_COUNT).map_err(|_| {
+            Invalid::new("services", self.services.len(), format!("1 to {MAX_COUNT} services"))
+        })?;
         let default_tokens = number("thought.tokens", self.thought.tokens, Range::Positive)?;
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;
@@ -130,7 +133,11 @@ impl ScenarioConfig {
             let key = |field: &str| format!("services[{index}].{field}");
             let Some(model_index) = self.models.iter().position(|model| model.name == service.model) else {
                 let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
-                return Err(Invalid::new(key("model"), &service.model, format!("one of {}", names.join(", "))));
+                return Err(Invalid::new(
+                    key("model"),
+                    &service.model,
+                    format!("one of {}", names.join(", ")),
+                ));
             };
             let model = &self.models[model_index];
             let thought_tokens = match service.thought_tokens {
@@ -145,7 +152,11 @@ impl ScenarioConfig {
                 }
                 (true, None) => {
                     let key = format!("models[{model_index}].active_parameters_b");
-                    return Err(Invalid::new(key, "absent", "a number above 0, because compute is priced or limited"));
+                    return Err(Invalid::new(
+                        key,
+                        "absent",
+                        "a number above 0, because compute is priced or limited",
+                    ));
                 }
             };
             services.push(Service {
@@ -171,9 +182,11 @@ impl ScenarioConfig {
                 number(alpha_key, alpha, Range::OpenShare)?,
                 number("quality.linear.beta", linear.beta, Range::OpenShare)?,
             )),
-            (QualityConfig::Linear(_), None) => {
-                Err(Invalid::new(alpha_key, "absent", "a number between 0 and 1, because of [quality.linear]"))
-            }
+            (QualityConfig::Linear(_), None) => Err(Invalid::new(
+                alpha_key,
+                "absent",
+                "a number between 0 and 1, because of [quality.linear]",
+            )),
             (QualityConfig::Logarithmic(_), Some(alpha)) => {
                 Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.logarithmic] does not read it"))
             }
@@ -191,12 +204,21 @@ impl ScenarioConfig {
         }
     }
 
-    fn load_cost(&self, index: usize, memory_gb: f64, recorded_load_s: Option<&[f64]>) -> Result<f64, Invalid> {
+    fn load_cost(
+        &self,
+        index: usize,
+        memory_gb: f64,
+        recorded_load_s: Option<&[f64]>,
+    ) -> Result<f64, Invalid> {
         let load_key = format!("services[{index}].load_s");
         let typed_load_s = self.services[index].load_s;
         let priced = |kind: &str, weight: f64| {
             if let Some(load_s) = typed_load_s {
-                return Err(Invalid::new(&load_key, load_s, format!("no load_s: [cost.switching.{kind}] does not read it")));
+                return Err(Invalid::new(
+                    &load_key,
+                    load_s,
+                    format!("no load_s: [cost.switching.{kind}] does not read it"),
+                ));
             }
             number(format!("cost.switching.{kind}.weight"), weight, Range::NonNegative)
         };
@@ -204,8 +226,10 @@ impl ScenarioConfig {
             SwitchingConfig::PerGb(price) => Ok(priced("per_gb", price.weight)? * memory_gb),
             SwitchingConfig::PerLoad(price) => priced("per_load", price.weight),
             SwitchingConfig::PerLoadSecond(price) => {
-                let weight = number("cost.switching.per_load_second.weight", price.weight, Range::NonNegative)?;
-                let load_s = typed_load_s.or_else(|| recorded_load_s.and_then(|load_s| load_s.get(index).copied()));
+                let weight =
+                    number("cost.switching.per_load_second.weight", price.weight, Range::NonNegative)?;
+                let load_s =
+                    typed_load_s.or_else(|| recorded_load_s.and_then(|load_s| load_s.get(index).copied()));
                 let allowed = "seconds above 0, because the recording has no load times";
                 let load_s = load_s.ok_or_else(|| Invalid::new(&load_key, "absent", allowed))?;
                 Ok(weight * number(load_key, load_s, Range::Positive)?)
@@ -230,8 +254,16 @@ impl ScenarioConfig {
             }
         };
         Ok(Prices {
-            edge_per_request: number("cost.edge_per_request", self.cost.edge_per_request, Range::NonNegative)?,
-            cloud_per_request: number("cost.cloud_per_request", self.cost.cloud_per_request, Range::NonNegative)?,
+            edge_per_request: number(
+                "cost.edge_per_request",
+                self.cost.edge_per_request,
+                Range::NonNegative,
+            )?,
+            cloud_per_request: number(
+                "cost.cloud_per_request",
+                self.cost.cloud_per_request,
+                Range::NonNegative,
+            )?,
             accuracy_weight: number("cost.accuracy_weight", self.cost.accuracy_weight, Range::NonNegative)?,
             per_flop,
         })
@@ -248,7 +280,9 @@ impl ScenarioConfig {
         Ok(placements.clone())
     }
 
-    fn policies(&self) -> Result<std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>, Invalid> {
+    fn policies(
+        &self,
+    ) -> Result<std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>, Invalid> {
         for (policy, parameters) in &self.policies {
             for (name, &value) in parameters {
                 number(format!("policies.{policy}.{name}"), value, Range::NonNegative)?;
@@ -266,11 +300,17 @@ impl ScenarioConfig {
         match &self.workload {
             WorkloadConfig::Poisson(poisson) => {
                 let key = "workload.poisson.mean_requests_per_service";
-                let mean = number(key, poisson.mean_requests_per_service, Range::Between(0.0, MAX_INTENSITY))?;
-                let exponent = number("workload.poisson.zipf_exponent", poisson.zipf_exponent, Range::Between(0.0, 10.0))?;
+                let mean =
+                    number(key, poisson.mean_requests_per_service, Range::Between(0.0, MAX_INTENSITY))?;
+                let exponent = number(
+                    "workload.poisson.zipf_exponent",
+                    poisson.zipf_exponent,
+                    Range::Between(0.0, 10.0),
+                )?;
                 let least = MIN_TOTAL_INTENSITY / (self.services.len() as f64 * f64::from(num_cells));
                 if mean < least {
-                    let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
+                    let allowed =
+                        format!("at least {least:.1e}: fewer requests would keep the world waiting");
                     return Err(Invalid::new(key, mean, allowed));
                 }
                 let slots = reshuffle("workload.poisson.reshuffle_slots", poisson.reshuffle_slots)?;
@@ -297,7 +337,11 @@ impl ScenarioConfig {
                                 Range::Between(0.0, 10.0),
                             )?,
                             seed: drawn.seed,
-                            reshuffle_slots: reshuffle(&format!("{key}.reshuffle_slots"), drawn.reshuffle_slots)?,                        }
+                            reshuffle_slots: reshuffle(
+                                &format!("{key}.reshuffle_slots"),
+                                drawn.reshuffle_slots,
+                            )?,
+                        }
                     }
                 };
                 self.recorded(trace, &map, &workload.path)
@@ -317,7 +361,8 @@ impl ScenarioConfig {
                 .slotted(self.slot_s, part, map)
                 .map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
             if slotted.num_requests() == 0 {
-                let allowed = format!("a recording with requests in every part; its {} part has none", part.name());
+                let allowed =
+                    format!("a recording with requests in every part; its {} part has none", part.name());
                 return Err(Invalid::new("workload.trace.path", path, allowed));
             }
             parts.push(slotted);
@@ -346,9 +391,11 @@ mod tests {
     fn tight(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
         let overrides: Vec<Override> =
             overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
-        Scenario::load("tight.toml", shipped::text("tight").unwrap(), &overrides, |path| Err(format!("no {path}")))
-            .map(|(_, scenario)| scenario)
-            .map_err(|error| error.to_string())
+        Scenario::load("tight.toml", shipped::text("tight").unwrap(), &overrides, |path| {
+            Err(format!("no {path}"))
+        })
+        .map(|(_, scenario)| scenario)
+        .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -367,8 +414,9 @@ mod tests {
             .collect();
         assert_eq!(pattern, "GLLLGGLLLGLLGLLLGGGL");
         let alpha = [
-            0.430_789, 0.694_911, 0.427_484, 0.615_42, 0.647_959, 0.456_434, 0.475_153, 0.449_1, 0.342_781, 0.491_586,
-            0.396_541, 0.402_858, 0.373_893, 0.377_546, 0.625_531, 0.469_194, 0.402_368, 0.536_361, 0.541_709, 0.558_743,
+            0.430_789, 0.694_911, 0.427_484, 0.615_42, 0.647_959, 0.456_434, 0.475_153, 0.449_1, 0.342_781,
+            0.491_586, 0.396_541, 0.402_858, 0.373_893, 0.377_546, 0.625_531, 0.469_194, 0.402_368,
+            0.536_361, 0.541_709, 0.558_743,
         ];
         for (service, alpha) in scenario.services().iter().zip(alpha) {
             assert_eq!(service.quality, QualityLaw::linear(alpha, 0.5));
@@ -376,10 +424,13 @@ mod tests {
         }
         let first = scenario.service(ServiceId(0));
         assert_relative_eq!(first.load_cost, 0.003_48, max_relative = 1e-12);
-        let prices = Prices { edge_per_request: 1e-4, cloud_per_request: 7.5e-3, accuracy_weight: 2.5, per_flop: 0.0 };
+        let prices =
+            Prices { edge_per_request: 1e-4, cloud_per_request: 7.5e-3, accuracy_weight: 2.5, per_flop: 0.0 };
         assert_eq!(*scenario.prices(), prices);
         assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
-        let ArrivalModel::Poisson { by_rank, reshuffle_slots } = scenario.arrivals() else { panic!("poisson") };
+        let ArrivalModel::Poisson { by_rank, reshuffle_slots } = scenario.arrivals() else {
+            panic!("poisson")
+        };
         assert_eq!((by_rank.len(), *reshuffle_slots), (20, Some(25)));
     }
 

@@ -151,7 +151,11 @@ impl Arrivals {
                 for &service in requests {
                     let num_requests = std::mem::take(&mut self.counts[service as usize]);
                     if num_requests > 0 {
-                        self.batches.push(Batch { cell: CellId(0), service: ServiceId(service), num_requests });
+                        self.batches.push(Batch {
+                            cell: CellId(0),
+                            service: ServiceId(service),
+                            num_requests,
+                        });
                     }
                 }
             }

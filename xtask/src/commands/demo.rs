@@ -46,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
     Ok(())
 }
 
-fn program(workspace: &Workspace) -> Command {
+pub(super) fn program(workspace: &Workspace) -> Command {
     workspace.program("thoughtcache")
 }
 
@@ -63,7 +63,7 @@ fn compare() -> Vec<String> {
 }
 
 /// Runs a command after showing it; its failure is ours.
-fn call(command: &mut Command) -> Result<(), Failure> {
+pub(super) fn call(command: &mut Command) -> Result<(), Failure> {
     let stopwatch = Stopwatch::start();
     let typed = typed(command);
     say(&format!("\n=== {typed}"));

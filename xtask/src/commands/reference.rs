@@ -1,0 +1,193 @@
+//! `cargo xtask reference`: trains the reference runs over their seeds, and keeps the median seed of each.
+//!
+//! The median is that of the validation cost of the best checkpoints; with an even number of seeds the better of the two in
+//! the middle. All seeds are compared on the test episodes, beside every heuristic, in `seeds.csv`; the kept checkpoints of
+//! a scenario stand side by side in `SCENARIO.txt`, `.csv` and `.md`. A training run that is already whole is not repeated,
+//! so the command can be stopped and typed again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::demo::{call, program};
+use super::{status, typed};
+use crate::failure::Failure;
+use crate::libtorch;
+use crate::machine::{Machine, ended};
+use crate::progress::say;
+use crate::workspace::Workspace;
+
+/// Where the training runs lie, ignored by git, and where the kept ones lie.
+const WORK: &str = "runs/reference-seeds";
+const KEPT: &str = "runs/reference";
+/// What a reference run keeps of its training run.
+const FILES: [&str; 5] = [
+    "config.toml",
+    "provenance.toml",
+    "eval.csv",
+    "checkpoints/best/policy.safetensors",
+    "checkpoints/best/meta.json",
+];
+
+/// A scenario, its recording where it needs one, and the experiments on it with their numbers of seeds.
+struct Reference {
+    scenario: &'static str,
+    recording: Option<&'static str>,
+    experiments: &'static [(&'static str, u64)],
+}
+
+const REFERENCES: [Reference; 4] = [
+    Reference {
+        scenario: "tight",
+        recording: None,
+        experiments: &[("tight-ppo", 5), ("tight-dqn", 5), ("tight-ppo-blind", 5)],
+    },
+    Reference { scenario: "paper", recording: None, experiments: &[("paper-ppo", 3), ("paper-dqn", 3)] },
+    Reference {
+        scenario: "trace-gentd26",
+        recording: Some("gentd26.tct"),
+        experiments: &[("trace-gentd26-ppo", 3), ("trace-gentd26-dqn", 3)],
+    },
+    Reference {
+        scenario: "trace-azure",
+        recording: Some("azure-conv.tct"),
+        experiments: &[("trace-azure-ppo", 3), ("trace-azure-dqn", 3)],
+    },
+];
+
+/// Trains what is missing, chooses, compares.
+pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+    libtorch::ensure(workspace, machine)?;
+    call(workspace.cargo().args(["build", "--release"]))?;
+    for reference in &REFERENCES {
+        if let Some(file) = reference.recording
+            && !workspace.root().join(file).is_file()
+        {
+            say(&format!(
+                "\n=== {}: left out, {file} is not there; the head of its scenario says how to make it",
+                reference.scenario
+            ));
+            continue;
+        }
+        let mut kept = Vec::new();
+        for &(experiment, num_seeds) in reference.experiments {
+            kept.push(make(workspace, reference.scenario, experiment, num_seeds)?);
+        }
+        compare(workspace, reference.scenario, &kept, &format!("{KEPT}/{}", reference.scenario), true)?;
+    }
+    Ok(())
+}
+
+/// Trains the seeds of an experiment, keeps the median, and returns its folder.
+fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64) -> Result<String, Failure> {
+    let mut seeds = Vec::new();
+    for seed in 1..=num_seeds {
+        let folder = format!("{WORK}/{experiment}/seed-{seed}");
+        if !is_whole(&workspace.root().join(&folder)) {
+            remove(&workspace.root().join(&folder))?;
+            let config = format!("configs/experiments/{experiment}.toml");
+            let seed = seed.to_string();
+            call(program(workspace).args(["train", "--config", &config, "--seed", &seed, "--out", &folder]))?;
+        }
+        let cost = best_cost(&workspace.root().join(&folder).join("eval.csv"))?;
+        seeds.push((cost, folder));
+    }
+    let folders: Vec<String> = seeds.iter().map(|(_, folder)| folder.clone()).collect();
+    let target = format!("{KEPT}/{experiment}");
+    remove(&workspace.root().join(&target))?;
+    seeds.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let median = &seeds[(seeds.len() - 1) / 2].1;
+    for file in FILES {
+        copy(&workspace.root().join(median).join(file), &workspace.root().join(&target).join(file))?;
+    }
+    compare(workspace, scenario, &folders, &format!("{target}/seeds"), false)?;
+    say(&format!("=== {target}: {median}, the median of {num_seeds} seeds on validation episodes"));
+    Ok(target)
+}
+
+/// Compares runs with all heuristics; `is_shown` writes the tables for people beside the CSV.
+fn compare(
+    workspace: &Workspace,
+    scenario: &str,
+    runs: &[String],
+    file: &str,
+    is_shown: bool,
+) -> Result<(), Failure> {
+    let mut command = program(workspace);
+    command.args(["compare", "--quiet", "--scenario", scenario]).args(runs);
+    command.args(["--out-csv", &format!("{file}.csv")]);
+    if is_shown {
+        command.args(["--out-text", &format!("{file}.txt"), "--out-markdown", &format!("{file}.md")]);
+        return call(&mut command);
+    }
+    say(&format!("\n=== {}", typed(&command)));
+    let status = status(command.stdout(std::process::Stdio::null()))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::Command { command: typed(&command), status: ended(status), is_interrupted: false })
+}
+
+/// A run that came to its end says so in its provenance.
+fn is_whole(folder: &Path) -> bool {
+    fs::read_to_string(folder.join("provenance.toml"))
+        .is_ok_and(|provenance| provenance.lines().any(|line| line == "ending = \"done\""))
+}
+
+/// The least validation cost of a run, from the second column of its `eval.csv`.
+fn best_cost(file: &Path) -> Result<f64, Failure> {
+    let text = fs::read_to_string(file).map_err(Failure::file("read", file))?;
+    let costs = text.lines().skip(1).filter_map(|line| line.split(',').nth(1)?.parse::<f64>().ok());
+    Ok(costs.fold(f64::INFINITY, f64::min))
+}
+
+fn remove(folder: &Path) -> Result<(), Failure> {
+    if folder.symlink_metadata().is_ok() {
+        fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &PathBuf) -> Result<(), Failure> {
+    let folder = to.parent().unwrap_or(to);
+    fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
+    fs::copy(from, to).map_err(Failure::file("copy", from))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_cost_is_the_least_of_the_second_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("eval.csv");
+        fs::write(&file, "decisions,mean_cost,other\n10,0.5,9\n20,0.25,9\n30,0.75,0.1\n").unwrap();
+        assert_eq!(best_cost(&file).unwrap(), 0.25);
+    }
+
+    #[test]
+    fn only_a_run_that_came_to_its_end_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_whole(folder.path()));
+        fs::write(folder.path().join("provenance.toml"), "version = \"1\"\nending = \"interrupted\"\n")
+            .unwrap();
+        assert!(!is_whole(folder.path()));
+        fs::write(folder.path().join("provenance.toml"), "version = \"1\"\nending = \"done\"\n").unwrap();
+        assert!(is_whole(folder.path()));
+    }
+
+    #[test]
+    fn every_reference_is_a_committed_experiment() {
+        let root = Workspace::here().root().to_owned();
+        for reference in &REFERENCES {
+            for (experiment, seeds) in reference.experiments {
+                assert!(
+                    root.join(format!("configs/experiments/{experiment}.toml")).is_file(),
+                    "{experiment}"
+                );
+                assert!(*seeds >= 3, "{experiment}: a claim needs three seeds at least");
+            }
+        }
+    }
+}
