@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use thoughtcache_agents::checkpoint::{CheckpointBytes, POLICY_FILE};
+use thoughtcache_agents::checkpoint::{CheckpointBytes, POLICY_FILE, sha256};
 
 /// Where runs without `--out` are put.
 const RUNS: &str = "runs";
@@ -156,6 +156,9 @@ pub(crate) struct Provenance {
     /// The version of libtorch, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     libtorch: Option<String>,
+    /// The SHA-256 of the recording that the scenario replays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording_sha256: Option<String>,
     /// When the run began, UTC.
     started: String,
     /// When it ended.
@@ -169,12 +172,13 @@ pub(crate) struct Provenance {
 
 impl Provenance {
     /// What is known at the start of a run.
-    pub(crate) fn at_start(libtorch: Option<String>) -> Self {
+    pub(crate) fn at_start(libtorch: Option<String>, recording: Option<&Path>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             commit: commit(),
             command: command_line(),
             libtorch,
+            recording_sha256: recording.and_then(|path| fs::read(path).ok()).map(|bytes| sha256(&bytes)),
             started: clock::utc_now(),
             ended: None,
             ending: None,

@@ -4,17 +4,22 @@
 //! are (`llm`), what context is worth (`thought`), what is in memory (`cache`), where a request runs (`placement`), what it
 //! costs (`cost`), and the order of all that (`world`). `gym` is the learning view on top, and knows nothing of learners.
 
-pub mod digest;
-pub mod random;
 pub mod units;
+pub mod random;
+pub mod digest;
 
-pub mod cache;
-pub mod cost;
-pub mod llm;
-pub mod placement;
-pub mod scenario;
-pub mod thought;
 pub mod workload;
+pub mod llm;
+pub mod thought;
+pub mod cache;
+pub mod placement;
+pub mod cost;
+pub mod scenario;
 pub mod world;
 
 pub mod gym;
+
+/// Keeps the README's example compiling and running.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

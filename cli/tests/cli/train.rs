@@ -136,6 +136,30 @@ mod with_torch {
     }
 
     #[test]
+    fn every_tag_that_a_run_logs_is_explained_and_every_explained_tag_is_logged() {
+        let desk = Desk::new();
+        train(&desk, "--out ppo").expect(0);
+        let keys = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32";
+        train(&desk, &format!("{keys} --out dqn")).expect(0);
+        let mut logged: Vec<String> = ["ppo/metrics.jsonl", "dqn/metrics.jsonl"]
+            .into_iter()
+            .flat_map(|name| lines(&desk.read(name)))
+            .flat_map(|line| line.into_iter().map(|(tag, _)| tag))
+            .filter(|tag| tag != "decisions")
+            .collect();
+        logged.sort();
+        logged.dedup();
+        let page = std::fs::read_to_string(repository("docs/metrics.md")).unwrap();
+        let mut explained: Vec<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(tag, _)| tag.to_owned())
+            .collect();
+        explained.sort();
+        assert_eq!(logged, explained);
+    }
+
+    #[test]
     fn mistakes_leave_no_run_behind_and_no_run_is_overwritten() {
         let desk = Desk::new();
         desk.write("taken", "");

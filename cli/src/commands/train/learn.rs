@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thoughtcache_agents::learn::train::{TrainSettings, Trained, train};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::scenario::config::WorkloadConfig;
 
 /// What a run says at its end.
 #[derive(Serialize)]
@@ -57,7 +58,11 @@ pub(super) fn run(console: Console, experiment: &Experiment, out: Option<&Path>)
         folder.write("scenario.toml", &text)?;
         folder.path("scenario.toml").display().to_string()
     };
-    let provenance = Provenance::at_start(libtorch::version());
+    let recording = match &experiment.scenario.config.workload {
+        WorkloadConfig::Trace(trace) => Some(Path::new(&trace.path)),
+        WorkloadConfig::Poisson(_) => None,
+    };
+    let provenance = Provenance::at_start(libtorch::version(), recording);
     provenance.write(&folder)?;
     let scenario = &experiment.scenario.scenario;
     console.note(&format!(
