@@ -208,8 +208,10 @@ mod tests {
     fn tables_replace_what_stood_between_their_marks() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.md"), "new\n").unwrap();
-        let text = "x\n<!-- begin a.md -->\nold\nold\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
-        let expected = "x\n<!-- begin a.md -->\nnew\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
+        let text =
+            "x\n<!-- begin a.md -->\nold\nold\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
+        let expected =
+            "x\n<!-- begin a.md -->\nnew\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
         assert_eq!(with_tables(text, folder.path()).unwrap(), expected);
     }
 
