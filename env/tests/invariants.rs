@@ -137,24 +137,25 @@ fn two_policies_on_one_seed_meet_the_same_requests() {
     }
 }
 
+/// Plays random legal actions in all lanes, and digests what happened.
+fn random_play(mut vec_env: VecEnv<DecisionEnv>, steps: usize) -> u64 {
+    let mut buffers = StepBuffers::new(vec_env.num_lanes(), vec_env.spec());
+    let rows = buffers.rows();
+    vec_env.observe_into(rows.observations, rows.masks).unwrap();
+    let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+    for _ in 0..steps {
+        let masks = buffers.masks.rows().into_iter();
+        let actions: Vec<ActionId> =
+            masks.map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng)).collect();
+        vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+    }
+    vec_env.trajectory_hash()
+}
+
 #[test]
 fn every_option_changes_what_happens() {
     let digest = |scenario: &Arc<Scenario>| {
-        let mut vec_env = VecEnv::new(DecisionEnv::lanes(scenario, 2), Seed::new(Purpose::Train, 5));
-        let mut buffers = StepBuffers::new(2, vec_env.spec());
-        let rows = buffers.rows();
-        vec_env.observe_into(rows.observations, rows.masks).unwrap();
-        let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
-        for _ in 0..1500 {
-            let actions: Vec<ActionId> = buffers
-                .masks
-                .rows()
-                .into_iter()
-                .map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng))
-                .collect();
-            vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
-        }
-        vec_env.trajectory_hash()
+        random_play(VecEnv::new(DecisionEnv::lanes(scenario, 2), Seed::new(Purpose::Train, 5)), 1500)
     };
     let all: Vec<(String, u64)> =
         variants().into_iter().map(|(name, scenario)| (name, digest(&scenario))).collect();
@@ -170,23 +171,9 @@ fn tight_plays_the_same_bits_on_one_two_and_eight_threads_as_it_did_before() {
     let play = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let scenario = Arc::new(Scenario::shipped("tight"));
-            let mut vec_env = VecEnv::new(DecisionEnv::lanes(&scenario, 24), Seed::new(Purpose::Train, 1))
-                .with_lanes_per_chunk(3);
-            let mut buffers = StepBuffers::new(24, vec_env.spec());
-            let rows = buffers.rows();
-            vec_env.observe_into(rows.observations, rows.masks).unwrap();
-            let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
-            for _ in 0..3000 {
-                let actions: Vec<ActionId> = buffers
-                    .masks
-                    .rows()
-                    .into_iter()
-                    .map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng))
-                    .collect();
-                vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
-            }
-            format!("{:016x}", vec_env.trajectory_hash())
+            let envs = DecisionEnv::lanes(&Arc::new(Scenario::shipped("tight")), 24);
+            let vec_env = VecEnv::new(envs, Seed::new(Purpose::Train, 1)).with_lanes_per_chunk(3);
+            format!("{:016x}", random_play(vec_env, 3000))
         })
     };
     let alone = play(1);

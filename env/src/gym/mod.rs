@@ -4,4 +4,5 @@ pub mod api;
 pub mod decision_env;
 pub mod observation;
 pub mod space;
+pub mod step_rows;
 pub mod vec_env;

@@ -1,0 +1,144 @@
+//! The memory that a vector environment writes its steps into.
+
+use super::api::{EnvSpec, StepInfo};
+
+/// Where a step is written: one row or one number a lane, in lane order. Borrow it from [`StepBuffers`] or build it from
+/// memory of your own.
+#[derive(Debug)]
+pub struct StepRows<'a> {
+    /// `lanes x entries`: what is seen now; the first row of the next episode where one just ended.
+    pub observations: &'a mut [f32],
+    /// `lanes x actions`: what is legal now.
+    pub masks: &'a mut [bool],
+    /// Rewards of this step.
+    pub rewards: &'a mut [f64],
+    /// Whether the world reached a state without a future.
+    pub terminated: &'a mut [bool],
+    /// Whether a clock cut the episode.
+    pub truncated: &'a mut [bool],
+    /// Slots that passed.
+    pub slots_elapsed: &'a mut [u32],
+    /// `lanes x entries`: the last row of the episode that ended in this step; other lanes' rows are left alone.
+    pub final_observations: &'a mut [f32],
+    /// `lanes x actions`: what was legal in that last row; other lanes' rows are left alone. A target that takes the best
+    /// next action needs it where a clock cut the episode.
+    pub final_masks: &'a mut [bool],
+    /// Named costs and counters of this step.
+    pub infos: &'a mut [StepInfo],
+}
+
+/// Memory for [`StepRows`].
+#[derive(Clone, Debug)]
+pub struct StepBuffers {
+    /// See [`StepRows::observations`].
+    pub observations: ndarray::Array2<f32>,
+    /// See [`StepRows::masks`].
+    pub masks: ndarray::Array2<bool>,
+    /// See [`StepRows::rewards`].
+    pub rewards: Vec<f64>,
+    /// See [`StepRows::terminated`].
+    pub terminated: Vec<bool>,
+    /// See [`StepRows::truncated`].
+    pub truncated: Vec<bool>,
+    /// See [`StepRows::slots_elapsed`].
+    pub slots_elapsed: Vec<u32>,
+    /// See [`StepRows::final_observations`].
+    pub final_observations: ndarray::Array2<f32>,
+    /// See [`StepRows::final_masks`].
+    pub final_masks: ndarray::Array2<bool>,
+    /// See [`StepRows::infos`].
+    pub infos: Vec<StepInfo>,
+}
+
+impl StepBuffers {
+    /// Buffers for `lanes` copies of an environment with this spec.
+    pub fn new(lanes: usize, spec: &EnvSpec) -> Self {
+        Self {
+            observations: ndarray::Array2::zeros((lanes, spec.num_entries())),
+            masks: ndarray::Array2::from_elem((lanes, spec.num_actions()), false),
+            rewards: vec![0.0; lanes],
+            terminated: vec![false; lanes],
+            truncated: vec![false; lanes],
+            slots_elapsed: vec![0; lanes],
+            final_observations: ndarray::Array2::zeros((lanes, spec.num_entries())),
+            final_masks: ndarray::Array2::from_elem((lanes, spec.num_actions()), false),
+            infos: vec![StepInfo::default(); lanes],
+        }
+    }
+
+    /// The buffers as rows to step into.
+    pub fn rows(&mut self) -> StepRows<'_> {
+        const CONTIGUOUS: &str = "buffers are made in standard layout";
+        StepRows {
+            observations: self.observations.as_slice_mut().expect(CONTIGUOUS),
+            masks: self.masks.as_slice_mut().expect(CONTIGUOUS),
+            rewards: &mut self.rewards,
+            terminated: &mut self.terminated,
+            truncated: &mut self.truncated,
+            slots_elapsed: &mut self.slots_elapsed,
+            final_observations: self.final_observations.as_slice_mut().expect(CONTIGUOUS),
+            final_masks: self.final_masks.as_slice_mut().expect(CONTIGUOUS),
+            infos: &mut self.infos,
+        }
+    }
+}
+
+impl StepRows<'_> {
+    pub(super) fn reborrow(&mut self) -> StepRows<'_> {
+        StepRows {
+            observations: self.observations,
+            masks: self.masks,
+            rewards: self.rewards,
+            terminated: self.terminated,
+            truncated: self.truncated,
+            slots_elapsed: self.slots_elapsed,
+            final_observations: self.final_observations,
+            final_masks: self.final_masks,
+            infos: self.infos,
+        }
+    }
+}
+
+impl<'a> StepRows<'a> {
+    /// The rows of the first `lanes` lanes, and those of the others.
+    pub(super) fn split_at(
+        self,
+        lanes: usize,
+        entries: usize,
+        actions: usize,
+    ) -> (StepRows<'a>, StepRows<'a>) {
+        let (observations, more_observations) = self.observations.split_at_mut(lanes * entries);
+        let (masks, more_masks) = self.masks.split_at_mut(lanes * actions);
+        let (rewards, more_rewards) = self.rewards.split_at_mut(lanes);
+        let (terminated, more_terminated) = self.terminated.split_at_mut(lanes);
+        let (truncated, more_truncated) = self.truncated.split_at_mut(lanes);
+        let (slots_elapsed, more_slots) = self.slots_elapsed.split_at_mut(lanes);
+        let (final_observations, more_finals) = self.final_observations.split_at_mut(lanes * entries);
+        let (final_masks, more_final_masks) = self.final_masks.split_at_mut(lanes * actions);
+        let (infos, more_infos) = self.infos.split_at_mut(lanes);
+        (
+            StepRows {
+                observations,
+                masks,
+                rewards,
+                terminated,
+                truncated,
+                slots_elapsed,
+                final_observations,
+                final_masks,
+                infos,
+            },
+            StepRows {
+                observations: more_observations,
+                masks: more_masks,
+                rewards: more_rewards,
+                terminated: more_terminated,
+                truncated: more_truncated,
+                slots_elapsed: more_slots,
+                final_observations: more_finals,
+                final_masks: more_final_masks,
+                infos: more_infos,
+            },
+        )
+    }
+}

@@ -1,0 +1,93 @@
+//! What is refused, and what the shipped numbers become.
+
+use super::super::shipped;
+use super::super::text::Override;
+use super::*;
+use crate::units::ServiceId;
+use approx::assert_relative_eq;
+
+fn tight(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
+    let overrides: Vec<Override> =
+        overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
+    Scenario::load("tight.toml", shipped::text("tight").unwrap(), &overrides, |path| {
+        Err(format!("no {path}"))
+    })
+    .map(|(_, scenario)| scenario)
+    .map_err(|error| error.to_string())
+}
+
+#[test]
+fn tight_is_what_the_specification_says_to_the_last_number() {
+    let scenario = tight(&[]).unwrap();
+    assert_eq!((scenario.horizon_slots(), scenario.num_cells()), (200, 1));
+    assert_eq!(scenario.capacity_bytes(), 960_000_000_000);
+    let pattern: String = scenario
+        .services()
+        .iter()
+        .map(|service| match (service.bytes, service.window_tokens as u32) {
+            (130_000_000_000, 2000) => 'L',
+            (348_000_000_000, 8000) => 'G',
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(pattern, "GLLLGGLLLGLLGLLLGGGL");
+    let alpha = [
+        0.430_789, 0.694_911, 0.427_484, 0.615_42, 0.647_959, 0.456_434, 0.475_153, 0.449_1, 0.342_781,
+        0.491_586, 0.396_541, 0.402_858, 0.373_893, 0.377_546, 0.625_531, 0.469_194, 0.402_368, 0.536_361,
+        0.541_709, 0.558_743,
+    ];
+    for (service, alpha) in scenario.services().iter().zip(alpha) {
+        assert_eq!(service.quality, QualityLaw::linear(alpha, 0.5));
+        assert_eq!((service.request_tokens, service.fade_tokens), (200.0, 120.0));
+    }
+    let first = scenario.service(ServiceId(0));
+    assert_relative_eq!(first.load_cost, 0.003_48, max_relative = 1e-12);
+    let prices =
+        Prices { edge_per_request: 1e-4, cloud_per_request: 7.5e-3, accuracy_weight: 2.5, per_flop: 0.0 };
+    assert_eq!(*scenario.prices(), prices);
+    assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
+    let ArrivalModel::Poisson { by_rank, reshuffle_slots } = scenario.arrivals() else { panic!("poisson") };
+    assert_eq!((by_rank.len(), *reshuffle_slots), (20, Some(25)));
+}
+
+#[test]
+fn impossible_values_name_the_key_and_what_is_allowed() {
+    let refusals: Vec<String> = [
+        ("horizon_slots", "0"),
+        ("slot_s", "nan"),
+        ("cell.memory_gb", "-1"),
+        ("services.3.model", "llama-7b"),
+        ("services.3.alpha", "1.5"),
+        ("quality.linear.beta", "1"),
+        ("workload.poisson.mean_requests_per_service", "1e-9"),
+        ("decision.placements", "[\"edge\"]"),
+        ("cost.compute_weight", "0.5"),
+        ("cell.compute_tflop_per_s", "312"),
+        ("cost.switching.per_load_second.weight", "1"),
+        ("policies.density.margin", "inf"),
+    ]
+    .into_iter()
+    .map(|change| tight(&[change]).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[test]
+fn switching_can_be_priced_by_load() {
+    let scenario = tight(&[("cost.switching.per_load.weight", "0.25")]).unwrap();
+    assert_eq!(scenario.service(ServiceId(0)).load_cost, 0.25);
+}
+
+#[test]
+fn compute_is_priced_by_the_second() {
+    let scenario = tight(&[
+        ("cost.compute_weight", "2.0"),
+        ("cell.compute_tflop_per_s", "100"),
+        ("models.0.active_parameters_b", "65"),
+        ("models.1.active_parameters_b", "174"),
+    ])
+    .unwrap();
+    // 2 * 65e9 FLOP a token * 200 tokens = 2.6e13 FLOP = 0.26 s at 100 TFLOP/s, times weight 2.
+    let small = scenario.services().iter().find(|service| service.bytes < 200_000_000_000).unwrap();
+    assert_relative_eq!(small.request_flop * scenario.prices().per_flop, 0.52, max_relative = 1e-12);
+}
