@@ -12,7 +12,7 @@ use serde::Serialize;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  thoughtcache bench env --scaling
+  thoughtcache bench env --lanes 1024 --scaling
   thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000")]
 pub(crate) struct Args {
     #[command(subcommand)]

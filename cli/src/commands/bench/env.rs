@@ -28,7 +28,7 @@ const STEPS_PER_LOOK: u64 = 50;
 #[command(after_help = "\
 Examples:
   thoughtcache bench env
-  thoughtcache bench env --scenario paper --lanes 256 --scaling
+  thoughtcache bench env --lanes 1024 --scaling
   thoughtcache bench env --at-least 2000000")]
 pub(super) struct Args {
     /// A shipped scenario or a TOML file
