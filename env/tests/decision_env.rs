@@ -69,6 +69,7 @@ fn toy(slots: [&str; 10], overrides: &[(&str, &str)]) -> DecisionEnv {
     }
     let mut header = Header::named("toy", "2026-01-01");
     header.models = vec!["a".into(), "b".into(), "c".into()];
+    header.load_s = Some(vec![2.0, 3.0, 5.0]);
     header.columns = Columns { model: true, ..header.columns };
     let trace = Trace::from_requests(header, requests).unwrap();
     let overrides: Vec<Override> =
@@ -283,4 +284,60 @@ fn rows_say_what_the_fields_say() {
     assert_relative_eq!(entry("batch.missing"), 0.4, max_relative = 1e-6);
     assert_relative_eq!(entry("batch.load"), 1.0, max_relative = 1e-6);
     assert_relative_eq!(entry("cell.free"), 0.6, max_relative = 1e-6);
+}
+
+#[test]
+fn recorded_load_times_can_price_a_load() {
+    let overrides = [("cost.switching.per_load_second.weight", "7")];
+    let mut env = toy(["aab", "a", "b", "a", "c", "ab", "a", "b", "a", "c"], &overrides);
+    env.reset(train());
+    assert_eq!(act(&mut env, "edge").info.cost.switching, 14.0, "a takes 2 seconds");
+    assert_eq!(act(&mut env, "edge").info.cost.switching, 21.0, "b takes 3 seconds");
+}
+
+#[test]
+fn the_logarithmic_law_prices_the_context_before_the_batch() {
+    // One thought is 100 tokens: A = .5 + .1 log2(1 + kappa / 100), at most .9.
+    let overrides = [
+        ("quality.logarithmic", "{ base = 0.5, gain = 0.1, exponent = 1.0, max_accuracy = 0.9 }"),
+        ("services", "[{ model = \"a\" }, { model = \"b\" }, { model = \"c\" }]"),
+    ];
+    let mut env = toy(["aaab", "a", "b", "a", "c", "ab", "a", "b", "a", "c"], &overrides);
+    env.reset(train());
+    let step = act(&mut env, "edge");
+    assert_relative_eq!(step.info.cost.accuracy, 3.0 * 1000.0 * 0.5, max_relative = 1e-12);
+    act(&mut env, "cloud");
+    // 300 tokens faded to 250: log2(3.5) doublings.
+    let expected = 1000.0 * (0.5 - 0.1 * 3.5_f64.log2());
+    assert_relative_eq!(act(&mut env, "edge").info.cost.accuracy, expected, max_relative = 1e-12);
+}
+
+#[test]
+fn training_begins_anywhere_in_its_part_and_the_test_part_is_one_run() {
+    // Slots 0 to 5 train, 6 and 7 validate, 8 and 9 test; slot t brings t + 1 requests for a.
+    let slots = ["aaaab", "aaaaa", "aaaaaa", "aaaaaaab", "aaaaaaaa", "aaaaaaaaac", "a", "b", "aaa", "aab"];
+    let mut env = toy(slots, &[("horizon_slots", "2")]);
+    let begins: std::collections::BTreeSet<u32> = (0..200)
+        .map(|episode| {
+            env.reset(train().with_episode(episode));
+            env.observation().num_requests
+        })
+        .collect();
+    // An episode of two slots fits at offsets 0 to 4 of the training part, and nowhere else.
+    assert_eq!(begins.into_iter().collect::<Vec<_>>(), [4, 5, 6, 7, 8]);
+    for episode in 0..3 {
+        env.reset(Seed::new(Purpose::Test, 9).with_episode(episode));
+        assert_eq!((env.observation().num_requests, env.world().horizon_slots()), (3, 2));
+    }
+}
+
+#[test]
+fn recorded_requests_do_not_depend_on_decisions() {
+    let play = |name: &str| {
+        let mut env = toy(["aab", "a", "b", "a", "c", "ab", "a", "b", "a", "c"], &[]);
+        env.reset(train());
+        while !act(&mut env, name).end.is_end() {}
+        env.world().exogenous_fingerprint()
+    };
+    assert_eq!(play("cloud"), play("edge"));
 }

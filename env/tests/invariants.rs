@@ -51,7 +51,19 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
             variants.push((format!("{name} {change:?}"), scenario(name, change)));
         }
     }
+    variants.push(("tight, logarithmic quality".into(), logarithmic()));
     variants
+}
+
+/// `tight` with P3's quality law for `TriviaQA`; it reads no alpha.
+fn logarithmic() -> Arc<Scenario> {
+    let law = "[quality.logarithmic]\nbase = 0.643\ngain = 0.037\nexponent = 0.23\nmax_accuracy = 0.9";
+    let text = shipped::text("tight").unwrap().replace("[quality.linear]\nbeta = 0.5", law);
+    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("alpha = ")).collect();
+    let overrides = [Override { key: "cost.accuracy_weight".into(), value: "0.01".into() }];
+    let loaded =
+        Scenario::load("logarithmic", &text.join("\n"), &overrides, |path| Err(format!("no {path}")));
+    Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")).1)
 }
 
 fn random_legal(mask: &[bool], rng: &mut SimRng) -> ActionId {

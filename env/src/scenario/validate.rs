@@ -16,6 +16,10 @@ const MAX_HORIZON_SLOTS: u32 = 1_000_000;
 const MAX_COUNT: u32 = 1_000;
 /// The most requests of one service that a slot may bring on average.
 const MAX_INTENSITY: f64 = 1e6;
+/// The greatest price, length, speed or time; sums of products of them stay finite.
+const MAX_NUMBER: f64 = 1e12;
+/// The greatest memory and the largest model, in GB.
+const MAX_GB: f64 = 1e6;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
 const MIN_TOTAL_INTENSITY: f64 = 1e-3;
 
@@ -26,7 +30,6 @@ enum Range {
     NonNegative,
     Share,
     OpenShare,
-    AtLeast(f64),
     Between(f64, f64),
 }
 
@@ -34,29 +37,27 @@ impl Range {
     fn holds(self, value: f64) -> bool {
         value.is_finite()
             && match self {
-                Self::Positive => value > 0.0,
-                Self::NonNegative => value >= 0.0,
+                Self::Positive => value > 0.0 && value <= MAX_NUMBER,
+                Self::NonNegative => (0.0..=MAX_NUMBER).contains(&value),
                 Self::Share => (0.0..=1.0).contains(&value),
                 Self::OpenShare => value > 0.0 && value < 1.0,
-                Self::AtLeast(low) => value >= low,
                 Self::Between(low, high) => (low..=high).contains(&value),
             }
     }
 
     fn text(self) -> String {
         match self {
-            Self::Positive => "a number above 0".into(),
-            Self::NonNegative => "a number of at least 0".into(),
+            Self::Positive => format!("a number above 0, at most {MAX_NUMBER:e}"),
+            Self::NonNegative => format!("a number from 0 to {MAX_NUMBER:e}"),
             Self::Share => "a number from 0 to 1".into(),
             Self::OpenShare => "a number between 0 and 1, neither of them".into(),
-            Self::AtLeast(low) => format!("a number of at least {low}"),
-            Self::Between(low, high) => format!("a number from {low} to {high}"),
+            Self::Between(low, high) => format!("a number from {low:?} to {high:?}"),
         }
     }
 }
 
 fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
-    if range.holds(value) { Ok(value) } else { Err(Invalid::new(key, value, range.text())) }
+    if range.holds(value) { Ok(value) } else { Err(Invalid::new(key, format!("{value:?}"), range.text())) }
 }
 
 fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
@@ -84,12 +85,20 @@ impl ScenarioConfig {
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
         let num_cells = count("cell.count", self.cell.count, MAX_COUNT)?;
         let capacity_bytes =
-            gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, 1e9))?);
+            gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, MAX_GB))?);
         let compute_budget_flop = self
             .cell
             .compute_budget_tflop_per_slot
             .map(|tflop| Ok(1e12 * number("cell.compute_budget_tflop_per_slot", tflop, Range::Positive)?))
             .transpose()?;
+        let num_services = self.services.len();
+        if !(1..=MAX_COUNT as usize).contains(&num_services) {
+            return Err(Invalid::new(
+                "services",
+                format!("{num_services} services"),
+                format!("1 to {MAX_COUNT} of them"),
+            ));
+        }
         let (arrivals, load_s, outside_requests) = self.arrivals(trace, num_cells)?;
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
@@ -113,16 +122,17 @@ impl ScenarioConfig {
 
     fn services(&self, recorded_load_s: Option<&[f64]>) -> Result<Vec<Service>, Invalid> {
         for (index, model) in self.models.iter().enumerate() {
-            number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, 1e9))?;
-            number(format!("models[{index}].window_tokens"), model.window_tokens, Range::AtLeast(1.0))?;
+            number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, MAX_GB))?;
+            number(
+                format!("models[{index}].window_tokens"),
+                model.window_tokens,
+                Range::Between(1.0, MAX_NUMBER),
+            )?;
             if self.models[..index].iter().any(|earlier| earlier.name == model.name) {
                 let allowed = "each name once";
                 return Err(Invalid::new(format!("models[{index}].name"), &model.name, allowed));
             }
         }
-        count("services", self.services.len() as u32, MAX_COUNT).map_err(|_| {
-            Invalid::new("services", self.services.len(), format!("1 to {MAX_COUNT} services"))
-        })?;
         let default_tokens = number("thought.tokens", self.thought.tokens, Range::Positive)?;
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;

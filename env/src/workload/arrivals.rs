@@ -163,3 +163,68 @@ impl Arrivals {
         &self.batches
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICES: usize = 3;
+    const SLOTS: u64 = 20_000;
+
+    /// The batches of many slots of one episode, at two cells, with 18/11, 9/11 and 6/11 requests a slot by rank.
+    fn draw(episode: u64) -> (Vec<ServiceId>, Vec<Vec<Batch>>) {
+        let model = ArrivalModel::poisson(SERVICES, 1.0, 1.0, None);
+        let mut arrivals = Arrivals::new(model, 2, SERVICES);
+        arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
+        let ranking = arrivals.ranking.services().to_vec();
+        (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
+    }
+
+    fn count(slot: &[Batch], cell: CellId, service: ServiceId) -> f64 {
+        let batch = slot.iter().find(|batch| batch.cell == cell && batch.service == service);
+        batch.map_or(0.0, |batch| f64::from(batch.num_requests))
+    }
+
+    #[test]
+    fn counts_have_the_mean_and_the_variance_of_their_rank_at_every_cell() {
+        let (ranking, slots) = draw(0);
+        for (cell, (rank, &service)) in
+            (0..2).map(CellId).flat_map(|c| ranking.iter().enumerate().map(move |r| (c, r)))
+        {
+            let counts: Vec<f64> = slots.iter().map(|slot| count(slot, cell, service)).collect();
+            let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+            let variance = counts.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / counts.len() as f64;
+            let expected = [18.0 / 11.0, 9.0 / 11.0, 6.0 / 11.0][rank];
+            // Five standard errors: of the mean sqrt(m / n), of the variance about sqrt((2 m^2 + m) / n).
+            let n = SLOTS as f64;
+            assert!((mean - expected).abs() < 5.0 * (expected / n).sqrt(), "rank {rank}: mean {mean}");
+            let error = ((2.0 * expected * expected + expected) / n).sqrt();
+            assert!((variance - expected).abs() < 5.0 * error, "rank {rank}: variance {variance}");
+        }
+    }
+
+    #[test]
+    fn cells_come_by_id_and_the_order_within_a_cell_is_fair() {
+        let (ranking, slots) = draw(0);
+        let (popular, rare) = (ranking[0], ranking[2]);
+        let (mut first, mut both) = (0.0, 0.0);
+        for slot in &slots {
+            assert!(slot.is_sorted_by_key(|batch| batch.cell), "cells by id");
+            let place = |service| slot.iter().position(|b| b.cell == CellId(0) && b.service == service);
+            if let (Some(popular), Some(rare)) = (place(popular), place(rare)) {
+                both += 1.0;
+                first += f64::from(u8::from(popular < rare));
+            }
+        }
+        // A fair coin within five standard errors; order by rank or by id would give 1 or 0.
+        assert!((first / both - 0.5_f64).abs() < 5.0 * (0.25_f64 / both).sqrt(), "{first} of {both}");
+    }
+
+    #[test]
+    fn another_episode_deals_other_ranks_and_other_requests() {
+        let rankings: Vec<Vec<ServiceId>> = (0..12).map(|episode| draw(episode).0).collect();
+        assert!(rankings.iter().any(|ranking| *ranking != rankings[0]));
+        assert_ne!(draw(0).1, draw(1).1);
+        assert_eq!(draw(3), draw(3));
+    }
+}

@@ -109,7 +109,9 @@ fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64)
     let mut seeds = Vec::new();
     for seed in 1..=num_seeds {
         let folder = format!("{WORK}/{experiment}/seed-{seed}");
-        if !is_whole(&workspace.root().join(&folder)) {
+        if is_whole(&workspace.root().join(&folder)) {
+            say(&format!("=== {folder} is there already; remove it to train it anew"));
+        } else {
             remove(&workspace.root().join(&folder))?;
             let config = format!("configs/experiments/{experiment}.toml");
             let seed = seed.to_string();

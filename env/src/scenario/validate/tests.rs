@@ -65,6 +65,9 @@ fn impossible_values_name_the_key_and_what_is_allowed() {
         ("cell.compute_tflop_per_s", "312"),
         ("cost.switching.per_load_second.weight", "1"),
         ("policies.density.margin", "inf"),
+        ("services", "[]"),
+        ("cost.accuracy_weight", "1e308"),
+        ("models.0.memory_gb", "1e9"),
     ]
     .into_iter()
     .map(|change| tight(&[change]).unwrap_err())
