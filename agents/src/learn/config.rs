@@ -69,6 +69,9 @@ impl AgentConfig {
     }
 }
 
+/// The most hidden layers of a net: what is told apart here needs two or three, and a long list is a slip of the pen.
+const MAX_LAYERS: usize = 8;
+
 /// A value that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{key} is {value}; allowed: {allowed}")]
@@ -95,6 +98,19 @@ pub fn check(
         return Ok(());
     }
     Err(ConfigError { key: key.to_owned(), value: value.to_string(), allowed: allowed.into() })
+}
+
+/// Refuses hidden layers that are too many, or have no unit or more than `max_width`.
+///
+/// # Errors
+/// [`ConfigError`] with the number of layers or the first such width.
+pub fn check_net_arch(key: &str, net_arch: &[usize], max_width: usize) -> Result<(), ConfigError> {
+    let layers = format!("{} layers", net_arch.len());
+    check(key, layers, net_arch.len() <= MAX_LAYERS, format!("at most {MAX_LAYERS} hidden layers"))?;
+    for &width in net_arch {
+        check(key, width, (1..=max_width).contains(&width), format!("widths from 1 to {max_width}"))?;
+    }
+    Ok(())
 }
 
 /// The positions of the entries whose names end with one of these suffixes (whole parts: `age` is the end of

@@ -3,7 +3,7 @@
 //! Everything that happens every so often is counted in **decisions** (of all lanes together), so that a setting means the
 //! same for any number of lanes.
 
-use super::config::{ConfigError, check};
+use super::config::{ConfigError, check, check_net_arch};
 use super::schedule::Schedule;
 use crate::net_policy::Activation;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub struct DqnConfig {
     pub learning_rate_schedule: Schedule,
     /// What Adam adds to the root of the squared gradient, above 0.
     pub adam_eps: f64,
-    /// Widths of the hidden layers.
+    /// Widths of the hidden layers, at most 8 of them.
     pub net_arch: Vec<usize>,
     /// What follows a hidden layer: `tanh` or `relu`.
     pub activation: Activation,
@@ -134,9 +134,7 @@ impl DqnConfig {
         check("dqn.max_grad_norm", self.max_grad_norm, is_positive(self.max_grad_norm), POSITIVE)?;
         check("dqn.learning_rate", self.learning_rate, is_positive(self.learning_rate), POSITIVE)?;
         check("dqn.adam_eps", self.adam_eps, is_positive(self.adam_eps), POSITIVE)?;
-        for &width in &self.net_arch {
-            check("dqn.net_arch", width, (1..=65_536).contains(&width), "widths from 1 to 65536")?;
-        }
+        check_net_arch("dqn.net_arch", &self.net_arch, 65_536)?;
         check("dqn.reward_scale", self.reward_scale, is_positive(self.reward_scale), POSITIVE)?;
         let is_threads = (1..=1024).contains(&self.torch_threads);
         check("dqn.torch_threads", self.torch_threads, is_threads, "a whole number from 1 to 1024")
@@ -187,6 +185,11 @@ mod tests {
                 "dqn.exploration_final_eps is 0.2; allowed: at most exploration_initial_eps = 0.1",
             ),
             ("reward_scale = inf", "dqn.reward_scale is inf; allowed: a finite number above 0"),
+            (
+                "net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]",
+                "dqn.net_arch is 9 layers; allowed: at most 8 hidden layers",
+            ),
+            ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8]", "accepted"),
             ("net_arch = [0]", "dqn.net_arch is 0; allowed: widths from 1 to 65536"),
             ("learning_starts = 0\ntau = 1.0\ngamma = 1.0\nnet_arch = []", "accepted"),
         ];

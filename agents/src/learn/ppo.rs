@@ -23,7 +23,7 @@ use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
 use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
 use super::ppo_metrics::{Sums, explained_variance};
-use super::rollout::{Rollout, Targets};
+use super::rollout::{Rollout, RolloutError, Targets};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
 use crate::net_policy::Mlp;
@@ -78,11 +78,13 @@ impl PpoAgent {
     /// A learner for `config.n_envs` lanes of an environment with this spec, for `budget` decisions of all lanes together.
     ///
     /// # Errors
-    /// When the configuration cannot be meant.
+    /// When the configuration cannot be meant, or asks for more memory than there is.
     pub fn new(config: &PpoConfig, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Self, ConfigError> {
         config.validate()?;
         let hidden_columns = ignored_columns("ppo.ignore_entries", &config.ignore_entries, spec)?;
         let (entries, actions, lanes) = (spec.num_entries(), spec.num_actions(), config.n_envs);
+        let rollout = Rollout::new(config.n_steps, lanes, entries, actions, hidden_columns.clone())
+            .map_err(|error| no_room(config, &error))?;
         let mut first_weights = seed.stream(Stream::Initialisation);
         let logits = HeadSpec::new("logits", actions, 0.01);
         let value = HeadSpec::new("value", 1, 1.0);
@@ -94,7 +96,7 @@ impl PpoAgent {
             epochs: 0,
             actor: Trained::new("actor", logits, spec, config, &mut first_weights),
             critic: Trained::new("critic", value, spec, config, &mut first_weights),
-            rollout: Rollout::new(config.n_steps, lanes, entries, actions, hidden_columns.clone()),
+            rollout,
             hidden_columns,
             logits: vec![0.0; lanes * actions],
             log_probs: vec![0.0; lanes],
@@ -251,6 +253,15 @@ impl Agent for PpoAgent {
 
     fn policy(&self) -> Result<Mlp, AgentError> {
         Ok(self.actor.net.to_mlp(0, None, self.hidden_columns.clone())?)
+    }
+}
+
+/// What the user is told when the rollout does not fit.
+fn no_room(config: &PpoConfig, error: &RolloutError) -> ConfigError {
+    ConfigError {
+        key: "ppo.n_steps".into(),
+        value: config.n_steps.to_string(),
+        allowed: format!("what fits into memory ({error})"),
     }
 }
 

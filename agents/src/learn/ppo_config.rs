@@ -1,6 +1,6 @@
 //! What a user says about PPO; the names are those of Stable-Baselines3 and its Zoo.
 
-use super::config::{ConfigError, check};
+use super::config::{ConfigError, check, check_net_arch};
 use super::schedule::Schedule;
 use crate::net_policy::Activation;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ pub struct PpoConfig {
     pub learning_rate_schedule: Schedule,
     /// What Adam adds to the root of the squared gradient, above 0. 1e-5 is the custom of PPO.
     pub adam_eps: f64,
-    /// Widths of the hidden layers, of the actor and of the critic alike; each net has a trunk of its own.
+    /// Widths of the hidden layers, at most 8, of the actor and of the critic alike; each net has a trunk of its own.
     pub net_arch: Vec<usize>,
     /// What follows a hidden layer: `tanh` or `relu`.
     pub activation: Activation,
@@ -126,9 +126,7 @@ impl PpoConfig {
         }
         check("ppo.learning_rate", self.learning_rate, is_positive(self.learning_rate), POSITIVE)?;
         check("ppo.adam_eps", self.adam_eps, is_positive(self.adam_eps), POSITIVE)?;
-        for &width in &self.net_arch {
-            check("ppo.net_arch", width, (1..=4096).contains(&width), "widths from 1 to 4096")?;
-        }
+        check_net_arch("ppo.net_arch", &self.net_arch, 4096)?;
         check("ppo.reward_scale", self.reward_scale, is_positive(self.reward_scale), POSITIVE)?;
         let is_threads = (1..=1024).contains(&self.torch_threads);
         check("ppo.torch_threads", self.torch_threads, is_threads, "a whole number from 1 to 1024")
@@ -169,6 +167,11 @@ mod tests {
             ("clip_range_vf = -1.0", "ppo.clip_range_vf is -1; allowed: a finite number above 0"),
             ("ent_coef = -0.1", "ppo.ent_coef is -0.1; allowed: a finite number, 0 or more"),
             ("max_grad_norm = inf", "ppo.max_grad_norm is inf; allowed: a finite number above 0"),
+            (
+                "net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]",
+                "ppo.net_arch is 9 layers; allowed: at most 8 hidden layers",
+            ),
+            ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8]", "accepted"),
             ("net_arch = [64, 0]", "ppo.net_arch is 0; allowed: widths from 1 to 4096"),
             ("torch_threads = 0", "ppo.torch_threads is 0; allowed: a whole number from 1 to 1024"),
             ("gamma = 0.0\nent_coef = 0.0\nnet_arch = []", "accepted"),

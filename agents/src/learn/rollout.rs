@@ -7,8 +7,23 @@
 use super::gae::{self, Outcomes};
 use super::tensor_rows;
 use tch::{Device, Kind, Tensor};
+use thiserror::Error;
 use thoughtcache_env::gym::api::{ActionId, End};
 use thoughtcache_env::gym::vec_env::StepBuffers;
+
+/// The machine does not give the memory.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "a rollout of {steps} steps of {lanes} lanes needs {bytes} bytes, more than this machine gives; lower n_steps"
+)]
+pub struct RolloutError {
+    /// The steps asked for.
+    pub steps: usize,
+    /// The lanes asked for.
+    pub lanes: usize,
+    /// The bytes that all of them take.
+    pub bytes: u64,
+}
 
 /// Storage of a rollout.
 #[derive(Debug)]
@@ -42,33 +57,41 @@ pub struct Targets {
 
 impl Rollout {
     /// Storage for `max_steps` steps of `num_lanes` lanes; `hidden_columns` of a row are stored as 0.
+    ///
+    /// # Errors
+    /// When the machine does not give the memory.
     pub fn new(
         max_steps: usize,
         num_lanes: usize,
         num_entries: usize,
         num_actions: usize,
         hidden_columns: Vec<usize>,
-    ) -> Self {
-        let decisions = (max_steps * num_lanes) as i64;
-        let rows = decisions + num_lanes as i64;
-        Self {
+    ) -> Result<Self, RolloutError> {
+        let refused = || RolloutError {
+            steps: max_steps,
+            lanes: num_lanes,
+            bytes: bytes(max_steps, num_lanes, num_entries, num_actions),
+        };
+        let decisions = max_steps.checked_mul(num_lanes).ok_or_else(refused)?;
+        let rows = decisions.checked_add(num_lanes).ok_or_else(refused)?;
+        Ok(Self {
             num_lanes,
             num_entries,
             num_actions,
             hidden_columns,
             steps: 0,
-            observations: Tensor::zeros([rows, num_entries as i64], (Kind::Float, Device::Cpu)),
-            illegal: Tensor::zeros([decisions, num_actions as i64], (Kind::Bool, Device::Cpu)),
-            actions: Tensor::zeros([decisions], (Kind::Int64, Device::Cpu)),
-            log_probs: Tensor::zeros([decisions], (Kind::Float, Device::Cpu)),
-            rewards: Vec::with_capacity(decisions as usize),
-            slots_elapsed: Vec::with_capacity(decisions as usize),
-            ends: Vec::with_capacity(decisions as usize),
+            observations: zeros([rows, num_entries], Kind::Float).ok_or_else(refused)?,
+            illegal: zeros([decisions, num_actions], Kind::Bool).ok_or_else(refused)?,
+            actions: zeros([decisions], Kind::Int64).ok_or_else(refused)?,
+            log_probs: zeros([decisions], Kind::Float).ok_or_else(refused)?,
+            rewards: reserve(decisions).ok_or_else(refused)?,
+            slots_elapsed: reserve(decisions).ok_or_else(refused)?,
+            ends: reserve(decisions).ok_or_else(refused)?,
             final_rows: Vec::new(),
             final_of: Vec::new(),
             row: vec![0.0; num_lanes * num_entries],
             mask: vec![false; num_lanes * num_actions],
-        }
+        })
     }
 
     /// The complete steps.
@@ -215,6 +238,30 @@ impl Rollout {
     }
 }
 
+/// The bytes of everything that is kept of each decision and of the rows after the last step.
+fn bytes(steps: usize, lanes: usize, entries: usize, actions: usize) -> u64 {
+    let row = (entries as u64).saturating_mul(size_of::<f32>() as u64);
+    let numbers =
+        size_of::<i64>() + size_of::<f32>() + size_of::<f64>() + size_of::<u32>() + size_of::<End>();
+    let decision = row.saturating_add(actions as u64).saturating_add(numbers as u64);
+    let lane = decision.saturating_mul(steps as u64).saturating_add(row);
+    lane.saturating_mul(lanes as u64)
+}
+
+/// Tensor memory, if libtorch can count it and the machine gives it.
+fn zeros<const N: usize>(shape: [usize; N], kind: Kind) -> Option<Tensor> {
+    let elements = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
+    i64::try_from(elements.checked_mul(kind.elt_size_in_bytes())?).ok()?;
+    Tensor::f_zeros(shape.map(|size| size as i64), (kind, Device::Cpu)).ok()
+}
+
+/// Room for `count` numbers, without touching it.
+fn reserve<T>(count: usize) -> Option<Vec<T>> {
+    let mut numbers = Vec::new();
+    numbers.try_reserve_exact(count).ok()?;
+    Some(numbers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,7 +275,7 @@ mod tests {
 
     /// One lane: rewards 1, 2, 3 over 0, 1 and 3 slots; step 1 ends as told, its final row is (8, 8).
     fn rollout(end: End, hidden: &[usize]) -> Rollout {
-        let mut rollout = Rollout::new(4, 1, 2, 2, hidden.to_vec());
+        let mut rollout = Rollout::new(4, 1, 2, 2, hidden.to_vec()).unwrap();
         let mut step = StepBuffers::new(1, &spec());
         for (at, slots) in [0_u32, 1, 3].into_iter().enumerate() {
             let seen = [at as f32, 5.0];
@@ -296,5 +343,17 @@ mod tests {
         rollout.clear();
         assert!(rollout.is_empty() && rollout.final_rows().is_none());
         assert_eq!(tensor_rows::to_vec::<f32>(&rollout.begin_step(&[7.0, 7.0], &[true, true])), [7.0, 0.0]);
+    }
+
+    #[test]
+    fn a_rollout_beyond_all_memory_is_an_error_that_counts_the_bytes() {
+        // 3 steps of 2 lanes, 191 entries and 22 actions: 6 decisions of 764 + 22 + 8 + 4 + 8 + 4 + 1 bytes and 2 rows.
+        assert_eq!(bytes(3, 2, 191, 22), 6 * 811 + 2 * 764);
+        // 2^44 rows are counted without overflow, and no address space has room for their 13 petabytes; 2^60 overflow.
+        for steps in [1 << 44, 1 << 60] {
+            let error = Rollout::new(steps, 1, 191, 22, vec![]).unwrap_err();
+            assert_eq!((error.steps, error.lanes), (steps, 1));
+            assert!(error.to_string().ends_with("more than this machine gives; lower n_steps"), "{error}");
+        }
     }
 }

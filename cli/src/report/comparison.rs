@@ -1,6 +1,6 @@
 //! A comparison as text: who is how dear, against the baseline, where it comes from, and who won.
 
-use super::figures::{CostUnit, micros, percent};
+use super::figures::{CostUnit, TIMED, micros, percent};
 use super::summary::component_table;
 use crate::table::{Align, Table};
 use thoughtcache_agents::compare::{Comparison, Row};
@@ -89,7 +89,7 @@ pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
     let resampled = if comparison.episodes == 1 { "; intervals by moving blocks of slots" } else { "" };
     format!(
         "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n\
-         cheaper: share of {pairs}s in which it beats {baseline}; us: microseconds per decision\n\n{}\n\n\
+         cheaper: share of {pairs}s in which it beats {baseline}\nus: microseconds per decision, {TIMED}\n\n{}\n\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\n\n{}\n{}\n",
         played(scenario, comparison.is_recorded, comparison.episodes, comparison.slots, comparison.seed),
         unit.name(),

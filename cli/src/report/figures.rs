@@ -2,6 +2,9 @@
 
 use thoughtcache_agents::stats::Interval;
 
+/// How the time of a decision is measured: not on an idle machine.
+pub(crate) const TIMED: &str = "timed while episodes run on all cores";
+
 /// The unit of the costs of a table, chosen once for all its rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct CostUnit {

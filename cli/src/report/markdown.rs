@@ -1,7 +1,7 @@
 //! Comparisons as Markdown tables, for documents: nobody types a number of a result table by hand.
 
 use super::comparison::{played, relative, unit};
-use super::figures::{micros, percent};
+use super::figures::{TIMED, micros, percent};
 use super::summary::components_in_use;
 use super::{Compared, matrix};
 use std::fmt::Write;
@@ -54,7 +54,7 @@ fn table(comparison: &Comparison) -> String {
         comparison;
     let _ = writeln!(
         text,
-        "\n{}. {}. Trajectory hash `{trajectory_hash}`.",
+        "\n{}. {}. Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
         played(scenario, *is_recorded, *episodes, *slots, *seed),
         verdict.to_string().replace('\n', ". ")
     );

@@ -1,6 +1,6 @@
 //! Where costs come from: one row a policy, one column a component; and the table of `evaluate`.
 
-use super::figures::{CostUnit, micros, percent, short};
+use super::figures::{CostUnit, TIMED, micros, percent, short};
 use crate::table::{Align, Table};
 use thoughtcache_agents::metrics::Summary;
 use thoughtcache_env::cost::CostBreakdown;
@@ -55,7 +55,7 @@ pub(crate) fn evaluation_text(heading: &str, summaries: &[&Summary], hash: &str)
         ]);
     }
     format!(
-        "{heading}\n{}; iqm: interquartile mean; decisions per slot; us: microseconds per decision\n\n{}\n\
+        "{heading}\n{}; iqm: interquartile mean; decisions per slot\nus: microseconds per decision, {TIMED}\n\n{}\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\ntrajectory hash {hash}\n",
         unit.name(),
         table.text(0),

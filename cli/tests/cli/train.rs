@@ -124,6 +124,30 @@ mod with_torch {
         assert_ne!(checkpoint(&desk.path("runs/tiny-2")), checkpoint(&desk.path("again")));
     }
 
+    /// The decisions of the lines that say how learning goes.
+    fn learning(text: &str) -> Vec<u64> {
+        let lines = lines(text).into_iter().filter(|line| line.contains_key("train/loss"));
+        lines.map(|line| line["decisions"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_last_update_is_logged_with_the_last_validation_however_seldom_a_run_logs() {
+        // Updates after 256, 512, 768 and 1,024 decisions, validations after 512 and 1,024.
+        let desk = Desk::new();
+        for (every, expected) in [("768", vec![768, 1024]), ("100000", vec![1024])] {
+            for folder in ["first", "again"] {
+                train(&desk, &format!("--set log_every_decisions={every} --out {folder}-{every}")).expect(0);
+            }
+            let text = desk.read(&format!("first-{every}/metrics.jsonl"));
+            assert_eq!(learning(&text), expected);
+            let last = lines(&text).pop().unwrap();
+            assert_eq!(last["time/total_timesteps"], 1024.0);
+            assert_eq!(last["time/iterations"], 4.0);
+            assert!(last.contains_key("eval/cost_per_slot"));
+            assert_eq!(timeless(&text), timeless(&desk.read(&format!("again-{every}/metrics.jsonl"))));
+        }
+    }
+
     #[test]
     fn a_dqn_is_trained_too() {
         let desk = Desk::new();
@@ -198,6 +222,7 @@ mod with_torch {
         let child = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
             .current_dir(desk.path(""))
             .args(["train", "--config", "tiny.toml", "--set", "decisions=800000000", "--out", "long"])
+            .args(["--set", "log_every_decisions=800000000"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -217,7 +242,9 @@ mod with_torch {
         assert!(stdout.contains("stopped long:"), "{stdout}");
         assert_eq!(checkpoint(&desk.path("long")).len(), 2);
         assert!(desk.read("long/provenance.toml").contains("ending = \"interrupted\""));
-        let last = lines(&desk.read("long/metrics.jsonl")).pop().unwrap();
-        assert!(last["decisions"].as_u64().unwrap() < 800_000_000);
+        let metrics = desk.read("long/metrics.jsonl");
+        let last = lines(&metrics).pop().unwrap()["decisions"].as_u64().unwrap();
+        assert!(last < 800_000_000);
+        assert_eq!(learning(&metrics), [last], "what was learnt is logged once, at the end");
     }
 }

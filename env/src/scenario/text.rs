@@ -187,12 +187,14 @@ pub fn locate(text: &str, key: &str) -> Option<usize> {
     for part in key.replace('[', ".").replace(']', "").split('.') {
         let next = match place {
             toml::de::DeValue::Table(table) => {
-                let (name, value) = table.iter().find(|(name, _)| name.get_ref() == part)?;
+                let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else {
+                    break;
+                };
                 found = Some(name.span().start);
                 value
             }
             toml::de::DeValue::Array(items) => {
-                let value = items.get(part.parse::<usize>().ok()?)?;
+                let Some(value) = part.parse().ok().and_then(|index: usize| items.get(index)) else { break };
                 found = Some(value.span().start);
                 value
             }
@@ -272,6 +274,7 @@ mod tests {
             "toy.toml:8: shape.circle.radius = 1: a number above 2"
         );
         assert_eq!(locate(TOY, "names[1]"), Some(4));
+        assert_eq!(locate(TOY, "shape.circle.absent"), Some(7), "where it would stand");
         assert_eq!(locate(TOY, "absent"), None);
     }
 }

@@ -305,3 +305,29 @@ fn a_loss_that_is_no_number_stops_the_learner_before_its_parameters_change() {
     assert!(matches!(error, AgentError::NotFinite { quantity: "train/loss", update: 1, .. }), "{error}");
     assert_eq!(numbers(agent.nets[0].online.flat()), before);
 }
+
+#[test]
+fn the_gradient_is_clipped() {
+    // With a step size as great as an eps far above the gradient, Adam's first step is the gradient itself.
+    let world = probes::echo().env();
+    let update = |max_grad_norm: f64| {
+        let config = DqnConfig {
+            max_grad_norm,
+            learning_rate: 1e5,
+            learning_rate_schedule: Schedule::Constant,
+            adam_eps: 1e5,
+            ..small(0.9)
+        };
+        let mut agent = agent(&config, world.spec(), 1_000);
+        let before = numbers(agent.nets[0].online.flat());
+        let metrics = train(&mut agent, &world, 104, 1).unwrap();
+        assert_eq!(agent.updates, 1);
+        let after = numbers(agent.nets[0].online.flat());
+        let squares = after.iter().zip(before).map(|(after, before)| f64::from(after - before).powi(2));
+        (squares.sum::<f64>().sqrt(), metrics.value("train/grad_norm").unwrap())
+    };
+    let ((whole, norm), (clipped, norm_before)) = (update(1e9), update(0.01));
+    assert!(norm > 0.02 && norm == norm_before, "{norm} and {norm_before}: the length before clipping");
+    assert_abs_diff_eq!(whole, norm, epsilon = 1e-3 * norm);
+    assert_abs_diff_eq!(clipped, 0.01, epsilon = 1e-5);
+}

@@ -188,3 +188,79 @@ fn an_order_is_shuffled_without_loss() {
     order.sort_unstable();
     assert_eq!(order, (0..100).collect::<Vec<_>>());
 }
+
+#[test]
+fn advantages_are_normalised_within_their_minibatch_or_left_as_they_are() {
+    // Logits 0, ratio 1, actions 0 and 1 with advantages A and B: the loss has the gradient (B - A) / 4 in the first bias.
+    // Normalised, any two advantages are -1/sqrt(2) and 1/sqrt(2): sqrt(2) / 4. Normalised over all four rows, whose deviation
+    // is 141, the first two would give 0.0036.
+    let gradient = |indices: &[i64], normalize_advantage: bool| {
+        let spec = NetSpec {
+            name: "actor".into(),
+            inputs: 1,
+            hidden: vec![],
+            activation: crate::net_policy::Activation::Tanh,
+            heads: vec![HeadSpec::new("logits", 2, 0.01)],
+        };
+        let mut data = PolicyData {
+            rows: Tensor::from_slice(&[0.0_f32; 4]).view([4, 1]),
+            all: PolicyBatch {
+                illegal: Tensor::from_slice(&[false; 8]).view([4, 2]),
+                actions: Tensor::from_slice(&[0_i64, 1, 0, 1]),
+                old_log_probs: Tensor::from_slice(&[-std::f32::consts::LN_2; 4]),
+                advantages: Tensor::from_slice(&[1.0_f32, 3.0, 100.0, 300.0]),
+            },
+        };
+        let config = PpoConfig { normalize_advantage, ..config(0.9) };
+        let (_, gradient) = data.gradient(&mut Net::from_flat(spec, &[0.0; 4]), indices, &config);
+        gradient.double_value(&[2])
+    };
+    for (indices, raw) in [([0, 1], 0.5), ([2, 3], 50.0)] {
+        approx::assert_relative_eq!(gradient(&indices, false), raw, max_relative = 1e-5);
+        approx::assert_relative_eq!(gradient(&indices, true), 2.0_f64.sqrt() / 4.0, max_relative = 1e-5);
+    }
+}
+
+#[test]
+fn the_gradient_of_both_nets_together_is_clipped() {
+    // With a step size as great as an eps far above the gradient, Adam's first step is the gradient itself.
+    let update = |max_grad_norm: f64| {
+        let config = PpoConfig {
+            batch_size: 128,
+            n_epochs: 1,
+            max_grad_norm,
+            learning_rate: 1e5,
+            learning_rate_schedule: Schedule::Constant,
+            adam_eps: 1e5,
+            ..config(0.9)
+        };
+        let numbers = |decisions: u64| {
+            let (agent, metrics) = learn(|| probes::echo().env(), &config, decisions, 1);
+            let norm = metrics.first().and_then(|metrics| metrics.value("train/grad_norm"));
+            (agent.parameters().into_iter().flat_map(|parameter| parameter.values).collect::<Vec<_>>(), norm)
+        };
+        let ((before, _), (after, norm)) = (numbers(0), numbers(128));
+        let change = |at: usize| f64::from(after[at]) - f64::from(before[at]);
+        ((0..after.len()).map(change).collect::<Vec<f64>>(), norm.unwrap())
+    };
+    let length = |change: &[f64]| change.iter().map(|number| number * number).sum::<f64>().sqrt();
+    let ((whole, norm), (clipped, norm_before)) = (update(1e9), update(0.1));
+    assert!(norm > 0.2 && norm == norm_before, "{norm} and {norm_before}: the length before clipping");
+    approx::assert_relative_eq!(length(&whole), norm, max_relative = 1e-3);
+    // Clipped one by one, each net would move by 0.1, both together by up to 0.14.
+    approx::assert_relative_eq!(length(&clipped), 0.1, max_relative = 1e-3);
+    for (whole, clipped) in whole.into_iter().zip(clipped) {
+        approx::assert_abs_diff_eq!(clipped, whole * 0.1 / norm, epsilon = 1e-5);
+    }
+}
+
+#[test]
+fn a_rollout_that_does_not_fit_is_told_by_its_field() {
+    let config = PpoConfig { n_steps: 77, ..config(0.9) };
+    let error = no_room(&config, &Rollout::new(1 << 60, 1, 1, 1, vec![]).unwrap_err());
+    let message = error.to_string();
+    assert!(
+        message.starts_with("ppo.n_steps is 77; allowed: what fits into memory (a rollout of "),
+        "{message}"
+    );
+}

@@ -14,6 +14,7 @@ use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::thought::Thought;
 use thoughtcache_env::units::{CellId, ServiceId, bytes_to_gb};
+use thoughtcache_env::workload::arrivals::Batch;
 
 /// A slot of a test episode.
 #[derive(Debug, Serialize)]
@@ -55,9 +56,24 @@ struct Tokens {
     age_tokens: f64,
 }
 
+/// Why the edge was out of the question; the first that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Obstacle {
+    /// The scenario's placements leave the edge out.
+    NotAllowed,
+    /// The entry is larger than the whole memory of the cell.
+    LargerThanMemory,
+    /// The batch needs more compute than the cell may spend in a slot.
+    LargerThanCompute,
+    /// Earlier batches of the slot left too little of its compute.
+    ComputeSpent,
+    /// Too much of the memory has served in this slot, and stays until it ends.
+    TooLittleMayLeave,
+}
+
 /// One batch and what became of it.
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "a record for programs to read, not a state")]
 struct Told {
     cell: u32,
     service: String,
@@ -67,8 +83,8 @@ struct Told {
     /// Its context when its entry was resident before.
     before: Option<Tokens>,
     free_gb: f64,
-    /// Whether the mask allowed the edge.
-    edge_is_legal: bool,
+    /// Why the mask ruled out the edge; absent when it did not.
+    edge_obstacle: Option<Obstacle>,
     /// The actions by name; several when victims are chosen one by one.
     actions: Vec<String>,
     is_served_at_edge: bool,
@@ -181,6 +197,29 @@ impl Teller<'_> {
         }
     }
 
+    /// Why the pending batch cannot be served at the edge; `None` when it can.
+    fn edge_obstacle(&self, batch: Batch) -> Option<Obstacle> {
+        if self.env.observation().place(Placement::Edge).is_some() {
+            return None;
+        }
+        let scenario = self.scenario();
+        let service = scenario.service(batch.service);
+        let cell = self.env.world().cell(batch.cell);
+        let flop = f64::from(batch.num_requests) * service.request_flop;
+        let budget = scenario.compute_budget_flop().unwrap_or(f64::INFINITY);
+        Some(if !scenario.placements().contains(&Placement::Edge) {
+            Obstacle::NotAllowed
+        } else if service.bytes > cell.cache().capacity_bytes() {
+            Obstacle::LargerThanMemory
+        } else if flop > budget {
+            Obstacle::LargerThanCompute
+        } else if cell.spent_flop() + flop > budget {
+            Obstacle::ComputeSpent
+        } else {
+            Obstacle::TooLittleMayLeave
+        })
+    }
+
     /// Decides the pending batch, however many steps it takes.
     fn decide(&mut self) -> Result<(Told, CostBreakdown)> {
         let batch = self.env.world().pending();
@@ -190,7 +229,7 @@ impl Teller<'_> {
             self.resident(cell).into_iter().map(|id| (id, self.entry(cell, id))).collect();
         let was_resident = resident.iter().any(|(id, _)| *id == batch.service);
         let free_gb = bytes_to_gb(self.env.world().cell(cell).cache().free_bytes());
-        let edge_is_legal = self.env.observation().place(Placement::Edge).is_some();
+        let edge_obstacle = self.edge_obstacle(batch);
         let mut actions = Vec::new();
         let info = loop {
             let action = self.policy.act(self.env.observation(), &mut self.rng);
@@ -227,7 +266,7 @@ impl Teller<'_> {
             requests: batch.num_requests,
             before,
             free_gb,
-            edge_is_legal,
+            edge_obstacle,
             actions,
             is_served_at_edge: edge_requests > 0,
             is_loaded: loads > 0,
@@ -247,8 +286,10 @@ fn tokens(thought: Thought) -> Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario_file;
     use thoughtcache_env::gym::api::ActionId;
     use thoughtcache_env::gym::observation::DecisionObservation;
+    use thoughtcache_env::scenario::text::Override;
 
     /// At the edge where that is possible, victims by least age of thought.
     struct Edge;
@@ -298,6 +339,71 @@ mod tests {
             assert_eq!(entry.context.context_tokens, after.context_tokens);
             assert_eq!(entry.context.age_tokens, (after.age_tokens - 120.0).max(0.0));
         }
+    }
+
+    /// The batches of a slot of `tight` with these values changed, of each that was refused the edge the reason.
+    fn obstacles(changes: &[(&str, &str)]) -> (Vec<Told>, Vec<Obstacle>, String) {
+        let changes: Vec<Override> =
+            changes.iter().map(|&(key, value)| Override { key: key.into(), value: value.into() }).collect();
+        let scenario = scenario_file::load("tight", &changes).unwrap().scenario;
+        let story = tell(&scenario, &mut Edge, 0, 30).unwrap();
+        let text = story.text();
+        let obstacles = story.batches.iter().filter_map(|batch| batch.edge_obstacle).collect();
+        (story.batches, obstacles, text)
+    }
+
+    #[test]
+    fn an_edge_that_the_scenario_leaves_out_is_given_as_the_reason() {
+        let (batches, obstacles, text) = obstacles(&[("decision.placements", "[\"cloud\"]")]);
+        assert_eq!(obstacles, vec![Obstacle::NotAllowed; batches.len()]);
+        assert!(text.contains("The scenario does not allow the edge: to the cloud."), "{text}");
+        assert!(!text.contains("may leave"), "{text}");
+    }
+
+    #[test]
+    fn a_model_larger_than_the_memory_is_told_from_one_that_finds_no_room() {
+        // 200 GB hold one entry of 130 GB and none of 348 GB.
+        let (batches, _, text) = obstacles(&[("cell.memory_gb", "200")]);
+        let mut seen = (0, 0);
+        for batch in &batches {
+            match batch.edge_obstacle {
+                Some(Obstacle::LargerThanMemory) => {
+                    assert_eq!(batch.memory_gb, 348.0);
+                    seen.0 += 1;
+                }
+                Some(obstacle) => {
+                    assert_eq!((obstacle, batch.memory_gb), (Obstacle::TooLittleMayLeave, 130.0));
+                    seen.1 += 1;
+                }
+                None => assert_eq!(batch.memory_gb, 130.0),
+            }
+        }
+        assert!(seen.0 > 0 && seen.1 > 0, "{seen:?}");
+        assert!(text.contains("It is larger than the memory: to the cloud."), "{text}");
+    }
+
+    #[test]
+    fn compute_that_never_suffices_is_told_from_compute_that_is_spent() {
+        // 2 x 100e9 x 200 = 40 TFLOP a request, 100 TFLOP a slot: two requests fit, and a third does not.
+        let (batches, _, text) = obstacles(&[
+            ("cell.memory_gb", "9600"),
+            ("cell.compute_budget_tflop_per_slot", "100"),
+            ("models.0.active_parameters_b", "100"),
+            ("models.1.active_parameters_b", "100"),
+        ]);
+        let mut served = 0;
+        for batch in &batches {
+            let expected = match batch.requests {
+                3.. => Some(Obstacle::LargerThanCompute),
+                requests if served + requests > 2 => Some(Obstacle::ComputeSpent),
+                _ => None,
+            };
+            assert_eq!(batch.edge_obstacle, expected, "{batch:?}");
+            served += if expected.is_none() { batch.requests } else { 0 };
+        }
+        assert_eq!(served, 2);
+        assert!(text.contains("It takes more compute than a slot has: to the cloud."), "{text}");
+        assert!(text.contains("Too little of the slot's compute is left: to the cloud."), "{text}");
     }
 
     #[test]

@@ -148,13 +148,13 @@ impl<'a> Watch<'a> {
         Ok(watch)
     }
 
-    /// Closes the logs.
+    /// Logs what the last line does not hold yet, and closes the logs.
     ///
     /// # Errors
     /// What went wrong with a file during the run.
     pub(super) fn end(mut self) -> Result<Watched> {
         self.bar.finish_and_clear();
-        let closed = self.logs.flush();
+        let closed = self.log_rest().and_then(|()| self.logs.flush());
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -166,7 +166,8 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// The validation episodes, the same for every policy and every run.
+    /// The validation episodes, the same for every policy and every run. The logs want components and counts, of which
+    /// `evaluate::validate` keeps only the mean cost.
     fn play(&self, contender: Contender) -> Result<Sums> {
         let scenario = Arc::clone(&self.experiment.scenario.scenario);
         let protocol =
@@ -213,6 +214,11 @@ impl<'a> Watch<'a> {
         self.scalar("time/iterations", self.updates as f64)?;
         self.scalar("time/time_elapsed", self.whole.elapsed_s())?;
         self.scalar("time/total_timesteps", self.decisions as f64)
+    }
+
+    /// What has happened since the last line, if anything has.
+    fn log_rest(&mut self) -> Result<()> {
+        if self.decisions > self.logged { self.log() } else { Ok(()) }
     }
 
     fn validated(&mut self, policy: &Mlp, sums: &Sums) -> Result<f64> {
@@ -291,6 +297,9 @@ impl Observer for Watch<'_> {
     fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
         self.training.pause();
         self.decisions = decisions;
+        if decisions >= self.experiment.decisions || self.should_stop() {
+            self.log_rest()?; // no update follows
+        }
         let algorithm = self.experiment.agent.algorithm();
         let net = Arc::new(policy.clone());
         let name = algorithm.name();

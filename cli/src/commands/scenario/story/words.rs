@@ -1,7 +1,7 @@
 //! A story in words.
 
 use super::super::describe::number;
-use super::{Cost, Entry, Memory, Story, Tokens, Told};
+use super::{Cost, Entry, Memory, Obstacle, Story, Tokens, Told};
 use crate::table::{Align, Table, grouped};
 use std::fmt::{self, Write as _};
 
@@ -96,12 +96,10 @@ impl Told {
     /// What is done, in a sentence or three.
     fn deed(&self) -> String {
         let Some(after) = self.after else {
-            let cloud = if self.edge_is_legal {
-                "To the cloud."
-            } else {
-                "Too little may leave in this slot: to the cloud."
-            };
-            return cloud.to_owned();
+            return self.edge_obstacle.map_or_else(
+                || "To the cloud.".to_owned(),
+                |obstacle| format!("{}: to the cloud.", obstacle.words()),
+            );
         };
         let mut deed = String::new();
         for (index, Entry { service, context, .. }) in self.evicted.iter().enumerate() {
@@ -119,6 +117,18 @@ impl Told {
             deed += " Its window is exhausted: it leaves the memory.";
         }
         deed
+    }
+}
+
+impl Obstacle {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "The scenario does not allow the edge",
+            Self::LargerThanMemory => "It is larger than the memory",
+            Self::LargerThanCompute => "It takes more compute than a slot has",
+            Self::ComputeSpent => "Too little of the slot's compute is left",
+            Self::TooLittleMayLeave => "Too little may leave in this slot",
+        }
     }
 }
 
