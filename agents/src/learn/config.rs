@@ -69,6 +69,8 @@ impl AgentConfig {
     }
 }
 
+/// The widest hidden layer; wider ones would take minutes to initialise and gigabytes to keep.
+const MAX_WIDTH: usize = 4096;
 /// The most hidden layers of a net: what is told apart here needs two or three, and a long list is a slip of the pen.
 const MAX_LAYERS: usize = 8;
 
@@ -100,15 +102,15 @@ pub fn check(
     Err(ConfigError { key: key.to_owned(), value: value.to_string(), allowed: allowed.into() })
 }
 
-/// Refuses hidden layers that are too many, or have no unit or more than `max_width`.
+/// Refuses hidden layers that are too many, or have no unit or more than `MAX_WIDTH`.
 ///
 /// # Errors
 /// [`ConfigError`] with the number of layers or the first such width.
-pub fn check_net_arch(key: &str, net_arch: &[usize], max_width: usize) -> Result<(), ConfigError> {
+pub fn check_net_arch(key: &str, net_arch: &[usize]) -> Result<(), ConfigError> {
     let layers = format!("{} layers", net_arch.len());
     check(key, layers, net_arch.len() <= MAX_LAYERS, format!("at most {MAX_LAYERS} hidden layers"))?;
     for &width in net_arch {
-        check(key, width, (1..=max_width).contains(&width), format!("widths from 1 to {max_width}"))?;
+        check(key, width, (1..=MAX_WIDTH).contains(&width), format!("widths from 1 to {MAX_WIDTH}"))?;
     }
     Ok(())
 }

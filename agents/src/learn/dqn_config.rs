@@ -134,7 +134,7 @@ impl DqnConfig {
         check("dqn.max_grad_norm", self.max_grad_norm, is_positive(self.max_grad_norm), POSITIVE)?;
         check("dqn.learning_rate", self.learning_rate, is_positive(self.learning_rate), POSITIVE)?;
         check("dqn.adam_eps", self.adam_eps, is_positive(self.adam_eps), POSITIVE)?;
-        check_net_arch("dqn.net_arch", &self.net_arch, 65_536)?;
+        check_net_arch("dqn.net_arch", &self.net_arch)?;
         check("dqn.reward_scale", self.reward_scale, is_positive(self.reward_scale), POSITIVE)?;
         let is_threads = (1..=1024).contains(&self.torch_threads);
         check("dqn.torch_threads", self.torch_threads, is_threads, "a whole number from 1 to 1024")
@@ -190,7 +190,7 @@ mod tests {
                 "dqn.net_arch is 9 layers; allowed: at most 8 hidden layers",
             ),
             ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8]", "accepted"),
-            ("net_arch = [0]", "dqn.net_arch is 0; allowed: widths from 1 to 65536"),
+            ("net_arch = [0]", "dqn.net_arch is 0; allowed: widths from 1 to 4096"),
             ("learning_starts = 0\ntau = 1.0\ngamma = 1.0\nnet_arch = []", "accepted"),
         ];
         for (text, expected) in cases {

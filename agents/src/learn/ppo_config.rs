@@ -126,7 +126,7 @@ impl PpoConfig {
         }
         check("ppo.learning_rate", self.learning_rate, is_positive(self.learning_rate), POSITIVE)?;
         check("ppo.adam_eps", self.adam_eps, is_positive(self.adam_eps), POSITIVE)?;
-        check_net_arch("ppo.net_arch", &self.net_arch, 4096)?;
+        check_net_arch("ppo.net_arch", &self.net_arch)?;
         check("ppo.reward_scale", self.reward_scale, is_positive(self.reward_scale), POSITIVE)?;
         let is_threads = (1..=1024).contains(&self.torch_threads);
         check("ppo.torch_threads", self.torch_threads, is_threads, "a whole number from 1 to 1024")

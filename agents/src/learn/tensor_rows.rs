@@ -57,7 +57,7 @@ pub fn write<T: Element>(tensor: &mut Tensor, start: usize, values: &[T]) {
 /// Reads `values.len()` numbers from the memory of `tensor`, from its element `start` (in row-major order) on.
 ///
 /// # Panics
-/// As [`write`].
+/// As [`write()`].
 pub fn read<T: Element>(tensor: &Tensor, start: usize, values: &mut [T]) {
     check::<T>(tensor, start, values.len());
     if values.is_empty() {
@@ -74,7 +74,7 @@ pub fn read<T: Element>(tensor: &Tensor, start: usize, values: &mut [T]) {
 /// All numbers of a tensor, in row-major order.
 ///
 /// # Panics
-/// As [`write`].
+/// As [`write()`].
 pub fn to_vec<T: Element + Default>(tensor: &Tensor) -> Vec<T> {
     let mut values = vec![T::default(); tensor.numel()];
     read(tensor, 0, &mut values);
