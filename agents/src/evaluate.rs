@@ -350,8 +350,7 @@ fn play(
         if let Some(cost) = result.slot_costs.get_mut(slot) {
             *cost += step.info.cost.total();
         }
-        let word = u64::from(action.0) << 34 | u64::from(step.slots_elapsed) << 2 | step.end as u64;
-        result.trajectory_hash = mix(mix(result.trajectory_hash, word), step.reward.to_bits());
+        result.trajectory_hash = step.digest(result.trajectory_hash, action);
         if step.end.is_end() {
             break;
         }

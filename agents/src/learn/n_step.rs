@@ -9,6 +9,7 @@
 //! episode ends before: then all open transitions are closed with the final row, and bootstrap is 0 if the world
 //! terminated, 1 if a clock cut the episode. No reward of the next episode ever enters.
 
+use super::gae::discount;
 use super::replay::Transition;
 use thoughtcache_env::gym::api::End;
 
@@ -69,7 +70,7 @@ impl NStep {
         self.open[newest] = Open { action: outcome.action, reward: 0.0, discount: 1.0 };
         self.rows[newest * self.num_entries..][..self.num_entries].copy_from_slice(outcome.row);
         self.len += 1;
-        let discount = self.gamma.powi(i32::try_from(outcome.slots_elapsed).unwrap_or(i32::MAX));
+        let discount = discount(self.gamma, outcome.slots_elapsed);
         for back in 0..self.len {
             let open = &mut self.open[(self.first + back) % n_steps];
             open.reward += open.discount * outcome.reward;

@@ -5,6 +5,7 @@
 //! step says how many of them it took.
 
 use crate::cost::CostBreakdown;
+use crate::digest::mix;
 use crate::random::Seed;
 use thiserror::Error;
 
@@ -151,6 +152,13 @@ impl Step {
     /// A step after which the episode goes on.
     pub fn running(reward: f64, slots_elapsed: u32) -> Self {
         Self { reward, end: End::No, slots_elapsed, info: StepInfo::default() }
+    }
+
+    /// Adds the step and the action that led to it to a trajectory's digest.
+    #[must_use]
+    pub const fn digest(&self, trajectory: u64, action: ActionId) -> u64 {
+        let word = (action.0 as u64) << 34 | (self.slots_elapsed as u64) << 2 | self.end as u64;
+        mix(mix(trajectory, word), self.reward.to_bits())
     }
 
     /// A step into a state without a future.

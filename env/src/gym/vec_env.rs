@@ -159,9 +159,7 @@ fn step_chunk<E: Env<Action = ActionId>>(
                 continue;
             }
         };
-        lane.hash =
-            mix(lane.hash, u64::from(action.0) << 34 | u64::from(step.slots_elapsed) << 2 | step.end as u64);
-        lane.hash = mix(lane.hash, step.reward.to_bits());
+        lane.hash = step.digest(lane.hash, *action);
         rows.rewards[index] = step.reward;
         rows.terminated[index] = step.end == End::Terminated;
         rows.truncated[index] = step.end == End::Truncated;
