@@ -7,9 +7,10 @@
 
 use crate::thought::Thought;
 use crate::units::ServiceId;
+use serde::{Deserialize, Serialize};
 
 /// Whether a service's entry is in memory, and whether it may leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Residency {
     /// The weights are in memory.
     pub is_resident: bool,
@@ -18,7 +19,7 @@ pub struct Residency {
 }
 
 /// The memory of one cell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cache {
     capacity_bytes: u64,
     free_bytes: u64,
@@ -44,6 +45,11 @@ impl Cache {
             thoughts: vec![Thought::default(); services],
             last_served: vec![0; services],
         }
+    }
+
+    /// Whether another memory has this one's size and entries.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        self.capacity_bytes == other.capacity_bytes && self.bytes == other.bytes
     }
 
     /// Empties the memory.

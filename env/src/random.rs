@@ -7,7 +7,8 @@
 
 use rand::rngs::ChaCha8Rng;
 use rand::{SeedableRng, TryRng};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::convert::Infallible;
 
 /// The generator behind every draw: `ChaCha8`, portable and the same on every machine. A clone draws the same numbers.
@@ -17,6 +18,24 @@ pub struct SimRng(ChaCha8Rng);
 impl Clone for SimRng {
     fn clone(&self) -> Self {
         Self(ChaCha8Rng::deserialize_state(&self.0.serialize_state()))
+    }
+}
+
+/// The state as bytes: a generator that is read back draws the same numbers.
+impl Serialize for SimRng {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_state().as_slice().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SimRng {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        let length = bytes.len();
+        let state = bytes
+            .try_into()
+            .map_err(|_| D::Error::custom(format!("{length} bytes are not the state of a generator")))?;
+        Ok(Self(ChaCha8Rng::deserialize_state(&state)))
     }
 }
 

@@ -17,8 +17,10 @@
 //!
 //! Source: P1 arXiv 2403.05826; P2 arXiv 2501.14205.
 
+use serde::{Deserialize, Serialize};
+
 /// The context of one resident entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thought {
     /// `K`: tokens in the context window.
     pub context_tokens: f64,

@@ -16,12 +16,13 @@ use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::units::{CellId, ServiceId};
-use crate::workload::arrivals::{Arrivals, Batch};
+use crate::workload::arrivals::{Arrivals, ArrivalsState, Batch};
 use crate::workload::demand::Demand;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One base station with its edge server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cell {
     cache: Cache,
     demand: Vec<Demand>,
@@ -52,6 +53,19 @@ pub struct Outcome {
     pub cost: CostBreakdown,
     /// The counts.
     pub counters: Counters,
+}
+
+/// What changes while the world runs; everything else stands in the scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WorldState {
+    arrivals: ArrivalsState,
+    cells: Vec<Cell>,
+    horizon_slots: u32,
+    slot: u64,
+    batches: Vec<Batch>,
+    next: usize,
+    batches_served: u64,
+    fingerprint: u64,
 }
 
 /// The state of everything.
@@ -105,6 +119,58 @@ impl World {
         (self.slot, self.batches_served, self.fingerprint) = (0, 0, 0);
         self.open_slot();
         self.skip_empty_slots()
+    }
+
+    /// The state of this moment.
+    pub(crate) fn state(&self) -> WorldState {
+        WorldState {
+            arrivals: self.arrivals.state().clone(),
+            cells: self.cells.clone(),
+            horizon_slots: self.horizon_slots,
+            slot: self.slot,
+            batches: self.batches.clone(),
+            next: self.next,
+            batches_served: self.batches_served,
+            fingerprint: self.fingerprint,
+        }
+    }
+
+    /// Comes back to a state of the same scenario.
+    ///
+    /// # Errors
+    /// What shows that it is another scenario's; nothing has changed then.
+    pub(crate) fn restore(&mut self, state: WorldState) -> Result<(), String> {
+        self.arrivals.check(&state.arrivals)?;
+        let services = self.scenario.services().len();
+        let fits =
+            |(cell, own): (&Cell, &Cell)| cell.cache.is_alike(&own.cache) && cell.demand.len() == services;
+        if state.cells.len() != self.cells.len() || !state.cells.iter().zip(&self.cells).all(fits) {
+            return Err("its cells or the sizes of its entries are others".into());
+        }
+        let exists =
+            |batch: &Batch| batch.cell.index() < self.cells.len() && batch.service.index() < services;
+        if !state.batches.iter().all(exists) || state.next > state.batches.len() {
+            return Err("it has batches of services that do not exist".into());
+        }
+        self.arrivals.restore(state.arrivals);
+        self.cells = state.cells;
+        self.horizon_slots = state.horizon_slots;
+        self.slot = state.slot;
+        self.batches = state.batches;
+        self.next = state.next;
+        self.batches_served = state.batches_served;
+        self.fingerprint = state.fingerprint;
+        Ok(())
+    }
+
+    /// Draws what has not happened yet anew; the requests of the present slot stay.
+    pub(crate) fn reseed_future(&mut self, seed: Seed) {
+        self.arrivals.reseed_future(seed);
+    }
+
+    /// Whether a batch is pending: always, once an episode has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.next < self.batches.len()
     }
 
     /// The batch to be decided.

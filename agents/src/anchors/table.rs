@@ -4,6 +4,7 @@
 
 use rand::RngExt;
 use thoughtcache_env::gym::api::{ActionId, End, Entry, Env, EnvError, EnvSpec, Rows, Step};
+use thoughtcache_env::gym::snapshot::{Snapshot, SnapshotError};
 use thoughtcache_env::random::{Seed, Stream};
 
 /// What one action does in one state.
@@ -135,6 +136,22 @@ impl Env for TableWorld {
     fn observation(&self) -> &TableState {
         &self.states[self.now]
     }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.spec, &(self.now, self.is_running))
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        let (now, is_running): (usize, bool) = snapshot.state(&self.spec)?;
+        if now >= self.states.len() {
+            return Err(SnapshotError::foreign(&self.spec, "it has more states"));
+        }
+        (self.now, self.is_running) = (now, is_running);
+        Ok(())
+    }
+
+    /// Nothing of the future is random.
+    fn reseed_future(&mut self, _: Seed) {}
 }
 
 #[cfg(test)]

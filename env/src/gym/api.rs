@@ -4,6 +4,7 @@
 //! environment, the probe worlds of the tests, an anchor task. One *step* is one decision; time passes in *slots*, and a
 //! step says how many of them it took.
 
+use super::snapshot::{Snapshot, SnapshotError};
 use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::random::Seed;
@@ -275,6 +276,19 @@ pub trait Env {
 
     /// What may be known before the pending decision.
     fn observation(&self) -> &Self::Observation;
+
+    /// The whole state: [`restore`](Env::restore) comes back to it, and then the same actions lead to the same future.
+    fn snapshot(&self) -> Snapshot;
+
+    /// Comes back to a snapshot of an environment of the same kind.
+    ///
+    /// # Errors
+    /// When it is damaged or of another kind; the state is unchanged then.
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError>;
+
+    /// Keeps the present state and draws a new future from these coordinates: what happened stays, what has not happened
+    /// yet is drawn anew. A policy may look ahead this way; looking ahead without it is looking at the true future.
+    fn reseed_future(&mut self, seed: Seed);
 
     /// The row of the present [`observation`](Env::observation).
     fn encode(&self, row: &mut [f32]) {

@@ -10,23 +10,34 @@
 
 use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step, StepInfo};
 use super::observation::{DecisionObservation, Layout};
+use super::snapshot::{Snapshot, SnapshotError};
 use super::space::{ActionSpace, Decision};
 use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::units::{CellId, ServiceId};
-use crate::world::World;
+use crate::world::{World, WorldState};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What an observation shows before the first episode.
 const FIRST_CELL: CellId = CellId(0);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     Ended,
     Running,
     /// Not one request came before the horizon.
     Forced,
+}
+
+/// What changes from step to step.
+#[derive(Serialize, Deserialize)]
+struct State {
+    world: WorldState,
+    victims: Vec<ServiceId>,
+    fixed_placement: Option<Placement>,
+    phase: Phase,
 }
 
 /// The environment of a scenario.
@@ -129,6 +140,12 @@ impl DecisionEnv {
         }
     }
 
+    /// Shows what is pending in the present phase.
+    fn look(&mut self) {
+        let only = (self.phase == Phase::Forced).then(|| self.refuge());
+        self.observe(only);
+    }
+
     /// The placement of the forced step: the first that needs no residency.
     fn refuge(&self) -> Placement {
         let mut placements = self.observation.space.placements().iter().copied();
@@ -155,14 +172,8 @@ impl Env for DecisionEnv {
         self.world.begin_episode(seed);
         self.victims.clear();
         self.observation.fixed_placement = None;
-        if self.world.is_over() {
-            self.phase = Phase::Forced;
-            let refuge = self.refuge();
-            self.observe(Some(refuge));
-        } else {
-            self.phase = Phase::Running;
-            self.observe(None);
-        }
+        self.phase = if self.world.is_over() { Phase::Forced } else { Phase::Running };
+        self.look();
     }
 
     fn step(&mut self, action: &ActionId) -> Result<Step, EnvError> {
@@ -200,5 +211,33 @@ impl Env for DecisionEnv {
 
     fn observation(&self) -> &DecisionObservation {
         &self.observation
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let state = State {
+            world: self.world.state(),
+            victims: self.victims.clone(),
+            fixed_placement: self.observation.fixed_placement,
+            phase: self.phase,
+        };
+        Snapshot::of(&self.spec, &state)
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        let State { world, victims, fixed_placement, phase } = snapshot.state(&self.spec)?;
+        self.world.restore(world).map_err(|difference| SnapshotError::foreign(&self.spec, difference))?;
+        if !self.world.has_begun() {
+            *self = Self::new(Arc::clone(self.world.scenario()));
+            return Ok(());
+        }
+        self.victims = victims;
+        self.observation.fixed_placement = fixed_placement;
+        self.phase = phase;
+        self.look();
+        Ok(())
+    }
+
+    fn reseed_future(&mut self, seed: Seed) {
+        self.world.reseed_future(seed);
     }
 }

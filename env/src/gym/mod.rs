@@ -1,6 +1,7 @@
 //! The learning view of the world: observations, actions, masks, rewards and ends.
 
 pub mod api;
+pub mod snapshot;
 pub mod decision_env;
 pub mod observation;
 pub mod space;

@@ -13,10 +13,11 @@ use crate::units::{CellId, ServiceId};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_distr::{Distribution, Poisson};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// All requests of one service at one cell in one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Where they arrive.
     pub cell: CellId,
@@ -45,6 +46,17 @@ pub enum ArrivalModel {
     },
 }
 
+/// What the coming requests depend on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ArrivalsState {
+    rng: SimRng,
+    popularity_rng: SimRng,
+    ranking: Ranking,
+    /// Recorded requests: the part that is played, and the slot of it that is slot 0 of the episode.
+    part: usize,
+    offset: u64,
+}
+
 impl ArrivalModel {
     /// Poisson arrivals under Zipf's law; the arguments have been validated.
     pub(crate) fn poisson(services: usize, exponent: f64, mean: f64, reshuffle_slots: Option<u32>) -> Self {
@@ -70,12 +82,7 @@ pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
 pub(crate) struct Arrivals {
     model: ArrivalModel,
     num_cells: u32,
-    rng: SimRng,
-    popularity_rng: SimRng,
-    ranking: Ranking,
-    /// Recorded requests: the part that is played, and the slot of it at which the episode began.
-    part: usize,
-    offset: u64,
+    state: ArrivalsState,
     /// Room to count the requests of a slot; zero between slots.
     counts: Vec<u32>,
     batches: Vec<Batch>,
@@ -91,11 +98,13 @@ impl Arrivals {
         Self {
             model,
             num_cells,
-            rng: seed.stream(Stream::Arrivals),
-            popularity_rng: seed.stream(Stream::Popularity),
-            ranking: Ranking::new(num_services, reshuffle_slots),
-            part: 0,
-            offset: 0,
+            state: ArrivalsState {
+                rng: seed.stream(Stream::Arrivals),
+                popularity_rng: seed.stream(Stream::Popularity),
+                ranking: Ranking::new(num_services, reshuffle_slots),
+                part: 0,
+                offset: 0,
+            },
             counts: vec![0; num_services],
             batches: Vec::with_capacity(num_services * num_cells as usize),
         }
@@ -103,47 +112,82 @@ impl Arrivals {
 
     /// Begins an episode; returns its length in slots where the recording decides it.
     pub(crate) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
-        self.rng = seed.stream(Stream::Arrivals);
-        self.popularity_rng = seed.stream(Stream::Popularity);
+        let state = &mut self.state;
+        state.rng = seed.stream(Stream::Arrivals);
+        state.popularity_rng = seed.stream(Stream::Popularity);
         match &self.model {
             ArrivalModel::Poisson { .. } => {
-                self.ranking.deal(&mut self.popularity_rng);
+                state.ranking.deal(&mut state.popularity_rng);
                 None
             }
             ArrivalModel::Recorded { parts, horizon_slots } => {
-                self.part = trace_part(seed.purpose) as usize;
-                let slots = parts[self.part].num_slots() as u64;
+                state.part = trace_part(seed.purpose) as usize;
+                let slots = parts[state.part].num_slots() as u64;
                 if seed.purpose == Purpose::Test {
-                    self.offset = 0;
+                    state.offset = 0;
                     return Some(slots as u32);
                 }
                 let horizon = u64::from(*horizon_slots).min(slots);
-                self.offset = self.popularity_rng.random_range(0..=slots - horizon);
+                state.offset = state.popularity_rng.random_range(0..=slots - horizon);
                 Some(horizon as u32)
             }
         }
     }
 
+    /// Draws the future anew: other counts and other deals of the ranks. The future of a recording is taken from a random
+    /// slot of its training part, for what was recorded later is what a policy must not know.
+    pub(crate) fn reseed_future(&mut self, seed: Seed) {
+        let state = &mut self.state;
+        state.rng = seed.stream(Stream::Arrivals);
+        state.popularity_rng = seed.stream(Stream::Popularity);
+        if let ArrivalModel::Recorded { parts, .. } = &self.model {
+            state.part = TracePart::Train as usize;
+            let slots = parts[state.part].num_slots() as u64;
+            state.offset = state.popularity_rng.random_range(0..slots);
+        }
+    }
+
+    pub(crate) fn state(&self) -> &ArrivalsState {
+        &self.state
+    }
+
+    /// Whether a state fits.
+    ///
+    /// # Errors
+    /// What does not.
+    pub(crate) fn check(&self, state: &ArrivalsState) -> Result<(), String> {
+        if state.ranking.services().len() != self.counts.len() || state.part > 2 {
+            return Err("it has another number of services".into());
+        }
+        Ok(())
+    }
+
+    /// Comes back to a state that fits.
+    pub(crate) fn restore(&mut self, state: ArrivalsState) {
+        self.state = state;
+    }
+
     /// Draws the batches of a slot, in the order of decision.
     pub(crate) fn draw(&mut self, slot: u64) -> &[Batch] {
         self.batches.clear();
+        let state = &mut self.state;
         match &self.model {
             ArrivalModel::Poisson { by_rank, .. } => {
-                self.ranking.drift(slot, &mut self.popularity_rng);
+                state.ranking.drift(slot, &mut state.popularity_rng);
                 for cell in (0..self.num_cells).map(CellId) {
                     let first = self.batches.len();
-                    for (distribution, &service) in by_rank.iter().zip(self.ranking.services()) {
-                        let num_requests = distribution.sample(&mut self.rng) as u32;
+                    for (distribution, &service) in by_rank.iter().zip(state.ranking.services()) {
+                        let num_requests = distribution.sample(&mut state.rng) as u32;
                         if num_requests > 0 {
                             self.batches.push(Batch { cell, service, num_requests });
                         }
                     }
-                    self.batches[first..].shuffle(&mut self.rng);
+                    self.batches[first..].shuffle(&mut state.rng);
                 }
             }
             ArrivalModel::Recorded { parts, .. } => {
-                let part = &parts[self.part];
-                let slot = (self.offset + slot) % part.num_slots() as u64;
+                let part = &parts[state.part];
+                let slot = (state.offset + slot) % part.num_slots() as u64;
                 let requests = part.slot(slot as usize);
                 for &service in requests {
                     self.counts[service as usize] += 1;
@@ -176,7 +220,7 @@ mod tests {
         let model = ArrivalModel::poisson(SERVICES, 1.0, 1.0, None);
         let mut arrivals = Arrivals::new(model, 2, SERVICES);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
-        let ranking = arrivals.ranking.services().to_vec();
+        let ranking = arrivals.state.ranking.services().to_vec();
         (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
     }
 

@@ -3,11 +3,13 @@
 //! Equation: `rate <- 0.9 rate + 0.1 R`, once per slot, `R` the requests of the slot. Nothing here depends on an action but
 //! the count of undecided requests.
 
+use serde::{Deserialize, Serialize};
+
 /// The weight of the present slot in the estimated request rate.
 const RATE_WEIGHT: f64 = 0.1;
 
 /// One service at one cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// Requests of this slot that are not decided yet.
     pub pending_requests: u32,

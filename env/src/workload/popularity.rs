@@ -10,6 +10,7 @@
 use crate::random::SimRng;
 use crate::units::ServiceId;
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 /// Intensities by popularity rank, most popular first: Zipf's law scaled to `mean` requests per service and slot.
 pub fn zipf_intensities(services: usize, exponent: f64, mean: f64) -> Vec<f64> {
@@ -19,7 +20,7 @@ pub fn zipf_intensities(services: usize, exponent: f64, mean: f64) -> Vec<f64> {
 }
 
 /// The present ranking: position = rank from 0, value = service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ranking {
     services: Vec<ServiceId>,
     reshuffle_slots: Option<u32>,

@@ -1,0 +1,152 @@
+//! The state of an environment at one moment, as bytes: to come back to it, to put it into a file, to look ahead from it.
+//!
+//! A snapshot knows the entries and actions of the environment that made it and has a checksum: another environment, or
+//! a damaged byte, is refused.
+
+use super::api::EnvSpec;
+use crate::digest::mix;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What a snapshot begins with: a name and the version of its form.
+const MAGIC: [u8; 8] = *b"tcsnap01";
+/// Magic, digest of the spec, digest of the state.
+const HEAD_BYTES: usize = 24;
+
+/// See the [module](self).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    bytes: Vec<u8>,
+}
+
+/// Why a snapshot is refused; the environment is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SnapshotError {
+    /// It was made by an environment with other entries or actions, or with another scenario.
+    #[error("the snapshot belongs to another environment than {id}: {difference}")]
+    Foreign {
+        /// The environment that was to be restored.
+        id: String,
+        /// What differs.
+        difference: String,
+    },
+    /// The bytes are not those of a snapshot.
+    #[error("the snapshot is damaged: {reason}")]
+    Damaged {
+        /// What is wrong with them.
+        reason: String,
+    },
+}
+
+impl SnapshotError {
+    /// The refusal of a snapshot that this environment did not make.
+    pub fn foreign(spec: &EnvSpec, difference: impl Into<String>) -> Self {
+        Self::Foreign { id: spec.id.clone(), difference: difference.into() }
+    }
+
+    /// The refusal of bytes that are no snapshot.
+    pub fn damaged(reason: impl Into<String>) -> Self {
+        Self::Damaged { reason: reason.into() }
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of `state` of an environment with this spec.
+    ///
+    /// # Panics
+    /// When the state cannot be serialised: sequences without a length, say.
+    pub fn of<S: Serialize>(spec: &EnvSpec, state: &S) -> Self {
+        let mut bytes = vec![0; HEAD_BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..16].copy_from_slice(&spec_digest(spec).to_le_bytes());
+        let mut bytes = postcard::to_extend(state, bytes).expect("a state of plain numbers and lists");
+        let digest = bytes_digest(&bytes[HEAD_BYTES..]);
+        bytes[16..24].copy_from_slice(&digest.to_le_bytes());
+        Self { bytes }
+    }
+
+    /// The state, for an environment with this spec.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] when the snapshot is damaged or of an environment with other entries or actions.
+    pub fn state<S: DeserializeOwned>(&self, spec: &EnvSpec) -> Result<S, SnapshotError> {
+        let head: &[u8; HEAD_BYTES] =
+            self.bytes.first_chunk().ok_or_else(|| SnapshotError::damaged("it is too short"))?;
+        if head[..8] != MAGIC {
+            return Err(SnapshotError::damaged("it does not begin as a snapshot does"));
+        }
+        let state = &self.bytes[HEAD_BYTES..];
+        if head[16..24] != bytes_digest(state).to_le_bytes() {
+            return Err(SnapshotError::damaged("its checksum is not that of its bytes"));
+        }
+        if head[8..16] != spec_digest(spec).to_le_bytes() {
+            return Err(SnapshotError::foreign(spec, "its name, entries or actions are others"));
+        }
+        match postcard::take_from_bytes(state) {
+            Ok((state, [])) => Ok(state),
+            Ok((_, rest)) => {
+                Err(SnapshotError::damaged(format!("{} bytes are left over at its end", rest.len())))
+            }
+            Err(error) => Err(SnapshotError::damaged(error.to_string())),
+        }
+    }
+
+    /// The bytes, to be kept.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A snapshot that was kept; whether it is one shows when it is restored.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+}
+
+fn bytes_digest(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let hash =
+        words.iter().fold(mix(0, bytes.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, &byte| mix(hash, u64::from(byte)))
+}
+
+fn spec_digest(spec: &EnvSpec) -> u64 {
+    let names = spec.entries.iter().map(|entry| &entry.name).chain(&spec.actions);
+    names.fold(bytes_digest(spec.id.as_bytes()), |hash, name| mix(hash, bytes_digest(name.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(action: &str) -> EnvSpec {
+        EnvSpec { id: "toy".into(), entries: vec![], actions: vec![action.into()] }
+    }
+
+    #[test]
+    fn a_state_comes_back_and_only_to_an_environment_of_its_kind() {
+        let state = (7_u64, vec![0.5_f64, f64::INFINITY], Some(3_u32));
+        let snapshot = Snapshot::of(&spec("stay"), &state);
+        assert_eq!(snapshot.state::<(u64, Vec<f64>, Option<u32>)>(&spec("stay")), Ok(state));
+        let refused = snapshot.state::<(u64, Vec<f64>, Option<u32>)>(&spec("go")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the snapshot belongs to another environment than toy: its name, entries or actions are others"
+        );
+    }
+
+    #[test]
+    fn every_changed_byte_and_every_other_length_is_refused() {
+        let whole = Snapshot::of(&spec("stay"), &vec![1_u32, 70_000, 3]);
+        for at in 0..whole.as_bytes().len() {
+            let mut bytes = whole.as_bytes().to_vec();
+            bytes[at] ^= 1;
+            assert!(Snapshot::from_bytes(bytes).state::<Vec<u32>>(&spec("stay")).is_err(), "byte {at}");
+            let short = whole.as_bytes()[..at].to_vec();
+            assert!(Snapshot::from_bytes(short).state::<Vec<u32>>(&spec("stay")).is_err(), "{at} bytes");
+        }
+        let mut long = whole.as_bytes().to_vec();
+        long.push(0);
+        assert!(Snapshot::from_bytes(long).state::<Vec<u32>>(&spec("stay")).is_err());
+    }
+}
