@@ -26,8 +26,8 @@ fn learners(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tight");
     group.sample_size(10);
     for (name, config, budget) in [
-        ("ppo", AgentConfig::Ppo(PpoConfig::default()), 16_384),
-        ("dqn", AgentConfig::Dqn(DqnConfig::default()), 16_384),
+        ("ppo", AgentConfig::from(PpoConfig::default()), 16_384),
+        ("dqn", AgentConfig::from(DqnConfig::default()), 16_384),
     ] {
         group.throughput(Throughput::Elements(budget));
         group.bench_function(name, |bencher| {

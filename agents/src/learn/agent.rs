@@ -1,6 +1,7 @@
 //! What a learner is: it explores, records what came of it, and from time to time learns.
 //!
 //! ```text
+//! before: demonstrate, record, imitate        only with a warm start: a rule acts, the learner learns to do the same
 //! loop: explore(rows, masks) -> actions     the learner's own draws, by our generator
 //!       record(actions, step)               what the environment answered
 //!       update() -> metrics, or None        nothing while there is not enough to learn from
@@ -37,6 +38,28 @@ pub trait Agent {
     /// # Errors
     /// When a loss or a gradient is not a finite number: the parameters are those before this update's step then.
     fn update(&mut self) -> Result<Option<Metrics>, AgentError>;
+
+    /// Takes note that a rule chooses `actions` in these rows, instead of [`explore`](Self::explore): what followed is
+    /// recorded as ever, and [`imitate`](Self::imitate) learns from it. Says in how many lanes the learner would have done
+    /// the same.
+    ///
+    /// # Errors
+    /// As [`explore`](Self::explore).
+    fn demonstrate(
+        &mut self,
+        observations: &[f32],
+        masks: &[bool],
+        actions: &[ActionId],
+    ) -> Result<usize, AgentError>;
+
+    /// Learns to do as the rule did, if it is time to; to be called after every recorded demonstration.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    fn imitate(&mut self) -> Result<Option<Metrics>, AgentError>;
+
+    /// Ends the imitation: what was learnt stays, the count of decisions and all schedules begin at 0.
+    fn begin_learning(&mut self);
 
     /// The network of this moment, frozen; [`NetPolicy`](crate::net_policy::NetPolicy) acts greedily by it.
     ///

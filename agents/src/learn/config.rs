@@ -2,6 +2,8 @@
 //!
 //! The choice is a table named after it, so that a mistake is reported at its own line:
 //! ```toml
+//! warm_start = "density"         # optional: what the learner imitates before it learns
+//!
 //! [ppo]
 //! gamma = 0.9
 //! ```
@@ -9,51 +11,136 @@
 use super::dqn_config::DqnConfig;
 use super::ppo_config::PpoConfig;
 use crate::checkpoint::Algorithm;
+use crate::heuristics::registry;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use thiserror::Error;
 use thoughtcache_env::gym::api::EnvSpec;
 
-/// The learner of a run, exactly one.
+/// The learner of a run and how it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum AgentConfig {
+#[serde(try_from = "AgentFile", into = "AgentFile")]
+pub struct AgentConfig {
+    /// What the learner imitates before it learns, if anything.
+    pub warm_start: Option<WarmStartConfig>,
+    /// The learner.
+    pub learner: LearnerConfig,
+}
+
+/// The learner of a run, exactly one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LearnerConfig {
     /// Masked PPO.
     Ppo(PpoConfig),
     /// Masked DQN.
     Dqn(DqnConfig),
 }
 
+/// Behaviour cloning before learning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WarmStartConfig {
+    /// The rule that is imitated, by its name in the registry.
+    pub policy: String,
+    /// Decisions of the rule that are watched, at least 1; they are no part of the budget.
+    pub decisions: u64,
+}
+
+/// Decisions that are watched where the file says nothing: enough for the cloned policy to agree with the rule nearly always.
+const WARM_START_DECISIONS: u64 = 200_000;
+/// The most decisions that can be watched.
+const MAX_WARM_START_DECISIONS: u64 = 1_000_000_000;
+
+/// An agent as it stands in a file: exactly one of the two tables.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgentFile {
+    /// The rule that the learner imitates before it learns, such as `density`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warm_start: Option<String>,
+    /// Decisions of the rule that are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warm_start_decisions: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ppo: Option<PpoConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dqn: Option<DqnConfig>,
+}
+
+impl TryFrom<AgentFile> for AgentConfig {
+    type Error = String;
+
+    fn try_from(file: AgentFile) -> Result<Self, String> {
+        let learner = match (file.ppo, file.dqn) {
+            (Some(config), None) => LearnerConfig::Ppo(config),
+            (None, Some(config)) => LearnerConfig::Dqn(config),
+            (None, None) => return Err("an agent has a table [ppo] or [dqn]; there is neither".into()),
+            (Some(_), Some(_)) => return Err("an agent has a table [ppo] or [dqn], not both".into()),
+        };
+        let warm_start = match (file.warm_start, file.warm_start_decisions) {
+            (Some(policy), decisions) => {
+                Some(WarmStartConfig { policy, decisions: decisions.unwrap_or(WARM_START_DECISIONS) })
+            }
+            (None, Some(_)) => return Err("warm_start_decisions does nothing without warm_start".into()),
+            (None, None) => None,
+        };
+        Ok(Self { warm_start, learner })
+    }
+}
+
+impl From<AgentConfig> for AgentFile {
+    fn from(config: AgentConfig) -> Self {
+        let (ppo, dqn) = match config.learner {
+            LearnerConfig::Ppo(ppo) => (Some(ppo), None),
+            LearnerConfig::Dqn(dqn) => (None, Some(dqn)),
+        };
+        let (warm_start, warm_start_decisions) =
+            config.warm_start.map(|warm_start| (warm_start.policy, warm_start.decisions)).unzip();
+        Self { warm_start, warm_start_decisions, ppo, dqn }
+    }
+}
+
+impl From<PpoConfig> for AgentConfig {
+    fn from(config: PpoConfig) -> Self {
+        Self { warm_start: None, learner: LearnerConfig::Ppo(config) }
+    }
+}
+
+impl From<DqnConfig> for AgentConfig {
+    fn from(config: DqnConfig) -> Self {
+        Self { warm_start: None, learner: LearnerConfig::Dqn(config) }
+    }
+}
+
 impl AgentConfig {
     /// What trains the policy.
     pub fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::Ppo(_) => Algorithm::Ppo,
-            Self::Dqn(_) => Algorithm::Dqn,
+        match self.learner {
+            LearnerConfig::Ppo(_) => Algorithm::Ppo,
+            LearnerConfig::Dqn(_) => Algorithm::Dqn,
         }
     }
 
     /// The copies of the environment that are played together.
     pub fn num_lanes(&self) -> usize {
-        match self {
-            Self::Ppo(config) => config.n_envs,
-            Self::Dqn(config) => config.n_envs,
+        match &self.learner {
+            LearnerConfig::Ppo(config) => config.n_envs,
+            LearnerConfig::Dqn(config) => config.n_envs,
         }
     }
 
     /// The discount per slot.
     pub fn gamma(&self) -> f64 {
-        match self {
-            Self::Ppo(config) => config.gamma,
-            Self::Dqn(config) => config.gamma,
+        match &self.learner {
+            LearnerConfig::Ppo(config) => config.gamma,
+            LearnerConfig::Dqn(config) => config.gamma,
         }
     }
 
     /// The ends of the names of entries that the networks must not see.
     pub fn ignore_entries(&self) -> &[String] {
-        match self {
-            Self::Ppo(config) => &config.ignore_entries,
-            Self::Dqn(config) => &config.ignore_entries,
+        match &self.learner {
+            LearnerConfig::Ppo(config) => &config.ignore_entries,
+            LearnerConfig::Dqn(config) => &config.ignore_entries,
         }
     }
 
@@ -62,9 +149,19 @@ impl AgentConfig {
     /// # Errors
     /// The first field that is out of its range, or contradicts another.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        match self {
-            Self::Ppo(config) => config.validate(),
-            Self::Dqn(config) => config.validate(),
+        if let Some(WarmStartConfig { policy, decisions }) = &self.warm_start {
+            registry::entry(policy).map_err(|error| ConfigError {
+                key: "warm_start".into(),
+                value: format!("\"{policy}\""),
+                allowed: format!("the name of a rule: {error}"),
+            })?;
+            let is_count = (1..=MAX_WARM_START_DECISIONS).contains(decisions);
+            let allowed = format!("1 to {MAX_WARM_START_DECISIONS}");
+            check("warm_start_decisions", decisions, is_count, allowed)?;
+        }
+        match &self.learner {
+            LearnerConfig::Ppo(config) => config.validate(),
+            LearnerConfig::Dqn(config) => config.validate(),
         }
     }
 }
@@ -148,14 +245,39 @@ mod tests {
     #[test]
     fn the_table_names_the_learner() {
         let config: AgentConfig = toml::from_str("[ppo]\ngamma = 0.5\n").unwrap();
-        assert_eq!(config, AgentConfig::Ppo(PpoConfig { gamma: 0.5, ..PpoConfig::default() }));
+        assert_eq!(config, PpoConfig { gamma: 0.5, ..PpoConfig::default() }.into());
         let dqn: AgentConfig = toml::from_str("[dqn]\n").unwrap();
-        assert_eq!(dqn, AgentConfig::Dqn(DqnConfig::default()));
+        assert_eq!(dqn, DqnConfig::default().into());
         assert_eq!((config.algorithm(), dqn.algorithm()), (Algorithm::Ppo, Algorithm::Dqn));
         assert!(toml::from_str::<AgentConfig>("[ppo]\n[dqn]\n").is_err());
         assert!(toml::from_str::<AgentConfig>("[ppq]\n").is_err());
         assert!(toml::from_str::<AgentConfig>("[ppo]\ngama = 0.5\n").is_err());
         assert_eq!(toml::from_str::<AgentConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn a_warm_start_names_a_rule_and_is_kept() {
+        let config: AgentConfig = toml::from_str("warm_start = \"density\"\n[ppo]\n").unwrap();
+        let expected = WarmStartConfig { policy: "density".into(), decisions: WARM_START_DECISIONS };
+        assert_eq!(config.warm_start, Some(expected));
+        assert_eq!(toml::from_str::<AgentConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
+        let message = |text: &str| match toml::from_str::<AgentConfig>(text) {
+            Ok(config) => config.validate().map_err(|error| error.to_string()).unwrap_err(),
+            Err(error) => error.message().to_owned(),
+        };
+        assert!(
+            message("warm_start = \"densty\"\n[ppo]\n")
+                .starts_with("warm_start is \"densty\"; allowed: the name of a rule: no policy is called \"densty\", did you mean density?")
+        );
+        assert_eq!(
+            message("warm_start = \"lru\"\nwarm_start_decisions = 0\n[dqn]\n"),
+            "warm_start_decisions is 0; allowed: 1 to 1000000000"
+        );
+        assert_eq!(
+            message("warm_start_decisions = 5\n[dqn]\n"),
+            "warm_start_decisions does nothing without warm_start"
+        );
+        assert_eq!(message(""), "an agent has a table [ppo] or [dqn]; there is neither");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
 use super::dqn_config::DqnConfig;
-use super::dqn_loss::{Nets, action_values};
+use super::dqn_loss::{Lesson, Nets, action_values};
 use super::n_step::{NStep, Outcome};
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::replay::{Batch, Replay};
@@ -33,6 +33,8 @@ use tch::{Tensor, no_grad_guard};
 use thoughtcache_env::gym::api::{ActionId, End, EnvSpec};
 use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
+
+mod imitation;
 
 /// A learner of action values.
 #[derive(Debug)]
@@ -138,6 +140,21 @@ impl DqnAgent {
 
     /// One gradient step on a batch of the replay buffer; adds its loss, error, mean value and gradient length to `sums`.
     fn learn(&mut self, learning_rate: f64, sums: &mut [f64; 4]) -> Result<(), AgentError> {
+        let Some(mut lesson) = self.lesson(false) else { return Ok(()) };
+        let update = self.updates + 1;
+        AgentError::check_finite("train/loss", lesson.loss, update)?;
+        let norm = clip_global_norm(&mut [&mut lesson.gradient], self.config.max_grad_norm);
+        AgentError::check_finite("train/grad_norm", norm, update)?;
+        self.adam.step(self.nets[0].online.flat_mut(), &lesson.gradient, learning_rate);
+        self.updates = update;
+        for (sum, value) in sums.iter_mut().zip([lesson.loss, lesson.td_error, lesson.mean_value, norm]) {
+            *sum += value;
+        }
+        Ok(())
+    }
+
+    /// What a batch of the replay buffer teaches; with the margin while a rule is imitated.
+    fn lesson(&mut self, is_imitating: bool) -> Option<Lesson> {
         let config = &self.config;
         let sizes = [config.batch_size.div_ceil(2), config.batch_size / 2];
         for (batch, size) in self.batches.iter_mut().zip(sizes) {
@@ -146,25 +163,19 @@ impl DqnAgent {
         let [first, second] = &mut self.nets;
         let lesson = |nets: &mut Nets, batch: &Batch| {
             use_torch_threads(config.torch_threads);
-            nets.learn(batch, config.double_q)
+            if is_imitating {
+                nets.imitate(batch, config.double_q)
+            } else {
+                nets.learn(batch, config.double_q)
+            }
         };
         let (lesson, other) =
             rayon::join(|| lesson(first, &self.batches[0]), || lesson(second, &self.batches[1]));
-        let Some(mut lesson) = lesson else { return Ok(()) };
-        if let Some(other) = other {
-            lesson = lesson.joined(sizes[0], other, sizes[1]);
-        }
-
-        let update = self.updates + 1;
-        AgentError::check_finite("train/loss", lesson.loss, update)?;
-        let norm = clip_global_norm(&mut [&mut lesson.gradient], config.max_grad_norm);
-        AgentError::check_finite("train/grad_norm", norm, update)?;
-        self.adam.step(self.nets[0].online.flat_mut(), &lesson.gradient, learning_rate);
-        self.updates = update;
-        for (sum, value) in sums.iter_mut().zip([lesson.loss, lesson.td_error, lesson.mean_value, norm]) {
-            *sum += value;
-        }
-        Ok(())
+        let lesson = lesson?;
+        Some(match other {
+            Some(other) => lesson.joined(sizes[0], other, sizes[1]),
+            None => lesson,
+        })
     }
 
     /// Moves the target net as often as has become due; several small moves at once are one greater move.
@@ -280,6 +291,36 @@ impl Agent for DqnAgent {
         metrics.push("train/n_updates", self.updates as f64);
         metrics.push("rollout/exploration_rate", self.config.epsilon(self.decisions, self.budget));
         Ok(Some(metrics))
+    }
+
+    fn demonstrate(
+        &mut self,
+        observations: &[f32],
+        masks: &[bool],
+        actions: &[ActionId],
+    ) -> Result<usize, AgentError> {
+        let lanes = self.config.n_envs;
+        AgentError::check_len("observations", observations.len(), lanes * self.num_entries)?;
+        AgentError::check_len("masks", masks.len(), lanes * self.num_actions)?;
+        AgentError::check_len("actions", actions.len(), lanes)?;
+        use_torch_threads(self.config.torch_threads);
+        self.rows.copy_from_slice(observations);
+        hide(&mut self.rows, self.num_entries, &self.hidden_columns);
+        let values = self.values_of(&self.rows);
+        let agrees = |lane: &usize| {
+            let own = lane * self.num_actions..(lane + 1) * self.num_actions;
+            best_legal(&values[own.clone()], &masks[own]) == Some(actions[*lane].index())
+        };
+        Ok((0..lanes).filter(agrees).count())
+    }
+
+    fn imitate(&mut self) -> Result<Option<Metrics>, AgentError> {
+        use_torch_threads(self.config.torch_threads);
+        self.learn_from_rule()
+    }
+
+    fn begin_learning(&mut self) {
+        self.forget_imitation();
     }
 
     fn policy(&self) -> Result<Mlp, AgentError> {

@@ -12,6 +12,7 @@
 //! # Reference
 //! van Hasselt, Guez, Silver, arXiv 1509.06461; Wang et al., arXiv 1511.06581.
 
+use super::imitation_loss::margin_loss;
 use super::net::Net;
 use super::replay::Batch;
 use tch::{Kind, Reduction, Tensor, no_grad_guard};
@@ -76,6 +77,16 @@ impl Nets {
 
     /// The lesson of a batch; `None` of an empty one.
     pub fn learn(&mut self, batch: &Batch, double_q: bool) -> Option<Lesson> {
+        self.lesson(batch, double_q, false)
+    }
+
+    /// The lesson of a batch that a rule played: its actions are to have the greatest values
+    /// ([`margin_loss`](super::imitation_loss::margin_loss)).
+    pub fn imitate(&mut self, batch: &Batch, double_q: bool) -> Option<Lesson> {
+        self.lesson(batch, double_q, true)
+    }
+
+    fn lesson(&mut self, batch: &Batch, double_q: bool, is_imitating: bool) -> Option<Lesson> {
         let size = batch.actions.len() as i64;
         if size == 0 {
             return None;
@@ -94,10 +105,13 @@ impl Nets {
                 &Tensor::from_slice(&batch.next_illegal).view([size, -1]),
             )
         };
-        let actions = Tensor::from_slice(&batch.actions).unsqueeze(1);
-        let taken =
-            action_values(&self.online, &matrix(&batch.rows)).gather(1, &actions, false).squeeze_dim(1);
-        let loss = huber(&taken, &targets);
+        let actions = Tensor::from_slice(&batch.actions);
+        let values = action_values(&self.online, &matrix(&batch.rows));
+        let taken = values.gather(1, &actions.unsqueeze(1), false).squeeze_dim(1);
+        let mut loss = huber(&taken, &targets);
+        if is_imitating {
+            loss += margin_loss(&values, &actions);
+        }
         let gradient = self.online.gradient(&loss);
         let taken = taken.detach();
         Some(Lesson {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`agent`] (what a learner is), [`config`] (what a user says), [`schedule`], [`gae`]; then, with
 //! libtorch, `net` and `adam` (the arithmetic), `categorical`, `rollout`, `ppo_loss`, `ppo`; `n_step`,
-//! `replay`, `dqn_loss`, `dqn`; and `train` (the loop).
+//! `replay`, `dqn_loss`, `dqn`; `imitation_loss`, `warm_start` (a rule first); and `train` (the loop).
 #![allow(clippy::cast_possible_wrap)] // libtorch counts in i64; sizes of tensors in memory fit
 
 pub mod agent;
@@ -20,6 +20,8 @@ pub mod categorical;
 pub mod dqn;
 #[cfg(feature = "torch")]
 pub mod dqn_loss;
+#[cfg(feature = "torch")]
+pub mod imitation_loss;
 #[cfg(feature = "torch")]
 pub mod n_step;
 #[cfg(feature = "torch")]
@@ -40,3 +42,5 @@ pub mod tensor_rows;
 pub mod threads;
 #[cfg(feature = "torch")]
 pub mod train;
+#[cfg(feature = "torch")]
+pub mod warm_start;

@@ -26,12 +26,14 @@ use super::ppo_metrics::{Sums, explained_variance};
 use super::rollout::{Rollout, RolloutError, Targets};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
-use crate::net_policy::Mlp;
+use crate::net_policy::{Mlp, best_legal};
 use rand::RngExt;
 use tch::{Tensor, no_grad_guard};
 use thoughtcache_env::gym::api::{ActionId, EnvSpec};
 use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
+
+mod imitation;
 
 /// A net and its optimiser.
 #[derive(Debug)]
@@ -137,16 +139,22 @@ impl PpoAgent {
         (evaluate(self.rollout.rows_with_next()), self.rollout.final_rows().map(evaluate).unwrap_or_default())
     }
 
+    /// The critic's values of the rollout's rows, and what follows from them.
+    fn judged(&self) -> (Vec<f32>, Targets) {
+        let (mut values, final_values) = self.values();
+        let (gamma, lambda) = (self.config.gamma, self.config.gae_lambda);
+        let targets = self.rollout.targets(&widen(&values), &widen(&final_values), gamma, lambda);
+        values.truncate(self.rollout.len());
+        (values, targets)
+    }
+
     fn learn(&mut self) -> Result<Metrics, AgentError> {
         use_torch_threads(self.config.torch_threads);
         let learning_rate = self.learning_rate();
         self.updates += 1;
-        let (values, final_values) = self.values();
-        let widen = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
-        let (gamma, lambda) = (self.config.gamma, self.config.gae_lambda);
-        let targets = self.rollout.targets(&widen(&values), &widen(&final_values), gamma, lambda);
+        let (values, targets) = self.judged();
         let mut policy_data = PolicyData::new(&self.rollout, &targets);
-        let mut value_data = ValueData::new(&self.rollout, &targets, &values[..self.rollout.len()]);
+        let mut value_data = ValueData::new(&self.rollout, &targets, &values);
 
         let mut sums = Sums::default();
         let mut order: Vec<i64> = (0..self.rollout.len() as i64).collect();
@@ -251,6 +259,39 @@ impl Agent for PpoAgent {
         rayon::scope(|_| self.learn()).map(Some)
     }
 
+    fn demonstrate(
+        &mut self,
+        observations: &[f32],
+        masks: &[bool],
+        actions: &[ActionId],
+    ) -> Result<usize, AgentError> {
+        let lanes = self.config.n_envs;
+        AgentError::check_len("observations", observations.len(), lanes * self.actor.net.spec().inputs)?;
+        AgentError::check_len("masks", masks.len(), self.logits.len())?;
+        AgentError::check_len("actions", actions.len(), lanes)?;
+        use_torch_threads(self.config.torch_threads);
+        let _guard = no_grad_guard();
+        let rows = self.rollout.begin_step(observations, masks);
+        tensor_rows::read(&self.actor.net.forward(&rows).contiguous(), 0, &mut self.logits);
+        self.log_probs.fill(0.0);
+        let agrees = |lane: &usize| {
+            let own = lane * self.num_actions..(lane + 1) * self.num_actions;
+            best_legal(&self.logits[own.clone()], &masks[own]) == Some(actions[*lane].index())
+        };
+        Ok((0..lanes).filter(agrees).count())
+    }
+
+    fn imitate(&mut self) -> Result<Option<Metrics>, AgentError> {
+        if self.rollout.steps() < self.config.n_steps {
+            return Ok(None);
+        }
+        rayon::scope(|_| self.learn_from_rule()).map(Some)
+    }
+
+    fn begin_learning(&mut self) {
+        self.forget_imitation();
+    }
+
     fn policy(&self) -> Result<Mlp, AgentError> {
         Ok(self.actor.net.to_mlp(0, None, self.hidden_columns.clone())?)
     }
@@ -323,6 +364,10 @@ impl ValueData {
         let gradient = critic.gradient(&(&loss * config.vf_coef));
         (loss.double_value(&[]), gradient)
     }
+}
+
+fn widen(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|&number| f64::from(number)).collect()
 }
 
 fn narrow(numbers: &[f64]) -> Tensor {

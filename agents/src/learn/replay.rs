@@ -94,6 +94,11 @@ impl Replay {
         })
     }
 
+    /// How many transitions can be remembered.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many transitions are remembered.
     pub fn len(&self) -> usize {
         self.len

@@ -4,9 +4,10 @@
 //! exact, and the same seed and configuration give the same bytes.
 
 use super::agent::{Agent, AgentError, Metrics};
-use super::config::{AgentConfig, ConfigError};
+use super::config::{AgentConfig, ConfigError, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
 use super::ppo::PpoAgent;
+use super::warm_start::{self, Teacher, WarmStartReport};
 use crate::net_policy::Mlp;
 use std::error::Error;
 use thiserror::Error as ThisError;
@@ -54,6 +55,9 @@ impl Episode {
 pub trait Observer {
     /// The learner has learnt, after so many decisions of all lanes together.
     fn on_update(&mut self, _decisions: u64, _metrics: &Metrics) {}
+
+    /// The learner has learnt from a rule, before the first decision of the run.
+    fn on_warm_start(&mut self, _report: &WarmStartReport) {}
 
     /// An episode has ended; in the order of the lanes when several end in one step.
     fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
@@ -116,6 +120,17 @@ pub enum TrainError {
         /// Why.
         source: AgentError,
     },
+    /// The rule could not be watched.
+    #[error("while the rule of the warm start was watched")]
+    WarmStart {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Stopped before the first decision.
+    #[error(
+        "stopped while the rule of the warm start was watched: nothing has been learnt yet that could be kept"
+    )]
+    StoppedInWarmStart,
     /// The policy could not be validated.
     #[error("validation after {decisions} decisions")]
     Validation {
@@ -138,9 +153,9 @@ impl AgentConfig {
     /// # Errors
     /// When the configuration cannot be meant.
     pub fn build(&self, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Box<dyn Agent>, ConfigError> {
-        Ok(match self {
-            Self::Ppo(config) => Box::new(PpoAgent::new(config, spec, budget, seed)?),
-            Self::Dqn(config) => Box::new(DqnAgent::new(config, spec, budget, seed)?),
+        Ok(match &self.learner {
+            LearnerConfig::Ppo(config) => Box::new(PpoAgent::new(config, spec, budget, seed)?),
+            LearnerConfig::Dqn(config) => Box::new(DqnAgent::new(config, spec, budget, seed)?),
         })
     }
 }
@@ -149,10 +164,24 @@ impl AgentConfig {
 ///
 /// # Errors
 /// [`TrainError`]: a value that cannot be meant, an environment or a learner that fails, a policy that cannot be
-/// validated.
+/// validated. A warm start needs its rule: see [`train_after`].
 pub fn train<E: Env<Action = ActionId> + Send>(
     config: &AgentConfig,
     make_env: impl FnMut(usize) -> E,
+    settings: TrainSettings,
+    observer: &mut impl Observer,
+) -> Result<Trained, TrainError> {
+    train_after(config, make_env, |_| None, settings, observer)
+}
+
+/// Trains a learner that may begin with a warm start; `make_teacher` makes an instance of the rule of this name.
+///
+/// # Errors
+/// As [`train`], and when the configuration names a rule that `make_teacher` does not know.
+pub fn train_after<E: Env<Action = ActionId> + Send>(
+    config: &AgentConfig,
+    mut make_env: impl FnMut(usize) -> E,
+    mut make_teacher: impl FnMut(&str) -> Option<Teacher<E>>,
     settings: TrainSettings,
     observer: &mut impl Observer,
 ) -> Result<Trained, TrainError> {
@@ -160,8 +189,18 @@ pub fn train<E: Env<Action = ActionId> + Send>(
     let lanes = config.num_lanes();
     check_budget(settings.budget, lanes as u64)?;
     let seed = Seed::new(Purpose::Train, settings.run);
-    let mut vec_env = VecEnv::new((0..lanes).map(make_env).collect(), seed);
+    let mut vec_env = VecEnv::new((0..lanes).map(&mut make_env).collect(), seed);
     let mut agent = config.build(vec_env.spec(), settings.budget, seed)?;
+    if let Some(WarmStartConfig { policy, decisions }) = &config.warm_start {
+        let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
+        let mut teachers = teachers.ok_or_else(|| ConfigError {
+            key: "warm_start".into(),
+            value: format!("\"{policy}\""),
+            allowed: "a rule that plays in this environment".into(),
+        })?;
+        let envs = (0..lanes).map(&mut make_env).collect();
+        warm_start::imitate(agent.as_mut(), envs, &mut teachers, *decisions, settings.run, observer)?;
+    }
     let mut buffers = StepBuffers::new(lanes, vec_env.spec());
     let mut actions = vec![ActionId::default(); lanes];
     let mut episodes = vec![Episode::default(); lanes];

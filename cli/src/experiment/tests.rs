@@ -1,4 +1,5 @@
 use super::*;
+use thoughtcache_agents::learn::config::LearnerConfig;
 
 fn resolve(text: &str, settings: &[&str]) -> Result<Experiment> {
     let settings: Vec<Setting> = settings.iter().map(|typed| typed.parse().unwrap()).collect();
@@ -26,7 +27,9 @@ fn the_resolved_config_is_an_experiment_that_resolves_to_itself() {
 fn a_base_is_changed_by_the_file_and_then_by_what_is_typed() {
     let text = "scenario = \"tight\"\ndecisions = 64_000\n[agent]\nfrom = \"ppo-tight\"\n[agent.ppo]\n\
                 ent_coef = 0.01\ngamma = 0.8\nignore_entries = [\"age\"]\n";
-    let AgentConfig::Ppo(ppo) = resolve(text, &["agent.ppo.gamma=0.7"]).unwrap().agent else { panic!("ppo") };
+    let LearnerConfig::Ppo(ppo) = resolve(text, &["agent.ppo.gamma=0.7"]).unwrap().agent.learner else {
+        panic!("ppo")
+    };
     assert_eq!((ppo.ent_coef, ppo.gamma, ppo.n_steps), (0.01, 0.7, 128));
     assert_eq!(ppo.ignore_entries, ["age"]);
 }

@@ -78,13 +78,21 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// # Panics
     /// Without a single environment.
     pub fn new(envs: Vec<E>, seed: Seed) -> Self {
+        Self::with_first_lane(envs, seed, 0)
+    }
+
+    /// The same for lanes that are numbered from `first_lane` on: other episodes than those of the lanes before it.
+    ///
+    /// # Panics
+    /// Without a single environment.
+    pub fn with_first_lane(envs: Vec<E>, seed: Seed, first_lane: u32) -> Self {
         let spec = envs.first().expect("a vector environment has at least one lane").spec();
         let (num_entries, num_actions) = (spec.num_entries(), spec.num_actions());
         let lanes = envs
             .into_iter()
             .enumerate()
             .map(|(index, mut env)| {
-                let seed = seed.with_lane(index as u32);
+                let seed = seed.with_lane(first_lane + index as u32);
                 env.reset(seed);
                 Lane { env, seed, hash: 0, has_ended: false }
             })

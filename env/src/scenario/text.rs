@@ -162,8 +162,9 @@ fn set(place: &mut Value, parts: &[&str], trail: &str, value: Value, choices: &[
     let below = if trail.is_empty() { part.to_owned() } else { format!("{trail}.{part}") };
     match place {
         Value::Table(table) => {
-            if choices.contains(&trail) && !table.contains_key(part) {
-                table.clear();
+            // Another variant replaces the one that is there; a plain value beside the variants does not.
+            if choices.contains(&trail) && !rest.is_empty() && !table.contains_key(part) {
+                table.retain(|_, value| !value.is_table());
             }
             let empty = || Value::Table(Table::new());
             set(table.entry(part).or_insert_with(empty), rest, &below, value, choices)

@@ -36,18 +36,19 @@ impl Observer for Notes {
 
 fn ppo() -> AgentConfig {
     let tiny = PpoConfig { n_envs: 4, n_steps: 8, batch_size: 16, net_arch: vec![8], ..PpoConfig::default() };
-    AgentConfig::Ppo(tiny)
+    tiny.into()
 }
 
 fn dqn() -> AgentConfig {
-    AgentConfig::Dqn(DqnConfig {
+    DqnConfig {
         n_envs: 4,
         buffer_size: 256,
         batch_size: 16,
         learning_starts: 32,
         net_arch: vec![8],
         ..DqnConfig::default()
-    })
+    }
+    .into()
 }
 
 fn run(

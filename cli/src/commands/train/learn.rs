@@ -13,7 +13,8 @@ use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use thoughtcache_agents::learn::train::{TrainSettings, Trained, train};
+use thoughtcache_agents::heuristics::registry::Prepared;
+use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 
@@ -80,15 +81,28 @@ pub(super) fn run(console: Console, experiment: &Experiment, out: Option<&Path>)
         eval_freq: experiment.eval_every_decisions,
         run: experiment.seed,
     };
-    let trained = train(&experiment.agent, |_| env.clone(), settings, &mut watch);
+    let warm_start = experiment.agent.warm_start.as_ref();
+    let teacher = warm_start.map(|warm_start| Prepared::new(&warm_start.policy, scenario)).transpose()?;
+    let trained = train_after(
+        &experiment.agent,
+        |_| env.clone(),
+        |_| teacher.as_ref().map(Prepared::instance),
+        settings,
+        &mut watch,
+    );
     let ending = match &trained {
         Ok(trained) if trained.decisions < experiment.decisions => "interrupted",
+        Err(TrainError::StoppedInWarmStart) => "interrupted",
         Ok(_) => "done",
         Err(_) => "failed",
     };
     provenance.at_end(ending).write(&folder)?;
     // What went wrong with the files comes first: it is why the run was stopped.
     let watch = watch.end()?;
+    if let Err(error @ TrainError::StoppedInWarmStart) = &trained {
+        console.note(&format!("{place}: {error}"));
+        return Ok(Verdict::Interrupted);
+    }
     let trained = trained.with_context(|| format!("{place}: training stopped"))?;
     let finished = Finished::new(experiment, &folder, &trained, &watch, &scenario_file);
     console.result(&finished, || finished.text())?;

@@ -26,6 +26,7 @@ use thoughtcache_agents::evaluate::{Contender, EpisodeResult, PolicyKind, Protoc
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_agents::learn::agent::Metrics;
 use thoughtcache_agents::learn::train::{Episode, Observer};
+use thoughtcache_agents::learn::warm_start::WarmStartReport;
 use thoughtcache_agents::net_policy::{Mlp, NetPolicy};
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{Counters, Env, EnvSpec};
@@ -58,6 +59,8 @@ pub(super) struct Watch<'a> {
     logged: u64,
     means: Vec<(&'static str, f64, u64)>,
     episodes: VecDeque<Episode>,
+    /// What was last heard of a warm start, until it is logged.
+    warm_start: Option<WarmStartReport>,
     failure: Option<anyhow::Error>,
 }
 
@@ -134,6 +137,7 @@ impl<'a> Watch<'a> {
             logged: 0,
             means: Vec::new(),
             episodes: VecDeque::with_capacity(WINDOW),
+            warm_start: None,
             failure: None,
         };
         let sums = watch.play(baseline)?;
@@ -187,6 +191,12 @@ impl<'a> Watch<'a> {
     /// Everything known at this moment.
     fn log(&mut self) -> Result<()> {
         self.logged = self.decisions;
+        if let Some(report) = self.warm_start.take() {
+            self.scalar("warm_start/agreement", report.agreement)?;
+            for (tag, value) in report.metrics.iter() {
+                self.scalar(tag, value)?;
+            }
+        }
         for (tag, sum, count) in std::mem::take(&mut self.means) {
             self.scalar(tag, sum / count as f64)?;
         }
@@ -281,6 +291,24 @@ impl Observer for Watch<'_> {
             let outcome = self.log();
             self.keep(outcome);
         }
+    }
+
+    fn on_warm_start(&mut self, report: &WarmStartReport) {
+        let Some(warm_start) = &self.experiment.agent.warm_start else { return };
+        let line = format!(
+            "watching {}: {} of {} decisions, agrees with {:.1} %",
+            warm_start.policy,
+            grouped(report.decisions),
+            grouped(warm_start.decisions),
+            100.0 * report.agreement
+        );
+        if report.decisions >= warm_start.decisions || self.warm_start.is_none() {
+            self.bar.suspend(|| self.console.note(&format!("  {line}")));
+        }
+        self.bar.set_message(line);
+        self.warm_start = Some(report.clone());
+        // What the run takes is counted from its first decision.
+        self.training = Stopwatch::start();
     }
 
     fn on_episode(&mut self, _: u64, episode: &Episode) {
