@@ -7,3 +7,4 @@ pub mod observation;
 pub mod space;
 pub mod step_rows;
 pub mod vec_env;
+pub mod check;

@@ -1,0 +1,184 @@
+//! The contract of [`Policy`] as a test that anyone can run on a rule of their own.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use thoughtcache_agents::check::check_policy;
+//! use thoughtcache_agents::heuristics::registry::Prepared;
+//! use thoughtcache_env::gym::check::CheckSettings;
+//! use thoughtcache_env::gym::decision_env::DecisionEnv;
+//! use thoughtcache_env::scenario::Scenario;
+//!
+//! let scenario = Arc::new(Scenario::shipped("tight"));
+//! let rule = Prepared::new("density", &scenario).unwrap();
+//! let env = || DecisionEnv::new(Arc::clone(&scenario));
+//! check_policy(env, || rule.instance(), CheckSettings::default()).unwrap();
+//! ```
+
+use crate::policy::Policy;
+use thiserror::Error;
+use thoughtcache_env::gym::api::{ActionId, Env, EnvError, Rows};
+use thoughtcache_env::gym::check::CheckSettings;
+use thoughtcache_env::random::{Purpose, Seed, Stream};
+
+/// A rule of the contract that does not hold.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{policy} in {id}, episode {episode}, decision {step}: {rule}: {found}")]
+pub struct PolicyViolation {
+    /// The policy.
+    pub policy: String,
+    /// The environment.
+    pub id: String,
+    /// The episode of the check, from 0.
+    pub episode: u64,
+    /// The decision of that episode, from 0.
+    pub step: u64,
+    /// What should hold.
+    pub rule: &'static str,
+    /// What was found instead.
+    pub found: String,
+}
+
+/// Lets a policy play, beside an instance that has never played before: every action has to be legal, and an episode must
+/// depend on what is observed in it and on the draws alone. Returns the decisions played.
+///
+/// # Errors
+/// The first [`PolicyViolation`].
+pub fn check_policy<E: Env<Action = ActionId>>(
+    mut make_env: impl FnMut() -> E,
+    mut make_policy: impl FnMut() -> Box<dyn Policy<E> + Send>,
+    settings: CheckSettings,
+) -> Result<u64, PolicyViolation> {
+    let mut env = make_env();
+    let mut policy = make_policy();
+    let (id, name) = (env.spec().id.clone(), policy.name().to_owned());
+    let mut mask = vec![false; env.spec().num_actions()];
+    let (mut played, mut episode) = (0, 0);
+    while played < settings.steps {
+        let seed = Seed::new(Purpose::Test, settings.run).with_episode(episode);
+        let violated = |step: u64, rule: &'static str, found: String| PolicyViolation {
+            policy: name.clone(),
+            id: id.clone(),
+            episode,
+            step,
+            rule,
+            found,
+        };
+        let mut fresh = make_policy();
+        if name.is_empty() || fresh.name() != name {
+            let found = format!("\"{name}\" and \"{}\"", fresh.name());
+            return Err(violated(0, "a policy has a name, the same for every instance", found));
+        }
+        env.reset(seed);
+        policy.begin_episode();
+        fresh.begin_episode();
+        let (mut draws, mut fresh_draws) = (seed.stream(Stream::Policy), seed.stream(Stream::Policy));
+        for step in 0..settings.max_episode_steps {
+            let observation = env.observation();
+            let action = policy.act(observation, &mut draws);
+            let twin = fresh.act(observation, &mut fresh_draws);
+            if action != twin {
+                let found = format!("action {} after other episodes, {} without them", action.0, twin.0);
+                return Err(violated(step, "an episode does not depend on the one before", found));
+            }
+            observation.mask(&mut mask);
+            if !mask.get(action.index()).copied().unwrap_or(false) {
+                let refused = EnvError::refuse(env.spec(), action, &mask).to_string();
+                return Err(violated(step, "every action is legal", refused));
+            }
+            let outcome = env.step(&action);
+            let outcome =
+                outcome.map_err(|error| violated(step, "every action is legal", error.to_string()))?;
+            played += 1;
+            if outcome.end.is_end() {
+                break;
+            }
+        }
+        episode += 1;
+    }
+    Ok(played)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchors::probes;
+    use crate::heuristics::registry::{self, Prepared};
+    use std::sync::Arc;
+    use thoughtcache_env::gym::check::check_env;
+    use thoughtcache_env::gym::decision_env::DecisionEnv;
+    use thoughtcache_env::random::SimRng;
+    use thoughtcache_env::scenario::{Scenario, shipped};
+
+    const SETTINGS: CheckSettings = CheckSettings { steps: 600, max_episode_steps: 400, run: 3 };
+
+    #[test]
+    fn every_rule_keeps_the_contract_in_every_scenario_that_needs_no_recording() {
+        for name in shipped::names().filter(|name| !name.starts_with("trace-")) {
+            let scenario = Arc::new(Scenario::shipped(name));
+            for rule in registry::names() {
+                let rule = Prepared::new(rule, &scenario).unwrap();
+                let env = || DecisionEnv::new(Arc::clone(&scenario));
+                let played = check_policy(env, || rule.instance(), SETTINGS);
+                assert!(
+                    played.is_ok_and(|played| played >= SETTINGS.steps),
+                    "{name}: {:?}",
+                    rule.entry().name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_probe_world_keeps_the_contract_of_an_environment() {
+        for probe in probes::probe_registry() {
+            let checked = check_env(|| probe.env(), CheckSettings { steps: 300, ..SETTINGS });
+            assert!(checked.is_ok(), "{checked:?}");
+        }
+    }
+
+    /// Serves at the edge in every other episode, or whatever is legal or not.
+    struct Faulty {
+        counts_episodes: bool,
+        episodes: u32,
+    }
+
+    impl Policy<DecisionEnv> for Faulty {
+        fn name(&self) -> &str {
+            "faulty"
+        }
+        fn begin_episode(&mut self) {
+            self.episodes += 1;
+        }
+        fn act(&mut self, observation: &<DecisionEnv as Env>::Observation, _: &mut SimRng) -> ActionId {
+            let legal = || (0..observation.legal.len()).filter(|&at| observation.legal[at]);
+            let is_odd = self.counts_episodes && self.episodes.is_multiple_of(2);
+            let choice = if self.counts_episodes {
+                if is_odd { legal().last() } else { legal().next() }
+            } else {
+                Some(observation.legal.len() - 1)
+            };
+            ActionId::from_index(choice.unwrap_or(0))
+        }
+    }
+
+    fn faulty(counts_episodes: bool) -> PolicyViolation {
+        let scenario = Arc::new(Scenario::shipped("tight"));
+        let env = || DecisionEnv::new(Arc::clone(&scenario));
+        let settings = CheckSettings { steps: 10_000, ..CheckSettings::default() };
+        check_policy(env, || Box::new(Faulty { counts_episodes, episodes: 0 }), settings).unwrap_err()
+    }
+
+    #[test]
+    fn a_policy_that_takes_what_is_illegal_is_found() {
+        let violation = faulty(false);
+        assert_eq!(violation.rule, "every action is legal");
+        assert!(violation.found.contains("is illegal here; the mask allows"), "{violation}");
+    }
+
+    #[test]
+    fn a_policy_that_remembers_the_episode_before_is_found() {
+        let violation = faulty(true);
+        assert_eq!(violation.rule, "an episode does not depend on the one before");
+        assert!(violation.episode > 0, "{violation}");
+    }
+}
