@@ -30,6 +30,8 @@ pub struct Cache {
     thoughts: Vec<Thought>,
     /// When each entry last served, in batches since the episode began; breaks ties between equal ages.
     last_served: Vec<u64>,
+    /// Whether an entry that has served stays until the slot ends.
+    protects_served: bool,
 }
 
 impl Cache {
@@ -44,12 +46,21 @@ impl Cache {
             residency: vec![Residency::default(); services],
             thoughts: vec![Thought::default(); services],
             last_served: vec![0; services],
+            protects_served: true,
         }
     }
 
-    /// Whether another memory has this one's size and entries.
+    /// The same memory for requests that are decided one by one: an entry is needed only while it serves, which takes no
+    /// time here, so that it may leave for the next request.
+    pub(crate) fn without_protection(self) -> Self {
+        Self { protects_served: false, ..self }
+    }
+
+    /// Whether another memory has this one's size, entries and protection.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
-        self.capacity_bytes == other.capacity_bytes && self.bytes == other.bytes
+        self.capacity_bytes == other.capacity_bytes
+            && self.bytes == other.bytes
+            && self.protects_served == other.protects_served
     }
 
     /// Empties the memory.
@@ -144,8 +155,8 @@ impl Cache {
         self.thoughts[index] = Thought::default();
     }
 
-    /// Notes that a resident entry serves batch number `now`: it gains `delta_tokens` and stays until the slot ends.
-    /// Returns its thoughts before and after.
+    /// Notes that a resident entry serves batch number `now`: it gains `delta_tokens`, and stays until the slot ends
+    /// where that is the rule. Returns its thoughts before and after.
     pub(crate) fn serve(
         &mut self,
         service: ServiceId,
@@ -154,7 +165,7 @@ impl Cache {
         now: u64,
     ) -> (Thought, Thought) {
         let index = service.index();
-        if !self.residency[index].is_protected {
+        if self.protects_served && !self.residency[index].is_protected {
             self.residency[index].is_protected = true;
             self.protected_bytes += self.bytes[index];
         }

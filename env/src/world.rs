@@ -27,6 +27,8 @@ pub struct Cell {
     cache: Cache,
     demand: Vec<Demand>,
     spent_flop: f64,
+    /// By service: a refusal of this slot forbids to load it. Empty where refusals do not last.
+    held: Vec<bool>,
 }
 
 impl Cell {
@@ -43,6 +45,15 @@ impl Cell {
     /// Floating-point operations spent in this slot.
     pub fn spent_flop(&self) -> f64 {
         self.spent_flop
+    }
+
+    /// By service: whether a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
+    pub fn held(&self) -> &[bool] {
+        &self.held
+    }
+
+    fn is_held(&self, service: ServiceId) -> bool {
+        self.held.get(service.index()).copied().unwrap_or(false)
     }
 }
 
@@ -87,13 +98,20 @@ impl World {
     /// The world of a scenario, before its first episode.
     pub fn new(scenario: Arc<Scenario>) -> Self {
         let bytes: Vec<u64> = scenario.services().iter().map(|service| service.bytes).collect();
+        let num_services = scenario.services().len();
+        let cache = Cache::new(scenario.capacity_bytes(), bytes);
         let cell = Cell {
-            cache: Cache::new(scenario.capacity_bytes(), bytes),
-            demand: vec![Demand::NONE; scenario.services().len()],
+            cache: if scenario.is_per_request() { cache.without_protection() } else { cache },
+            demand: vec![Demand::NONE; num_services],
             spent_flop: 0.0,
+            held: if scenario.has_hold() { vec![false; num_services] } else { Vec::new() },
         };
-        let arrivals =
-            Arrivals::new(scenario.arrivals().clone(), scenario.num_cells(), scenario.services().len());
+        let arrivals = Arrivals::new(
+            scenario.arrivals().clone(),
+            scenario.num_cells(),
+            num_services,
+            scenario.is_per_request(),
+        );
         Self {
             arrivals,
             cells: vec![cell; scenario.num_cells() as usize],
@@ -142,8 +160,11 @@ impl World {
     pub(crate) fn restore(&mut self, state: WorldState) -> Result<(), String> {
         self.arrivals.check(&state.arrivals)?;
         let services = self.scenario.services().len();
-        let fits =
-            |(cell, own): (&Cell, &Cell)| cell.cache.is_alike(&own.cache) && cell.demand.len() == services;
+        let fits = |(cell, own): (&Cell, &Cell)| {
+            cell.cache.is_alike(&own.cache)
+                && cell.demand.len() == services
+                && cell.held.len() == own.held.len()
+        };
         if state.cells.len() != self.cells.len() || !state.cells.iter().zip(&self.cells).all(fits) {
             return Err("its cells or the sizes of its entries are others".into());
         }
@@ -220,8 +241,8 @@ impl World {
         cache.marginal_bytes(batch.service).saturating_sub(cache.free_bytes())
     }
 
-    /// Whether the pending batch can be served there: at the edge when enough bytes can be freed and the compute budget
-    /// of the slot holds, elsewhere always.
+    /// Whether the pending batch can be served there: at the edge when enough bytes can be freed, the compute budget of the
+    /// slot holds and no refusal forbids the load; elsewhere always.
     pub fn can_serve(&self, placement: Placement) -> bool {
         if !placement.needs_residency() {
             return true;
@@ -231,7 +252,8 @@ impl World {
         let flop = f64::from(batch.num_requests) * self.scenario.service(batch.service).request_flop;
         let within_budget =
             self.scenario.compute_budget_flop().is_none_or(|budget| cell.spent_flop + flop <= budget);
-        within_budget && self.missing_bytes() <= cell.cache.evictable_bytes()
+        let may_load = !cell.is_held(batch.service) || cell.cache.is_resident(batch.service);
+        within_budget && may_load && self.missing_bytes() <= cell.cache.evictable_bytes()
     }
 
     /// Serves the pending batch: evicts the `victims`, then by least age of thought until the entry fits, loads, serves.
@@ -251,7 +273,14 @@ impl World {
                 }
             }
         };
-        self.cells[batch.cell.index()].demand[batch.service.index()].pending_requests = 0;
+        let cell = &mut self.cells[batch.cell.index()];
+        cell.demand[batch.service.index()].pending_requests -= batch.num_requests;
+        if !placement.needs_residency()
+            && !cell.cache.is_resident(batch.service)
+            && let Some(held) = cell.held.get_mut(batch.service.index())
+        {
+            *held = true;
+        }
         outcome
     }
 
@@ -319,6 +348,7 @@ impl World {
         self.batches.extend_from_slice(self.arrivals.draw(self.slot));
         for cell in &mut self.cells {
             cell.spent_flop = 0.0;
+            cell.held.fill(false);
             for demand in &mut cell.demand {
                 demand.begin_slot();
             }

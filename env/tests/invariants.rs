@@ -22,7 +22,7 @@ fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
 
 /// One variant for every choice that a scenario without a recording has.
 fn variants() -> Vec<(String, Arc<Scenario>)> {
-    let changes: [&[(&str, &str)]; 12] = [
+    let changes: [&[(&str, &str)]; 15] = [
         &[],
         &[("cell.count", "3")],
         &[("cell.memory_gb", "400")],
@@ -44,6 +44,9 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
         &[("thought.consensus_factor", "0.5")],
         &[("thought.vanishing_thoughts_per_slot", "2")],
         &[("decision.placements", "[\"cloud\", \"edge\"]")],
+        &[("decision.granularity", "request")],
+        &[("decision.granularity", "request"), ("decision.hold", "true")],
+        &[("decision.granularity", "request"), ("decision.hold", "true"), ("cell.count", "2")],
     ];
     let mut variants = Vec::new();
     for name in ["tight", "paper"] {

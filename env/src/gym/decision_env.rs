@@ -75,6 +75,7 @@ impl DecisionEnv {
             thoughts: cell.cache().thoughts().to_vec(),
             demand: cell.demand().to_vec(),
             bytes,
+            held: cell.held().to_vec(),
             service: ServiceId(0),
             num_requests: 0,
             fixed_placement: None,
@@ -111,6 +112,7 @@ impl DecisionEnv {
         observation.residency.copy_from_slice(cache.residency());
         observation.thoughts.copy_from_slice(cache.thoughts());
         observation.demand.copy_from_slice(cell.demand());
+        observation.held.copy_from_slice(cell.held());
         observation.service = batch.service;
         observation.num_requests = batch.num_requests;
         for &victim in &self.victims {

@@ -7,6 +7,9 @@
 //! then the batch: one-hot service, `requests = R/(R+4)`, `new_tokens = min(1, R k/w)`, `is_fixed`, `missing = bytes/G`, and
 //! resident, age, context, rate, recency and load of its own service once more; then `cell.free = bytes/G`. All lie in
 //! `[0, 1]`. No absolute time, no horizon: the task goes on for ever.
+//!
+//! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
+//! service and one for the batch.
 
 use super::api::{ActionId, Entry, Rows};
 use super::space::ActionSpace;
@@ -45,6 +48,7 @@ pub(crate) struct Layout {
     tokens_per_request: Vec<f32>,
     load_share: Vec<f32>,
     inverse_capacity: f64,
+    has_hold: bool,
 }
 
 impl Layout {
@@ -60,13 +64,18 @@ impl Layout {
                 .map(|service| (service.bytes as f64 * inverse_capacity).min(1.0) as f32)
                 .collect(),
             inverse_capacity,
+            has_hold: scenario.has_hold(),
         }
+    }
+
+    /// Entries that every scenario has.
+    fn num_base_entries(&self) -> usize {
+        (SERVICE_FEATURES.len() + 1) * self.num_services + BATCH_FEATURES.len() + 1
     }
 
     /// Names and bounds of a row.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut entries =
-            Vec::with_capacity((SERVICE_FEATURES.len() + 1) * self.num_services + BATCH_FEATURES.len() + 1);
+        let mut entries = Vec::with_capacity(self.num_base_entries());
         let unit = |name: String| Entry::new(name, 0.0, 1.0);
         for feature in SERVICE_FEATURES {
             entries
@@ -75,6 +84,10 @@ impl Layout {
         entries.extend((0..self.num_services).map(|service| unit(format!("batch.service.{service}"))));
         entries.extend(BATCH_FEATURES.map(|feature| unit(format!("batch.{feature}"))));
         entries.push(unit("cell.free".into()));
+        if self.has_hold {
+            entries.extend((0..self.num_services).map(|service| unit(format!("service.{service}.held"))));
+            entries.push(unit("batch.held".into()));
+        }
         entries
     }
 }
@@ -98,6 +111,8 @@ pub struct DecisionObservation {
     pub demand: Vec<Demand>,
     /// By service: bytes of its entry's weights.
     pub bytes: Arc<[u64]>,
+    /// By service: a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
+    pub held: Vec<bool>,
     /// What the batch asks for.
     pub service: ServiceId,
     /// Requests in the batch.
@@ -148,9 +163,16 @@ fn saturate(requests: u32) -> f32 {
 
 impl Rows for DecisionObservation {
     fn encode(&self, row: &mut [f32]) {
-        let Layout { num_services: n, inverse_window, tokens_per_request, load_share, inverse_capacity } =
-            &*self.layout;
+        let Layout {
+            num_services: n,
+            inverse_window,
+            tokens_per_request,
+            load_share,
+            inverse_capacity,
+            has_hold,
+        } = &*self.layout;
         let n = *n;
+        let (row, options) = row.split_at_mut(self.layout.num_base_entries());
         let (services, rest) = row.split_at_mut(SERVICE_FEATURES.len() * n);
         let mut blocks = services.chunks_exact_mut(n);
         let mut block = || blocks.next().expect("one block a feature");
@@ -200,6 +222,12 @@ impl Rows for DecisionObservation {
             feature(7),
             share(self.free_bytes),
         ]);
+        if *has_hold {
+            for (x, &is_held) in options.iter_mut().zip(&self.held) {
+                *x = flag(is_held);
+            }
+            options[n] = options[own];
+        }
     }
 
     fn mask(&self, legal: &mut [bool]) {

@@ -221,6 +221,10 @@ pub struct DecisionConfig {
     pub granularity: GranularityConfig,
     /// Where a request may be served.
     pub placements: Vec<crate::placement::Placement>,
+    /// Whether a refusal lasts: once a request of an absent service went elsewhere, loading that service at the cell is
+    /// illegal until the slot ends. Only with granularity `request`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
 }
 
 /// See [`DecisionConfig::granularity`].
@@ -229,6 +233,8 @@ pub struct DecisionConfig {
 pub enum GranularityConfig {
     /// All requests of one service at one cell in one slot together (P1, P2).
     Service,
+    /// Each request on its own.
+    Request,
 }
 
 /// MODEL 7: the abstract costs of P1 and P2, in one cost unit.

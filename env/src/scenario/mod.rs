@@ -73,6 +73,8 @@ pub struct Scenario {
     consensus_factor: f64,
     prices: Prices,
     placements: Vec<Placement>,
+    is_per_request: bool,
+    has_hold: bool,
     arrivals: ArrivalModel,
     policies: BTreeMap<String, BTreeMap<String, f64>>,
     outside_requests: u64,
@@ -172,6 +174,16 @@ impl Scenario {
     /// The allowed placements, in the order of their actions.
     pub fn placements(&self) -> &[Placement] {
         &self.placements
+    }
+
+    /// Whether every request is decided on its own, and not with all others of its service in the slot.
+    pub fn is_per_request(&self) -> bool {
+        self.is_per_request
+    }
+
+    /// Whether a refusal to load lasts until the slot ends.
+    pub fn has_hold(&self) -> bool {
+        self.has_hold
     }
 
     /// The source of requests.

@@ -1,8 +1,9 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("tight", include_str!("../../../configs/scenarios/tight.toml")),
+    ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
     ("paper", include_str!("../../../configs/scenarios/paper.toml")),
     ("trace-gentd26", include_str!("../../../configs/scenarios/trace-gentd26.toml")),
     ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),

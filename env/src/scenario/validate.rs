@@ -1,6 +1,8 @@
 //! From what was typed to what is meant: ranges, contradictions, SI units.
 
-use super::config::{QualityConfig, ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig};
+use super::config::{
+    GranularityConfig, QualityConfig, ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig,
+};
 use super::text::Invalid;
 use super::{Prices, Scenario, Service};
 use crate::llm::quality::QualityLaw;
@@ -16,6 +18,8 @@ const MAX_HORIZON_SLOTS: u32 = 1_000_000;
 const MAX_COUNT: u32 = 1_000;
 /// The most requests of one service that a slot may bring on average.
 const MAX_INTENSITY: f64 = 1e6;
+/// The most requests that a slot may bring on average where each is a decision of its own.
+const MAX_DECISIONS_PER_SLOT: f64 = 1e6;
 /// The greatest price, length, speed or time; sums of products of them stay finite.
 const MAX_NUMBER: f64 = 1e12;
 /// The greatest memory and the largest model, in GB.
@@ -114,6 +118,8 @@ impl ScenarioConfig {
             consensus_factor,
             prices: self.prices()?,
             placements: self.placements()?,
+            is_per_request: self.is_per_request(),
+            has_hold: self.hold()?,
             arrivals,
             policies: self.policies()?,
             outside_requests,
@@ -290,6 +296,19 @@ impl ScenarioConfig {
         Ok(placements.clone())
     }
 
+    fn is_per_request(&self) -> bool {
+        self.decision.granularity == GranularityConfig::Request
+    }
+
+    fn hold(&self) -> Result<bool, Invalid> {
+        if self.decision.hold && !self.is_per_request() {
+            let allowed = "false, or decision.granularity = \"request\": a service that is decided once a slot is refused \
+                           for the whole slot anyway";
+            return Err(Invalid::new("decision.hold", true, allowed));
+        }
+        Ok(self.decision.hold)
+    }
+
     fn policies(
         &self,
     ) -> Result<std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>, Invalid> {
@@ -321,6 +340,13 @@ impl ScenarioConfig {
                 if mean < least {
                     let allowed =
                         format!("at least {least:.1e}: fewer requests would keep the world waiting");
+                    return Err(Invalid::new(key, mean, allowed));
+                }
+                let most = MAX_DECISIONS_PER_SLOT / (self.services.len() as f64 * f64::from(num_cells));
+                if self.is_per_request() && mean > most {
+                    let allowed = format!(
+                        "at most {most}, or decision.granularity = \"service\": every request would be a decision of its own"
+                    );
                     return Err(Invalid::new(key, mean, allowed));
                 }
                 let slots = reshuffle("workload.poisson.reshuffle_slots", poisson.reshuffle_slots)?;

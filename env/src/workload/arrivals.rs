@@ -3,6 +3,8 @@
 //! Models: one of two sources. *Poisson*: independent counts per cell and service with the intensity of the service's
 //! popularity rank; they carry no time, so their order is a permutation from the arrivals stream. *Recorded*: the requests
 //! of a trace in order of first arrival; the recording is a loop, so that the world goes on after its last slot.
+//! At granularity `request` every request is a batch of its own: the permutation is one of requests, and recorded requests
+//! come in the order in which they arrived.
 //!
 //! Nothing here depends on an action. Source: P1 arXiv 2403.05826 (Poisson, mean users/10).
 
@@ -16,7 +18,7 @@ use rand_distr::{Distribution, Poisson};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// All requests of one service at one cell in one slot.
+/// What is decided at once: all requests of one service at one cell in one slot, or one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Where they arrive.
@@ -82,6 +84,7 @@ pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
 pub(crate) struct Arrivals {
     model: ArrivalModel,
     num_cells: u32,
+    is_per_request: bool,
     state: ArrivalsState,
     /// Room to count the requests of a slot; zero between slots.
     counts: Vec<u32>,
@@ -89,7 +92,12 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(crate) fn new(model: ArrivalModel, num_cells: u32, num_services: usize) -> Self {
+    pub(crate) fn new(
+        model: ArrivalModel,
+        num_cells: u32,
+        num_services: usize,
+        is_per_request: bool,
+    ) -> Self {
         let seed = Seed::new(Purpose::Train, 0);
         let reshuffle_slots = match &model {
             ArrivalModel::Poisson { reshuffle_slots, .. } => *reshuffle_slots,
@@ -98,6 +106,7 @@ impl Arrivals {
         Self {
             model,
             num_cells,
+            is_per_request,
             state: ArrivalsState {
                 rng: seed.stream(Stream::Arrivals),
                 popularity_rng: seed.stream(Stream::Popularity),
@@ -178,7 +187,10 @@ impl Arrivals {
                     let first = self.batches.len();
                     for (distribution, &service) in by_rank.iter().zip(state.ranking.services()) {
                         let num_requests = distribution.sample(&mut state.rng) as u32;
-                        if num_requests > 0 {
+                        if self.is_per_request {
+                            let request = Batch { cell, service, num_requests: 1 };
+                            self.batches.extend(std::iter::repeat_n(request, num_requests as usize));
+                        } else if num_requests > 0 {
                             self.batches.push(Batch { cell, service, num_requests });
                         }
                     }
@@ -189,6 +201,14 @@ impl Arrivals {
                 let part = &parts[state.part];
                 let slot = (state.offset + slot) % part.num_slots() as u64;
                 let requests = part.slot(slot as usize);
+                if self.is_per_request {
+                    self.batches.extend(requests.iter().map(|&service| Batch {
+                        cell: CellId(0),
+                        service: ServiceId(service),
+                        num_requests: 1,
+                    }));
+                    return &self.batches;
+                }
                 for &service in requests {
                     self.counts[service as usize] += 1;
                 }
@@ -218,7 +238,7 @@ mod tests {
     /// The batches of many slots of one episode, at two cells, with 18/11, 9/11 and 6/11 requests a slot by rank.
     fn draw(episode: u64) -> (Vec<ServiceId>, Vec<Vec<Batch>>) {
         let model = ArrivalModel::poisson(SERVICES, 1.0, 1.0, None);
-        let mut arrivals = Arrivals::new(model, 2, SERVICES);
+        let mut arrivals = Arrivals::new(model, 2, SERVICES, false);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
         let ranking = arrivals.state.ranking.services().to_vec();
         (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
@@ -262,6 +282,36 @@ mod tests {
         }
         // A fair coin within five standard errors; order by rank or by id would give 1 or 0.
         assert!((first / both - 0.5_f64).abs() < 5.0 * (0.25_f64 / both).sqrt(), "{first} of {both}");
+    }
+
+    #[test]
+    fn one_by_one_the_requests_of_a_cell_come_in_any_order() {
+        let model = ArrivalModel::poisson(SERVICES, 1.0, 1.0, None);
+        let mut arrivals = Arrivals::new(model, 2, SERVICES, true);
+        arrivals.begin_episode(Seed::new(Purpose::Test, 1));
+        let ranking = arrivals.state.ranking.services().to_vec();
+        let (mut requests, mut apart, mut pairs) = (0.0, 0.0, 0.0);
+        for slot in 0..SLOTS {
+            let batches = arrivals.draw(slot);
+            assert!(batches.is_sorted_by_key(|batch| batch.cell), "cells by id");
+            assert!(batches.iter().all(|batch| batch.num_requests == 1));
+            let cell: Vec<ServiceId> =
+                batches.iter().filter(|batch| batch.cell == CellId(0)).map(|batch| batch.service).collect();
+            requests += cell.len() as f64;
+            let of = |service| cell.iter().filter(|&&s| s == service).count();
+            if (of(ranking[0]), of(ranking[1]), of(ranking[2])) == (2, 1, 0) {
+                pairs += 1.0;
+                apart += f64::from(u8::from(cell[1] == ranking[1]));
+            }
+        }
+        let n = SLOTS as f64;
+        assert!((requests / n - 3.0_f64).abs() < 5.0 * (3.0_f64 / n).sqrt(), "{requests} requests");
+        // Of two alike and a third, the third is in the middle once in three times; it never is where requests of one
+        // service stay together.
+        assert!(
+            (apart / pairs - 1.0_f64 / 3.0).abs() < 5.0 * (2.0_f64 / 9.0 / pairs).sqrt(),
+            "{apart} of {pairs}"
+        );
     }
 
     #[test]

@@ -30,9 +30,9 @@ impl Demand {
         self.request_rate *= 1.0 - RATE_WEIGHT;
     }
 
-    /// The slot that has begun brings requests.
+    /// The slot that has begun brings requests: all at once, or a few at a time.
     pub(crate) fn arrive(&mut self, num_requests: u32) {
-        self.pending_requests = num_requests;
+        self.pending_requests += num_requests;
         self.recency_slots = 0;
         self.request_rate += RATE_WEIGHT * f64::from(num_requests);
     }

@@ -20,6 +20,8 @@ fn worlds() -> Vec<Arc<Scenario>> {
     vec![
         world("tight", &[]),
         world("paper", &[]),
+        world("tight-request", &[]),
+        world("tight-request", &[("decision.hold", "false"), ("cell.count", "2"), ("horizon_slots", "60")]),
         world("tight", &[("cell.count", "3"), ("horizon_slots", "60")]),
         // A compute budget that some batches exceed: hits, too, can be refused.
         world(
@@ -40,7 +42,7 @@ fn worlds() -> Vec<Arc<Scenario>> {
 
 #[test]
 fn the_shipped_parameters_are_known_and_in_range() {
-    for name in ["tight", "paper"] {
+    for name in ["tight", "tight-request", "paper"] {
         registry::check_parameters(&Scenario::shipped(name)).unwrap();
     }
 }

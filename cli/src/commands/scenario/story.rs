@@ -68,6 +68,8 @@ enum Obstacle {
     LargerThanCompute,
     /// Earlier batches of the slot left too little of its compute.
     ComputeSpent,
+    /// An earlier request of the service went elsewhere in this slot, and the scenario makes a refusal last.
+    Held,
     /// Too much of the memory has served in this slot, and stays until it ends.
     TooLittleMayLeave,
 }
@@ -215,6 +217,8 @@ impl Teller<'_> {
             Obstacle::LargerThanCompute
         } else if cell.spent_flop() + flop > budget {
             Obstacle::ComputeSpent
+        } else if cell.held().get(batch.service.index()) == Some(&true) {
+            Obstacle::Held
         } else {
             Obstacle::TooLittleMayLeave
         })

@@ -61,6 +61,8 @@ fn impossible_values_name_the_key_and_what_is_allowed() {
         ("quality.linear.beta", "1"),
         ("workload.poisson.mean_requests_per_service", "1e-9"),
         ("decision.placements", "[\"edge\"]"),
+        ("decision.hold", "true"),
+        ("decision.granularity", "slot"),
         ("cost.compute_weight", "0.5"),
         ("cell.compute_tflop_per_s", "312"),
         ("cost.switching.per_load_second.weight", "1"),
@@ -73,6 +75,34 @@ fn impossible_values_name_the_key_and_what_is_allowed() {
     .map(|change| tight(&[change]).unwrap_err())
     .collect();
     insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[test]
+fn a_slot_may_not_bring_millions_of_decisions() {
+    let changes = [
+        ("decision.granularity", "request"),
+        ("workload.poisson.mean_requests_per_service", "50001"),
+        ("workload.poisson.zipf_exponent", "0"),
+    ];
+    insta::assert_snapshot!(tight(&changes).unwrap_err());
+    assert!(tight(&changes[1..]).is_ok(), "they are decided together");
+}
+
+#[test]
+fn tight_request_is_tight_but_for_its_decisions_and_its_margins() {
+    let config = |name: &str| {
+        Scenario::load(name, shipped::text(name).unwrap(), &[], |path| Err(format!("no {path}"))).unwrap().0
+    };
+    let (tight, request) = (config("tight"), config("tight-request"));
+    assert_eq!(request.decision.granularity, GranularityConfig::Request);
+    assert_eq!(request.decision.placements, tight.decision.placements);
+    let same = ScenarioConfig {
+        name: request.name.clone(),
+        decision: request.decision.clone(),
+        policies: request.policies.clone(),
+        ..tight
+    };
+    assert_eq!(request, same);
 }
 
 #[test]

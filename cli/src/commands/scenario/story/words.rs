@@ -27,7 +27,10 @@ impl Story {
         if batches == 0 {
             return writeln!(text, "\n  Nobody asks for anything.");
         }
-        let services = if batches == 1 { "one service".to_owned() } else { format!("{batches} services") };
+        let mut names: Vec<&str> = self.batches.iter().map(|batch| batch.service.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let services = counted(names.len() as u32, "service", "services");
         writeln!(
             text,
             "\n  {} for {services}, decided one after another:",
@@ -127,6 +130,7 @@ impl Obstacle {
             Self::LargerThanMemory => "It is larger than the memory",
             Self::LargerThanCompute => "It takes more compute than a slot has",
             Self::ComputeSpent => "Too little of the slot's compute is left",
+            Self::Held => "An earlier request was refused, which lasts until the slot ends",
             Self::TooLittleMayLeave => "Too little may leave in this slot",
         }
     }
