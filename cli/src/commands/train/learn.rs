@@ -13,6 +13,7 @@ use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_agents::learn::train::{TrainSettings, Trained, train};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::config::WorkloadConfig;
@@ -78,7 +79,9 @@ pub(super) fn run(console: Console, experiment: &Experiment, out: Option<&Path>)
     let settings = TrainSettings {
         budget: experiment.decisions,
         eval_freq: experiment.eval_every_decisions,
+        checkpoint_freq: 0,
         run: experiment.seed,
+        on_nan: OnNan::Abort,
     };
     let trained = train(&experiment.agent, |_| env.clone(), settings, &mut watch);
     let ending = match &trained {
