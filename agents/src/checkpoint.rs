@@ -250,7 +250,7 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
 }
 
 /// The layers of a network with the first part of their tensors' names.
-fn named_layers(net: &Mlp) -> impl Iterator<Item = (String, &Dense)> {
+pub(crate) fn named_layers(net: &Mlp) -> impl Iterator<Item = (String, &Dense)> {
     let hidden = net.hidden().iter().enumerate().map(|(index, layer)| (format!("hidden.{index}"), layer));
     let heads = std::iter::once(("head".to_owned(), net.head()));
     hidden.chain(heads).chain(net.value().map(|layer| ("value".to_owned(), layer)))

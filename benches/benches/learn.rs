@@ -32,7 +32,7 @@ fn learners(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(budget));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let settings = TrainSettings { budget, eval_freq: 0, run: 0 };
+                let settings = TrainSettings { budget, ..TrainSettings::default() };
                 train(&config, |_| DecisionEnv::new(Arc::clone(&scenario)), settings, &mut Silent)
             });
         });

@@ -8,6 +8,7 @@
 //! ```
 //! It is ours because the state of torch's optimisers cannot be read or saved through tch.
 
+use super::state::{StateDict, StateError};
 use super::tensor_rows;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -23,6 +24,14 @@ pub struct Adam {
     square: Tensor,
     steps: u64,
     eps: f64,
+}
+
+/// A step that has been computed and not been taken.
+#[derive(Debug)]
+pub struct PreparedStep {
+    parameters: Tensor,
+    mean: Tensor,
+    square: Tensor,
 }
 
 /// What [`Adam`] remembers, as plain numbers.
@@ -43,20 +52,49 @@ impl Adam {
         Self { mean: zeros(), square: zeros(), steps: 0, eps }
     }
 
-    /// Moves `parameters` against `gradient` (both flat, of the optimiser's length).
-    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, learning_rate: f64) {
+    /// Moves `parameters` against `gradient` (both flat, of the optimiser's length). Whether it has: nothing changes when a
+    /// number would not be finite afterwards.
+    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, learning_rate: f64) -> bool {
+        match self.prepare(parameters, gradient, learning_rate) {
+            Ok(step) => {
+                self.take(parameters, step);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Computes a step, to be taken with [`take`](Self::take) once other nets' steps are known to be finite too.
+    ///
+    /// # Errors
+    /// What the sum of the numbers after the step is, when it is not finite: then one of them is not.
+    pub fn prepare(
+        &self,
+        parameters: &Tensor,
+        gradient: &Tensor,
+        learning_rate: f64,
+    ) -> Result<PreparedStep, f64> {
         let _guard = no_grad_guard();
-        self.steps += 1;
-        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let steps = i32::try_from(self.steps + 1).unwrap_or(i32::MAX);
         let (bias_1, bias_2) = (1.0 - BETA_1.powi(steps), 1.0 - BETA_2.powi(steps));
-        let _ = self.mean.lerp_(gradient, 1.0 - BETA_1);
-        let _ = self.square.lerp_(&gradient.square(), 1.0 - BETA_2);
-        let mut denominator = self.square.sqrt();
+        let mean = self.mean.lerp(gradient, 1.0 - BETA_1);
+        let square = self.square.lerp(&gradient.square(), 1.0 - BETA_2);
+        let mut denominator = square.sqrt();
         denominator /= bias_2.sqrt();
         denominator += self.eps;
-        let mut change = &self.mean / denominator;
+        let mut change = &mean / denominator;
         change *= -learning_rate / bias_1;
-        *parameters += change;
+        change += parameters;
+        let sum = (change.sum(Kind::Float) + square.sum(Kind::Float)).double_value(&[]);
+        if sum.is_finite() { Ok(PreparedStep { parameters: change, mean, square }) } else { Err(sum) }
+    }
+
+    /// Takes a step that [`prepare`](Self::prepare) computed.
+    pub fn take(&mut self, parameters: &mut Tensor, step: PreparedStep) {
+        let _guard = no_grad_guard();
+        parameters.copy_(&step.parameters);
+        (self.mean, self.square) = (step.mean, step.square);
+        self.steps += 1;
     }
 
     /// The state as plain numbers.
@@ -81,6 +119,30 @@ impl Adam {
         tensor_rows::write(&mut self.mean, 0, &state.mean);
         tensor_rows::write(&mut self.square, 0, &state.square);
         self.steps = state.steps;
+    }
+
+    /// Adds the state to that of a learner.
+    pub fn save(&self, state: &mut StateDict) {
+        let AdamState { mean, square, steps } = self.state();
+        state.put_list("adam.mean", &mean);
+        state.put_list("adam.square", &square);
+        state.put_value("adam.steps", steps);
+    }
+
+    /// Takes what [`save`](Self::save) added.
+    ///
+    /// # Errors
+    /// When it is not the state of an optimiser of as many numbers.
+    pub fn load(&mut self, state: &mut StateDict) -> Result<(), StateError> {
+        let shape = [self.mean.numel()];
+        let mean = state.take_finite("adam.mean", &shape)?;
+        let square: Vec<f32> = state.take_finite("adam.square", &shape)?;
+        if let Some(at) = square.iter().position(|&number| number < 0.0) {
+            let reason = format!("has {} at position {at}; a mean of squares is not negative", square[at]);
+            return Err(StateError::value("adam.square", reason));
+        }
+        self.restore(&AdamState { mean, square, steps: state.take_value("adam.steps")? });
+        Ok(())
     }
 }
 
@@ -150,6 +212,20 @@ mod tests {
         for (got, expected) in tensor_rows::to_vec::<f32>(&parameters).into_iter().zip(naive) {
             approx::assert_relative_eq!(f64::from(got), expected, max_relative = 1e-5);
         }
+    }
+
+    #[test]
+    fn a_step_that_would_leave_the_finite_numbers_is_not_taken() {
+        let mut parameters = Tensor::from_slice(&[1.0_f32, 2.0]);
+        let mut adam = Adam::new(2, 1e-8);
+        let gradient = Tensor::from_slice(&[1.0_f32, 0.0]);
+        assert!(adam.step(&mut parameters, &gradient, 0.5));
+        let before = (tensor_rows::to_vec::<f32>(&parameters), adam.state());
+        assert!(!adam.step(&mut parameters, &gradient, 1e39));
+        assert!(!adam.step(&mut parameters, &Tensor::from_slice(&[f32::NAN, 0.0]), 0.5));
+        // The square of 1e20 is no finite f32: the parameters would stay finite, and never move again.
+        assert!(!adam.step(&mut parameters, &Tensor::from_slice(&[1e20_f32, 0.0]), 0.5));
+        assert_eq!((tensor_rows::to_vec::<f32>(&parameters), adam.state()), before);
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! ```
 //! An agent is made for a number of lanes and a budget of decisions: schedules end with the budget.
 
+use super::nan_guard::NanGuard;
+use super::state::{AgentState, StateError};
 use crate::net_policy::{Mlp, NetError};
 use thiserror::Error;
 use thoughtcache_env::gym::api::ActionId;
@@ -36,7 +38,8 @@ pub trait Agent {
     /// Learns if it is time to; to be called after every [`record`](Self::record).
     ///
     /// # Errors
-    /// When a loss or a gradient is not a finite number: the parameters are those before this update's step then.
+    /// When a loss, a gradient or a parameter after the step is not a finite number and the
+    /// [guard](Self::nan_guard) does not leave the minibatch out: the parameters are those before the step then.
     fn update(&mut self) -> Result<Option<Metrics>, AgentError>;
 
     /// Takes note that a rule chooses `actions` in these rows, instead of [`explore`](Self::explore): what followed is
@@ -66,7 +69,26 @@ pub trait Agent {
     /// # Errors
     /// When a parameter is not a finite number.
     fn policy(&self) -> Result<Mlp, AgentError>;
+
+    /// The decisions of all lanes together that have been recorded.
+    fn decisions(&self) -> u64;
+
+    /// Everything that the learner remembers between two steps.
+    fn save(&self) -> AgentState;
+
+    /// Goes on from a state, in a learner of the same configuration, budget and environment: everything that follows is
+    /// as if the learner that was saved had gone on.
+    ///
+    /// # Errors
+    /// When the state is not one of such a learner. What the learner does after an error means nothing.
+    fn load(&mut self, state: AgentState) -> Result<(), StateError>;
+
+    /// What the learner does about numbers that are not finite.
+    fn nan_guard(&mut self) -> &mut NanGuard;
 }
+
+/// The greatest reward that is learnt from, scaled.
+pub const MAX_REWARD: f64 = 1e30;
 
 /// Named numbers of one update, in a fixed order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,6 +138,18 @@ pub enum AgentError {
         /// The reward.
         value: f64,
     },
+    /// A reward that no net could learn from.
+    #[error(
+        "lane {lane} gave the reward {value}, which times reward_scale = {scale} is beyond 1e30; lower reward_scale"
+    )]
+    RewardScale {
+        /// The lane's number.
+        lane: usize,
+        /// The reward.
+        value: f64,
+        /// What it is multiplied by.
+        scale: f64,
+    },
     /// A buffer or a number of lanes is not what the agent was made for.
     #[error("{what} has {got} elements, {expected} are needed")]
     Length {
@@ -148,15 +182,21 @@ impl AgentError {
         if got == expected { Ok(()) } else { Err(Self::Length { what, got, expected }) }
     }
 
-    /// Refuses rewards that are not finite numbers.
+    /// Refuses rewards that are not finite numbers, or that are beyond [`MAX_REWARD`] when multiplied by `scale`: so no sum
+    /// of them leaves the numbers that a net computes with.
     ///
     /// # Errors
-    /// [`AgentError::Reward`] for the first such lane.
-    pub fn check_rewards(rewards: &[f64]) -> Result<(), Self> {
-        match rewards.iter().position(|reward| !reward.is_finite()) {
-            Some(lane) => Err(Self::Reward { lane, value: rewards[lane] }),
-            None => Ok(()),
+    /// [`AgentError::Reward`] or [`AgentError::RewardScale`] for the first such lane.
+    pub fn check_rewards(rewards: &[f64], scale: f64) -> Result<(), Self> {
+        for (lane, &value) in rewards.iter().enumerate() {
+            if !value.is_finite() {
+                return Err(Self::Reward { lane, value });
+            }
+            if (value * scale).abs() > MAX_REWARD {
+                return Err(Self::RewardScale { lane, value, scale });
+            }
         }
+        Ok(())
     }
 }
 
@@ -184,8 +224,14 @@ mod tests {
             error.to_string(),
             "train/value_loss is NaN in update 3; lower learning_rate or reward_scale"
         );
-        let error = AgentError::check_rewards(&[0.0, f64::INFINITY]).unwrap_err();
+        let error = AgentError::check_rewards(&[0.0, f64::INFINITY], 1.0).unwrap_err();
         assert_eq!(error.to_string(), "lane 1 gave the reward inf; a reward must be a finite number");
+        let error = AgentError::check_rewards(&[1e28, -1e29], 30.0).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "lane 1 gave the reward -100000000000000000000000000000, which times reward_scale = 30 is beyond 1e30; \
+             lower reward_scale"
+        );
         assert_eq!(
             AgentError::NoLegalAction { lane: 2 }.to_string(),
             "lane 2 has no legal action; an environment must always allow at least one"

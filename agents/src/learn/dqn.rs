@@ -22,9 +22,11 @@ use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
 use super::dqn_config::DqnConfig;
 use super::dqn_loss::{Lesson, Nets, action_values};
-use super::n_step::{NStep, Outcome};
+use super::n_step::{self, NStep, Outcome};
+use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::replay::{Batch, Replay};
+use super::state::{AgentState, StateDict, StateError, inside, take_generators};
 use super::tensor_rows;
 use super::threads::use_torch_threads;
 use crate::net_policy::{Mlp, best_legal};
@@ -60,6 +62,7 @@ pub struct DqnAgent {
     rounds: u64,
     target_updates: u64,
     updates: u64,
+    nan_guard: NanGuard,
 }
 
 impl DqnAgent {
@@ -110,6 +113,7 @@ impl DqnAgent {
             rounds: 0,
             target_updates: 0,
             updates: 0,
+            nan_guard: NanGuard::default(),
             config: config.clone(),
         })
     }
@@ -138,14 +142,27 @@ impl DqnAgent {
         self.nets[0].online.parameters()
     }
 
-    /// One gradient step on a batch of the replay buffer; adds its loss, error, mean value and gradient length to `sums`.
+    /// One gradient step on a batch of the replay buffer; adds its loss, error, mean value and gradient length to `sums`,
+    /// unless the batch had to be left out.
     fn learn(&mut self, learning_rate: f64, sums: &mut [f64; 4]) -> Result<(), AgentError> {
         let Some(mut lesson) = self.lesson(false) else { return Ok(()) };
         let update = self.updates + 1;
-        AgentError::check_finite("train/loss", lesson.loss, update)?;
         let norm = clip_global_norm(&mut [&mut lesson.gradient], self.config.max_grad_norm);
-        AgentError::check_finite("train/grad_norm", norm, update)?;
-        self.adam.step(self.nets[0].online.flat_mut(), &lesson.gradient, learning_rate);
+        let checked = [("train/loss", lesson.loss), ("train/grad_norm", norm)];
+        let mut bad = checked.into_iter().find(|(_, value)| !value.is_finite());
+        if bad.is_none() {
+            let online = &mut self.nets[0].online;
+            match self.adam.prepare(online.flat(), &lesson.gradient, learning_rate) {
+                Ok(step) => self.adam.take(online.flat_mut(), step),
+                Err(sum) => bad = Some(("the net after a step", sum)),
+            }
+        }
+        if let Some((quantity, value)) = bad {
+            let error = AgentError::NotFinite { quantity, value, update };
+            let (batches, entries) = (&self.batches, self.num_entries);
+            return self.nan_guard.leave_out(error, self.decisions, || transitions(batches, entries));
+        }
+        self.nan_guard.accept();
         self.updates = update;
         for (sum, value) in sums.iter_mut().zip([lesson.loss, lesson.td_error, lesson.mean_value, norm]) {
             *sum += value;
@@ -214,7 +231,12 @@ impl Agent for DqnAgent {
             let chosen = if rng.random::<f64>() < epsilon {
                 nth_legal(legal, rng.random_range(0..num_legal))
             } else {
-                AgentError::check_finite("an action value", f64::from(values[best]), self.updates)?;
+                let checked =
+                    AgentError::check_finite("an action value", f64::from(values[best]), self.updates);
+                if let Err(error) = checked {
+                    let batch = || seen(&self.rows, masks, self.num_entries);
+                    return Err(self.nan_guard.refuse(error, self.decisions, batch));
+                }
                 best
             };
             actions[lane] = ActionId::from_index(chosen);
@@ -228,7 +250,7 @@ impl Agent for DqnAgent {
         AgentError::check_len("rewards", step.rewards.len(), lanes)?;
         AgentError::check_len("observations", step.observations.len(), lanes * entries)?;
         AgentError::check_len("masks", step.masks.len(), lanes * self.num_actions)?;
-        AgentError::check_rewards(&step.rewards)?;
+        AgentError::check_rewards(&step.rewards, self.config.reward_scale)?;
         let ends: Vec<End> = step
             .terminated
             .iter()
@@ -270,7 +292,8 @@ impl Agent for DqnAgent {
         }
         use_torch_threads(self.config.torch_threads);
         let schedule = self.config.learning_rate_schedule;
-        let learning_rate = schedule.value(self.config.learning_rate, self.decisions, self.budget);
+        let scheduled = schedule.value(self.config.learning_rate, self.decisions, self.budget);
+        let learning_rate = scheduled * self.nan_guard.learning_rate_factor();
         let before = self.updates;
         let mut sums = [0.0; 4];
         while self.rounds < due {
@@ -280,7 +303,7 @@ impl Agent for DqnAgent {
             self.rounds += 1;
         }
         self.follow();
-        let count = (self.updates - before) as f64;
+        let count = (self.updates - before).max(1) as f64;
         let mut metrics = Metrics::default();
         for (name, sum) in
             ["train/loss", "train/td_error", "train/q_mean", "train/grad_norm"].into_iter().zip(sums)
@@ -290,6 +313,7 @@ impl Agent for DqnAgent {
         metrics.push("train/learning_rate", learning_rate);
         metrics.push("train/n_updates", self.updates as f64);
         metrics.push("rollout/exploration_rate", self.config.epsilon(self.decisions, self.budget));
+        self.nan_guard.report_counts(&mut metrics);
         Ok(Some(metrics))
     }
 
@@ -327,6 +351,98 @@ impl Agent for DqnAgent {
         let value = self.config.dueling.then_some(1);
         Ok(self.nets[0].online.to_mlp(0, value, self.hidden_columns.clone())?)
     }
+
+    fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    fn save(&self) -> AgentState {
+        let Nets { online, target } = &self.nets[0];
+        let mut trainer = StateDict::default();
+        let counts = [self.decisions, self.rounds, self.target_updates, self.updates];
+        trainer.put_list("counts", &counts);
+        trainer.put_list("online.parameters", &tensor_rows::to_vec::<f32>(online.flat()));
+        trainer.put_list("target.parameters", &tensor_rows::to_vec::<f32>(target.flat()));
+        let mut optimiser = StateDict::default();
+        self.adam.save(&mut optimiser);
+        trainer.put_all("online", optimiser);
+        let mut open = StateDict::default();
+        n_step::save(&self.n_steps, &mut open);
+        trainer.put_all("n_step", open);
+        trainer.put_object("rng.acting", &self.acting);
+        trainer.put_object("rng.replay", &self.replay_rng);
+        self.nan_guard.save(&mut trainer);
+        AgentState { trainer, replay: Some(self.replay.save()) }
+    }
+
+    fn load(&mut self, state: AgentState) -> Result<(), StateError> {
+        let Some(replay) = state.replay else {
+            return Err(StateError::Replay("the state has no replay buffer, which DQN needs"));
+        };
+        let mut state = state.trainer;
+        let counts: Vec<u64> = state.take("counts", &[4])?;
+        let (decisions, rounds, target_updates, updates) = (counts[0], counts[1], counts[2], counts[3]);
+        let due = decisions.saturating_sub(self.config.learning_starts) / self.config.train_freq;
+        let fits = decisions.is_multiple_of(self.config.n_envs as u64)
+            && decisions < self.budget
+            && rounds <= due
+            && target_updates <= decisions / self.config.target_update_interval
+            && updates <= rounds.saturating_mul(self.config.gradient_steps as u64);
+        if !fits {
+            let reason =
+                format!("is {counts:?} decisions, rounds, moves of the target and updates, which cannot be");
+            return Err(StateError::value("counts", reason));
+        }
+        (self.decisions, self.rounds) = (decisions, rounds);
+        (self.target_updates, self.updates) = (target_updates, updates);
+        let Nets { online, target } = &mut self.nets[0];
+        for (name, net) in [("online.parameters", online), ("target.parameters", target)] {
+            let parameters: Vec<f32> = state.take_finite(name, &[net.flat().numel()])?;
+            tensor_rows::write(net.flat_mut(), 0, &parameters);
+        }
+        let mut optimiser = state.take_all("online");
+        inside("online", self.adam.load(&mut optimiser))?;
+        inside("online", optimiser.finish())?;
+        let mut open = state.take_all("n_step");
+        inside("n_step", n_step::load(&mut self.n_steps, &mut open, self.num_actions))?;
+        inside("n_step", open.finish())?;
+        self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
+        self.replay_rng = state.take_object("rng.replay")?;
+        self.nan_guard.load(&mut state)?;
+        state.finish()?;
+        inside("replay", self.replay.load(replay))
+    }
+
+    fn nan_guard(&mut self) -> &mut NanGuard {
+        &mut self.nan_guard
+    }
+}
+
+/// What the lanes saw, for a report.
+fn seen(rows: &[f32], masks: &[bool], num_entries: usize) -> StateDict {
+    let lanes = rows.len() / num_entries;
+    let mut batch = StateDict::default();
+    batch.put("rows", &[lanes, num_entries], rows);
+    batch.put("legal", &[lanes, masks.len() / lanes], masks);
+    batch
+}
+
+/// Both halves of a batch, for a report.
+fn transitions(halves: &[Batch; 2], num_entries: usize) -> StateDict {
+    fn joined<T: Copy>(halves: &[Batch; 2], part: impl Fn(&Batch) -> &[T]) -> Vec<T> {
+        halves.iter().flat_map(|half| part(half).iter().copied()).collect()
+    }
+    let actions = joined(halves, |half| &half.actions);
+    let size = actions.len();
+    let illegal = joined(halves, |half| &half.next_illegal);
+    let mut batch = StateDict::default();
+    batch.put("rows", &[size, num_entries], &joined(halves, |half| &half.rows));
+    batch.put_list("actions", &actions);
+    batch.put_list("rewards", &joined(halves, |half| &half.rewards));
+    batch.put_list("discounts", &joined(halves, |half| &half.discounts));
+    batch.put("next_rows", &[size, num_entries], &joined(halves, |half| &half.next_rows));
+    batch.put("next_illegal", &[size, illegal.len() / size.max(1)], &illegal);
+    batch
 }
 
 /// Sets the hidden columns of every row to 0.

@@ -1,6 +1,7 @@
 //! The learners: masked PPO and DQN on libtorch (feature `torch`), and what both share.
 //!
-//! Reading order: [`agent`] (what a learner is), [`config`] (what a user says), [`schedule`], [`gae`]; then, with
+//! Reading order: [`agent`] (what a learner is), [`config`] (what a user says), [`state`] (what it remembers), [`nan_guard`],
+//! [`schedule`], [`gae`]; then, with
 //! libtorch, `net` and `adam` (the arithmetic), `categorical`, `rollout`, `ppo_loss`, `ppo`; `n_step`,
 //! `replay`, `dqn_loss`, `dqn`; `imitation_loss`, `warm_start` (a rule first); and `train` (the loop).
 #![allow(clippy::cast_possible_wrap)] // libtorch counts in i64; sizes of tensors in memory fit
@@ -9,8 +10,11 @@ pub mod agent;
 pub mod config;
 pub mod dqn_config;
 pub mod gae;
+pub mod nan_guard;
 pub mod ppo_config;
+pub mod run_print;
 pub mod schedule;
+pub mod state;
 
 #[cfg(feature = "torch")]
 pub mod adam;

@@ -11,6 +11,7 @@
 
 use super::gae::discount;
 use super::replay::Transition;
+use super::state::{StateDict, StateError, check_finite};
 use thoughtcache_env::gym::api::End;
 
 /// What followed one decision of one lane.
@@ -90,6 +91,70 @@ impl NStep {
             self.len -= 1;
         }
     }
+}
+
+/// Adds the open transitions of all lanes to a state, the oldest of each first.
+pub fn save(lanes: &[NStep], state: &mut StateDict) {
+    let lens: Vec<u64> = lanes.iter().map(|lane| lane.len as u64).collect();
+    let (mut actions, mut rewards, mut discounts, mut rows) = (vec![], vec![], vec![], vec![]);
+    for lane in lanes {
+        for back in 0..lane.len {
+            let at = (lane.first + back) % lane.open.len();
+            let Open { action, reward, discount } = lane.open[at];
+            actions.push(action);
+            rewards.push(reward);
+            discounts.push(discount);
+            rows.extend_from_slice(&lane.rows[at * lane.num_entries..][..lane.num_entries]);
+        }
+    }
+    let entries = lanes.first().map_or(0, |lane| lane.num_entries);
+    state.put_list("lens", &lens);
+    state.put_list("actions", &actions);
+    state.put_list("rewards", &rewards);
+    state.put_list("discounts", &discounts);
+    state.put("rows", &[actions.len(), entries], &rows);
+}
+
+/// Takes what [`save`] added; `num_actions` bounds the actions.
+///
+/// # Errors
+/// When it is not what these lanes can have left open.
+pub fn load(lanes: &mut [NStep], state: &mut StateDict, num_actions: usize) -> Result<(), StateError> {
+    let lens: Vec<u64> = state.take("lens", &[lanes.len()])?;
+    let mut total = 0;
+    for (number, (lane, &len)) in lanes.iter().zip(&lens).enumerate() {
+        let most = lane.open.len() - 1;
+        if len > most as u64 {
+            let reason = format!("has {len} open transitions of lane {number}, where at most {most} can be");
+            return Err(StateError::value("lens", reason));
+        }
+        total += len as usize;
+    }
+    let entries = lanes.first().map_or(0, |lane| lane.num_entries);
+    let actions: Vec<u32> = state.take("actions", &[total])?;
+    if let Some(at) = actions.iter().position(|&action| action as usize >= num_actions) {
+        let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
+        return Err(StateError::value("actions", reason));
+    }
+    let rewards: Vec<f64> = state.take_finite("rewards", &[total])?;
+    let discounts: Vec<f64> = state.take("discounts", &[total])?;
+    if let Some(at) = discounts.iter().position(|discount| !(0.0..=1.0).contains(discount)) {
+        let reason = format!("has {} at position {at}; allowed: 0 to 1", discounts[at]);
+        return Err(StateError::value("discounts", reason));
+    }
+    let rows: Vec<f32> = state.take("rows", &[total, entries])?;
+    check_finite("rows", &rows)?;
+    let mut at = 0;
+    for (lane, len) in lanes.iter_mut().zip(lens) {
+        (lane.first, lane.len) = (0, len as usize);
+        for slot in 0..lane.len {
+            let (action, reward, discount) = (actions[at], rewards[at], discounts[at]);
+            lane.open[slot] = Open { action, reward, discount };
+            lane.rows[slot * entries..][..entries].copy_from_slice(&rows[at * entries..][..entries]);
+            at += 1;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

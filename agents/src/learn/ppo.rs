@@ -16,14 +16,16 @@
 //! # Reference
 //! Schulman et al., arXiv 1707.06347, with the details of Huang et al., "The 37 implementation details of PPO" (2022).
 
-use super::adam::{Adam, clip_global_norm};
+use super::adam::{Adam, PreparedStep, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
+use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
 use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
 use super::ppo_metrics::{Sums, explained_variance};
 use super::rollout::{Rollout, RolloutError, Targets};
+use super::state::{AgentState, StateDict, StateError, inside, take_generators};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
 use crate::net_policy::{Mlp, best_legal};
@@ -55,6 +57,24 @@ impl Trained {
         let adam = Adam::new(net.flat().numel(), config.adam_eps);
         Self { net, adam }
     }
+
+    fn prepare(&mut self, gradient: &Tensor, learning_rate: f64) -> Result<PreparedStep, f64> {
+        self.adam.prepare(self.net.flat(), gradient, learning_rate)
+    }
+
+    fn save(&self) -> StateDict {
+        let mut state = StateDict::default();
+        state.put_list("parameters", &tensor_rows::to_vec::<f32>(self.net.flat()));
+        self.adam.save(&mut state);
+        state
+    }
+
+    fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
+        let parameters: Vec<f32> = state.take_finite("parameters", &[self.net.flat().numel()])?;
+        tensor_rows::write(self.net.flat_mut(), 0, &parameters);
+        self.adam.load(&mut state)?;
+        state.finish()
+    }
 }
 
 /// The learner.
@@ -74,6 +94,7 @@ pub struct PpoAgent {
     log_probs: Vec<f32>,
     acting: Vec<SimRng>,
     shuffling: SimRng,
+    nan_guard: NanGuard,
 }
 
 impl PpoAgent {
@@ -104,6 +125,7 @@ impl PpoAgent {
             log_probs: vec![0.0; lanes],
             acting: (0..lanes).map(|lane| seed.with_lane(lane as u32).stream(Stream::Policy)).collect(),
             shuffling: seed.stream(Stream::Replay),
+            nan_guard: NanGuard::default(),
             config: config.clone(),
         })
     }
@@ -167,27 +189,49 @@ impl PpoAgent {
                     || policy_data.gradient(&mut actor.net, indices, config),
                     || value_data.gradient(&mut critic.net, indices, config),
                 );
-                for (quantity, value) in [
+                is_stopped = config.target_kl.is_some_and(|target| policy.approx_kl > 1.5 * target);
+                let checked = [
                     ("train/policy_gradient_loss", policy.policy_gradient_loss),
                     ("train/entropy_loss", policy.entropy_loss),
                     ("train/value_loss", value_loss),
                     ("train/approx_kl", policy.approx_kl),
-                ] {
-                    AgentError::check_finite(quantity, value, self.updates)?;
+                ];
+                let mut bad = checked.into_iter().find(|(_, value)| !value.is_finite());
+                let mut norm = None;
+                if bad.is_none() && !is_stopped {
+                    let gradients = &mut [&mut actor_gradient, &mut critic_gradient];
+                    let length = clip_global_norm(gradients, config.max_grad_norm);
+                    norm = Some(length);
+                    if length.is_finite() {
+                        let (actor, critic) = (&mut *actor, &mut *critic);
+                        let steps = rayon::join(
+                            move || actor.prepare(&actor_gradient, learning_rate),
+                            move || critic.prepare(&critic_gradient, learning_rate),
+                        );
+                        match steps {
+                            (Ok(actor_step), Ok(critic_step)) => {
+                                self.actor.adam.take(self.actor.net.flat_mut(), actor_step);
+                                self.critic.adam.take(self.critic.net.flat_mut(), critic_step);
+                            }
+                            (Err(sum), _) => bad = Some(("the actor after a step", sum)),
+                            (_, Err(sum)) => bad = Some(("the critic after a step", sum)),
+                        }
+                    } else {
+                        bad = Some(("train/grad_norm", length));
+                    }
                 }
-                is_stopped = config.target_kl.is_some_and(|target| policy.approx_kl > 1.5 * target);
+                if let Some((quantity, value)) = bad {
+                    is_stopped = false;
+                    let error = AgentError::NotFinite { quantity, value, update: self.updates };
+                    let batch = || minibatch(&policy_data, &value_data, indices);
+                    self.nan_guard.leave_out(error, self.decisions, batch)?;
+                    continue;
+                }
+                self.nan_guard.accept();
+                sums.add(&self.config, &policy, value_loss, norm);
                 if is_stopped {
-                    sums.add(config, &policy, value_loss, None);
                     break;
                 }
-                let norm =
-                    clip_global_norm(&mut [&mut actor_gradient, &mut critic_gradient], config.max_grad_norm);
-                AgentError::check_finite("train/grad_norm", norm, self.updates)?;
-                sums.add(config, &policy, value_loss, Some(norm));
-                rayon::join(
-                    move || actor.adam.step(actor.net.flat_mut(), &actor_gradient, learning_rate),
-                    move || critic.adam.step(critic.net.flat_mut(), &critic_gradient, learning_rate),
-                );
             }
             self.epochs += 1;
             if is_stopped {
@@ -196,14 +240,18 @@ impl PpoAgent {
         }
         self.rollout.clear();
         let explained = explained_variance(&widen(&values), &targets.returns);
-        Ok(sums.metrics(explained, learning_rate, self.epochs))
+        let mut metrics = sums.metrics(explained, learning_rate, self.epochs);
+        self.nan_guard.report_counts(&mut metrics);
+        Ok(metrics)
     }
 
     /// The step size of an update: that of the progress before its rollout, so that the first update has all of it and the
     /// last one still has some.
     fn learning_rate(&self) -> f64 {
         let before = self.decisions - self.rollout.len() as u64;
-        self.config.learning_rate_schedule.value(self.config.learning_rate, before, self.budget)
+        let scheduled =
+            self.config.learning_rate_schedule.value(self.config.learning_rate, before, self.budget);
+        scheduled * self.nan_guard.learning_rate_factor()
     }
 }
 
@@ -227,13 +275,11 @@ impl Agent for PpoAgent {
             let legal = &masks[lane * self.num_actions..][..self.num_actions];
             let Some((chosen, log_prob)) = categorical::sample(logits, legal, &mut self.acting[lane]) else {
                 let bad = logits.iter().zip(legal).find(|(logit, legal)| **legal && !logit.is_finite());
-                return Err(match bad {
-                    None => AgentError::NoLegalAction { lane },
-                    Some((&logit, _)) => {
-                        let (quantity, value) = ("a logit", f64::from(logit));
-                        AgentError::NotFinite { quantity, value, update: self.updates }
-                    }
-                });
+                let Some((&logit, _)) = bad else { return Err(AgentError::NoLegalAction { lane }) };
+                let (quantity, value) = ("a logit", f64::from(logit));
+                let error = AgentError::NotFinite { quantity, value, update: self.updates };
+                let batch = || seen(&rows, masks, &self.logits, lanes);
+                return Err(self.nan_guard.refuse(error, self.decisions, batch));
             };
             *action = ActionId::from_index(chosen);
             self.log_probs[lane] = log_prob as f32;
@@ -244,7 +290,7 @@ impl Agent for PpoAgent {
     fn record(&mut self, actions: &[ActionId], step: &StepBuffers) -> Result<(), AgentError> {
         AgentError::check_len("actions", actions.len(), self.config.n_envs)?;
         AgentError::check_len("rewards", step.rewards.len(), self.config.n_envs)?;
-        AgentError::check_rewards(&step.rewards)?;
+        AgentError::check_rewards(&step.rewards, self.config.reward_scale)?;
         let rewards = step.rewards.iter().map(|reward| reward * self.config.reward_scale);
         self.rollout.end_step(actions, &self.log_probs, rewards, step);
         self.decisions += self.config.n_envs as u64;
@@ -295,6 +341,90 @@ impl Agent for PpoAgent {
     fn policy(&self) -> Result<Mlp, AgentError> {
         Ok(self.actor.net.to_mlp(0, None, self.hidden_columns.clone())?)
     }
+
+    fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    fn save(&self) -> AgentState {
+        let mut trainer = StateDict::default();
+        trainer.put_list("counts", &[self.decisions, self.updates, self.epochs]);
+        trainer.put_all("actor", self.actor.save());
+        trainer.put_all("critic", self.critic.save());
+        let mut rollout = StateDict::default();
+        self.rollout.save(&mut rollout);
+        trainer.put_all("rollout", rollout);
+        trainer.put_object("rng.acting", &self.acting);
+        trainer.put_object("rng.shuffling", &self.shuffling);
+        self.nan_guard.save(&mut trainer);
+        AgentState { trainer, replay: None }
+    }
+
+    fn load(&mut self, state: AgentState) -> Result<(), StateError> {
+        if state.replay.is_some() {
+            return Err(StateError::Replay("the state has a replay buffer, which PPO does not have"));
+        }
+        let mut state = state.trainer;
+        let counts: Vec<u64> = state.take("counts", &[3])?;
+        let (decisions, updates, epochs) = (counts[0], counts[1], counts[2]);
+        let (lanes, n_steps) = (self.config.n_envs as u64, self.config.n_steps as u64);
+        let steps = decisions / lanes;
+        let most_epochs = updates.saturating_mul(self.config.n_epochs as u64);
+        let fits = decisions.is_multiple_of(lanes)
+            && decisions < self.budget
+            && updates == steps / n_steps
+            && (updates..=most_epochs).contains(&epochs);
+        if !fits {
+            let reason = format!("is {counts:?} decisions, updates and epochs, which cannot be");
+            return Err(StateError::value("counts", reason));
+        }
+        (self.decisions, self.updates, self.epochs) = (decisions, updates, epochs);
+        inside("actor", self.actor.load(state.take_all("actor")))?;
+        inside("critic", self.critic.load(state.take_all("critic")))?;
+        let mut rollout = state.take_all("rollout");
+        inside("rollout", self.rollout.load(&mut rollout, (steps % n_steps) as usize))?;
+        inside("rollout", rollout.finish())?;
+        self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
+        self.shuffling = state.take_object("rng.shuffling")?;
+        self.nan_guard.load(&mut state)?;
+        state.finish()
+    }
+
+    fn nan_guard(&mut self) -> &mut NanGuard {
+        &mut self.nan_guard
+    }
+}
+
+/// What the actor saw and made of it, for a report.
+fn seen(rows: &Tensor, masks: &[bool], logits: &[f32], lanes: usize) -> StateDict {
+    let mut batch = StateDict::default();
+    let rows: Vec<f32> = tensor_rows::to_vec(&rows.contiguous());
+    batch.put("rows", &[lanes, rows.len() / lanes], &rows);
+    batch.put("legal", &[lanes, masks.len() / lanes], masks);
+    batch.put("logits", &[lanes, logits.len() / lanes], logits);
+    batch
+}
+
+/// A minibatch, for a report.
+fn minibatch(policy: &PolicyData, value: &ValueData, indices: &[i64]) -> StateDict {
+    let index = Tensor::from_slice(indices);
+    let chosen = |tensor: &Tensor| tensor.index_select(0, &index);
+    let len = indices.len();
+    let mut batch = StateDict::default();
+    let rows: Vec<f32> = tensor_rows::to_vec(&chosen(&policy.rows));
+    batch.put("rows", &[len, rows.len() / len], &rows);
+    let illegal: Vec<bool> = tensor_rows::to_vec(&chosen(&policy.all.illegal));
+    batch.put("illegal", &[len, illegal.len() / len], &illegal);
+    batch.put_list("actions", &tensor_rows::to_vec::<i64>(&chosen(&policy.all.actions)));
+    for (name, numbers) in [
+        ("old_log_probs", &policy.all.old_log_probs),
+        ("advantages", &policy.all.advantages),
+        ("old_values", &value.old_values),
+        ("returns", &value.returns),
+    ] {
+        batch.put_list(name, &tensor_rows::to_vec::<f32>(&chosen(numbers)));
+    }
+    batch
 }
 
 /// What the user is told when the rollout does not fit.

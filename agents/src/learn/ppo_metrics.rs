@@ -7,20 +7,22 @@
 //! | `train/approx_kl` | mean of `ratio - 1 - ln ratio`, nats |
 //! | `train/clip_fraction` | share of decisions with `abs(ratio - 1) > clip_range` |
 //! | `train/entropy_loss` | minus the mean entropy over legal actions, nats |
-//! | `train/explained_variance` | `1 - Var(G - V) / Var(G)` with the values before the update; 0 where returns do not vary |
+//! | `train/explained_variance` | `1 - Var(G - V) / Var(G)` with the values before the update; 0 where returns do not vary or their squares are no finite numbers |
 //! | `train/grad_norm` | mean length of the gradient of both nets together, before clipping |
 //! | `train/learning_rate` | the step size of the update |
 //! | `train/loss` | `policy_gradient_loss + ent_coef * entropy_loss + vf_coef * value_loss` |
 //! | `train/n_updates` | epochs so far |
 //! | `train/policy_gradient_loss` | mean of the clipped surrogate, sign turned |
+//! | `train/rollbacks` | how often the run went back, once it has |
 //! | `train/ratio_error_first_minibatch` | greatest `abs(ratio - 1)` before the first step of the update; above 1e-5 acting and learning disagree |
+//! | `train/skipped_updates` | minibatches left out so far, once there is one |
 //! | `train/value_loss` | mean squared error of the critic, in scaled reward |
 
 use super::agent::Metrics;
 use super::ppo_config::PpoConfig;
 use super::ppo_loss::PolicyLoss;
 
-/// The share of the returns' variance that the values explain; 0 when the returns do not vary.
+/// The share of the returns' variance that the values explain; 0 when the returns do not vary or are too large to square.
 pub(super) fn explained_variance(values: &[f64], returns: &[f64]) -> f64 {
     let variance = |numbers: &mut dyn Iterator<Item = f64>| {
         let (count, sum, squares) =
@@ -30,7 +32,8 @@ pub(super) fn explained_variance(values: &[f64], returns: &[f64]) -> f64 {
     };
     let total = variance(&mut returns.iter().copied());
     let left = variance(&mut returns.iter().zip(values).map(|(returned, value)| returned - value));
-    if total > 0.0 { 1.0 - left / total } else { 0.0 }
+    let explained = if total > 0.0 { 1.0 - left / total } else { 0.0 };
+    if explained.is_finite() { explained } else { 0.0 }
 }
 
 /// Sums over the minibatches of one update.
@@ -71,20 +74,21 @@ impl Sums {
         }
     }
 
-    /// Means over the minibatches, named as in Stable-Baselines3.
+    /// Means over the minibatches that were learnt from, named as in Stable-Baselines3; 0 where all were left out.
     pub(super) fn metrics(&self, explained_variance: f64, learning_rate: f64, epochs: u64) -> Metrics {
+        let minibatches = self.minibatches.max(1.0);
         let mut metrics = Metrics::default();
-        metrics.push("train/approx_kl", self.approx_kl / self.minibatches);
-        metrics.push("train/clip_fraction", self.clip_fraction / self.minibatches);
-        metrics.push("train/entropy_loss", self.entropy_loss / self.minibatches);
+        metrics.push("train/approx_kl", self.approx_kl / minibatches);
+        metrics.push("train/clip_fraction", self.clip_fraction / minibatches);
+        metrics.push("train/entropy_loss", self.entropy_loss / minibatches);
         metrics.push("train/explained_variance", explained_variance);
         metrics.push("train/grad_norm", if self.steps > 0.0 { self.grad_norm / self.steps } else { 0.0 });
         metrics.push("train/learning_rate", learning_rate);
-        metrics.push("train/loss", self.loss / self.minibatches);
+        metrics.push("train/loss", self.loss / minibatches);
         metrics.push("train/n_updates", epochs as f64);
-        metrics.push("train/policy_gradient_loss", self.policy_gradient_loss / self.minibatches);
+        metrics.push("train/policy_gradient_loss", self.policy_gradient_loss / minibatches);
         metrics.push("train/ratio_error_first_minibatch", self.first_ratio_error.unwrap_or(0.0));
-        metrics.push("train/value_loss", self.value_loss / self.minibatches);
+        metrics.push("train/value_loss", self.value_loss / minibatches);
         metrics
     }
 }

@@ -3,6 +3,7 @@
 //! Everything lies in flat arrays that are reserved once. A transition of 191 entries and 22 actions takes 1.6 kB, so
 //! 100,000 of them take 160 MB; memory is touched only as the ring fills.
 
+use super::state::{StateDict, StateError, check_finite};
 use rand::RngExt;
 use thiserror::Error;
 use thoughtcache_env::random::SimRng;
@@ -76,8 +77,7 @@ impl Replay {
     /// # Errors
     /// When the machine does not give the memory.
     pub fn new(capacity: usize, num_entries: usize, num_actions: usize) -> Result<Self, ReplayError> {
-        let numbers = 2 * num_entries as u64 + 3;
-        let bytes = (capacity as u64).saturating_mul(4 * numbers + num_actions as u64);
+        let bytes = bytes(capacity, num_entries, num_actions);
         let refused = ReplayError { capacity, bytes };
         Ok(Self {
             capacity,
@@ -140,6 +140,83 @@ impl Replay {
             batch.discounts.push(self.discounts[at]);
         }
     }
+}
+
+impl Replay {
+    /// Everything that is remembered; the part of the ring that is still empty takes no room.
+    pub fn save(&self) -> StateDict {
+        let (len, entries, actions) = (self.len, self.num_entries, self.num_actions);
+        let mut state = StateDict::default();
+        state.put_value("next", self.next as u64);
+        state.put("rows", &[len, entries], &self.rows);
+        state.put("next_rows", &[len, entries], &self.next_rows);
+        state.put("next_legal", &[len, actions], &self.next_legal);
+        state.put_list("actions", &self.actions);
+        state.put_list("rewards", &self.rewards);
+        state.put_list("discounts", &self.discounts);
+        state
+    }
+
+    /// Goes on from what [`save`](Self::save) gave.
+    ///
+    /// # Errors
+    /// When it is not what this ring can remember.
+    pub fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
+        let (entries, num_actions) = (self.num_entries, self.num_actions);
+        let (len, rows) = state.take_rows::<f32>("rows", &[entries])?;
+        let next: u64 = state.take_value("next")?;
+        if len > self.capacity {
+            let reason = format!("has {len} transitions, where {} are remembered", self.capacity);
+            return Err(StateError::value("rows", reason));
+        }
+        let is_place = if len < self.capacity { next == len as u64 } else { next < len as u64 };
+        if !is_place {
+            let reason = format!("is {next}, no place for the next one of {len} transitions");
+            return Err(StateError::value("next", reason));
+        }
+        check_finite("rows", &rows)?;
+        let next_rows: Vec<f32> = state.take_finite("next_rows", &[len, entries])?;
+        let next_legal: Vec<bool> = state.take("next_legal", &[len, num_actions])?;
+        let actions: Vec<u32> = state.take("actions", &[len])?;
+        let rewards: Vec<f32> = state.take_finite("rewards", &[len])?;
+        let discounts: Vec<f32> = state.take("discounts", &[len])?;
+        for at in 0..len {
+            if actions[at] as usize >= num_actions {
+                let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
+                return Err(StateError::value("actions", reason));
+            }
+            if !(0.0..=1.0).contains(&discounts[at]) {
+                let reason = format!("has {} at position {at}; allowed: 0 to 1", discounts[at]);
+                return Err(StateError::value("discounts", reason));
+            }
+            let is_open = next_legal[at * num_actions..][..num_actions].contains(&true);
+            if discounts[at] > 0.0 && !is_open {
+                let reason = format!("allows nothing at position {at}, where a future counts");
+                return Err(StateError::value("next_legal", reason));
+            }
+        }
+        state.finish()?;
+        // Copied into the memory that is reserved: a ring never grows.
+        fill(&mut self.rows, &rows);
+        fill(&mut self.next_rows, &next_rows);
+        fill(&mut self.next_legal, &next_legal);
+        fill(&mut self.actions, &actions);
+        fill(&mut self.rewards, &rewards);
+        fill(&mut self.discounts, &discounts);
+        (self.len, self.next) = (len, next as usize);
+        Ok(())
+    }
+}
+
+/// The bytes of a full ring.
+pub(super) fn bytes(capacity: usize, num_entries: usize, num_actions: usize) -> u64 {
+    let numbers = 2 * num_entries as u64 + 3;
+    (capacity as u64).saturating_mul(4 * numbers + num_actions as u64)
+}
+
+fn fill<T: Copy>(memory: &mut Vec<T>, values: &[T]) {
+    memory.clear();
+    memory.extend_from_slice(values);
 }
 
 impl Batch {

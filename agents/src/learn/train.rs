@@ -1,12 +1,23 @@
 //! The loop of a run: explore, step, record, learn, and now and then validate.
 //!
-//! Nothing here knows files or clocks: an [`Observer`] hears what happens and says how good a policy is. The budget is
-//! exact, and the same seed and configuration give the same bytes.
+//! Nothing here knows files or clocks: an [`Observer`] hears what happens, keeps what has to be kept and says how good a
+//! policy is. The budget is exact, and the same seed and configuration give the same bytes. So does a run that was stopped
+//! and resumed, as often as one likes: when it validates and what it keeps depends on its decisions alone.
+//!
+//! ```text
+//! a step:  explore, step the lanes, record, learn -> on_episode*, on_update?
+//!          then, where eval_freq says so and at the end: validate
+//!          then, where checkpoint_freq says so and at the end: checkpoint
+//! stopped: checkpoint, unless the last step has just done it
+//! ```
 
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{AgentConfig, ConfigError, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
+use super::nan_guard::{MAX_ROLLBACKS, NanReport, OnNan};
 use super::ppo::PpoAgent;
+use super::run_print::RunPrint;
+use super::state::StateError;
 use super::warm_start::{self, Teacher, WarmStartReport};
 use crate::net_policy::Mlp;
 use std::error::Error;
@@ -16,15 +27,24 @@ use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, EnvSpec};
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed};
 
+mod run_state;
+
+pub use run_state::TrainerState;
+
 /// What belongs to a run and not to its learner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct TrainSettings {
     /// Decisions of all lanes together; a multiple of the number of lanes.
     pub budget: u64,
     /// Decisions between two validations; 0: only at the end, where there is always one.
     pub eval_freq: u64,
+    /// Decisions between two checkpoints; 0: only when the run ends or is stopped, when there is always one. What a run
+    /// makes does not depend on it.
+    pub checkpoint_freq: u64,
     /// The number of the run, `--seed`.
     pub run: u64,
+    /// What to do about numbers that are not finite.
+    pub on_nan: OnNan,
 }
 
 /// An episode that ended during training, played by the exploring learner.
@@ -61,6 +81,19 @@ pub trait Observer {
 
     /// An episode has ended; in the order of the lanes when several end in one step.
     fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
+
+    /// A number was not finite: what was done about it and the batch that it came of. A minibatch that is left out is
+    /// reported when the one before was not.
+    fn on_nan(&mut self, _report: &NanReport) {}
+
+    /// Keeps everything that the run needs to go on from here, [`resume`] does. Nothing is reported between the step that
+    /// led here and this call, and a run that is stopped is kept before anything else happens.
+    ///
+    /// # Errors
+    /// Whatever keeps the state from being kept ends the run.
+    fn checkpoint(&mut self, _state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
 
     /// Whether to end the run here.
     fn should_stop(&mut self) -> bool {
@@ -139,6 +172,17 @@ pub enum TrainError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The state could not be kept.
+    #[error("checkpoint after {decisions} decisions")]
+    Checkpoint {
+        /// When.
+        decisions: u64,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The state is not one that this run can go on from.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A validation cost that is not a number.
     #[error("validation after {decisions} decisions: the mean cost is NaN")]
     Score {
@@ -164,8 +208,8 @@ impl AgentConfig {
 ///
 /// # Errors
 /// [`TrainError`]: a value that cannot be meant, an environment or a learner that fails, a policy that cannot be
-/// validated. A warm start needs its rule: see [`train_after`].
-pub fn train<E: Env<Action = ActionId> + Send>(
+/// validated, a state that cannot be kept. A warm start needs its rule: see [`train_after`].
+pub fn train<E: Env<Action = ActionId> + Clone + Send>(
     config: &AgentConfig,
     make_env: impl FnMut(usize) -> E,
     settings: TrainSettings,
@@ -178,20 +222,16 @@ pub fn train<E: Env<Action = ActionId> + Send>(
 ///
 /// # Errors
 /// As [`train`], and when the configuration names a rule that `make_teacher` does not know.
-pub fn train_after<E: Env<Action = ActionId> + Send>(
+pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
     config: &AgentConfig,
     mut make_env: impl FnMut(usize) -> E,
     mut make_teacher: impl FnMut(&str) -> Option<Teacher<E>>,
     settings: TrainSettings,
     observer: &mut impl Observer,
 ) -> Result<Trained, TrainError> {
-    config.validate()?;
-    let lanes = config.num_lanes();
-    check_budget(settings.budget, lanes as u64)?;
-    let seed = Seed::new(Purpose::Train, settings.run);
-    let mut vec_env = VecEnv::new((0..lanes).map(&mut make_env).collect(), seed);
-    let mut agent = config.build(vec_env.spec(), settings.budget, seed)?;
+    let mut run = Run::new(config, &mut make_env, settings)?;
     if let Some(WarmStartConfig { policy, decisions }) = &config.warm_start {
+        let lanes = config.num_lanes();
         let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
         let mut teachers = teachers.ok_or_else(|| ConfigError {
             key: "warm_start".into(),
@@ -199,47 +239,215 @@ pub fn train_after<E: Env<Action = ActionId> + Send>(
             allowed: "a rule that plays in this environment".into(),
         })?;
         let envs = (0..lanes).map(&mut make_env).collect();
-        warm_start::imitate(agent.as_mut(), envs, &mut teachers, *decisions, settings.run, observer)?;
+        warm_start::imitate(run.agent.as_mut(), envs, &mut teachers, *decisions, settings.run, observer)?;
     }
-    let mut buffers = StepBuffers::new(lanes, vec_env.spec());
-    let mut actions = vec![ActionId::default(); lanes];
-    let mut episodes = vec![Episode::default(); lanes];
-    let mut best = None;
-    let (mut decisions, mut validated) = (0, 0);
+    run.go_on(observer)
+}
 
-    let first = buffers.rows();
-    vec_env
-        .observe_into(first.observations, first.masks)
-        .map_err(|source| TrainError::Env { decisions, source })?;
-    while decisions < settings.budget && !observer.should_stop() {
-        let now = buffers.rows();
-        agent
-            .explore(now.observations, now.masks, &mut actions)
-            .map_err(|source| TrainError::Agent { decisions, source })?;
-        vec_env
-            .step_into(&actions, &mut buffers.rows())
+/// Goes on with a run from a state that its [`Observer::checkpoint`] was given: what follows is what would have followed.
+/// `trainer` and `replay` are [`TrainerState::trainer`] and [`TrainerState::replay`]; everything else is as it was at the
+/// beginning of the run, but for `checkpoint_freq` and `on_nan`, which may be others.
+///
+/// With [`OnNan::Rollback`], a run that goes back goes back to this state where it would have gone back further.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::State`] when the state is damaged, of another run, or that of a complete one.
+pub fn resume<E: Env<Action = ActionId> + Clone + Send>(
+    config: &AgentConfig,
+    make_env: impl FnMut(usize) -> E,
+    settings: TrainSettings,
+    observer: &mut impl Observer,
+    trainer: &[u8],
+    replay: Option<&[u8]>,
+) -> Result<Trained, TrainError> {
+    let mut run = Run::new(config, make_env, settings)?;
+    run.restore(trainer, replay)?;
+    run.kept_after = Some(run.decisions);
+    run.go_on(observer)
+}
+
+/// A run between two steps.
+struct Run<E> {
+    settings: TrainSettings,
+    print: RunPrint,
+    agent: Box<dyn Agent>,
+    vec_env: VecEnv<E>,
+    buffers: StepBuffers,
+    actions: Vec<ActionId>,
+    /// What has been added up of the episodes that are being played.
+    episodes: Vec<Episode>,
+    best: Option<Best>,
+    decisions: u64,
+    /// The decisions after which the observer has kept the run last.
+    kept_after: Option<u64>,
+    /// Where to go back to, with [`OnNan::Rollback`].
+    way_back: Option<TrainerState>,
+}
+
+impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
+    fn new(
+        config: &AgentConfig,
+        make_env: impl FnMut(usize) -> E,
+        settings: TrainSettings,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        let lanes = config.num_lanes();
+        let TrainSettings { budget, eval_freq, run, on_nan, .. } = settings;
+        check_budget(budget, lanes as u64)?;
+        let seed = Seed::new(Purpose::Train, run);
+        let vec_env = VecEnv::new((0..lanes).map(make_env).collect(), seed);
+        let mut agent = config.build(vec_env.spec(), budget, seed)?;
+        agent.nan_guard().set_on_nan(on_nan);
+        Ok(Self {
+            settings,
+            print: RunPrint::new(config, budget, eval_freq, run, vec_env.spec()),
+            agent,
+            buffers: StepBuffers::new(lanes, vec_env.spec()),
+            vec_env,
+            actions: vec![ActionId::default(); lanes],
+            episodes: vec![Episode::default(); lanes],
+            best: None,
+            decisions: 0,
+            kept_after: None,
+            way_back: None,
+        })
+    }
+
+    fn go_on(mut self, observer: &mut impl Observer) -> Result<Trained, TrainError> {
+        self.look()?;
+        if self.settings.on_nan == OnNan::Rollback {
+            self.way_back = Some(self.state()?);
+        }
+        while self.decisions < self.settings.budget {
+            if observer.should_stop() {
+                if self.kept_after != Some(self.decisions) {
+                    self.checkpoint(observer)?;
+                }
+                break;
+            }
+            match self.step(observer) {
+                Err(TrainError::Agent { source, .. }) => self.go_back(source, observer)?,
+                outcome => outcome?,
+            }
+        }
+        if self.best.is_none() {
+            // A run that was stopped early: the state that was kept does not know of it.
+            self.validate(observer)?;
+        }
+        let last = self.policy()?;
+        let Some(best) = self.best else { unreachable!("a validation has just been made") };
+        let trajectory_hash = self.vec_env.trajectory_hash();
+        Ok(Trained { best, last, decisions: self.decisions, trajectory_hash })
+    }
+
+    /// One decision a lane, and what is due after it.
+    fn step(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
+        let now = self.buffers.rows();
+        let explored = self.agent.explore(now.observations, now.masks, &mut self.actions);
+        explored.map_err(|source| self.agent_error(source))?;
+        let decisions = self.decisions;
+        self.vec_env
+            .step_into(&self.actions, &mut self.buffers.rows())
             .map_err(|source| TrainError::Env { decisions, source })?;
-        decisions += lanes as u64;
-        let learnt = agent
-            .record(&actions, &buffers)
-            .and_then(|()| agent.update())
-            .map_err(|source| TrainError::Agent { decisions, source })?;
-        count_episodes(&mut episodes, &buffers, |episode| observer.on_episode(decisions, episode));
+        self.decisions += self.actions.len() as u64;
+        let decisions = self.decisions;
+        let learnt = self.agent.record(&self.actions, &self.buffers).and_then(|()| self.agent.update());
+        let learnt = learnt.map_err(|source| self.agent_error(source))?;
+        count_episodes(&mut self.episodes, &self.buffers, |episode| observer.on_episode(decisions, episode));
         if let Some(metrics) = learnt {
+            for report in self.agent.nan_guard().take_reports() {
+                observer.on_nan(&report);
+            }
             observer.on_update(decisions, &metrics);
         }
-        let freq = settings.eval_freq;
-        if freq > 0 && decisions / freq > validated / freq {
-            validated = decisions;
-            best = Some(validate(agent.as_ref(), decisions, observer, best)?);
+        let is_validated = self.is_due(self.settings.eval_freq);
+        if is_validated {
+            self.validate(observer)?;
         }
+        if self.is_due(self.settings.checkpoint_freq) {
+            self.checkpoint(observer)?;
+        } else if is_validated && self.settings.on_nan == OnNan::Rollback {
+            self.way_back = Some(self.state()?);
+        }
+        Ok(())
     }
-    let best = match best {
-        Some(best) if validated == decisions => best,
-        earlier => validate(agent.as_ref(), decisions, observer, earlier)?,
-    };
-    let last = frozen(agent.as_ref(), decisions)?;
-    Ok(Trained { best, last, decisions, trajectory_hash: vec_env.trajectory_hash() })
+
+    /// Whether something that happens every `freq` decisions, and at the end, is due after this step.
+    fn is_due(&self, freq: u64) -> bool {
+        let lanes = self.actions.len() as u64;
+        self.decisions == self.settings.budget || is_mark(self.decisions, freq, lanes)
+    }
+
+    fn look(&mut self) -> Result<(), TrainError> {
+        let (decisions, rows) = (self.decisions, self.buffers.rows());
+        self.vec_env
+            .observe_into(rows.observations, rows.masks)
+            .map_err(|source| TrainError::Env { decisions, source })
+    }
+
+    fn checkpoint(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
+        let (decisions, state) = (self.decisions, self.state()?);
+        observer.checkpoint(&state).map_err(|source| TrainError::Checkpoint { decisions, source })?;
+        self.kept_after = Some(decisions);
+        if self.settings.on_nan == OnNan::Rollback {
+            self.way_back = Some(state);
+        }
+        Ok(())
+    }
+
+    /// Goes back after a number that was not finite, if that is what to do and it may still help. The best policy so far
+    /// stays.
+    fn go_back(&mut self, source: AgentError, observer: &mut impl Observer) -> Result<(), TrainError> {
+        let guard = self.agent.nan_guard();
+        let mut reports = guard.take_reports();
+        let failed = guard.clone();
+        let may_help = failed.on_nan() == OnNan::Rollback
+            && matches!(source, AgentError::NotFinite { .. })
+            && failed.rollbacks() < MAX_ROLLBACKS;
+        let way_back = self.way_back.take().filter(|_| may_help);
+        if let Some(last) = reports.last_mut() {
+            last.back_to = way_back.as_ref().map(|state| state.decisions);
+            last.action = if way_back.is_some() { OnNan::Rollback } else { OnNan::Abort };
+        }
+        for report in &reports {
+            observer.on_nan(report);
+        }
+        let Some(state) = way_back else { return Err(self.agent_error(source)) };
+        let best = self.best.take();
+        self.restore(&state.trainer, state.replay.as_deref())?;
+        self.best = best.or(self.best.take());
+        self.agent.nan_guard().go_back(&failed);
+        self.way_back = Some(state);
+        self.look()
+    }
+
+    fn agent_error(&self, source: AgentError) -> TrainError {
+        TrainError::Agent { decisions: self.decisions, source }
+    }
+
+    fn policy(&self) -> Result<Mlp, TrainError> {
+        self.agent.policy().map_err(|source| self.agent_error(source))
+    }
+
+    /// Freezes and validates the policy of this moment, and keeps it if it is better than the best before.
+    fn validate(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
+        let (policy, decisions) = (self.policy()?, self.decisions);
+        let score = observer
+            .validate(&policy, decisions)
+            .map_err(|source| TrainError::Validation { decisions, source })?;
+        if score.is_nan() {
+            return Err(TrainError::Score { decisions });
+        }
+        if self.best.as_ref().is_none_or(|best| score < best.score) {
+            self.best = Some(Best { policy, score, decisions });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the step that led to `decisions` has passed a multiple of `freq`; never for 0.
+fn is_mark(decisions: u64, freq: u64, lanes: u64) -> bool {
+    freq > 0 && decisions / freq > decisions.saturating_sub(lanes) / freq
 }
 
 fn check_budget(budget: u64, lanes: u64) -> Result<(), ConfigError> {
@@ -272,30 +480,6 @@ fn count_episodes(episodes: &mut [Episode], step: &StepBuffers, mut ended: impl 
             *episode = Episode::default();
         }
     }
-}
-
-fn frozen(agent: &dyn Agent, decisions: u64) -> Result<Mlp, TrainError> {
-    agent.policy().map_err(|source| TrainError::Agent { decisions, source })
-}
-
-/// Freezes and validates the policy of this moment; gives the better of it and the best before.
-fn validate(
-    agent: &dyn Agent,
-    decisions: u64,
-    observer: &mut impl Observer,
-    earlier: Option<Best>,
-) -> Result<Best, TrainError> {
-    let policy = frozen(agent, decisions)?;
-    let score = observer
-        .validate(&policy, decisions)
-        .map_err(|source| TrainError::Validation { decisions, source })?;
-    if score.is_nan() {
-        return Err(TrainError::Score { decisions });
-    }
-    Ok(match earlier {
-        Some(earlier) if earlier.score <= score => earlier,
-        _ => Best { policy, score, decisions },
-    })
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ mod tests {
     /// The replay buffer is no larger than the budget.
     fn settings(config: &AgentConfig) -> TrainSettings {
         let budget = if config.algorithm() == Algorithm::Dqn { 16_000 } else { 16 };
-        TrainSettings { budget, eval_freq: 0, run: 1 }
+        TrainSettings { budget, run: 1, ..TrainSettings::default() }
     }
 
     /// A run that learns next to nothing after its warm start: what it knows, it knows from the rule.
@@ -210,7 +210,7 @@ mod tests {
         assert!(matches!(stopped, TrainError::StoppedInWarmStart));
         assert_eq!(notes.reports.len(), 1);
         let env = DecisionEnv::new(Arc::new(Scenario::shipped("tight")));
-        let settings = TrainSettings { budget: 16, eval_freq: 0, run: 1 };
+        let settings = TrainSettings { budget: 16, run: 1, ..TrainSettings::default() };
         let warm_start = Some(WarmStartConfig { policy: "lru".into(), decisions: 5 });
         let config = AgentConfig { warm_start, ..ppo() };
         let error = train(&config, |_| env.clone(), settings, &mut Notes::default()).unwrap_err();

@@ -23,7 +23,9 @@ impl DqnAgent {
                 let norm = clip_global_norm(&mut [&mut lesson.gradient], self.config.max_grad_norm);
                 AgentError::check_finite("warm_start/grad_norm", norm, update)?;
                 let learning_rate = self.config.learning_rate;
-                self.adam.step(self.nets[0].online.flat_mut(), &lesson.gradient, learning_rate);
+                if !self.adam.step(self.nets[0].online.flat_mut(), &lesson.gradient, learning_rate) {
+                    AgentError::check_finite("the net after a step", f64::NAN, update)?;
+                }
                 self.updates = update;
                 loss += lesson.loss;
                 td_error += lesson.td_error;

@@ -35,8 +35,12 @@ impl PpoAgent {
                     let norm = clip_global_norm(&mut [gradient], config.max_grad_norm);
                     AgentError::check_finite("warm_start/grad_norm", norm, self.updates)?;
                 }
-                actor.adam.step(actor.net.flat_mut(), &actor_gradient, learning_rate);
-                critic.adam.step(critic.net.flat_mut(), &critic_gradient, learning_rate);
+                for (Trained { net, adam }, gradient) in [(actor, actor_gradient), (critic, critic_gradient)]
+                {
+                    if !adam.step(net.flat_mut(), &gradient, learning_rate) {
+                        AgentError::check_finite("a net after a step", f64::NAN, self.updates)?;
+                    }
+                }
                 losses += loss;
                 value_losses += value_loss;
                 minibatches += 1.0;

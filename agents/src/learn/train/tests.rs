@@ -60,7 +60,8 @@ fn run(
     train(config, |_| probe.env(), settings, notes)
 }
 
-const SETTINGS: TrainSettings = TrainSettings { budget: 160, eval_freq: 0, run: 1 };
+const SETTINGS: TrainSettings =
+    TrainSettings { budget: 160, eval_freq: 0, checkpoint_freq: 0, run: 1, on_nan: OnNan::Abort };
 
 #[test]
 fn the_budget_is_exact_or_refused_with_the_nearest_ones() {

@@ -38,6 +38,7 @@ impl Args {
         use crate::progress;
         use serde::Serialize;
         use std::sync::Arc;
+        use thoughtcache_agents::learn::nan_guard::OnNan;
         use thoughtcache_agents::learn::train::{TrainSettings, train};
         use thoughtcache_env::gym::decision_env::DecisionEnv;
 
@@ -59,7 +60,13 @@ impl Args {
         let bar = progress::bar(console, experiment.decisions, "decisions");
         let mut timed = Timed { stopwatch: Stopwatch::start(), bar };
         let env = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
-        let settings = TrainSettings { budget: experiment.decisions, eval_freq: 0, run: experiment.seed };
+        let settings = TrainSettings {
+            budget: experiment.decisions,
+            eval_freq: 0,
+            checkpoint_freq: 0,
+            run: experiment.seed,
+            on_nan: OnNan::Abort,
+        };
         let trained = train(&experiment.agent, |_| env.clone(), settings, &mut timed)?;
         timed.bar.finish_and_clear();
         let report = Report {

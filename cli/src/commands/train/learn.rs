@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use thoughtcache_agents::heuristics::registry::Prepared;
+use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::config::WorkloadConfig;
@@ -79,7 +80,9 @@ pub(super) fn run(console: Console, experiment: &Experiment, out: Option<&Path>)
     let settings = TrainSettings {
         budget: experiment.decisions,
         eval_freq: experiment.eval_every_decisions,
+        checkpoint_freq: 0,
         run: experiment.seed,
+        on_nan: OnNan::Abort,
     };
     let warm_start = experiment.agent.warm_start.as_ref();
     let teacher = warm_start.map(|warm_start| Prepared::new(&warm_start.policy, scenario)).transpose()?;

@@ -1,0 +1,214 @@
+//! A run as bytes, and back.
+//!
+//! | entry of `trainer.safetensors` | what |
+//! |---|---|
+//! | `run.print` | what makes the run this one, see [`RunPrint`] |
+//! | `run.decisions` | the decisions of all lanes together |
+//! | `run.lanes` | the snapshot of the environments |
+//! | `episodes.*` | what has been added up of the episodes that are being played, a row a lane |
+//! | `best.*` | the best policy so far, if one has been validated, with its cost and decisions |
+//! | `agent.*` | what the learner says |
+//!
+//! `replay.safetensors` has the learner's replay buffer, and the first two entries again: the two files belong together.
+
+use super::{Best, Episode, Run, TrainError, is_mark};
+use crate::checkpoint::named_layers;
+use crate::learn::agent::Agent;
+use crate::learn::run_print::RunPrint;
+use crate::learn::state::{AgentState, StateDict, StateError, inside};
+use crate::net_policy::{Dense, Mlp};
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::gym::api::{ActionId, Counters, Env};
+use thoughtcache_env::gym::snapshot::Snapshot;
+
+/// A run as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainerState {
+    /// The policy of this moment.
+    pub policy: Mlp,
+    /// The decisions of all lanes together.
+    pub decisions: u64,
+    /// `trainer.safetensors`: everything but the replay buffer.
+    pub trainer: Vec<u8>,
+    /// `replay.safetensors`, of a learner that has a replay buffer.
+    pub replay: Option<Vec<u8>>,
+}
+
+impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
+    /// The run as it is now.
+    pub(super) fn state(&self) -> Result<TrainerState, TrainError> {
+        let policy = self.policy()?;
+        let AgentState { trainer: agent, replay } = self.agent.save();
+        let mut trainer = self.head();
+        trainer.put_list("run.lanes", self.vec_env.snapshot().as_bytes());
+        put_episodes(&mut trainer, &self.episodes);
+        if let Some(best) = &self.best {
+            put_best(&mut trainer, best);
+        }
+        trainer.put_all("agent", agent);
+        let replay = replay.map(|mut replay| {
+            replay.put_all("run", self.head().take_all("run"));
+            replay.into_bytes()
+        });
+        Ok(TrainerState { policy, decisions: self.decisions, trainer: trainer.into_bytes(), replay })
+    }
+
+    /// What every file of a state begins with.
+    fn head(&self) -> StateDict {
+        let mut head = StateDict::default();
+        head.put_list("run.print", self.print.to_string().as_bytes());
+        head.put_value("run.decisions", self.decisions);
+        head
+    }
+
+    /// Comes back to a state. After an error the run means nothing.
+    pub(super) fn restore(&mut self, trainer: &[u8], replay: Option<&[u8]>) -> Result<(), TrainError> {
+        let mut state = StateDict::from_bytes(trainer)?;
+        let decisions = self.check_head(&mut state)?;
+        let lanes = self.actions.len() as u64;
+        if decisions >= self.settings.budget {
+            return Err(StateError::Finished { decisions }.into());
+        }
+        let replay = replay.map(|bytes| -> Result<StateDict, StateError> {
+            let mut replay = inside("replay", StateDict::from_bytes(bytes))?;
+            let other = inside("replay", self.check_head(&mut replay))?;
+            if other == decisions {
+                return Ok(replay);
+            }
+            let reason = format!("is {other}, but that of the trainer is {decisions}");
+            Err(StateError::value("replay.run.decisions", reason))
+        });
+        let replay = replay.transpose()?;
+        let snapshot = Snapshot::from_bytes(state.take_list("run.lanes")?);
+        self.vec_env.restore(&snapshot).map_err(StateError::from)?;
+        self.episodes = inside("episodes", take_episodes(state.take_all("episodes"), lanes as usize))?;
+        let agent = AgentState { trainer: state.take_all("agent"), replay };
+        inside("agent", self.agent.load(agent))?;
+        if self.agent.decisions() != decisions {
+            let reason = format!("is {decisions}, but that of the learner is {}", self.agent.decisions());
+            return Err(StateError::value("run.decisions", reason).into());
+        }
+        let best = state.take_all("best");
+        let freq = self.settings.eval_freq;
+        let must_be = freq > 0 && decisions >= freq;
+        self.best = None;
+        if must_be || best.names().next().is_some() {
+            let is_possible = |decisions: u64| {
+                decisions.is_multiple_of(lanes)
+                    && (is_mark(decisions, freq, lanes) || decisions == self.settings.budget)
+            };
+            self.best = Some(inside("best", take_best(best, self.agent.as_ref(), is_possible))?);
+        }
+        state.finish()?;
+        self.decisions = decisions;
+        Ok(())
+    }
+
+    /// Makes sure that the state is one of this run; gives its decisions.
+    fn check_head(&self, state: &mut StateDict) -> Result<u64, StateError> {
+        let saved = RunPrint::from_bytes(&state.take_list::<u8>("run.print")?)
+            .ok_or_else(|| StateError::value("run.print", "is not what a run writes"))?;
+        self.print.check(&saved)?;
+        let decisions: u64 = state.take_value("run.decisions")?;
+        if decisions > self.settings.budget || !decisions.is_multiple_of(self.actions.len() as u64) {
+            let reason = format!("is {decisions}, which this run never reaches");
+            return Err(StateError::value("run.decisions", reason));
+        }
+        Ok(decisions)
+    }
+}
+
+const NUM_COSTS: usize = CostBreakdown::NAMES.len();
+const NUM_COUNTERS: usize = 7;
+
+fn put_episodes(state: &mut StateDict, episodes: &[Episode]) {
+    let lanes = episodes.len();
+    let all = |part: fn(&Episode) -> f64| episodes.iter().map(part).collect::<Vec<f64>>();
+    state.put_list("episodes.rewards", &all(|episode| episode.reward));
+    state.put_list(
+        "episodes.decisions",
+        &episodes.iter().map(|episode| episode.decisions).collect::<Vec<_>>(),
+    );
+    state.put_list("episodes.slots", &episodes.iter().map(|episode| episode.slots).collect::<Vec<_>>());
+    let costs: Vec<f64> = episodes.iter().flat_map(|episode| episode.cost.components()).collect();
+    state.put("episodes.costs", &[lanes, NUM_COSTS], &costs);
+    let counters: Vec<u64> = episodes.iter().flat_map(|episode| counts(&episode.counters)).collect();
+    state.put("episodes.counters", &[lanes, NUM_COUNTERS], &counters);
+}
+
+fn counts(counters: &Counters) -> [u64; NUM_COUNTERS] {
+    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes } = *counters;
+    [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes]
+}
+
+fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, StateError> {
+    /// Nothing is counted that far; sums of more would overflow.
+    const MOST: u64 = 1 << 62;
+    let rewards: Vec<f64> = state.take_finite("rewards", &[lanes])?;
+    let decisions: Vec<u64> = state.take("decisions", &[lanes])?;
+    let slots: Vec<u64> = state.take("slots", &[lanes])?;
+    let costs: Vec<f64> = state.take_finite("costs", &[lanes, NUM_COSTS])?;
+    let counters: Vec<u64> = state.take("counters", &[lanes, NUM_COUNTERS])?;
+    for (name, numbers) in [("decisions", &decisions), ("slots", &slots), ("counters", &counters)] {
+        if let Some(number) = numbers.iter().find(|&&number| number > MOST) {
+            return Err(StateError::value(name, format!("has {number}, more than can be counted")));
+        }
+    }
+    state.finish()?;
+    let (costs, _) = costs.as_chunks::<NUM_COSTS>();
+    let (counters, _) = counters.as_chunks::<NUM_COUNTERS>();
+    let episode = |lane: usize| {
+        let [switching, transmission, compute, accuracy, cloud] = costs[lane];
+        let [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes] = counters[lane];
+        Episode {
+            lane,
+            reward: rewards[lane],
+            decisions: decisions[lane],
+            slots: slots[lane],
+            cost: CostBreakdown { switching, transmission, compute, accuracy, cloud },
+            counters: Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes },
+        }
+    };
+    Ok((0..lanes).map(episode).collect())
+}
+
+fn put_best(state: &mut StateDict, best: &Best) {
+    state.put_value("best.score", best.score);
+    state.put_value("best.decisions", best.decisions);
+    for (name, layer) in named_layers(&best.policy) {
+        let shape = [layer.outputs(), layer.inputs()];
+        state.put(format!("best.{name}.weight"), &shape, &layer.transposed_weight());
+        state.put_list(format!("best.{name}.bias"), layer.bias());
+    }
+}
+
+/// The best policy has the shape of the present one.
+fn take_best(
+    mut state: StateDict,
+    agent: &dyn Agent,
+    is_possible: impl Fn(u64) -> bool,
+) -> Result<Best, StateError> {
+    let score: f64 = state.take_value("score")?;
+    if score.is_nan() {
+        return Err(StateError::value("score", "is NaN; a mean cost is a number"));
+    }
+    let decisions: u64 = state.take_value("decisions")?;
+    if !is_possible(decisions) {
+        return Err(StateError::value("decisions", format!("is {decisions}, where nothing is validated")));
+    }
+    let wrong = |error: &dyn std::fmt::Display| StateError::value("policy", error.to_string());
+    let like = agent.policy().map_err(|error| wrong(&error))?;
+    let mut layers = Vec::new();
+    for (name, layer) in named_layers(&like) {
+        let shape = [layer.outputs(), layer.inputs()];
+        let weight: Vec<f32> = state.take_finite(&format!("{name}.weight"), &shape)?;
+        let bias: Vec<f32> = state.take_finite(&format!("{name}.bias"), &[layer.outputs()])?;
+        let layer = Dense::from_transposed(&name, layer.inputs(), layer.outputs(), &weight, bias);
+        layers.push(layer.map_err(|error| wrong(&error))?);
+    }
+    state.finish()?;
+    let value = if like.value().is_some() { layers.pop() } else { None };
+    let Some(head) = layers.pop() else { return Err(wrong(&"it has no head")) };
+    let policy = Mlp::new(layers, head, value, like.activation(), like.ignore().to_vec());
+    Ok(Best { policy: policy.map_err(|error| wrong(&error))?, score, decisions })
+}
