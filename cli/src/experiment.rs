@@ -78,19 +78,28 @@ impl ExperimentArgs {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExperimentFile {
+    /// What run folders are named after, `runs/NAME-1` say; the name of the file when absent.
     name: Option<String>,
+    /// The budget, of all lanes together; a multiple of the agent's `n_envs`; exact.
     decisions: u64,
+    /// The run's number; training, validation and test episodes never share a draw, whatever it is.
     #[serde(default = "default_seed")]
     seed: u64,
+    /// Decisions between two validations; 0: only at the end.
     #[serde(default = "default_eval_every")]
     eval_every_decisions: u64,
+    /// Episodes of a validation, at least 20; the cheapest mean cost decides which checkpoint is `best`.
     #[serde(default = "default_eval_episodes")]
     eval_episodes: u64,
+    /// The number of the validation episodes: the same for all runs, so that they can be compared.
     #[serde(default)]
     eval_seed: u64,
+    /// Decisions between two lines of `metrics.jsonl`, at least.
     #[serde(default = "default_log_every")]
     log_every_decisions: u64,
+    /// The learner: a shipped name, a path, or a table.
     agent: Value,
+    /// The world: a shipped name, a path, or a table.
     scenario: Value,
 }
 

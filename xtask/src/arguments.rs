@@ -12,6 +12,7 @@ Commands:
   setup      download libtorch into .libtorch, once (about 0.5 GB; every other command begins with it)
   demo       train a PPO and a DQN, compare them with the heuristics, write runs/demo/
   test       what continuous integration runs: format, lints, documentation, tests without and with torch
+  docs       write what is generated in the documents: the key tables of configs/README.md
   reference  train the reference runs over their seeds (half an hour and more), write runs/reference/
   help       this text
 
@@ -35,6 +36,8 @@ pub(crate) enum Task {
     Demo,
     /// Every check that a change must pass.
     Test,
+    /// Write what is generated in the documents.
+    Docs,
     /// Train what the README shows.
     Reference,
     /// Say what can be typed.
@@ -49,6 +52,7 @@ impl Task {
             "setup" => Self::Setup,
             "demo" => Self::Demo,
             "test" => Self::Test,
+            "docs" => Self::Docs,
             "reference" => Self::Reference,
             "help" | "--help" | "-h" => return Ok(Self::Help),
             _ => return Err(Failure::UnknownCommand { word: first.clone() }),
@@ -75,6 +79,7 @@ mod tests {
         assert_eq!(parse("setup"), Ok(Task::Setup));
         assert_eq!(parse("demo"), Ok(Task::Demo));
         assert_eq!(parse("test"), Ok(Task::Test));
+        assert_eq!(parse("docs"), Ok(Task::Docs));
         assert_eq!(parse("reference"), Ok(Task::Reference));
     }
 
@@ -89,11 +94,11 @@ mod tests {
     fn anything_else_is_refused_with_the_way_to_help() {
         insta::assert_snapshot!(parse("").unwrap_err(), @r"
         no command given
-          type: cargo xtask setup | demo | test | reference | help
+          type: cargo xtask setup | demo | test | docs | reference | help
         ");
         insta::assert_snapshot!(parse("tset").unwrap_err(), @r#"
         unknown command "tset"
-          type: cargo xtask setup | demo | test | reference | help
+          type: cargo xtask setup | demo | test | docs | reference | help
         "#);
         insta::assert_snapshot!(parse("setup --milk").unwrap_err(), @r#"
         setup takes no argument, but got "--milk"
@@ -106,7 +111,7 @@ mod tests {
         let listed =
             HELP.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|l| !l.is_empty());
         let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(names, ["setup", "demo", "test", "reference", "help"]);
+        assert_eq!(names, ["setup", "demo", "test", "docs", "reference", "help"]);
         for name in names {
             assert!(parse(name).is_ok(), "{name}");
         }

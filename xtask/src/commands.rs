@@ -1,6 +1,7 @@
 //! The commands that do more than the set-up.
 
 pub(crate) mod demo;
+pub(crate) mod docs;
 pub(crate) mod reference;
 pub(crate) mod test;
 

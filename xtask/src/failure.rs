@@ -14,10 +14,10 @@ const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/t
 /// A situation that ends the program, in the words that its user reads.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("no command given\n  type: cargo xtask setup | demo | test | reference | help")]
+    #[error("no command given\n  type: cargo xtask setup | demo | test | docs | reference | help")]
     NoCommand,
 
-    #[error("unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | reference | help")]
+    #[error("unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | help")]
     UnknownCommand { word: String },
 
     #[error("{command} takes no argument, but got \"{word}\"\n  type: cargo xtask {command}")]
@@ -132,6 +132,9 @@ pub(crate) enum Failure {
 
     #[error("cannot {doing} {}: {source}", .path.display())]
     File { doing: &'static str, path: PathBuf, source: io::Error },
+
+    #[error("{}: {reason}", .path.display())]
+    Document { path: PathBuf, reason: String },
 
     #[error("cannot start {program}: {source}")]
     Start { program: String, source: io::Error },

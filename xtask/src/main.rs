@@ -1,4 +1,4 @@
-//! `cargo xtask setup | demo | test`: the set-up and the two commands of the README.
+//! `cargo xtask setup | demo | test | ...`: the set-up and the two commands of the README.
 //!
 //! Knows nothing of the other crates: it calls cargo, pip and the finished program.
 #![allow(
@@ -10,6 +10,7 @@
 mod arguments;
 mod clock;
 mod commands;
+mod config_tables;
 mod failure;
 mod libtorch;
 mod machine;
@@ -45,6 +46,7 @@ fn run(task: Task) -> Result<(), Failure> {
             libtorch::ensure(&workspace, &Machine::this())?;
         }
         Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
+        Task::Docs => commands::docs::run(&workspace)?,
         Task::Reference => commands::reference::run(&workspace, &Machine::this())?,
         Task::Test => commands::test::run(&workspace, &Machine::this())?,
     }
