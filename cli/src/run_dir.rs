@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use thoughtcache_agents::checkpoint::{CheckpointBytes, POLICY_FILE, sha256};
+use thoughtcache_agents::checkpoint::{CheckpointBytes, POLICY_FILE, sha256_of_reader};
 
 /// Where runs without `--out` are put.
 const RUNS: &str = "runs";
@@ -178,7 +178,9 @@ impl Provenance {
             commit: commit(),
             command: command_line(),
             libtorch,
-            recording_sha256: recording.and_then(|path| fs::read(path).ok()).map(|bytes| sha256(&bytes)),
+            recording_sha256: recording
+                .and_then(|path| File::open(path).ok())
+                .and_then(|file| sha256_of_reader(file).ok()),
             started: clock::utc_now(),
             ended: None,
             ending: None,

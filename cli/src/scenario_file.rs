@@ -2,17 +2,17 @@
 //! scenario names.
 
 use crate::args::Setting;
+use crate::recording;
 use anyhow::{Context, Result, anyhow, bail};
 use std::cell::RefCell;
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::text::{self, ConfigError, Override};
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
-use thoughtcache_env::workload::trace::Trace;
+use thoughtcache_env::workload::trace::Requests;
 
 /// What `--set` keys of a scenario begin with.
 const PREFIX: &str = "scenario.";
@@ -70,7 +70,7 @@ impl ScenarioText {
     /// Every mistake, with its place.
     pub(crate) fn load(&self, overrides: &[Override]) -> Result<LoadedScenario> {
         let opened = RefCell::new(None);
-        let loaded = Scenario::load(&self.file, &self.text, overrides, |path| {
+        let loaded = Scenario::load_replaying(&self.file, &self.text, overrides, |path| {
             let (found, trace) = self.open_trace(path).map_err(|error| format!("{error:#}"))?;
             opened.replace(Some(found));
             Ok(trace)
@@ -83,8 +83,8 @@ impl ScenarioText {
         Ok(LoadedScenario { config, scenario: Arc::new(scenario) })
     }
 
-    /// Finds the recording in the current directory, else beside the scenario's file, and reads it.
-    fn open_trace(&self, path: &str) -> Result<(PathBuf, Trace)> {
+    /// Finds the recording in the current directory, else beside the scenario's file.
+    fn open_trace(&self, path: &str) -> Result<(PathBuf, impl Requests + use<>)> {
         let here = PathBuf::from(path);
         let beside =
             self.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty()).map(|f| f.join(path));
@@ -99,12 +99,11 @@ impl ScenarioText {
             return Err(anyhow!(
                 "no such recording in {places}; make it with: {}",
                 self.import_line().unwrap_or_else(|| format!(
-                    "thoughtcache trace import FILE --format azure|gentd26 --out {path}"
+                    "thoughtcache trace import FILE --format azure|gentd26|mooncake --out {path}"
                 ))
             ));
         };
-        let file = File::open(&found).with_context(|| format!("cannot open {}", found.display()))?;
-        let trace = Trace::read(BufReader::new(file)).with_context(|| found.display().to_string())?;
+        let trace = recording::stored(&found)?;
         Ok((found, trace))
     }
 

@@ -184,3 +184,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_source_has_the_checksum_of_its_bytes_however_long_it_is() {
+    let bytes: Vec<u8> = (0..200_000_u32).map(|place| (place % 251) as u8).collect();
+    for length in [0, 1, 1 << 16, 200_000] {
+        assert_eq!(sha256_of_reader(&bytes[..length]).unwrap(), sha256(&bytes[..length]));
+    }
+}

@@ -7,6 +7,7 @@ mod help;
 mod mistakes;
 mod scenario;
 mod trace;
+mod trace_memory;
 mod train;
 
 use assert_cmd::Command;

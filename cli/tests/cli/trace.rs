@@ -91,3 +91,73 @@ fn a_damaged_recording_is_named_and_not_used() {
     );
     assert!(desk.run("trace stats conv.tct").expect(2).stderr.starts_with("error: conv.tct: byte"));
 }
+
+/// Five requests of three chats, with the line ends, further keys, order and ties of files in the wild.
+fn mooncake() -> &'static str {
+    "{\"timestamp\": 3000, \"input_length\": 1200, \"output_length\": 5, \"hash_ids\": [0, 1, 2]}\r\n\
+     {\"timestamp\": 0, \"input_length\": 1024, \"output_length\": 90, \"hash_ids\": [0, 1], \"type\": \"chat\"}\r\n\
+     {\"timestamp\": 3000, \"input_length\": 700, \"output_length\": 6, \"hash_ids\": [3, 4]}\r\n\
+     {\"timestamp\": 9500.5, \"input_length\": 2000, \"output_length\": 7, \"hash_ids\": [0, 1, 2, 5]}\r\n\
+     {\"timestamp\": 12000, \"input_length\": 600, \"output_length\": 8, \"hash_ids\": [3, 4]}\r\n\r\n"
+}
+
+#[test]
+fn what_requests_reuse_of_earlier_ones_is_kept() {
+    let desk = Desk::new();
+    desk.write("chat.jsonl", mooncake());
+    insta::with_settings!({filters => vec![(r"\d+ B\b", "[bytes]")]}, {
+        insta::assert_snapshot!(snapshot(&desk, &[
+            "trace import chat.jsonl --format mooncake",
+            "trace stats chat.tct --slot-s 3",
+            "trace check chat.tct",
+        ]));
+    });
+    let stats = desk.run("--json trace stats chat.tct").expect(0).json();
+    // In order of time: 0 of 1024, 1024 of 1200, 0 of 700, 1536 of 2000, 600 of 600.
+    assert_eq!(stats["reuse_ratio"].as_f64(), Some(3160.0 / 5524.0));
+}
+
+#[test]
+fn a_wrong_line_of_mooncake_is_one_message_and_leaves_nothing() {
+    let desk = Desk::new();
+    let good = mooncake().lines().next().unwrap();
+    let wrong = [
+        ("cut", good.split_at(40).0.to_owned()),
+        ("list", "[3000, 1200, 5, [0, 1, 2]]".to_owned()),
+        ("missing", good.replace("output_length", "output")),
+        ("time", good.replace("3000", "\"2024-01-01\"")),
+        ("before", good.replace("3000", "-3000")),
+        ("tokens", good.replace("1200", "4294967296")),
+        ("fraction", good.replace(": 5,", ": 0.5,")),
+        ("ids", good.replace("[0, 1, 2]", "[0, -1]")),
+        ("no-ids", good.replace("[0, 1, 2]", "null")),
+        ("twice", good.replace("{", "{\"timestamp\": 0, ")),
+        ("none", String::new()),
+    ];
+    let mut transcripts = Vec::new();
+    for (name, line) in &wrong {
+        let text = if line.is_empty() { "\r\n".to_owned() } else { format!("{good}\n{line}\n") };
+        desk.write(&format!("{name}.jsonl"), &text);
+        transcripts
+            .push(desk.run(&format!("trace import {name}.jsonl --format mooncake")).expect(2).transcript());
+    }
+    desk.write("conv.csv", &azure());
+    desk.write("bytes.jsonl", &format!("{good}\n"));
+    std::fs::write(desk.path("bytes.jsonl"), b"{\"timestamp\": 0, \xff}\n").unwrap();
+    std::fs::create_dir(desk.path("folder")).unwrap();
+    for line in [
+        "trace import conv.csv --format mooncake",
+        "trace import cut.jsonl --format azure",
+        "trace import bytes.jsonl --format mooncake",
+        "trace import folder --format mooncake",
+        "trace import cut.jsonl --format mooncake --load-times conv.csv",
+        "trace import cut.jsonl --format mooncake --out folder",
+    ] {
+        transcripts.push(desk.run(line).expect(2).transcript());
+    }
+    insta::assert_snapshot!(transcripts.join("\n"));
+    let left = std::fs::read_dir(desk.path("")).unwrap().map(|entry| entry.unwrap().path());
+    let made: Vec<_> =
+        left.filter(|path| path.extension().is_some_and(|end| end != "jsonl" && end != "csv")).collect();
+    assert!(made.is_empty(), "{made:?}");
+}

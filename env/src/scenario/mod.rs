@@ -14,7 +14,7 @@ use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
-use crate::workload::trace::Trace;
+use crate::workload::trace::{Requests, Trace};
 use std::collections::BTreeMap;
 use text::{ConfigError, Override};
 
@@ -91,6 +91,19 @@ impl Scenario {
         text: &str,
         overrides: &[Override],
         trace: impl FnOnce(&str) -> Result<Trace, String>,
+    ) -> Result<(ScenarioConfig, Self), ConfigError> {
+        Self::load_replaying(file, text, overrides, trace)
+    }
+
+    /// As [`load`](Self::load), with a recording that need not be held in memory.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_replaying<T: Requests>(
+        file: &str,
+        text: &str,
+        overrides: &[Override],
+        trace: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
         let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
         let located = |invalid: text::Invalid| invalid.in_text(file, text);

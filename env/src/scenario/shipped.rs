@@ -1,12 +1,13 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("tight", include_str!("../../../configs/scenarios/tight.toml")),
     ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
     ("paper", include_str!("../../../configs/scenarios/paper.toml")),
     ("trace-gentd26", include_str!("../../../configs/scenarios/trace-gentd26.toml")),
     ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),
+    ("trace-mooncake", include_str!("../../../configs/scenarios/trace-mooncake.toml")),
 ];
 
 /// The names of all shipped scenarios.

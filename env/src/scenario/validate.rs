@@ -9,7 +9,7 @@ use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
-use crate::workload::trace::{ServiceMap, SlottedRequests, Trace, TracePart};
+use crate::workload::trace::{Requests, ServiceMap, SlottedRequests};
 use std::sync::Arc;
 
 /// The most slots of an episode.
@@ -81,7 +81,7 @@ impl ScenarioConfig {
     ///
     /// # Errors
     /// The first value that cannot be meant.
-    pub fn validate(&self, trace: Option<&Trace>) -> Result<Scenario, Invalid> {
+    pub fn validate(&self, trace: Option<&impl Requests>) -> Result<Scenario, Invalid> {
         if self.name.is_empty() {
             return Err(Invalid::new("name", "\"\"", "a name"));
         }
@@ -323,7 +323,7 @@ impl ScenarioConfig {
     /// The source of requests, the recorded load times by service, and the requests that no service covers.
     fn arrivals(
         &self,
-        trace: Option<&Trace>,
+        trace: Option<&impl Requests>,
         num_cells: u32,
     ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
         match &self.workload {
@@ -387,21 +387,16 @@ impl ScenarioConfig {
 
     fn recorded(
         &self,
-        trace: &Trace,
+        trace: &impl Requests,
         map: &ServiceMap,
         path: &str,
     ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
-        let mut parts: Vec<SlottedRequests> = Vec::with_capacity(3);
-        for part in [TracePart::Train, TracePart::Validate, TracePart::Test] {
-            let slotted = trace
-                .slotted(self.slot_s, part, map)
-                .map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
-            if slotted.num_requests() == 0 {
-                let allowed =
-                    format!("a recording with requests in every part; its {} part has none", part.name());
-                return Err(Invalid::new("workload.trace.path", path, allowed));
-            }
-            parts.push(slotted);
+        let parts = SlottedRequests::parts(trace, self.slot_s, map)
+            .map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
+        if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
+            let allowed =
+                format!("a recording with requests in every part; its {} part has none", empty.part().name());
+            return Err(Invalid::new("workload.trace.path", path, allowed));
         }
         let train_slots = parts[0].num_slots() as u64;
         if u64::from(self.horizon_slots) > train_slots {
@@ -410,7 +405,6 @@ impl ScenarioConfig {
         }
         let load_s = parts[0].service_load_s();
         let outside = parts.iter().map(SlottedRequests::outside_requests).sum();
-        let parts: [SlottedRequests; 3] = parts.try_into().expect("three parts were made");
         let model = ArrivalModel::Recorded { parts: Arc::new(parts), horizon_slots: self.horizon_slots };
         Ok((model, load_s, outside))
     }

@@ -202,17 +202,17 @@ impl Arrivals {
                 let slot = (state.offset + slot) % part.num_slots() as u64;
                 let requests = part.slot(slot as usize);
                 if self.is_per_request {
-                    self.batches.extend(requests.iter().map(|&service| Batch {
+                    self.batches.extend(requests.map(|service| Batch {
                         cell: CellId(0),
                         service: ServiceId(service),
                         num_requests: 1,
                     }));
                     return &self.batches;
                 }
-                for &service in requests {
+                for service in requests.clone() {
                     self.counts[service as usize] += 1;
                 }
-                for &service in requests {
+                for service in requests {
                     let num_requests = std::mem::take(&mut self.counts[service as usize]);
                     if num_requests > 0 {
                         self.batches.push(Batch {

@@ -42,9 +42,13 @@ fn write_all(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
         }
         writeln!(text)?;
     }
+    if let Some(ratio) = stats.reuse_ratio {
+        writeln!(text, "  reuse      {} of all prompt tokens were in an earlier request", percent(ratio))?;
+    }
     let columns = [
         ("prompt tokens", &stats.prompt_tokens),
         ("output tokens", &stats.output_tokens),
+        ("reused tokens", &stats.reused_tokens),
         ("service, s", &stats.service_s),
         ("load, s", &stats.load_s),
     ];

@@ -3,11 +3,11 @@
 //! Unlike a reader, which refuses a trace at the first fault, this goes on behind a fault that stays within one block, so
 //! that the list says how much of a file is damaged.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 
 use serde::Serialize;
 
+use super::id_set::IdSet;
 use super::{Header, Request, TraceError, TraceReader};
 
 /// The most findings that are listed; a file with more is not worth more.
@@ -89,7 +89,9 @@ pub fn check<R: Read>(source: R) -> CheckReport {
 struct Seen {
     first_us: Option<u64>,
     models: Vec<bool>,
-    users: BTreeSet<u32>,
+    users: IdSet,
+    /// Whether `users` had room for all of them.
+    is_every_user_counted: bool,
     without_model: u64,
 }
 
@@ -98,7 +100,8 @@ impl Seen {
         Self {
             first_us: None,
             models: vec![false; header.models.len()],
-            users: BTreeSet::new(),
+            users: IdSet::default(),
+            is_every_user_counted: true,
             without_model: 0,
         }
     }
@@ -109,7 +112,9 @@ impl Seen {
             Some(model) => self.models[model as usize] = true,
             None => self.without_model += 1,
         }
-        self.users.extend(row.user);
+        if let Some(user) = row.user {
+            self.is_every_user_counted &= self.users.insert(user.into()).is_ok();
+        }
     }
 
     fn notes(&self, header: &Header, report: &mut CheckReport) {
@@ -125,8 +130,9 @@ impl Seen {
         if unused > 0 {
             report.note(format!("{unused} of {} models are never requested", self.models.len()));
         }
-        if header.columns.user && self.users.len() as u64 != u64::from(header.num_users) {
-            report.note(format!("{} of {} users ever ask", self.users.len(), header.num_users));
+        let users = self.users.len();
+        if header.columns.user && self.is_every_user_counted && users as u64 != u64::from(header.num_users) {
+            report.note(format!("{users} of {} users ever ask", header.num_users));
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::TracePart;
+
 /// Where in a `.tct` file a checksum stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
@@ -175,6 +177,36 @@ pub enum TraceError {
         value: String,
         /// What the column holds.
         expected: &'static str,
+    },
+    /// The store in which rows wait to be sorted failed.
+    #[error(
+        "the rows that wait to be sorted cannot be kept: {source}; make room where the recording is written"
+    )]
+    Scratch {
+        /// What the operating system, or the caller's store, said.
+        source: std::io::Error,
+    },
+    /// A source names more prefix blocks than can be told apart in bounded memory.
+    #[error(
+        "request {request} in order of time: more than {most} different block ids of {least_id} or more; number the blocks of the source from 0 in order of first appearance"
+    )]
+    TooManyBlocks {
+        /// The request, from 1.
+        request: u64,
+        /// How many are allowed.
+        most: u64,
+        /// The least id that counts.
+        least_id: u64,
+    },
+    /// A part of a trace has more requests than a replay can count.
+    #[error("the {part} part has {requests} requests, allowed are at most {most}; split the recording")]
+    TooManyRequests {
+        /// Which part.
+        part: TracePart,
+        /// How many there are.
+        requests: u64,
+        /// How many are allowed.
+        most: u64,
     },
     /// A question that needs requests was asked of a trace without any.
     #[error("the trace has no requests")]

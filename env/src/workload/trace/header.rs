@@ -24,6 +24,10 @@ pub struct Columns {
     pub output_tokens: bool,
     /// Recorded time to serve it, microseconds.
     pub service_us: bool,
+    /// Leading prompt tokens that an earlier request of the recording had. Written only where it is true, so that a
+    /// recording without it has the bytes that it always had.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused_tokens: bool,
 }
 
 /// The header of a trace.
@@ -68,7 +72,7 @@ impl Header {
     /// Whether the parts of the header agree.
     ///
     /// # Errors
-    /// [`TraceError::BadHeader`] for models or users without their column, a name that is empty or given twice, more than
+    /// [`TraceError::BadHeader`] for models, users or reused tokens without their column, a name that is empty or given twice, more than
     /// [`MAX_MODELS`] models, or load times that are not one finite number of at least 0 per model.
     pub fn validate(&self) -> Result<(), TraceError> {
         match self.fault() {
@@ -90,6 +94,9 @@ impl Header {
         }
         if self.num_users > 0 && !self.columns.user {
             return Some(format!("{} users are counted, but `columns.user` is false", self.num_users));
+        }
+        if self.columns.reused_tokens && !self.columns.prompt_tokens {
+            return Some("`columns.reused_tokens` is true, but `columns.prompt_tokens` is false".into());
         }
         let mut seen = BTreeSet::new();
         for (index, name) in self.models.iter().enumerate() {
@@ -128,7 +135,9 @@ mod tests {
         };
         good.validate().unwrap();
         let model = good.columns.model;
-        let bad: [(Header, &str); 8] = [
+        let reused = Columns { reused_tokens: true, ..good.columns };
+        let bad: [(Header, &str); 9] = [
+            (Header { columns: reused, ..good.clone() }, "`columns.prompt_tokens` is false"),
             (Header { models: vec!["a".into(), "a".into()], ..good.clone() }, "repeated"),
             (Header { models: vec!["a".into(), String::new()], ..good.clone() }, "not empty"),
             (Header { load_s: Some(vec![1.0]), ..good.clone() }, "1 entries for 2 models"),

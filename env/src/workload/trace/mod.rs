@@ -5,8 +5,8 @@
 //! distribution but two things, each with a fixed and documented seed: load times of GenTD26 ([`import::gentd26`]),
 //! whose recording names no model, and services of traces that name no model ([`ServiceMap::Drawn`]).
 //!
-//! *Reading order.* [`Trace`] (here) → [`mod@format`] (bytes) → [`import`] (sources) → [`split`]
-//! (train, validate, test by time) → [`slotted`] (what a world replays) → [`stats`],
+//! *Reading order.* [`Trace`] (here) → [`mod@format`] (bytes) → [`Requests`] (traces that do not fit in memory) →
+//! [`import`] (sources) → [`split`] (train, validate, test by time) → [`slotted`] (what a world replays) → [`stats`],
 //! [`mod@check`] (what a person wants to know).
 //!
 //! *Assumptions.* Times are whole microseconds since the trace's start. A trace is split by time and never by random
@@ -18,11 +18,15 @@ pub mod check;
 mod error;
 pub mod format;
 mod header;
+mod id_set;
 pub mod import;
+mod quantiles;
+mod requests;
 mod service_map;
 pub mod slotted;
 pub mod split;
 pub mod stats;
+mod varint;
 
 use std::io::{Read, Write};
 
@@ -30,6 +34,7 @@ pub use check::{CheckReport, Finding, Severity, check};
 pub use error::{Section, TraceError};
 pub use format::{TraceReader, TraceWriter};
 pub use header::{Columns, Header, MAX_MODELS};
+pub use requests::{Requests, StoredTrace};
 pub use service_map::{ServiceInfo, ServiceMap};
 pub use slotted::SlottedRequests;
 pub use split::{TimeSplit, TracePart};
@@ -55,6 +60,8 @@ pub struct Request {
     pub output_tokens: u32,
     /// How long the recorded system took to serve it, microseconds.
     pub service_us: u64,
+    /// Leading tokens of the prompt that an earlier request of the recording had, at most `prompt_tokens`.
+    pub reused_tokens: u32,
 }
 
 impl Request {
@@ -82,11 +89,16 @@ impl Request {
             ("prompt_tokens", columns.prompt_tokens, u64::from(self.prompt_tokens)),
             ("output_tokens", columns.output_tokens, u64::from(self.output_tokens)),
             ("service_us", columns.service_us, self.service_us),
+            ("reused_tokens", columns.reused_tokens, u64::from(self.reused_tokens)),
         ];
-        absent
-            .into_iter()
-            .find(|(_, present, value)| !present && *value != 0)
-            .map(|(name, _, value)| format!("{name} is {value}, but the header has no such column"))
+        if let Some((name, _, value)) = absent.into_iter().find(|(_, present, value)| !present && *value != 0)
+        {
+            return Some(format!("{name} is {value}, but the header has no such column"));
+        }
+        (self.reused_tokens > self.prompt_tokens).then(|| {
+            let (reused, prompt) = (self.reused_tokens, self.prompt_tokens);
+            format!("reused_tokens is {reused}, allowed are 0 to the prompt's {prompt}")
+        })
     }
 }
 
@@ -100,6 +112,7 @@ pub struct Trace {
     prompt_tokens: Vec<u32>,
     output_tokens: Vec<u32>,
     service_us: Vec<u64>,
+    reused_tokens: Vec<u32>,
 }
 
 impl Trace {
@@ -152,6 +165,7 @@ impl Trace {
             prompt_tokens: Vec::new(),
             output_tokens: Vec::new(),
             service_us: Vec::new(),
+            reused_tokens: Vec::new(),
         }
     }
 
@@ -177,6 +191,9 @@ impl Trace {
             }
             if columns.service_us {
                 self.service_us.push(request.service_us);
+            }
+            if columns.reused_tokens {
+                self.reused_tokens.push(request.reused_tokens);
             }
         }
         Ok(())
@@ -217,6 +234,7 @@ impl Trace {
             prompt_tokens: column(&self.prompt_tokens),
             output_tokens: column(&self.output_tokens),
             service_us: self.service_us.get(row).copied().unwrap_or(0),
+            reused_tokens: column(&self.reused_tokens),
         })
     }
 
@@ -241,7 +259,8 @@ impl Trace {
         TimeSplit::new(slot_s, self.span_us())
     }
 
-    /// The requests of one part, grouped by slot and mapped to services: what a world replays.
+    /// The requests of one part, grouped by slot and mapped to services: what a world replays. For all parts at once,
+    /// [`SlottedRequests::parts`].
     ///
     /// # Errors
     /// As [`Trace::split`]; [`TraceError::TooFewModels`] when the training part names fewer models than asked for;
@@ -252,7 +271,12 @@ impl Trace {
         part: TracePart,
         map: &ServiceMap,
     ) -> Result<SlottedRequests, TraceError> {
-        SlottedRequests::new(self, slot_s, part, map)
+        let [train, validate, test] = SlottedRequests::parts(self, slot_s, map)?;
+        Ok(match part {
+            TracePart::Train => train,
+            TracePart::Validate => validate,
+            TracePart::Test => test,
+        })
     }
 }
 

@@ -22,11 +22,18 @@ fn open(name: &str) -> Option<File> {
 fn gentd26() -> Option<Trace> {
     let requests = open("gentd26/lora_request_trace.csv.gz")?;
     let mut load_times = open("gentd26/basemodel_update_latency_anon.csv.gz")?;
-    Some(import::gentd26(requests, Some(&mut load_times)).unwrap())
+    let imported = import::gentd26(requests, Some(&mut load_times), import::in_memory());
+    Some(imported.unwrap().into_trace().unwrap())
 }
 
 fn azure(name: &str) -> Option<Trace> {
-    Some(import::azure(open(&format!("azure_llm_2023/AzureLLMInferenceTrace_{name}.csv.gz"))?).unwrap())
+    let file = open(&format!("azure_llm_2023/AzureLLMInferenceTrace_{name}.csv.gz"))?;
+    Some(import::azure(file, import::in_memory()).unwrap().into_trace().unwrap())
+}
+
+fn mooncake() -> Option<Trace> {
+    let file = open("mooncake/synthetic_trace.jsonl.gz")?;
+    Some(import::mooncake(file, import::in_memory()).unwrap().into_trace().unwrap())
 }
 
 /// Misses of a least-recently-used cache of equal sizes that must load: a list, newest first.
@@ -136,6 +143,7 @@ fn recorded_traces_survive_our_format_and_become_smaller_than_their_packed_sourc
         (gentd26(), "gentd26/lora_request_trace.csv.gz"),
         (azure("conv"), "azure_llm_2023/AzureLLMInferenceTrace_conv.csv.gz"),
         (azure("code"), "azure_llm_2023/AzureLLMInferenceTrace_code.csv.gz"),
+        (mooncake(), "mooncake/synthetic_trace.jsonl.gz"),
     ];
     for (trace, name) in sources {
         let (Some(trace), Some(file)) = (trace, open(name)) else { return };
@@ -173,4 +181,18 @@ fn azure_names_no_models_so_that_services_are_drawn() {
     let requests: usize =
         TracePart::ALL.map(|part| trace.slotted(1.0, part, &map).unwrap().num_requests()).into_iter().sum();
     assert_eq!(requests, 19_366);
+}
+
+#[test]
+fn mooncake_requests_reuse_what_a_count_of_their_blocks_says() {
+    let Some(trace) = mooncake() else { return };
+    let stats = TraceStats::new(&trace, Some(3.0)).unwrap();
+    assert_eq!((stats.requests, stats.requests_without_model, stats.models.len()), (3_993, 3_993, 0));
+    assert_eq!((stats.start.as_str(), stats.duration_s), ("0 ms", 1_022.025));
+    assert_eq!(stats.slots.unwrap().num_slots, 341);
+    // Counted with a set of the ids of all lines before, in another language.
+    let sum = |column: fn(&Request) -> u32| trace.iter().map(|row| u64::from(column(&row))).sum::<u64>();
+    assert_eq!(sum(|row| row.reused_tokens), 39_852_661);
+    assert_eq!(sum(|row| row.prompt_tokens), 61_194_628);
+    assert_eq!(trace.header().notes.len(), 1, "every prompt has as many ids as blocks");
 }

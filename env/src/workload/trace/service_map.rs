@@ -17,7 +17,7 @@
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 use serde::{Deserialize, Serialize};
 
-use super::{TimeSplit, Trace, TraceError, TracePart};
+use super::{Requests, TimeSplit, TraceError, TracePart};
 
 /// The most services that a map may have.
 const MAX_SERVICES: u32 = 1 << 16;
@@ -78,12 +78,12 @@ pub(super) struct Draws {
 impl Assignment {
     /// The services of a map, and the map made ready for a trace cut into these slots.
     pub(super) fn new(
-        trace: &Trace,
+        requests: &impl Requests,
         split: &TimeSplit,
         map: &ServiceMap,
     ) -> Result<(Vec<ServiceInfo>, Self), TraceError> {
         match *map {
-            ServiceMap::TopModels { count } => Self::top_models(trace, split, count),
+            ServiceMap::TopModels { count } => Self::top_models(requests, split, count),
             ServiceMap::Drawn { services, zipf_exponent, seed, reshuffle_slots } => {
                 Self::drawn(services, zipf_exponent, seed, reshuffle_slots)
             }
@@ -91,23 +91,27 @@ impl Assignment {
     }
 
     fn top_models(
-        trace: &Trace,
+        requests: &impl Requests,
         split: &TimeSplit,
         count: u32,
     ) -> Result<(Vec<ServiceInfo>, Self), TraceError> {
         if count == 0 {
             return Err(bad_map("count", "0", "at least 1 model"));
         }
-        let header = trace.header();
+        let header = requests.header();
         // Requests and first row of each model in the training part.
-        let mut use_of: Vec<(u64, usize)> = vec![(0, usize::MAX); header.models.len()];
-        for row in split.rows(TracePart::Train, trace.times_us()) {
-            if let Some(model) = trace.model_of(row) {
+        let mut use_of: Vec<(u64, u64)> = vec![(0, u64::MAX); header.models.len()];
+        let (train, mut row) = (split.slots(TracePart::Train), 0);
+        requests.visit(&mut |request| {
+            if let Some(model) = request.model
+                && train.contains(&split.slot_of(request.time_us))
+            {
                 let (requests, first_row) = &mut use_of[model as usize];
                 *requests += 1;
                 *first_row = row.min(*first_row);
             }
-        }
+            row += 1;
+        })?;
         let mut ranked: Vec<u32> =
             (0..use_of.len() as u32).filter(|model| use_of[*model as usize].0 > 0).collect();
         if ranked.len() < count as usize {
@@ -181,23 +185,23 @@ impl Assignment {
         Ok((services, Self::Drawn(Box::new(draws))))
     }
 
-    /// The service that a row asks for, `None` if it asks for none of ours.
-    pub(super) fn service(&mut self, trace: &Trace, row: usize, slot: usize) -> Option<u32> {
+    /// The service that a row asks for which names this model, `None` if it asks for none of ours.
+    pub(super) fn service(&mut self, model: Option<u32>, row: u64, slot: usize) -> Option<u32> {
         match self {
-            Self::ByModel(service_of) => trace.model_of(row).and_then(|model| service_of[model as usize]),
+            Self::ByModel(service_of) => model.and_then(|model| service_of[model as usize]),
             Self::Drawn(draws) => Some(draws.service(row, slot)),
         }
     }
 }
 
 impl Draws {
-    fn service(&mut self, row: usize, slot: usize) -> u32 {
+    fn service(&mut self, row: u64, slot: usize) -> u32 {
         let epoch = self.reshuffle_slots.map_or(0, |slots| slot as u64 / u64::from(slots));
         if self.epoch != Some(epoch) {
             self.epoch = Some(epoch);
             self.shuffle(epoch);
         }
-        let word = row as u128 * WORDS_PER_DRAW;
+        let word = u128::from(row) * WORDS_PER_DRAW;
         if self.rows.get_word_pos() != word {
             self.rows.set_word_pos(word);
         }

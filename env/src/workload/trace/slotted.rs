@@ -5,53 +5,154 @@
 //!
 //! *Source.* MODEL.md section 8, "Recorded requests".
 
+use std::iter::Copied;
 use std::ops::Range;
+use std::slice::Iter;
 
 use super::service_map::{Assignment, ServiceInfo, ServiceMap};
-use super::{TimeSplit, Trace, TraceError, TracePart};
+use super::{Requests, TimeSplit, TraceError, TracePart};
 
-/// The requests of one part, by slot.
+/// The requests of one part, by slot: one or two bytes a request, four a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlottedRequests {
     split: TimeSplit,
     part: TracePart,
     services: Vec<ServiceInfo>,
-    slot_offsets: Vec<usize>,
-    request_services: Vec<u32>,
+    /// Where each slot begins in `request_services`; one more at the end.
+    slot_offsets: Vec<u32>,
+    request_services: ServiceColumn,
     outside_requests: u64,
 }
 
+/// One service a request, in the smallest integers that hold every service.
+#[derive(Clone, Debug, PartialEq)]
+enum ServiceColumn {
+    /// Up to 256 services.
+    Narrow(Vec<u8>),
+    /// Up to 65,536, the most that a map may have.
+    Wide(Vec<u16>),
+}
+
+impl ServiceColumn {
+    fn new(num_services: usize) -> Self {
+        if num_services <= 1 << u8::BITS { Self::Narrow(Vec::new()) } else { Self::Wide(Vec::new()) }
+    }
+
+    fn push(&mut self, service: u32) {
+        match self {
+            Self::Narrow(services) => services.push(service as u8),
+            Self::Wide(services) => services.push(service as u16),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Narrow(services) => services.len(),
+            Self::Wide(services) => services.len(),
+        }
+    }
+
+    fn shrink_to_fit(&mut self) {
+        match self {
+            Self::Narrow(services) => services.shrink_to_fit(),
+            Self::Wide(services) => services.shrink_to_fit(),
+        }
+    }
+
+    fn range(&self, range: Range<usize>) -> SlotServices<'_> {
+        SlotServices(match self {
+            Self::Narrow(services) => Width::Narrow(services[range].iter().copied()),
+            Self::Wide(services) => Width::Wide(services[range].iter().copied()),
+        })
+    }
+}
+
+/// The services asked for in a slot, one a request, in order of arrival: [`SlottedRequests::slot`].
+#[derive(Clone, Debug)]
+pub struct SlotServices<'a>(Width<'a>);
+
+#[derive(Clone, Debug)]
+enum Width<'a> {
+    Narrow(Copied<Iter<'a, u8>>),
+    Wide(Copied<Iter<'a, u16>>),
+}
+
+impl Iterator for SlotServices<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        match &mut self.0 {
+            Width::Narrow(services) => services.next().map(u32::from),
+            Width::Wide(services) => services.next().map(u32::from),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            Width::Narrow(services) => services.size_hint(),
+            Width::Wide(services) => services.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for SlotServices<'_> {}
+
 impl SlottedRequests {
-    pub(super) fn new(
-        trace: &Trace,
-        slot_s: f64,
-        part: TracePart,
-        map: &ServiceMap,
-    ) -> Result<Self, TraceError> {
-        let split = trace.split(slot_s)?;
-        let (services, mut assignment) = Assignment::new(trace, &split, map)?;
-        let (rows, part_slots) = (split.rows(part, trace.times_us()), split.slots(part));
-        let mut slotted = Self {
+    /// All parts of a trace, in the order of [`TracePart::ALL`]. The requests are visited two or three times and not
+    /// kept.
+    ///
+    /// # Errors
+    /// [`TraceError::Empty`] without requests; as [`TimeSplit::new`]; [`TraceError::TooFewModels`] when the training part
+    /// names fewer models than asked for; [`TraceError::BadServiceMap`] for parameters out of range;
+    /// [`TraceError::TooManyRequests`] for a part of more than 4,294,967,295; whatever a visit reports.
+    pub fn parts(requests: &impl Requests, slot_s: f64, map: &ServiceMap) -> Result<[Self; 3], TraceError> {
+        let mut last_us = None;
+        requests.visit(&mut |request| last_us = Some(request.time_us))?;
+        let split = TimeSplit::new(slot_s, last_us.ok_or(TraceError::Empty)?)?;
+        let (services, mut assignment) = Assignment::new(requests, &split, map)?;
+        let mut parts = TracePart::ALL.map(|part| Self {
             split,
             part,
-            services,
-            slot_offsets: Vec::with_capacity(part_slots.len() + 1),
-            request_services: Vec::with_capacity(rows.len()),
+            slot_offsets: Vec::with_capacity(split.slots(part).len() + 1),
+            request_services: ServiceColumn::new(services.len()),
+            services: services.clone(),
             outside_requests: 0,
-        };
-        let mut row = rows.start;
-        for slot in part_slots {
-            slotted.slot_offsets.push(slotted.request_services.len());
-            while row < rows.end && split.slot_of(trace.times_us()[row]) == slot {
-                match assignment.service(trace, row, slot) {
-                    Some(service) => slotted.request_services.push(service),
-                    None => slotted.outside_requests += 1,
-                }
-                row += 1;
+        });
+        let mut row = 0;
+        requests.visit(&mut |request| {
+            // A trace that changed meanwhile cannot lead out of the last slot.
+            let slot = split.slot_of(request.time_us).min(split.num_slots() - 1);
+            let part = &mut parts[split.part_of(slot) as usize];
+            part.begin_slots(slot + 1 - split.slots(part.part).start);
+            match assignment.service(request.model, row, slot) {
+                Some(service) => part.request_services.push(service),
+                None => part.outside_requests += 1,
             }
+            row += 1;
+        })?;
+        for part in &mut parts {
+            let requests = part.num_requests() as u64;
+            if requests > u64::from(u32::MAX) {
+                let most = u64::from(u32::MAX);
+                return Err(TraceError::TooManyRequests { part: part.part, requests, most });
+            }
+            part.begin_slots(split.slots(part.part).len() + 1);
+            part.request_services.shrink_to_fit();
         }
-        slotted.slot_offsets.push(slotted.request_services.len());
-        Ok(slotted)
+        Ok(parts)
+    }
+
+    /// Notes that the first `count` slots begin at or before the present place.
+    fn begin_slots(&mut self, count: usize) {
+        while self.slot_offsets.len() < count {
+            // A count that does not fit is refused when all requests were seen.
+            self.slot_offsets.push(self.request_services.len() as u32);
+        }
+    }
+
+    /// Where the requests of some slots stand.
+    fn places(&self, slots: Range<usize>) -> Range<usize> {
+        self.slot_offsets[slots.start] as usize..self.slot_offsets[slots.end] as usize
     }
 
     /// Which part this is.
@@ -103,8 +204,8 @@ impl SlottedRequests {
     ///
     /// # Panics
     /// If `slot` is not below [`num_slots`](Self::num_slots).
-    pub fn slot(&self, slot: usize) -> &[u32] {
-        &self.request_services[self.slot_offsets[slot]..self.slot_offsets[slot + 1]]
+    pub fn slot(&self, slot: usize) -> SlotServices<'_> {
+        self.request_services.range(self.places(slot..slot + 1))
     }
 
     /// Requests per service over a range of slots of this part: what a static set is chosen from.
@@ -113,8 +214,8 @@ impl SlottedRequests {
     /// If `slots` is not within `0..num_slots()`.
     pub fn counts(&self, slots: Range<usize>) -> Vec<u64> {
         let mut counts = vec![0; self.services.len()];
-        for service in &self.request_services[self.slot_offsets[slots.start]..self.slot_offsets[slots.end]] {
-            counts[*service as usize] += 1;
+        for service in self.request_services.range(self.places(slots)) {
+            counts[service as usize] += 1;
         }
         counts
     }
@@ -122,7 +223,7 @@ impl SlottedRequests {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Columns, Header, Request};
+    use super::super::{Columns, Header, Request, Trace};
     use super::*;
 
     /// One letter a request and a dot for "no model", one second a group: `"aab b."`.
@@ -162,14 +263,14 @@ mod tests {
         let names: Vec<_> = train.services().iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["c", "b", "a"]);
         assert_eq!(train.service_load_s().unwrap(), [1.5, 0.5, 2.5], "b appeared before c");
-        let slots: Vec<_> = (0..train.num_slots()).map(|slot| train.slot(slot).to_vec()).collect();
+        let slots: Vec<_> = (0..train.num_slots()).map(|slot| train.slot(slot).collect::<Vec<_>>()).collect();
         assert_eq!(slots, [vec![1, 0], vec![0], vec![], vec![1, 2, 0], vec![2], vec![]]);
         assert_eq!(train.outside_requests(), 2, "the request without a model and one for d");
         assert_eq!(train.counts(0..6), [3, 2, 2]);
         assert_eq!(train.counts(1..4), [2, 1, 1]);
 
         let test = trace.slotted(1.0, TracePart::Test, &map).unwrap();
-        assert_eq!((test.slot(0), test.slot(1)), (&[2][..], &[1][..]));
+        assert_eq!([test.slot(0), test.slot(1)].map(Iterator::collect::<Vec<_>>), [[2], [1]]);
         assert_eq!((test.num_requests(), test.outside_requests()), (2, 4));
     }
 
@@ -193,11 +294,10 @@ mod tests {
         // The same rows asked one after the other, without parts.
         let split = trace.split(1.0).unwrap();
         let (_, mut whole) = Assignment::new(&trace, &split, &DRAWN).unwrap();
-        let expected: Vec<u32> = (0..280).filter_map(|row| whole.service(&trace, row, row / 7)).collect();
-        let joined: Vec<u32> = parts
-            .iter()
-            .flat_map(|part| (0..part.num_slots()).flat_map(|slot| part.slot(slot).to_vec()))
-            .collect();
+        let expected: Vec<u32> =
+            (0..280).filter_map(|row| whole.service(None, row, row as usize / 7)).collect();
+        let joined: Vec<u32> =
+            parts.iter().flat_map(|part| (0..part.num_slots()).flat_map(|slot| part.slot(slot))).collect();
         assert_eq!(joined, expected);
         assert_eq!(joined[..14], [4, 4, 3, 0, 2, 1, 0, 0, 0, 3, 4, 1, 4, 3], "the first draws are pinned");
         let other = ServiceMap::Drawn { services: 5, zipf_exponent: 1.0, seed: 8, reshuffle_slots: Some(3) };
@@ -256,6 +356,22 @@ mod tests {
     fn a_single_service_takes_every_request() {
         let map = ServiceMap::Drawn { services: 1, zipf_exponent: 0.0, seed: 0, reshuffle_slots: None };
         let train = trace("ab c a b c a").slotted(1.0, TracePart::Train, &map).unwrap();
-        assert_eq!((train.slot(0), train.num_requests()), (&[0, 0][..], 5));
+        assert_eq!((train.slot(0).collect::<Vec<_>>(), train.num_requests()), (vec![0, 0], 5));
+    }
+
+    #[test]
+    fn services_are_the_same_whether_a_request_takes_one_byte_or_two() {
+        let trace = trace(&vec!["aaaaaaaaaa"; 40].join(" "));
+        let split = trace.split(1.0).unwrap();
+        for (services, is_narrow) in [(256, true), (257, false)] {
+            let map = ServiceMap::Drawn { services, zipf_exponent: 0.0, seed: 7, reshuffle_slots: None };
+            let train = trace.slotted(1.0, TracePart::Train, &map).unwrap();
+            assert_eq!(matches!(train.request_services, ServiceColumn::Narrow(_)), is_narrow);
+            let (_, mut whole) = Assignment::new(&trace, &split, &map).unwrap();
+            let expected: Vec<u32> = (0..240).filter_map(|row| whole.service(None, row, 0)).collect();
+            assert!(expected.contains(&(services - 1)), "the last service is asked for");
+            assert_eq!((0..24).flat_map(|slot| train.slot(slot)).collect::<Vec<_>>(), expected);
+            assert_eq!(train.slot(3).len(), 10);
+        }
     }
 }

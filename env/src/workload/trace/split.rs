@@ -16,7 +16,7 @@ use super::TraceError;
 
 /// The fewest slots in which every part has at least one.
 const MIN_SLOTS: u64 = 4;
-/// The most slots; their offsets take 8 bytes each.
+/// The most slots; their offsets take 4 bytes each.
 const MAX_SLOTS: u64 = 1 << 24;
 const US_PER_S: f64 = 1e6;
 
@@ -119,12 +119,13 @@ impl TimeSplit {
         }
     }
 
-    /// The rows whose times, in ascending order, fall into a part.
-    pub fn rows(&self, part: TracePart, times_us: &[u64]) -> Range<usize> {
-        let slots = self.slots(part);
-        let first_at_or_after =
-            |slot: usize| times_us.partition_point(|time_us| self.slot_of(*time_us) < slot);
-        first_at_or_after(slots.start)..first_at_or_after(slots.end)
+    /// The part of a slot.
+    pub fn part_of(&self, slot: usize) -> TracePart {
+        match slot {
+            _ if slot < self.train_end => TracePart::Train,
+            _ if slot < self.validate_end => TracePart::Validate,
+            _ => TracePart::Test,
+        }
     }
 }
 
@@ -146,7 +147,9 @@ mod tests {
     fn a_request_on_the_border_belongs_to_the_later_part() {
         let split = TimeSplit::new(1.0, 9_000_000).unwrap();
         let times_us = [0, 5_999_999, 6_000_000, 6_000_000, 7_999_999, 8_000_000, 9_000_000];
-        assert_eq!(TracePart::ALL.map(|part| split.rows(part, &times_us)), [0..2, 2..5, 5..7]);
+        let parts = times_us.map(|time_us| split.part_of(split.slot_of(time_us)));
+        let (train, validate, test) = (TracePart::Train, TracePart::Validate, TracePart::Test);
+        assert_eq!(parts, [train, train, validate, validate, validate, test, test]);
     }
 
     #[test]
@@ -154,7 +157,9 @@ mod tests {
         // Nine of ten requests in the first second of ten.
         let times_us = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9_000_000];
         let split = TimeSplit::new(1.0, 9_000_000).unwrap();
-        assert_eq!(TracePart::ALL.map(|part| split.rows(part, &times_us).len()), [9, 0, 1]);
+        let in_part =
+            |part| times_us.iter().filter(|time_us| split.part_of(split.slot_of(**time_us)) == part).count();
+        assert_eq!(TracePart::ALL.map(in_part), [9, 0, 1]);
     }
 
     #[test]
@@ -163,6 +168,7 @@ mod tests {
             let split = TimeSplit::new(1.0, (slots - 1) * 1_000_000).unwrap();
             for part in TracePart::ALL {
                 assert!(!split.slots(part).is_empty(), "{slots} slots, {part}");
+                assert!(split.slots(part).all(|slot| split.part_of(slot) == part), "{slots} slots, {part}");
             }
         }
     }

@@ -3,9 +3,16 @@
 //! *Percentiles* are nearest-rank: the least recorded value with at least that share of the values at or below it.
 //! *Inter-arrival CV* is the standard deviation of the times between requests over their mean (1 for Poisson arrivals).
 
+//!
+//! *State.* Requests are visited, not held: a few megabytes whatever the length of the trace. Counts per slot are kept as
+//! the number of slots with each count.
+
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::{TimeSplit, Trace, TraceError, TracePart};
+use super::quantiles::Quantiles;
+use super::{Header, Request, Requests, TimeSplit, TraceError, TracePart};
 
 /// Percentiles of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -44,27 +51,6 @@ pub struct SlotStats {
     pub max: f64,
     /// Share of the slots without a request.
     pub empty_ratio: f64,
-}
-
-impl SlotStats {
-    fn of(split: &TimeSplit, slots: std::ops::Range<usize>, times_us: &[u64]) -> Self {
-        let mut counts = vec![0.0_f64; slots.len()];
-        for time_us in times_us {
-            counts[split.slot_of(*time_us) - slots.start] += 1.0;
-        }
-        let num_slots = counts.len();
-        let empty = counts.iter().filter(|count| **count == 0.0).count();
-        let percentiles =
-            Percentiles::of(counts).unwrap_or(Percentiles { p50: 0.0, p90: 0.0, p99: 0.0, max: 0.0 });
-        Self {
-            num_slots,
-            mean: times_us.len() as f64 / num_slots as f64,
-            p50: percentiles.p50,
-            p99: percentiles.p99,
-            max: percentiles.max,
-            empty_ratio: empty as f64 / num_slots as f64,
-        }
-    }
 }
 
 /// A model and how often it was asked for.
@@ -126,6 +112,12 @@ pub struct TraceStats {
     pub output_tokens: Option<Percentiles>,
     /// Recorded time to serve, s, where the source has it.
     pub service_s: Option<Percentiles>,
+    /// Leading prompt tokens that an earlier request of the recording had, where the source tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reused_tokens: Option<Percentiles>,
+    /// Share of all prompt tokens that an earlier request of the recording had, where the source tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reuse_ratio: Option<f64>,
     /// Load times of the models, s, each model once, where the trace has them.
     pub load_s: Option<Percentiles>,
     /// Length of the slots below, s; `None` if none was asked for.
@@ -139,81 +131,182 @@ pub struct TraceStats {
 }
 
 impl TraceStats {
-    /// Statistics of a trace, with slots of `slot_s` seconds and the split by time if a slot length is given.
+    /// Statistics of a trace, with slots of `slot_s` seconds and the split by time if a slot length is given. The
+    /// requests are visited at least twice.
     ///
     /// # Errors
-    /// [`TraceError::Empty`] without requests; for a slot length as [`TimeSplit::new`].
-    pub fn new(trace: &Trace, slot_s: Option<f64>) -> Result<Self, TraceError> {
-        let times_us = trace.times_us();
-        let [first_us, .., last_us] = *times_us else {
-            return match times_us {
-                [] => Err(TraceError::Empty),
-                _ => Self::with_duration(trace, slot_s, 0.0),
-            };
-        };
-        Self::with_duration(trace, slot_s, (last_us - first_us) as f64 / 1e6)
-    }
-
-    fn with_duration(trace: &Trace, slot_s: Option<f64>, duration_s: f64) -> Result<Self, TraceError> {
-        let header = trace.header();
-        let columns = header.columns;
-        let split = slot_s.map(|slot_s| trace.split(slot_s)).transpose()?;
-        let column = |present: bool, value: fn(&super::Request) -> f64| {
-            present.then(|| Percentiles::of(trace.iter().map(|request| value(&request)).collect())).flatten()
-        };
-        let model_requests = ModelRequests::of(trace, 0..trace.len());
+    /// [`TraceError::Empty`] without requests; for a slot length as [`TimeSplit::new`]; whatever a visit reports.
+    pub fn new(requests: &impl Requests, slot_s: Option<f64>) -> Result<Self, TraceError> {
+        let header = requests.header();
+        let mut whole = Whole::new(header);
+        let mut columns = ColumnQuantiles::new(header);
+        requests.visit(&mut |request| {
+            whole.add(request);
+            columns.add(request);
+        })?;
+        let mut is_searching = columns.end_pass();
+        let (first_us, last_us) = whole.span_us.ok_or(TraceError::Empty)?;
+        let duration_s = (last_us - first_us) as f64 / 1e6;
+        let split = slot_s.map(|slot_s| TimeSplit::new(slot_s, last_us)).transpose()?;
+        let mut gaps = Gaps::new(first_us, last_us, whole.requests);
+        let mut tally = split.map(|split| SlotTally::new(split, header.models.len()));
+        requests.visit(&mut |request| {
+            gaps.add(request.time_us);
+            if let Some(tally) = &mut tally {
+                tally.add(request);
+            }
+            if is_searching {
+                columns.add(request);
+            }
+        })?;
+        while is_searching {
+            is_searching = columns.end_pass();
+            if is_searching {
+                requests.visit(&mut |request| columns.add(request))?;
+            }
+        }
+        let per_slot = tally.map(SlotTally::end);
         Ok(Self {
             source: header.source.clone(),
             start: header.start.clone(),
-            requests: trace.len() as u64,
+            requests: whole.requests,
             duration_s,
-            requests_per_s: (duration_s > 0.0).then(|| trace.len() as f64 / duration_s),
-            interarrival_cv: interarrival_cv(trace.times_us()),
-            requests_without_model: model_requests.without,
-            models: model_stats(trace, &model_requests),
+            requests_per_s: (duration_s > 0.0).then(|| whole.requests as f64 / duration_s),
+            interarrival_cv: gaps.cv(),
+            requests_without_model: whole.models.without,
+            models: model_stats(header, &whole),
             num_users: header.num_users,
-            prompt_tokens: column(columns.prompt_tokens, |request| f64::from(request.prompt_tokens)),
-            output_tokens: column(columns.output_tokens, |request| f64::from(request.output_tokens)),
-            service_s: column(columns.service_us, |request| request.service_us as f64 / 1e6),
+            prompt_tokens: columns.percentiles(Column::PromptTokens),
+            output_tokens: columns.percentiles(Column::OutputTokens),
+            service_s: columns.percentiles(Column::ServiceUs),
+            reused_tokens: columns.percentiles(Column::ReusedTokens),
+            reuse_ratio: (header.columns.reused_tokens && whole.prompt_tokens > 0)
+                .then(|| whole.reused_tokens as f64 / whole.prompt_tokens as f64),
             load_s: header.load_s.clone().and_then(Percentiles::of),
             slot_s: split.map(|split| split.slot_s()),
-            slots: split.map(|split| SlotStats::of(&split, 0..split.num_slots(), trace.times_us())),
-            parts: split.map(|split| part_stats(trace, &split)).unwrap_or_default(),
+            slots: per_slot.as_ref().map(|(whole, _)| *whole),
+            parts: per_slot.map(|(_, parts)| parts).unwrap_or_default(),
             notes: header.notes.clone(),
         })
     }
 }
 
-/// Requests of each model within some rows.
+/// What one look at all requests tells.
+struct Whole {
+    requests: u64,
+    /// The first and the last time.
+    span_us: Option<(u64, u64)>,
+    models: ModelRequests,
+    prompt_tokens: u128,
+    reused_tokens: u128,
+}
+
+impl Whole {
+    fn new(header: &Header) -> Self {
+        let models = ModelRequests::new(header.models.len());
+        Self { requests: 0, span_us: None, models, prompt_tokens: 0, reused_tokens: 0 }
+    }
+
+    fn add(&mut self, request: &Request) {
+        self.requests += 1;
+        let (first_us, _) = self.span_us.unwrap_or((request.time_us, 0));
+        self.span_us = Some((first_us, request.time_us));
+        self.models.add(request.model);
+        self.prompt_tokens += u128::from(request.prompt_tokens);
+        self.reused_tokens += u128::from(request.reused_tokens);
+    }
+}
+
+/// The columns whose percentiles are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    PromptTokens,
+    OutputTokens,
+    ServiceUs,
+    ReusedTokens,
+}
+
+impl Column {
+    fn value(self, request: &Request) -> u64 {
+        match self {
+            Self::PromptTokens => request.prompt_tokens.into(),
+            Self::OutputTokens => request.output_tokens.into(),
+            Self::ServiceUs => request.service_us,
+            Self::ReusedTokens => request.reused_tokens.into(),
+        }
+    }
+
+    /// A value as it is told: times in seconds.
+    fn told(self, value: u64) -> f64 {
+        if self == Self::ServiceUs { value as f64 / 1e6 } else { value as f64 }
+    }
+}
+
+/// Percentiles of the columns that a trace has.
+struct ColumnQuantiles(Vec<(Column, Quantiles)>);
+
+impl ColumnQuantiles {
+    fn new(header: &Header) -> Self {
+        let columns = header.columns;
+        let all = [
+            (columns.prompt_tokens, Column::PromptTokens),
+            (columns.output_tokens, Column::OutputTokens),
+            (columns.service_us, Column::ServiceUs),
+            (columns.reused_tokens, Column::ReusedTokens),
+        ];
+        let present = all.into_iter().filter(|(is_present, _)| *is_present);
+        Self(present.map(|(_, column)| (column, Quantiles::new())).collect())
+    }
+
+    fn add(&mut self, request: &Request) {
+        for (column, quantiles) in &mut self.0 {
+            quantiles.add(column.value(request));
+        }
+    }
+
+    /// Whether another pass is needed.
+    fn end_pass(&mut self) -> bool {
+        self.0.iter_mut().fold(false, |more, (_, quantiles)| quantiles.end_pass() || more)
+    }
+
+    fn percentiles(&self, wanted: Column) -> Option<Percentiles> {
+        let (column, quantiles) = self.0.iter().find(|(column, _)| *column == wanted)?;
+        let found = quantiles.found()?;
+        let [p50, p90, p99, max] =
+            [found.p50, found.p90, found.p99, found.max].map(|value| column.told(value));
+        Some(Percentiles { p50, p90, p99, max })
+    }
+}
+
+/// Requests of each model.
 struct ModelRequests {
     requests: Vec<u64>,
     without: u64,
 }
 
 impl ModelRequests {
-    fn of(trace: &Trace, rows: std::ops::Range<usize>) -> Self {
-        let mut counted = Self { requests: vec![0; trace.header().models.len()], without: 0 };
-        for row in rows {
-            match trace.model_of(row) {
-                Some(model) => counted.requests[model as usize] += 1,
-                None => counted.without += 1,
-            }
+    fn new(num_models: usize) -> Self {
+        Self { requests: vec![0; num_models], without: 0 }
+    }
+
+    fn add(&mut self, model: Option<u32>) {
+        match model {
+            Some(model) => self.requests[model as usize] += 1,
+            None => self.without += 1,
         }
-        counted
     }
 }
 
-fn model_stats(trace: &Trace, counted: &ModelRequests) -> Vec<ModelStats> {
-    let header = trace.header();
+fn model_stats(header: &Header, whole: &Whole) -> Vec<ModelStats> {
     let mut models: Vec<ModelStats> = header
         .models
         .iter()
-        .zip(&counted.requests)
+        .zip(&whole.models.requests)
         .enumerate()
         .map(|(model, (name, requests))| ModelStats {
             name: name.clone(),
             requests: *requests,
-            share: *requests as f64 / trace.len() as f64,
+            share: *requests as f64 / whole.requests as f64,
             load_s: header.load_s.as_ref().map(|load_s| load_s[model]),
         })
         .collect();
@@ -222,38 +315,137 @@ fn model_stats(trace: &Trace, counted: &ModelRequests) -> Vec<ModelStats> {
     models
 }
 
-fn part_stats(trace: &Trace, split: &TimeSplit) -> Vec<PartStats> {
-    let trained = ModelRequests::of(trace, split.rows(TracePart::Train, trace.times_us()));
-    let part = |part: TracePart| {
-        let (rows, slots) = (split.rows(part, trace.times_us()), split.slots(part));
-        let counted = ModelRequests::of(trace, rows.clone());
-        let named = |model: &usize| counted.requests[*model] > 0;
-        PartStats {
-            part,
-            first_slot: slots.start,
-            requests: rows.len() as u64,
-            requests_without_model: counted.without,
-            num_models: (0..counted.requests.len()).filter(named).count(),
-            num_new_models: (0..counted.requests.len())
-                .filter(|model| named(model) && trained.requests[*model] == 0)
-                .count(),
-            slots: SlotStats::of(split, slots, &trace.times_us()[rows]),
-        }
-    };
-    TracePart::ALL.map(part).into()
+/// Requests per slot, over the whole trace and over its parts. Slots come in order, so that only one is open.
+struct SlotTally {
+    split: TimeSplit,
+    /// The slot that is counted, and its requests so far.
+    open: (usize, u64),
+    parts: [PartTally; 3],
 }
 
-fn interarrival_cv(times_us: &[u64]) -> Option<f64> {
-    let gaps = || times_us.windows(2).map(|pair| (pair[1] - pair[0]) as f64);
-    let num_gaps = times_us.len().checked_sub(1)? as f64;
-    let mean = gaps().sum::<f64>() / num_gaps;
-    let variance = gaps().map(|gap| (gap - mean) * (gap - mean)).sum::<f64>() / num_gaps;
-    (mean > 0.0).then(|| variance.sqrt() / mean)
+/// One part: requests, and how many of its slots have which number of them (slots without a request are left out).
+struct PartTally {
+    requests: u64,
+    models: ModelRequests,
+    slots_with: BTreeMap<u64, u64>,
+}
+
+impl SlotTally {
+    fn new(split: TimeSplit, num_models: usize) -> Self {
+        let parts = TracePart::ALL.map(|_| PartTally {
+            requests: 0,
+            models: ModelRequests::new(num_models),
+            slots_with: BTreeMap::new(),
+        });
+        Self { split, open: (0, 0), parts }
+    }
+
+    fn add(&mut self, request: &Request) {
+        let slot = self.split.slot_of(request.time_us);
+        if slot != self.open.0 {
+            self.close();
+            self.open = (slot, 0);
+        }
+        self.open.1 += 1;
+        let part = &mut self.parts[self.split.part_of(slot) as usize];
+        part.requests += 1;
+        part.models.add(request.model);
+    }
+
+    fn close(&mut self) {
+        let (slot, requests) = self.open;
+        if requests > 0 {
+            let part = &mut self.parts[self.split.part_of(slot) as usize];
+            *part.slots_with.entry(requests).or_default() += 1;
+        }
+    }
+
+    fn end(mut self) -> (SlotStats, Vec<PartStats>) {
+        self.close();
+        let Self { split, parts, .. } = self;
+        let mut whole: BTreeMap<u64, u64> = BTreeMap::new();
+        for (requests, slots) in parts.iter().flat_map(|part| &part.slots_with) {
+            *whole.entry(*requests).or_default() += slots;
+        }
+        let trained = &parts[TracePart::Train as usize].models.requests;
+        let stats = TracePart::ALL.map(|part| {
+            let (tally, slots) = (&parts[part as usize], split.slots(part));
+            let named = |model: &usize| tally.models.requests[*model] > 0;
+            PartStats {
+                part,
+                first_slot: slots.start,
+                requests: tally.requests,
+                requests_without_model: tally.models.without,
+                num_models: (0..trained.len()).filter(named).count(),
+                num_new_models: (0..trained.len())
+                    .filter(|model| named(model) && trained[*model] == 0)
+                    .count(),
+                slots: SlotStats::of(&tally.slots_with, slots.len()),
+            }
+        });
+        (SlotStats::of(&whole, split.num_slots()), stats.into())
+    }
+}
+
+impl SlotStats {
+    /// Of `num_slots` slots, so many of which have each number of requests, the others none.
+    fn of(slots_with: &BTreeMap<u64, u64>, num_slots: usize) -> Self {
+        let busy: u64 = slots_with.values().sum();
+        let requests: u64 = slots_with.iter().map(|(requests, slots)| requests * slots).sum();
+        let empty = (num_slots as u64).saturating_sub(busy);
+        let rank = |percent: u64| {
+            let mut at_or_below = empty;
+            let rank = (num_slots as u64 * percent).div_ceil(100);
+            let counts = slots_with.iter().find(|(_, slots)| {
+                let is_before = at_or_below < rank;
+                at_or_below += **slots;
+                is_before && at_or_below >= rank
+            });
+            counts.map_or(0.0, |(requests, _)| *requests as f64)
+        };
+        Self {
+            num_slots,
+            mean: requests as f64 / num_slots as f64,
+            p50: rank(50),
+            p99: rank(99),
+            max: slots_with.last_key_value().map_or(0.0, |(requests, _)| *requests as f64),
+            empty_ratio: empty as f64 / num_slots as f64,
+        }
+    }
+}
+
+/// How evenly requests follow each other.
+struct Gaps {
+    count: u64,
+    mean_us: f64,
+    previous_us: Option<u64>,
+    squares: f64,
+}
+
+impl Gaps {
+    fn new(first_us: u64, last_us: u64, requests: u64) -> Self {
+        let count = requests.saturating_sub(1);
+        let mean_us = (last_us - first_us) as f64 / count as f64;
+        Self { count, mean_us, previous_us: None, squares: 0.0 }
+    }
+
+    fn add(&mut self, time_us: u64) {
+        if let Some(previous_us) = self.previous_us {
+            let off = (time_us - previous_us) as f64 - self.mean_us;
+            self.squares += off * off;
+        }
+        self.previous_us = Some(time_us);
+    }
+
+    fn cv(&self) -> Option<f64> {
+        let variance = self.squares / self.count as f64;
+        (self.mean_us > 0.0).then(|| variance.sqrt() / self.mean_us)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Columns, Header, Request};
+    use super::super::{Columns, Trace};
     use super::*;
 
     fn trace(rows: &[(u64, Option<u32>)]) -> Trace {

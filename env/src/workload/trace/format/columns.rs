@@ -1,25 +1,22 @@
 //! The unpacked bytes of a block: its columns one after the other, as variable-length integers.
 //!
-//! *Integers.* LEB128: seven bits a byte, lowest first, the top bit set on every byte but the last; the shortest form
-//! only, at most ten bytes.
+//! *Integers.* As in `varint.rs`.
 //!
 //! *Columns*, in this order, those that the header lists, each with one integer per row:
 //! `time_us` (the first row's time, then the difference to the row before), `model` + 1 (0 = none), `user` + 1 (0 = none),
-//! `prompt_tokens`, `output_tokens`, `service_us`. Models and users repeat and times are close together, so columns
-//! compress better than rows.
+//! `prompt_tokens`, `output_tokens`, `service_us`, `reused_tokens`. Models and users repeat and times are close together, so
+//! columns compress better than rows.
 
+use crate::workload::trace::varint::{self, put};
 use crate::workload::trace::{Columns, Header, Request};
-
-const MAX_VARINT_BYTES: u32 = 10;
-const MAX_VARINT_BYTES_U32: u32 = 5;
 
 /// The fewest and the most bytes that a block of `rows` rows can unpack to.
 pub(super) fn raw_bytes_range(columns: Columns, rows: u32) -> (u32, u32) {
-    let Columns { model, user, prompt_tokens, output_tokens, service_us } = columns;
-    let narrow =
-        [model, user, prompt_tokens, output_tokens].into_iter().filter(|present| *present).count() as u32;
+    let Columns { model, user, prompt_tokens, output_tokens, service_us, reused_tokens } = columns;
+    let narrow = [model, user, prompt_tokens, output_tokens, reused_tokens];
+    let narrow = narrow.into_iter().filter(|present| *present).count() as u32;
     let wide = 1 + u32::from(service_us);
-    (rows * (wide + narrow), rows * (wide * MAX_VARINT_BYTES + narrow * MAX_VARINT_BYTES_U32))
+    (rows * (wide + narrow), rows * (wide * varint::MAX_BYTES + narrow * varint::MAX_BYTES_U32))
 }
 
 /// Appends the columns of `rows`, which are in order and in range.
@@ -41,6 +38,7 @@ pub(super) fn encode(columns: Columns, rows: &[Request], raw: &mut Vec<u8>) {
     column(columns.prompt_tokens, |row| u64::from(row.prompt_tokens));
     column(columns.output_tokens, |row| u64::from(row.output_tokens));
     column(columns.service_us, |row| row.service_us);
+    column(columns.reused_tokens, |row| u64::from(row.reused_tokens));
 }
 
 /// The rows of an unpacked block, whose first row is `first_row` of the trace and follows a row at `previous_us`.
@@ -63,27 +61,16 @@ pub(super) fn decode(
             .ok_or_else(|| Fault::row(index, "time_us does not fit in 64 bits".into()))?;
         row.time_us = time_us;
     }
-    let mut narrow = |present: bool, name: &'static str, set: fn(&mut Request, u32)| -> Result<(), Fault> {
-        if present {
-            for (index, row) in rows.iter_mut().enumerate() {
-                let value = take(&mut raw, index, name)?;
-                let value = u32::try_from(value).map_err(|_| {
-                    Fault::row(index, format!("{name} is {value}, allowed are 0 to {}", u32::MAX))
-                })?;
-                set(row, value);
-            }
-        }
-        Ok(())
-    };
-    narrow(columns.model, "model", |row, value| row.model = value.checked_sub(1))?;
-    narrow(columns.user, "user", |row, value| row.user = value.checked_sub(1))?;
-    narrow(columns.prompt_tokens, "prompt_tokens", |row, value| row.prompt_tokens = value)?;
-    narrow(columns.output_tokens, "output_tokens", |row, value| row.output_tokens = value)?;
+    narrow(columns.model, &mut raw, rows, "model", |row, value| row.model = value.checked_sub(1))?;
+    narrow(columns.user, &mut raw, rows, "user", |row, value| row.user = value.checked_sub(1))?;
+    narrow(columns.prompt_tokens, &mut raw, rows, "prompt_tokens", |row, value| row.prompt_tokens = value)?;
+    narrow(columns.output_tokens, &mut raw, rows, "output_tokens", |row, value| row.output_tokens = value)?;
     if columns.service_us {
         for (index, row) in rows.iter_mut().enumerate() {
             row.service_us = take(&mut raw, index, "service_us")?;
         }
     }
+    narrow(columns.reused_tokens, &mut raw, rows, "reused_tokens", |row, value| row.reused_tokens = value)?;
     if !raw.is_empty() {
         return Err(Fault {
             row: None,
@@ -113,34 +100,35 @@ impl Fault {
     }
 }
 
-fn put(raw: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        raw.push(value as u8 | 0x80);
-        value >>= 7;
+/// Reads a column of integers of 32 bits, if it is present.
+fn narrow(
+    present: bool,
+    raw: &mut &[u8],
+    rows: &mut [Request],
+    name: &'static str,
+    set: fn(&mut Request, u32),
+) -> Result<(), Fault> {
+    if present {
+        for (index, row) in rows.iter_mut().enumerate() {
+            let value = take(raw, index, name)?;
+            let value = u32::try_from(value).map_err(|_| {
+                Fault::row(index, format!("{name} is {value}, allowed are 0 to {}", u32::MAX))
+            })?;
+            set(row, value);
+        }
     }
-    raw.push(value as u8);
+    Ok(())
 }
 
 fn take(raw: &mut &[u8], index: usize, column: &'static str) -> Result<u64, Fault> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let Some((&byte, rest)) = raw.split_first() else {
-            return Err(Fault::row(index, format!("the block ends inside column {column}")));
+    varint::take(raw).map_err(|fault| {
+        let reason = match fault {
+            varint::Fault::Ends => format!("the block ends inside column {column}"),
+            varint::Fault::NotShortest => format!("{column} is not in the shortest form"),
+            varint::Fault::TooLarge => format!("{column} does not fit in 64 bits"),
         };
-        *raw = rest;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            break;
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            if byte == 0 && shift > 0 {
-                return Err(Fault::row(index, format!("{column} is not in the shortest form")));
-            }
-            return Ok(value);
-        }
-    }
-    Err(Fault::row(index, format!("{column} does not fit in 64 bits")))
+        Fault::row(index, reason)
+    })
 }
 
 #[cfg(test)]
@@ -148,38 +136,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_have_the_lengths_that_a_person_computes() {
-        let mut raw = Vec::new();
-        for (value, bytes) in [
-            (0, &[0][..]),
-            (127, &[0x7f]),
-            (128, &[0x80, 1]),
-            (300, &[0xac, 2]),
-            (1 << 21, &[0x80, 0x80, 0x80, 1]),
-        ] {
-            raw.clear();
-            put(&mut raw, value);
-            assert_eq!(raw, bytes);
-            assert_eq!(take(&mut &raw[..], 0, "x").unwrap(), value);
-        }
-        raw.clear();
-        put(&mut raw, u64::MAX);
-        assert_eq!(raw.len(), MAX_VARINT_BYTES as usize);
-        assert_eq!(take(&mut &raw[..], 0, "x").unwrap(), u64::MAX);
-        raw.clear();
-        put(&mut raw, u64::from(u32::MAX));
-        assert_eq!(raw.len(), MAX_VARINT_BYTES_U32 as usize);
-    }
-
-    #[test]
-    fn integers_that_are_cut_too_long_or_padded_are_refused() {
-        let too_large = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2];
-        for (bytes, expected) in [
-            (&[0x80][..], "ends inside"),
-            (&too_large, "64 bits"),
-            (&[0x80; 11], "64 bits"),
-            (&[0x81, 0], "shortest"),
-        ] {
+    fn an_integer_that_is_none_is_named_with_its_row_and_column() {
+        for (bytes, expected) in
+            [(&[0x80][..], "ends inside"), (&[0x80; 11], "64 bits"), (&[0x81, 0], "shortest")]
+        {
             let fault = take(&mut &bytes[..], 4, "user").unwrap_err();
             assert_eq!(fault.row, Some(4));
             assert!(fault.reason.contains(expected) && fault.reason.contains("user"), "{}", fault.reason);

@@ -78,16 +78,22 @@ fn example() -> (Header, Vec<Request>) {
 }
 
 fn any_trace() -> impl Strategy<Value = (Header, Vec<Request>)> {
-    let columns = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let columns = proptest::array::uniform6(any::<bool>());
     let loads = proptest::option::of(proptest::collection::vec(0.0..1e6_f64, 3));
     let rows = proptest::collection::vec(
         (0..1_u64 << 40, 0..4_u32, 0..6_u32, any::<u32>(), any::<u32>(), any::<u64>()),
         0..60,
     );
     (columns, loads, rows, "[a-z \"\\\\é]{0,8}").prop_map(
-        |((model, user, prompt, output, service), load_s, rows, text)| {
-            let columns =
-                Columns { model, user, prompt_tokens: prompt, output_tokens: output, service_us: service };
+        |([model, user, prompt, output, service, reused], load_s, rows, text)| {
+            let columns = Columns {
+                model,
+                user,
+                prompt_tokens: prompt,
+                output_tokens: output,
+                service_us: service,
+                reused_tokens: reused && prompt,
+            };
             let header = Header {
                 rows: rows.len() as u64,
                 columns,
@@ -109,6 +115,7 @@ fn any_trace() -> impl Strategy<Value = (Header, Vec<Request>)> {
                         prompt_tokens: if prompt { prompt_tokens } else { 0 },
                         output_tokens: if output { output_tokens } else { 0 },
                         service_us: if service { service_us } else { 0 },
+                        reused_tokens: if reused && prompt { prompt_tokens / 3 } else { 0 },
                     }
                 })
                 .collect();

@@ -9,43 +9,34 @@
 use std::io::Read;
 
 use super::csv::CsvReader;
-use super::timestamp;
-use crate::workload::trace::{Columns, Header, Request, Trace, TraceError};
+use super::sort::{Scratch, Sorter};
+use super::{Earliest, Import, Ordering, timestamp};
+use crate::workload::trace::{Columns, Header, Request, TraceError};
 
-const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
+pub(super) const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 const TOKENS: &str = "a whole number of tokens, 0 to 4294967295";
 
-/// Imports an Azure 2023 trace, plain or gzip.
+/// Imports an Azure 2023 trace, plain or gzip; rows wait in `scratch`.
 ///
 /// # Errors
-/// [`TraceError::BadLine`] and [`TraceError::BadValue`] with their place; [`TraceError::Empty`] without a request.
-pub fn azure<R: Read>(requests: R) -> Result<Trace, TraceError> {
+/// [`TraceError::BadLine`] and [`TraceError::BadValue`] with their place; [`TraceError::Empty`] without a request;
+/// [`TraceError::Scratch`].
+pub fn azure<R: Read, S: Scratch>(requests: R, scratch: S) -> Result<Import<S>, TraceError> {
     let mut reader = CsvReader::open(requests, &COLUMNS)?;
-    let mut rows = Vec::new();
-    let mut start = (u64::MAX, String::new());
+    let mut rows = Sorter::new(scratch);
+    let mut span = Earliest::default();
     while let Some(record) = reader.next_record()? {
         let time_ns = record.value(0, timestamp::EXPECTED, timestamp::nanoseconds)?;
         let prompt_tokens = record.value(1, TOKENS, tokens)?;
         let output_tokens = record.value(2, TOKENS, tokens)?;
-        if time_ns < start.0 {
-            start = (time_ns, record.text(0).to_string());
-        }
-        rows.push((time_ns, Request { prompt_tokens, output_tokens, ..Request::default() }));
+        span.add(time_ns, record.text(0));
+        rows.push(time_ns, &Request { prompt_tokens, output_tokens, ..Request::default() }, &[])?;
     }
-    if rows.is_empty() {
-        return Err(TraceError::Empty);
-    }
-    let (start_ns, start) = start;
-    rows.sort_by_key(|(time_ns, _)| *time_ns);
-    let requests = rows
-        .into_iter()
-        .map(|(time_ns, request)| Request { time_us: (time_ns - start_ns) / 1_000, ..request })
-        .collect();
     let header = Header {
         columns: Columns { prompt_tokens: true, output_tokens: true, ..Columns::default() },
-        ..Header::named("azure_llm_2023", &start)
+        ..Header::named("azure_llm_2023", span.start())
     };
-    Trace::from_requests(header, requests)
+    Import::new(header, &span, rows, Ordering::Plain)
 }
 
 /// Digits only: no sign, no point, no space.
@@ -55,10 +46,13 @@ fn tokens(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::*;
+    use crate::workload::trace::Trace;
 
     fn import(lines: &str) -> Result<Trace, TraceError> {
-        azure(format!("TIMESTAMP,ContextTokens,GeneratedTokens\r\n{lines}").as_bytes())
+        let text = format!("TIMESTAMP,ContextTokens,GeneratedTokens\r\n{lines}");
+        azure(text.as_bytes(), in_memory())?.into_trace()
     }
 
     #[test]

@@ -2,24 +2,18 @@
 //!
 //! *Limits.* A line has at most [`MAX_LINE_BYTES`] bytes, so that a file without line ends cannot fill the memory.
 
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::Read;
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::lines::{Lines, shortened};
 use crate::workload::trace::TraceError;
 
 /// The longest line, bytes.
 const MAX_LINE_BYTES: u64 = 1 << 16;
-/// The most characters of a wrong value that a message repeats.
-const MAX_SHOWN_CHARS: usize = 60;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads records of `N` columns.
 pub(super) struct CsvReader<'a, const N: usize> {
-    lines: Box<dyn BufRead + 'a>,
+    lines: Lines<'a>,
     columns: &'static [&'static str; N],
-    line: u64,
-    buffer: Vec<u8>,
 }
 
 impl<'a, const N: usize> CsvReader<'a, N> {
@@ -28,27 +22,26 @@ impl<'a, const N: usize> CsvReader<'a, N> {
         source: impl Read + 'a,
         columns: &'static [&'static str; N],
     ) -> Result<Self, TraceError> {
-        let mut reader = Self { lines: unpacked(source)?, columns, line: 0, buffer: Vec::new() };
+        let mut lines = Lines::new(source, MAX_LINE_BYTES)?;
         let expected = columns.join(",");
-        let Some(text) = reader.read_line()? else {
+        let Some(text) = lines.next_line()? else {
             return Err(TraceError::BadLine {
                 line: 1,
                 reason: format!("the file is empty, expected {expected:?}"),
             });
         };
-        let text = text.trim_start_matches('\u{feff}');
         if text != expected {
             let reason = format!("the columns are {:?}, expected {expected:?}", shortened(text));
             return Err(TraceError::BadLine { line: 1, reason });
         }
-        Ok(reader)
+        Ok(Self { lines, columns })
     }
 
     /// The next record, `None` at the end.
     pub(super) fn next_record(&mut self) -> Result<Option<Record<'_, N>>, TraceError> {
         let columns = self.columns;
-        let line = self.line + 1;
-        let Some(text) = self.read_line()? else { return Ok(None) };
+        let line = self.lines.number() + 1;
+        let Some(text) = self.lines.next_line()? else { return Ok(None) };
         let mut fields = [""; N];
         let mut found = 0;
         for field in text.split(',') {
@@ -64,27 +57,6 @@ impl<'a, const N: usize> CsvReader<'a, N> {
         }
         Ok(Some(Record { line, columns, fields }))
     }
-
-    fn read_line(&mut self) -> Result<Option<&str>, TraceError> {
-        self.line += 1;
-        let line = self.line;
-        let bad = |reason: String| TraceError::BadLine { line, reason };
-        self.buffer.clear();
-        let mut limited = self.lines.by_ref().take(MAX_LINE_BYTES + 1);
-        let read = limited
-            .read_until(b'\n', &mut self.buffer)
-            .map_err(|error| bad(format!("cannot be read: {error}")))?;
-        if read == 0 {
-            return Ok(None);
-        }
-        if read as u64 > MAX_LINE_BYTES {
-            return Err(bad(format!("longer than {MAX_LINE_BYTES} bytes, which no line of this format is")));
-        }
-        let text = std::str::from_utf8(&self.buffer)
-            .map_err(|error| bad(format!("byte {} of the line is not UTF-8 text", error.valid_up_to())))?;
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        Ok(Some(text.strip_suffix('\r').unwrap_or(text)))
-    }
 }
 
 /// One line, split at its commas.
@@ -96,6 +68,11 @@ pub(super) struct Record<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Record<'a, N> {
+    /// The number of the line, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
     /// The text of a column.
     pub(super) fn text(&self, column: usize) -> &'a str {
         self.fields[column]
@@ -115,27 +92,6 @@ impl<'a, const N: usize> Record<'a, N> {
             expected,
         })
     }
-}
-
-/// The bytes of a source, unpacked if they are gzip.
-fn unpacked<'a>(mut source: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, TraceError> {
-    let mut start = Vec::new();
-    source
-        .by_ref()
-        .take(2)
-        .read_to_end(&mut start)
-        .map_err(|source| TraceError::Io { at_byte: 0, source })?;
-    let is_gzip = start == GZIP_MAGIC;
-    let whole = BufReader::new(Cursor::new(start).chain(source));
-    Ok(if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(whole))) } else { Box::new(whole) })
-}
-
-fn shortened(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_SHOWN_CHARS).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -20,15 +20,16 @@ use std::io::Read;
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 
 use super::csv::CsvReader;
-use super::names::Names;
-use super::timestamp;
-use crate::workload::trace::{Columns, Header, Request, Trace, TraceError};
+use super::names::{MAX_NAME_BYTES, MAX_NAMES, Names};
+use super::sort::{Scratch, Sorter};
+use super::{Earliest, Import, Ordering, timestamp};
+use crate::workload::trace::{Columns, Header, MAX_MODELS, Request, TraceError};
 
 /// The key of the generator that assigns recorded load times to models. It is fixed: everyone who imports the files gets
 /// the same trace.
 pub const LOAD_TIME_SEED: [u8; 32] = *b"thoughtcache gentd26 load times1";
 
-const COLUMNS: [&str; 11] = [
+pub(super) const COLUMNS: [&str; 11] = [
     "gmt_create",
     "predict_type",
     "predict_status",
@@ -47,17 +48,23 @@ const OPTIONAL_NAME: &str = "nothing, or an identifier of letters, digits, `_`, 
 const SECONDS: &str = "seconds, 0 to 1000000000";
 const LOAD_MS: &str = "milliseconds, more than 0 and at most 1000000000";
 
-/// Imports the request trace and, if given, the load times of base models; each plain or gzip.
+/// Imports the request trace and, if given, the load times of base models; each plain or gzip. Rows wait in `scratch`;
+/// the names of models and users are held.
 ///
 /// # Errors
 /// [`TraceError::BadLine`] and [`TraceError::BadValue`] with their place in whichever file is wrong (its column names say
-/// which); [`TraceError::Empty`] when either has no row.
-pub fn gentd26<R: Read>(requests: R, load_times: Option<&mut dyn Read>) -> Result<Trace, TraceError> {
+/// which); [`TraceError::Empty`] when either has no row; [`TraceError::Scratch`].
+pub fn gentd26<R: Read, S: Scratch>(
+    requests: R,
+    load_times: Option<&mut dyn Read>,
+    scratch: S,
+) -> Result<Import<S>, TraceError> {
     let mut reader = CsvReader::open(requests, &COLUMNS)?;
-    let mut rows = Vec::new();
-    let mut start = (u64::MAX, String::new());
+    let mut rows = Sorter::new(scratch);
+    let mut span = Earliest::default();
     // Numbers as in the file for now; they follow the order of time below.
     let (mut models, mut users) = (Names::default(), Names::default());
+    let mut first_use_of_models: Vec<(u64, u64)> = Vec::new();
     while let Some(record) = reader.next_record()? {
         let time_ns = record.value(0, timestamp::EXPECTED, timestamp::nanoseconds)?;
         let seconds = record.value(3, SECONDS, |text| number(text).filter(|seconds| *seconds <= 1e9))?;
@@ -66,35 +73,46 @@ pub fn gentd26<R: Read>(requests: R, load_times: Option<&mut dyn Read>) -> Resul
             "" => Some(None),
             name => is_name(name).then(|| Some(models.number(name))),
         })?;
-        if time_ns < start.0 {
-            start = (time_ns, record.text(0).to_string());
-        }
+        let too_many = |what: &str, most: usize| TraceError::BadLine {
+            line: record.line(),
+            reason: format!("one more than {most} different {what}, which is the most that is allowed"),
+        };
+        let user = user.ok_or_else(|| too_many("users", MAX_NAMES))?;
+        let model = match model {
+            None => None,
+            Some(Some(model)) if (model as usize) < MAX_MODELS => {
+                let here = (time_ns, record.line());
+                match first_use_of_models.get_mut(model as usize) {
+                    Some(first) => *first = here.min(*first),
+                    None => first_use_of_models.push(here),
+                }
+                Some(model)
+            }
+            Some(_) => return Err(too_many("models", MAX_MODELS)),
+        };
+        span.add(time_ns, record.text(0));
         let service_us = (seconds * 1e6).round() as u64;
-        rows.push((time_ns, Request { model, user: Some(user), service_us, ..Request::default() }));
+        rows.push(time_ns, &Request { model, user: Some(user), service_us, ..Request::default() }, &[])?;
     }
-    if rows.is_empty() {
-        return Err(TraceError::Empty);
+    let num_users = users.len();
+    drop(users);
+    let names = models.into_names();
+    let mut in_order: Vec<usize> = (0..names.len()).collect();
+    in_order.sort_by_key(|model| first_use_of_models[*model]);
+    let mut number_of_model = vec![0; names.len()];
+    for (number, model) in in_order.iter().enumerate() {
+        number_of_model[*model] = number as u32;
     }
-    let (start_ns, start) = start;
-    rows.sort_by_key(|(time_ns, _)| *time_ns);
-    let (names, num_users) = (models.into_names(), users.into_names().len() as u32);
-    let (mut model_order, mut user_order) = (FirstUse::new(names.len()), FirstUse::new(num_users as usize));
-    let requests = rows
-        .into_iter()
-        .map(|(time_ns, request)| Request {
-            time_us: (time_ns - start_ns) / 1_000,
-            model: request.model.map(|model| model_order.number(model)),
-            user: request.user.map(|user| user_order.number(user)),
-            ..request
-        })
-        .collect();
     let mut header = Header {
         columns: Columns { model: true, user: true, service_us: true, ..Columns::default() },
-        models: model_order.reordered(&names),
-        num_users,
+        models: in_order.iter().map(|model| names[*model].clone()).collect(),
+        num_users: num_users as u32,
         notes: vec!["users are user groups; service_us is the platform's total execution time".into()],
-        ..Header::named("gentd26", &start)
+        ..Header::named("gentd26", span.start())
     };
+    if span.is_empty() {
+        return Err(TraceError::Empty);
+    }
     if let Some(load_times) = load_times {
         header.load_s = Some(draw_load_times(load_times, header.models.len())?);
         header.notes.push(
@@ -103,7 +121,8 @@ pub fn gentd26<R: Read>(requests: R, load_times: Option<&mut dyn Read>) -> Resul
                 .into(),
         );
     }
-    Trace::from_requests(header, requests)
+    let users = FirstUse { number_of: vec![NOT_MET; num_users], met: 0 };
+    Import::new(header, &span, rows, Ordering::Renumber { number_of_model, users })
 }
 
 /// One recorded load time for each model, s.
@@ -126,26 +145,23 @@ fn draw_load_times(source: &mut dyn Read, num_models: usize) -> Result<Vec<f64>,
         .collect())
 }
 
+/// Marks a user that was not met yet.
+const NOT_MET: u32 = u32::MAX;
+
 /// Renumbers what was numbered in the order of the file in the order of time.
-struct FirstUse {
-    number_of: Vec<Option<u32>>,
-    in_order: Vec<u32>,
+pub(super) struct FirstUse {
+    number_of: Vec<u32>,
+    met: u32,
 }
 
 impl FirstUse {
-    fn new(len: usize) -> Self {
-        Self { number_of: vec![None; len], in_order: Vec::with_capacity(len) }
-    }
-
-    fn number(&mut self, old: u32) -> u32 {
-        *self.number_of[old as usize].get_or_insert_with(|| {
-            self.in_order.push(old);
-            self.in_order.len() as u32 - 1
-        })
-    }
-
-    fn reordered(&self, names: &[String]) -> Vec<String> {
-        self.in_order.iter().map(|old| names[*old as usize].clone()).collect()
+    pub(super) fn number(&mut self, old: u32) -> u32 {
+        let number = &mut self.number_of[old as usize];
+        if *number == NOT_MET {
+            *number = self.met;
+            self.met += 1;
+        }
+        *number
     }
 }
 
@@ -156,20 +172,23 @@ fn number(text: &str) -> Option<f64> {
 }
 
 fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
+    (1..=MAX_NAME_BYTES).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::*;
+    use crate::workload::trace::Trace;
 
     const LOADS: &str = "timestamp_anon,value,container_ip\n1.0,3000.0,x\n1.0,1000.0,x\n2.0,2000.5,y\n";
 
     fn import(lines: &str, loads: Option<&str>) -> Result<Trace, TraceError> {
         let text = format!("{}\n{lines}", COLUMNS.join(","));
         let mut bytes = loads.unwrap_or("").as_bytes();
-        gentd26(text.as_bytes(), loads.is_some().then_some(&mut bytes as &mut dyn Read))
+        let loads = loads.is_some().then_some(&mut bytes as &mut dyn Read);
+        gentd26(text.as_bytes(), loads, in_memory())?.into_trace()
     }
 
     fn line(second: u32, user: &str, model: &str) -> String {

@@ -1,0 +1,30 @@
+//! Recordings and their sources, opened with messages that name them.
+
+use anyhow::{Context, Result, ensure};
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
+use thoughtcache_env::workload::trace::StoredTrace;
+
+/// Opens a file to be read once.
+///
+/// # Errors
+/// When it cannot be opened or is a folder.
+pub(crate) fn open(path: &Path) -> Result<BufReader<File>> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    ensure!(!path.is_dir(), "{} is a folder, a file is needed", path.display());
+    Ok(BufReader::new(file))
+}
+
+/// A recording that stays in its file and is read as often as it is looked at.
+///
+/// # Errors
+/// When it cannot be opened, can be read only once, or does not begin like a recording; each names it.
+pub(crate) fn stored(path: &Path) -> Result<StoredTrace<impl Fn() -> io::Result<BufReader<File>> + use<>>> {
+    let file = open(path)?;
+    let is_file = file.get_ref().metadata().is_ok_and(|metadata| metadata.is_file());
+    ensure!(is_file, "{} can be read only once, a file is needed", path.display());
+    let again = path.to_owned();
+    StoredTrace::new(move || Ok(BufReader::new(File::open(&again)?)))
+        .with_context(|| path.display().to_string())
+}
