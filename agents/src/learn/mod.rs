@@ -17,6 +17,8 @@ pub mod adam;
 #[cfg(feature = "torch")]
 pub mod categorical;
 #[cfg(feature = "torch")]
+pub mod dead_units;
+#[cfg(feature = "torch")]
 pub mod dqn;
 #[cfg(feature = "torch")]
 pub mod dqn_loss;

@@ -19,6 +19,7 @@
 use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
+use super::dead_units::dead_units;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
 use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
@@ -186,9 +187,12 @@ impl PpoAgent {
                 break;
             }
         }
+        let dead = dead_units(&[&self.actor.net, &self.critic.net], &self.rollout.observations());
         self.rollout.clear();
         let explained = explained_variance(&widen(&values), &targets.returns);
-        Ok(sums.metrics(explained, learning_rate, self.epochs))
+        let mut metrics = sums.metrics(explained, learning_rate, self.epochs);
+        metrics.push("train/dead_units", dead);
+        Ok(metrics)
     }
 
     /// The step size of an update: that of the progress before its rollout, so that the first update has all of it and the
