@@ -42,3 +42,7 @@ pub mod tensor_rows;
 pub mod threads;
 #[cfg(feature = "torch")]
 pub mod train;
+
+#[cfg(test)]
+#[cfg(feature = "torch")]
+mod fixtures;
