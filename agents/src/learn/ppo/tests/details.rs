@@ -122,14 +122,14 @@ fn the_annealed_step_size_is_the_one_that_is_taken() {
 
 #[test]
 fn an_epoch_learns_from_every_decision_once() {
-    // Nothing moves, so the mean over minibatches of equal size is the mean over all decisions, in whatever order; drawn with
-    // replacement it would be another one. The first values of the echo world differ from row to row.
+    // Nothing moves, so the mean over minibatches of equal size is the mean over all decisions, in any order and as often as
+    // one likes. Drawn with replacement, every epoch would have a mean of its own.
     let probe = probes::echo();
-    let report = |batch_size: usize| {
-        let config = PpoConfig { batch_size, ..still() };
+    let report = |n_epochs: usize, batch_size: usize| {
+        let config = PpoConfig { n_epochs, batch_size, ..still() };
         learn(|| probe.env(), &config, 128, 1).1[0].clone()
     };
-    let (whole, parts) = (report(128), report(8));
+    let (whole, parts) = (report(1, 128), report(3, 8));
     for name in ["train/value_loss", "train/policy_gradient_loss"] {
         let (whole, parts) = (whole.value(name).unwrap(), parts.value(name).unwrap());
         approx::assert_relative_eq!(whole, parts, max_relative = 1e-5);
