@@ -1,18 +1,22 @@
 //! The masked categorical distribution: what a policy is over numbered actions of which some are illegal.
 //!
 //! ```text
-//! z_a = logit_a if legal, else the least finite f32        log p = z - logsumexp(z)        H = - sum p log p
+//! z_a = logit_a if legal, else -1e30        log p = z - logsumexp(z)        H = - sum p log p
 //! ```
-//! The least finite number instead of minus infinity keeps gradients free of NaN; an illegal action has probability,
-//! entropy term and gradient exactly 0 (Huang and Ontanon, arXiv 2006.14171).
+//! A finite number instead of minus infinity keeps gradients free of NaN; an illegal action has probability, entropy term
+//! and gradient exactly 0 (Huang and Ontanon, arXiv 2006.14171).
 
 use rand::RngExt;
 use tch::{Kind, Tensor};
 use thoughtcache_env::random::SimRng;
 
+/// The logit of an illegal action. The least finite f32 would not do: the gradient of the entropy multiplies it by the
+/// entropy's weight, and with a weight above 1 that is infinite, times a probability of 0.
+const ILLEGAL: f64 = -1e30;
+
 /// The logarithm of every action's probability: `rows x actions` from logits and a mask of the **illegal** ones.
 pub fn log_probs(logits: &Tensor, illegal: &Tensor) -> Tensor {
-    logits.masked_fill(illegal, f64::from(f32::MIN)).log_softmax(-1, Kind::Float)
+    logits.masked_fill(illegal, ILLEGAL).log_softmax(-1, Kind::Float)
 }
 
 /// The entropy of every row of [`log_probs`], in nats.

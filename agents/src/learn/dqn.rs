@@ -20,6 +20,7 @@
 use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
+use super::dead_units::dead_units;
 use super::dqn_config::DqnConfig;
 use super::dqn_loss::{Lesson, Nets, action_values};
 use super::n_step::{self, NStep, Outcome};
@@ -37,6 +38,9 @@ use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 mod imitation;
+
+/// Gradient steps from one count of dead units to the next: a count costs a part of a step.
+const DEAD_UNITS_EVERY: u64 = 100;
 
 /// A learner of action values.
 #[derive(Debug)]
@@ -314,6 +318,11 @@ impl Agent for DqnAgent {
         metrics.push("train/n_updates", self.updates as f64);
         metrics.push("rollout/exploration_rate", self.config.epsilon(self.decisions, self.budget));
         self.nan_guard.report_counts(&mut metrics);
+        // By the count of gradient steps alone, so that a run which is taken up again reports the same.
+        if before == 0 || before / DEAD_UNITS_EVERY < self.updates / DEAD_UNITS_EVERY {
+            let rows = Tensor::from_slice(&self.batches[0].rows).view([-1, self.num_entries as i64]);
+            metrics.push("train/dead_units", dead_units(&[&self.nets[0].online], &rows));
+        }
         Ok(Some(metrics))
     }
 

@@ -21,6 +21,8 @@ pub mod adam;
 #[cfg(feature = "torch")]
 pub mod categorical;
 #[cfg(feature = "torch")]
+pub mod dead_units;
+#[cfg(feature = "torch")]
 pub mod dqn;
 #[cfg(feature = "torch")]
 pub mod dqn_loss;
@@ -48,3 +50,7 @@ pub mod threads;
 pub mod train;
 #[cfg(feature = "torch")]
 pub mod warm_start;
+
+#[cfg(test)]
+#[cfg(feature = "torch")]
+mod fixtures;

@@ -157,13 +157,25 @@ impl Net {
     pub fn features(&self, rows: &Tensor) -> Tensor {
         let mut features = rows.shallow_clone();
         for layer in &self.trunk {
-            let sums = layer.apply(&features);
-            features = match self.spec.activation {
-                Activation::Tanh => sums.tanh(),
-                Activation::Relu => sums.relu(),
-            };
+            features = self.activate(&layer.apply(&features));
         }
         features
+    }
+
+    /// What every hidden layer puts out for `rows x inputs`, first layer first.
+    pub fn activations(&self, rows: &Tensor) -> Vec<Tensor> {
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.trunk.len());
+        for layer in &self.trunk {
+            outputs.push(self.activate(&layer.apply(outputs.last().unwrap_or(rows))));
+        }
+        outputs
+    }
+
+    fn activate(&self, sums: &Tensor) -> Tensor {
+        match self.spec.activation {
+            Activation::Tanh => sums.tanh(),
+            Activation::Relu => sums.relu(),
+        }
     }
 
     /// What head `index` makes of features: `rows x outputs`.

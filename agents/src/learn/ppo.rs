@@ -19,6 +19,7 @@
 use super::adam::{Adam, PreparedStep, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
+use super::dead_units::dead_units;
 use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
@@ -238,10 +239,12 @@ impl PpoAgent {
                 break;
             }
         }
+        let dead = dead_units(&[&self.actor.net, &self.critic.net], &self.rollout.observations());
         self.rollout.clear();
         let explained = explained_variance(&widen(&values), &targets.returns);
         let mut metrics = sums.metrics(explained, learning_rate, self.epochs);
         self.nan_guard.report_counts(&mut metrics);
+        metrics.push("train/dead_units", dead);
         Ok(metrics)
     }
 

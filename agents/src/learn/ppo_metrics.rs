@@ -1,6 +1,6 @@
 //! What PPO reports of an update: the names of Stable-Baselines3, as formulas.
 //!
-//! Means are over the minibatches of all epochs of the update.
+//! `train/dead_units` is that of [`dead_units`](super::dead_units), after the update. Means are over the minibatches of all epochs of the update.
 //!
 //! | metric | formula |
 //! |---|---|
@@ -8,13 +8,13 @@
 //! | `train/clip_fraction` | share of decisions with `abs(ratio - 1) > clip_range` |
 //! | `train/entropy_loss` | minus the mean entropy over legal actions, nats |
 //! | `train/explained_variance` | `1 - Var(G - V) / Var(G)` with the values before the update; 0 where returns do not vary or their squares are no finite numbers |
+//! | `train/first_ratio_error` | greatest `abs(ratio - 1)` before the first step of the update; above 1e-5 acting and learning disagree |
 //! | `train/grad_norm` | mean length of the gradient of both nets together, before clipping |
 //! | `train/learning_rate` | the step size of the update |
 //! | `train/loss` | `policy_gradient_loss + ent_coef * entropy_loss + vf_coef * value_loss` |
 //! | `train/n_updates` | epochs so far |
 //! | `train/policy_gradient_loss` | mean of the clipped surrogate, sign turned |
 //! | `train/rollbacks` | how often the run went back, once it has |
-//! | `train/ratio_error_first_minibatch` | greatest `abs(ratio - 1)` before the first step of the update; above 1e-5 acting and learning disagree |
 //! | `train/skipped_updates` | minibatches left out so far, once there is one |
 //! | `train/value_loss` | mean squared error of the critic, in scaled reward |
 
@@ -82,12 +82,12 @@ impl Sums {
         metrics.push("train/clip_fraction", self.clip_fraction / minibatches);
         metrics.push("train/entropy_loss", self.entropy_loss / minibatches);
         metrics.push("train/explained_variance", explained_variance);
+        metrics.push("train/first_ratio_error", self.first_ratio_error.unwrap_or(0.0));
         metrics.push("train/grad_norm", if self.steps > 0.0 { self.grad_norm / self.steps } else { 0.0 });
         metrics.push("train/learning_rate", learning_rate);
         metrics.push("train/loss", self.loss / minibatches);
         metrics.push("train/n_updates", epochs as f64);
         metrics.push("train/policy_gradient_loss", self.policy_gradient_loss / minibatches);
-        metrics.push("train/ratio_error_first_minibatch", self.first_ratio_error.unwrap_or(0.0));
         metrics.push("train/value_loss", self.value_loss / minibatches);
         metrics
     }
@@ -126,13 +126,13 @@ mod tests {
             ("train/clip_fraction", 2.0),
             ("train/entropy_loss", -2.0),
             ("train/explained_variance", 0.75),
+            ("train/first_ratio_error", 1.0),
             ("train/grad_norm", 6.0),
             ("train/learning_rate", 1e-3),
             // (1 - 0.5 + 2 + 3 - 1.5 + 4) / 2
             ("train/loss", 4.0),
             ("train/n_updates", 4.0),
             ("train/policy_gradient_loss", 2.0),
-            ("train/ratio_error_first_minibatch", 1.0),
             ("train/value_loss", 12.0),
         ];
         assert_eq!(metrics.iter().collect::<Vec<_>>(), expected);

@@ -1,5 +1,7 @@
 //! The arithmetic by hand, the bookkeeping by counting, and the probe worlds.
 
+mod details;
+
 use super::*;
 use crate::anchors::{Probe, TableWorld, probe_registry, probes};
 use crate::learn::schedule::Schedule;

@@ -1,3 +1,7 @@
+//! The arithmetic of an update, the probe worlds, and in [`details`] the points of the detail list.
+
+mod details;
+
 use super::*;
 use crate::anchors::{Audience, Probe, probe_registry, probes};
 use crate::learn::schedule::Schedule;
@@ -128,7 +132,7 @@ fn the_first_minibatch_sees_the_policy_that_acted() {
     let (_, metrics) = learn(|| probe.env(), &config(0.9), 2_560, 1);
     assert_eq!(metrics.len(), 20);
     for metrics in metrics {
-        let error = metrics.value("train/ratio_error_first_minibatch").unwrap();
+        let error = metrics.value("train/first_ratio_error").unwrap();
         assert!(error < 1e-5, "{error}");
     }
 }
