@@ -5,6 +5,7 @@
 //! Invariants, kept by every method: the bytes of all resident entries and the free bytes add up to the capacity; an entry
 //! that is not resident has no thoughts and is not protected.
 
+use crate::gym::api::Counters;
 use crate::thought::Thought;
 use crate::units::ServiceId;
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,24 @@ impl Cache {
             }
         }
         best.map(ServiceId::from_index)
+    }
+
+    /// Loads an entry: the `victims` leave, then entries by least age of thought until it fits.
+    pub(crate) fn bring_in(&mut self, service: ServiceId, victims: &[ServiceId], counters: &mut Counters) {
+        let bytes = self.marginal_bytes(service);
+        for &victim in victims {
+            assert!(self.is_evictable(victim), "a victim may leave");
+            self.evict(victim);
+            counters.evictions += 1;
+        }
+        while self.free_bytes < bytes {
+            let victim = self.least_age_victim(|_| false).expect("enough bytes can be freed");
+            self.evict(victim);
+            counters.evictions += 1;
+        }
+        self.load(service);
+        counters.loads += 1;
+        counters.loaded_bytes += bytes;
     }
 
     /// Brings an entry in, without thoughts.

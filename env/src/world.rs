@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! open slot      popularity drifts, requests arrive, rates are estimated        workload
+//! prefetch       where the scenario has it: each cell may load one service         cache, cost
 //! decisions      one batch after another: evictions, load, service, refresh     cache, thought, llm, cost
 //! close slot     thoughts fade, nothing is protected any more                   cache, thought
 //! ```
@@ -57,6 +58,24 @@ impl Cell {
     }
 }
 
+/// What is to be decided next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// Whether this cell loads a service ahead of the slot's requests.
+    Prefetch(CellId),
+    /// Where this batch is served.
+    Batch(Batch),
+}
+
+impl Pending {
+    /// The cell that it is about.
+    pub const fn cell(self) -> CellId {
+        match self {
+            Self::Prefetch(cell) | Self::Batch(Batch { cell, .. }) => cell,
+        }
+    }
+}
+
 /// What serving a batch cost, and what was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
@@ -89,6 +108,9 @@ pub struct World {
     horizon_slots: u32,
     slot: u64,
     batches: Vec<Batch>,
+    /// Prefetch decisions of a slot: one a cell, or none.
+    num_prefetches: usize,
+    /// Decisions of this slot that were taken; prefetch decisions come first.
     next: usize,
     batches_served: u64,
     fingerprint: u64,
@@ -112,6 +134,7 @@ impl World {
             num_services,
             scenario.is_per_request(),
         );
+        let num_prefetches = if scenario.has_prefetch() { scenario.num_cells() as usize } else { 0 };
         Self {
             arrivals,
             cells: vec![cell; scenario.num_cells() as usize],
@@ -119,14 +142,15 @@ impl World {
             horizon_slots: scenario.horizon_slots(),
             slot: 0,
             batches: Vec::new(),
-            next: 0,
+            num_prefetches,
+            next: num_prefetches,
             batches_served: 0,
             fingerprint: 0,
             scenario,
         }
     }
 
-    /// Begins an episode with empty memories and advances to its first batch; returns the empty slots before it.
+    /// Begins an episode with empty memories and advances to its first decision; returns the empty slots before it.
     pub fn begin_episode(&mut self, seed: Seed) -> u32 {
         self.horizon_slots =
             self.arrivals.begin_episode(seed).unwrap_or_else(|| self.scenario.horizon_slots());
@@ -170,7 +194,7 @@ impl World {
         }
         let exists =
             |batch: &Batch| batch.cell.index() < self.cells.len() && batch.service.index() < services;
-        if !state.batches.iter().all(exists) || state.next > state.batches.len() {
+        if !state.batches.iter().all(exists) || state.next > self.num_prefetches + state.batches.len() {
             return Err("it has batches of services that do not exist".into());
         }
         self.arrivals.restore(state.arrivals);
@@ -189,19 +213,27 @@ impl World {
         self.arrivals.reseed_future(seed);
     }
 
-    /// Whether a batch is pending: always, once an episode has begun.
+    /// Whether a decision is pending: always, once an episode has begun.
     pub(crate) fn has_begun(&self) -> bool {
-        self.next < self.batches.len()
+        self.next < self.num_prefetches + self.batches.len()
     }
 
-    /// The batch to be decided.
-    pub fn pending(&self) -> Batch {
-        self.batches[self.next]
+    /// What is to be decided.
+    pub fn pending(&self) -> Pending {
+        match self.next.checked_sub(self.num_prefetches) {
+            Some(batch) => Pending::Batch(self.batches[batch]),
+            None => Pending::Prefetch(CellId::from_index(self.next)),
+        }
     }
 
     /// Batches of this slot that are not decided yet, the pending one first.
     pub fn undecided(&self) -> &[Batch] {
-        &self.batches[self.next..]
+        &self.batches[self.next.saturating_sub(self.num_prefetches)..]
+    }
+
+    /// The batch to be decided, where it is one.
+    fn pending_batch(&self) -> Option<Batch> {
+        self.next.checked_sub(self.num_prefetches).map(|batch| self.batches[batch])
     }
 
     /// The present slot, from 0.
@@ -234,20 +266,52 @@ impl World {
         self.fingerprint
     }
 
-    /// Bytes that have to be freed before the pending batch can be served at the edge.
+    /// Bytes that have to be freed before the pending batch can be served at the edge; 0 at a prefetch decision.
     pub fn missing_bytes(&self) -> u64 {
-        let batch = self.pending();
-        let cache = &self.cells[batch.cell.index()].cache;
-        cache.marginal_bytes(batch.service).saturating_sub(cache.free_bytes())
+        self.pending_batch().map_or(0, |batch| self.bytes_to_free(batch.cell, batch.service))
+    }
+
+    /// Bytes that have to be freed before the cell of a prefetch decision can load this service; 0 at a batch.
+    pub fn missing_bytes_ahead(&self, service: ServiceId) -> u64 {
+        match self.pending() {
+            Pending::Prefetch(cell) => self.bytes_to_free(cell, service),
+            Pending::Batch(_) => 0,
+        }
+    }
+
+    fn bytes_to_free(&self, cell: CellId, service: ServiceId) -> u64 {
+        let cache = &self.cells[cell.index()].cache;
+        cache.marginal_bytes(service).saturating_sub(cache.free_bytes())
+    }
+
+    /// Whether the cell of a prefetch decision can load this service: it is absent, and enough bytes can be freed.
+    pub fn can_prefetch(&self, service: ServiceId) -> bool {
+        let Pending::Prefetch(cell) = self.pending() else { return false };
+        let cache = &self.cells[cell.index()].cache;
+        !cache.is_resident(service) && self.bytes_to_free(cell, service) <= cache.evictable_bytes()
+    }
+
+    /// Loads a service ahead of the slot's requests: evicts the `victims`, then by least age of thought until it fits.
+    ///
+    /// # Panics
+    /// When [`can_prefetch`](Self::can_prefetch) says no, or a victim may not leave.
+    pub fn prefetch(&mut self, service: ServiceId, victims: &[ServiceId]) -> Outcome {
+        assert!(self.can_prefetch(service), "only what is absent and fits is loaded ahead");
+        let mut outcome = Outcome::default();
+        let cell = self.pending().cell();
+        let price = self.scenario.service(service).load_cost;
+        self.cells[cell.index()].cache.bring_in(service, victims, &mut outcome.counters);
+        outcome.cost.switching = price;
+        outcome
     }
 
     /// Whether the pending batch can be served there: at the edge when enough bytes can be freed, the compute budget of the
-    /// slot holds and no refusal forbids the load; elsewhere always.
+    /// slot holds and no refusal forbids the load; elsewhere always. Nothing is served at a prefetch decision.
     pub fn can_serve(&self, placement: Placement) -> bool {
+        let Some(batch) = self.pending_batch() else { return false };
         if !placement.needs_residency() {
             return true;
         }
-        let batch = self.pending();
         let cell = &self.cells[batch.cell.index()];
         let flop = f64::from(batch.num_requests) * self.scenario.service(batch.service).request_flop;
         let within_budget =
@@ -261,7 +325,7 @@ impl World {
     /// # Panics
     /// When [`can_serve`](Self::can_serve) says no, or a victim may not leave.
     pub fn serve(&mut self, placement: Placement, victims: &[ServiceId]) -> Outcome {
-        let batch = self.pending();
+        let batch = self.pending_batch().expect("a batch is pending");
         let outcome = match placement {
             Placement::Edge => self.serve_at_edge(batch, victims),
             Placement::Cloud => {
@@ -284,10 +348,10 @@ impl World {
         outcome
     }
 
-    /// Moves to the next batch; returns the slots that passed (0 within a slot).
+    /// Moves to the next decision; returns the slots that passed (0 within a slot).
     pub fn advance(&mut self) -> u32 {
         self.next += 1;
-        if self.next < self.batches.len() {
+        if self.has_begun() {
             return 0;
         }
         self.close_slot();
@@ -310,19 +374,7 @@ impl World {
         if cache.is_resident(batch.service) {
             counters.hits = counters.requests;
         } else {
-            for &victim in victims {
-                assert!(cache.is_evictable(victim), "a victim may leave");
-                cache.evict(victim);
-                counters.evictions += 1;
-            }
-            while cache.free_bytes() < service.bytes {
-                let victim = cache.least_age_victim(|_| false).expect("enough bytes can be freed");
-                cache.evict(victim);
-                counters.evictions += 1;
-            }
-            cache.load(batch.service);
-            counters.loads = 1;
-            counters.loaded_bytes = service.bytes;
+            cache.bring_in(batch.service, victims, &mut counters);
             cost.switching = service.load_cost;
         }
         self.batches_served += 1;
@@ -370,7 +422,7 @@ impl World {
 
     fn skip_empty_slots(&mut self) -> u32 {
         let mut skipped = 0;
-        while self.batches.is_empty() {
+        while !self.has_begun() {
             self.close_slot();
             self.open_slot();
             skipped += 1;

@@ -22,7 +22,7 @@ fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
 
 /// One variant for every choice that a scenario without a recording has.
 fn variants() -> Vec<(String, Arc<Scenario>)> {
-    let changes: [&[(&str, &str)]; 15] = [
+    let changes: [&[(&str, &str)]; 18] = [
         &[],
         &[("cell.count", "3")],
         &[("cell.memory_gb", "400")],
@@ -47,6 +47,9 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
         &[("decision.granularity", "request")],
         &[("decision.granularity", "request"), ("decision.hold", "true")],
         &[("decision.granularity", "request"), ("decision.hold", "true"), ("cell.count", "2")],
+        &[("decision.prefetch", "true")],
+        &[("decision.prefetch", "true"), ("cell.count", "3")],
+        &[("decision.granularity", "request"), ("decision.hold", "true"), ("decision.prefetch", "true")],
     ];
     let mut variants = Vec::new();
     for name in ["tight", "paper"] {

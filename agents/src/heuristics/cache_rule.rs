@@ -9,6 +9,9 @@
 //! Ties between ranks go to the entry whose last access is oldest. When several entries have to go, the environment asks
 //! for the same batch again and the victims are named one after another, so that a rule is itself and not the world's own
 //! least age of thought. *Elsewhere* is the first legal placement that needs no residency.
+//!
+//! Where a scenario asks each cell what to load ahead of its requests, every rule of this folder but `random` passes: the rules
+//! of the literature load on demand. [`elsewhere`] is the one place that says so.
 
 use super::registry::{BoxedPolicy, Factory};
 use super::state::{History, Stay};
@@ -92,8 +95,11 @@ pub(super) fn edge(observation: &DecisionObservation) -> Option<(Placement, Acti
     legal_placement(observation, true)
 }
 
-/// The action for "not here": the first legal placement that needs no residency.
+/// The action for "not here": the first legal placement that needs no residency; at a prefetch decision "load nothing".
 pub(super) fn elsewhere(observation: &DecisionObservation) -> ActionId {
+    if let Some(pass) = observation.pass() {
+        return pass;
+    }
     let first_legal = || observation.legal.iter().position(|&is_legal| is_legal).map(ActionId::from_index);
     legal_placement(observation, false)
         .map(|(_, action)| action)
@@ -180,6 +186,9 @@ impl<R: CacheRule> Policy<DecisionEnv> for CachePolicy<R> {
     }
 
     fn act(&mut self, observation: &DecisionObservation, _rng: &mut SimRng) -> ActionId {
+        if observation.is_prefetch {
+            return elsewhere(observation);
+        }
         let edge = edge(observation);
         if let (Some(_), Some((edge, plain))) = (observation.fixed_placement, edge) {
             return self.evict_next(observation, edge, plain);

@@ -1,7 +1,7 @@
 //! *Rule.* `least-aot` serves everything at the edge that the mask allows and evicts the entry with the least age of thought,
 //! the one with the least fresh context: the plain action `edge`, whose victims the world chooses so. `least-aot-admit`
 //! evicts the same, but when something has to leave it loads only a service whose rate exceeds the mean rate of the resident
-//! entries.
+//! entries. A prefetch decision is passed.
 //!
 //! *State.* None.
 //!

@@ -1,4 +1,5 @@
-//! *Rule.* Any legal action, each as likely as the others: a placement, or a placement with a victim.
+//! *Rule.* Any legal action, each as likely as the others: a placement, a placement with a victim, or a load ahead
+//! of the requests.
 //!
 //! *State.* None; one draw a decision from the policy's stream.
 //!

@@ -59,7 +59,7 @@ fn training_rates(scenario: &Arc<Scenario>) -> Vec<Vec<f64>> {
         while is_running && slots < TRAINING_SLOTS {
             let observation = env.observation();
             // An episode without a request shows one from beyond its horizon.
-            if !env.world().is_over() {
+            if !env.world().is_over() && !observation.is_prefetch {
                 counts[observation.cell.index()][observation.service.index()] +=
                     u64::from(observation.num_requests);
             }

@@ -1,8 +1,11 @@
-//! The decision environment: one step is one decision about one batch.
+//! The decision environment: one step is one decision about one batch, or about what a cell loads ahead of its requests.
 //!
 //! Most decisions are a single step. When the batch needs memory and the chosen victim frees too little, the same batch is
 //! asked again with its placement fixed (`slots_elapsed` = 0, reward 0); nothing is evicted before the last choice, then
 //! evictions, load and service happen together.
+//!
+//! Where the scenario has prefetch decisions, each slot begins with one a cell: `pass`, or `load.i`. When bytes must be freed
+//! for i, the same decision is asked again with i fixed, and victims are named as for a batch.
 //!
 //! The reward is minus the cost of the decision. After `horizon_slots` the episode is truncated, never terminated: the last
 //! observation is the first pending decision of the next non-empty slot, in which nothing is executed. An episode without
@@ -16,7 +19,8 @@ use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::units::{CellId, ServiceId};
-use crate::world::{World, WorldState};
+use crate::workload::arrivals::Batch;
+use crate::world::{Outcome, Pending, World, WorldState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -35,6 +39,7 @@ enum Phase {
 #[derive(Serialize, Deserialize)]
 struct State {
     world: WorldState,
+    ahead: Option<ServiceId>,
     victims: Vec<ServiceId>,
     fixed_placement: Option<Placement>,
     phase: Phase,
@@ -46,6 +51,8 @@ pub struct DecisionEnv {
     world: World,
     spec: Arc<EnvSpec>,
     observation: DecisionObservation,
+    /// What was chosen to be loaded, where bytes must be freed for it first.
+    ahead: Option<ServiceId>,
     victims: Vec<ServiceId>,
     phase: Phase,
 }
@@ -55,7 +62,7 @@ impl DecisionEnv {
     pub fn new(scenario: Arc<Scenario>) -> Self {
         let num_services = scenario.services().len();
         let layout = Arc::new(Layout::new(&scenario));
-        let space = Arc::new(ActionSpace::new(scenario.placements(), num_services));
+        let space = Arc::new(ActionSpace::new(scenario.placements(), num_services, scenario.has_prefetch()));
         let spec = Arc::new(EnvSpec {
             id: scenario.name().to_owned(),
             entries: layout.entries(),
@@ -76,12 +83,13 @@ impl DecisionEnv {
             demand: cell.demand().to_vec(),
             bytes,
             held: cell.held().to_vec(),
+            is_prefetch: false,
             service: ServiceId(0),
             num_requests: 0,
             fixed_placement: None,
             missing_bytes: 0,
         };
-        Self { world, spec, observation, victims: Vec::new(), phase: Phase::Ended }
+        Self { world, spec, observation, ahead: None, victims: Vec::new(), phase: Phase::Ended }
     }
 
     /// `num_lanes` copies, for a vector environment.
@@ -98,23 +106,29 @@ impl DecisionEnv {
     fn missing_bytes(&self) -> u64 {
         let cache = self.world.cell(self.observation.cell).cache();
         let chosen: u64 = self.victims.iter().map(|&victim| cache.freed_bytes(victim)).sum();
-        self.world.missing_bytes().saturating_sub(chosen)
+        let missing = match self.ahead {
+            Some(service) => self.world.missing_bytes_ahead(service),
+            None => self.world.missing_bytes(),
+        };
+        missing.saturating_sub(chosen)
     }
 
-    /// Shows the pending batch; `only` leaves one placement legal (the forced step).
+    /// Shows the pending decision; `only` leaves one placement legal (the forced step).
     fn observe(&mut self, only: Option<Placement>) {
-        let batch = self.world.pending();
-        let cell = self.world.cell(batch.cell);
+        let pending = self.world.pending();
+        let cell = self.world.cell(pending.cell());
         let cache = cell.cache();
         let observation = &mut self.observation;
-        observation.cell = batch.cell;
+        observation.cell = pending.cell();
         observation.free_bytes = cache.free_bytes();
         observation.residency.copy_from_slice(cache.residency());
         observation.thoughts.copy_from_slice(cache.thoughts());
         observation.demand.copy_from_slice(cell.demand());
         observation.held.copy_from_slice(cell.held());
-        observation.service = batch.service;
-        observation.num_requests = batch.num_requests;
+        (observation.is_prefetch, observation.service, observation.num_requests) = match pending {
+            Pending::Batch(Batch { service, num_requests, .. }) => (false, service, num_requests),
+            Pending::Prefetch(_) => (true, self.ahead.unwrap_or(ServiceId(0)), 0),
+        };
         for &victim in &self.victims {
             // What is chosen already cannot be chosen again.
             observation.residency[victim.index()].is_protected = true;
@@ -123,7 +137,7 @@ impl DecisionEnv {
         let missing_bytes = self.missing_bytes();
         let observation = &mut self.observation;
         observation.missing_bytes = missing_bytes;
-        let (places, evictions) = observation.legal.split_at_mut(observation.space.placements().len());
+        let (places, rest) = observation.legal.split_at_mut(observation.space.placements().len());
         for (legal, &placement) in places.iter_mut().zip(observation.space.placements()) {
             *legal = match (only, fixed) {
                 (Some(forced), _) => placement == forced,
@@ -132,6 +146,13 @@ impl DecisionEnv {
             };
         }
         let num_services = observation.residency.len();
+        let (evictions, ahead) = rest.split_at_mut(observation.space.num_evictions());
+        if let [pass, loads @ ..] = ahead {
+            *pass = observation.is_prefetch && fixed.is_none();
+            for (index, legal) in loads.iter_mut().enumerate() {
+                *legal = *pass && self.world.can_prefetch(ServiceId::from_index(index));
+            }
+        }
         let resident =
             observation.space.placements().iter().zip(&*places).filter(|(p, _)| p.needs_residency());
         for (block, (_, &is_legal)) in evictions.chunks_exact_mut(num_services).zip(resident) {
@@ -140,6 +161,13 @@ impl DecisionEnv {
                 *legal = needs_victims && residency.is_resident && !residency.is_protected;
             }
         }
+    }
+
+    /// What was chosen for one decision says nothing about the next.
+    fn forget_choices(&mut self) {
+        self.ahead = None;
+        self.victims.clear();
+        self.observation.fixed_placement = None;
     }
 
     /// Shows what is pending in the present phase.
@@ -154,7 +182,14 @@ impl DecisionEnv {
         placements.find(|placement| !placement.needs_residency()).expect("a validated scenario has one")
     }
 
-    /// Takes one more victim for the pending batch; whether enough are chosen now.
+    /// Takes what is to be loaded ahead; whether it fits as things are.
+    fn choose_ahead(&mut self, service: ServiceId) -> bool {
+        self.ahead = Some(service);
+        self.observation.fixed_placement = self.observation.space.ahead();
+        self.missing_bytes() == 0
+    }
+
+    /// Takes one more victim for the pending decision; whether enough are chosen now.
     fn choose(&mut self, placement: Placement, victim: ServiceId) -> bool {
         self.observation.fixed_placement = Some(placement);
         self.victims.push(victim);
@@ -172,8 +207,7 @@ impl Env for DecisionEnv {
 
     fn reset(&mut self, seed: Seed) {
         self.world.begin_episode(seed);
-        self.victims.clear();
-        self.observation.fixed_placement = None;
+        self.forget_choices();
         self.phase = if self.world.is_over() { Phase::Forced } else { Phase::Running };
         self.look();
     }
@@ -184,7 +218,7 @@ impl Env for DecisionEnv {
         }
         let is_legal = self.observation.legal.get(action.index()).copied().unwrap_or(false);
         let decision = self.observation.space.decode(*action).filter(|_| is_legal);
-        let Some(Decision { placement, victim }) = decision else {
+        let Some(decision) = decision else {
             return Err(EnvError::refuse(&self.spec, *action, &self.observation.legal));
         };
         if self.phase == Phase::Forced {
@@ -192,15 +226,21 @@ impl Env for DecisionEnv {
             self.observe(None);
             return Ok(Step::truncated(0.0, self.world.slot() as u32));
         }
-        if let Some(victim) = victim
-            && !self.choose(placement, victim)
-        {
+        let is_complete = match decision {
+            Decision::Serve { placement, victim: Some(victim) } => self.choose(placement, victim),
+            Decision::Load(service) => self.choose_ahead(service),
+            Decision::Serve { victim: None, .. } | Decision::Pass => true,
+        };
+        if !is_complete {
             self.observe(None);
             return Ok(Step::running(0.0, 0));
         }
-        let outcome = self.world.serve(placement, &self.victims);
-        self.victims.clear();
-        self.observation.fixed_placement = None;
+        let outcome = match (decision, self.ahead) {
+            (_, Some(service)) => self.world.prefetch(service, &self.victims),
+            (Decision::Serve { placement, .. }, None) => self.world.serve(placement, &self.victims),
+            (Decision::Pass | Decision::Load(_), None) => Outcome::default(),
+        };
+        self.forget_choices();
         let slots_elapsed = self.world.advance();
         let end = if self.world.is_over() { End::Truncated } else { End::No };
         if end.is_end() {
@@ -218,6 +258,7 @@ impl Env for DecisionEnv {
     fn snapshot(&self) -> Snapshot {
         let state = State {
             world: self.world.state(),
+            ahead: self.ahead,
             victims: self.victims.clone(),
             fixed_placement: self.observation.fixed_placement,
             phase: self.phase,
@@ -226,12 +267,13 @@ impl Env for DecisionEnv {
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let State { world, victims, fixed_placement, phase } = snapshot.state(&self.spec)?;
+        let State { world, ahead, victims, fixed_placement, phase } = snapshot.state(&self.spec)?;
         self.world.restore(world).map_err(|difference| SnapshotError::foreign(&self.spec, difference))?;
         if !self.world.has_begun() {
             *self = Self::new(Arc::clone(self.world.scenario()));
             return Ok(());
         }
+        self.ahead = ahead;
         self.victims = victims;
         self.observation.fixed_placement = fixed_placement;
         self.phase = phase;

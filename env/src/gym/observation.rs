@@ -9,7 +9,8 @@
 //! `[0, 1]`. No absolute time, no horizon: the task goes on for ever.
 //!
 //! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
-//! service and one for the batch.
+//! service and one for the batch; `decision.prefetch` one `batch.is_prefetch`. At a prefetch decision the batch is the service
+//! that was chosen to be loaded, without requests; before the choice its one-hot service and its other entries are 0.
 
 use super::api::{ActionId, Entry, Rows};
 use super::space::ActionSpace;
@@ -49,6 +50,7 @@ pub(crate) struct Layout {
     load_share: Vec<f32>,
     inverse_capacity: f64,
     has_hold: bool,
+    has_prefetch: bool,
 }
 
 impl Layout {
@@ -65,6 +67,7 @@ impl Layout {
                 .collect(),
             inverse_capacity,
             has_hold: scenario.has_hold(),
+            has_prefetch: scenario.has_prefetch(),
         }
     }
 
@@ -87,6 +90,9 @@ impl Layout {
         if self.has_hold {
             entries.extend((0..self.num_services).map(|service| unit(format!("service.{service}.held"))));
             entries.push(unit("batch.held".into()));
+        }
+        if self.has_prefetch {
+            entries.push(unit("batch.is_prefetch".into()));
         }
         entries
     }
@@ -113,11 +119,14 @@ pub struct DecisionObservation {
     pub bytes: Arc<[u64]>,
     /// By service: a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
     pub held: Vec<bool>,
-    /// What the batch asks for.
+    /// Whether this is no batch but the question which service to load ahead of the slot's requests.
+    pub is_prefetch: bool,
+    /// What the batch asks for. At a prefetch decision the service that was chosen to be loaded; without meaning before
+    /// the choice, while no placement is fixed.
     pub service: ServiceId,
-    /// Requests in the batch.
+    /// Requests in the batch; 0 at a prefetch decision.
     pub num_requests: u32,
-    /// The placement that earlier choices for this batch have fixed.
+    /// The placement that earlier choices for this decision have fixed.
     pub fixed_placement: Option<Placement>,
     /// Bytes that still have to be freed before the batch can be served at the edge; 0 when it fits as things are.
     pub missing_bytes: u64,
@@ -136,14 +145,29 @@ impl DecisionObservation {
         self.space.evict(placement, victim).filter(|action| self.legal[action.index()])
     }
 
+    /// The action "load nothing ahead of the requests", if it is legal.
+    pub fn pass(&self) -> Option<ActionId> {
+        self.space.pass().filter(|action| self.legal[action.index()])
+    }
+
+    /// The action "load that one ahead of the requests", if it is legal.
+    pub fn load(&self, service: ServiceId) -> Option<ActionId> {
+        self.space.load(service).filter(|action| self.legal[action.index()])
+    }
+
+    /// Whether this is a prefetch decision without a choice so far.
+    fn is_open(&self) -> bool {
+        self.is_prefetch && self.fixed_placement.is_none()
+    }
+
     /// The numbers of the actions.
     pub fn space(&self) -> &ActionSpace {
         &self.space
     }
 
-    /// Whether the service of the batch is in memory.
+    /// Whether the service of the batch is in memory; never at a prefetch decision.
     pub fn is_hit(&self) -> bool {
-        self.residency[self.service.index()].is_resident
+        !self.is_prefetch && self.residency[self.service.index()].is_resident
     }
 
     /// How many services there are.
@@ -170,6 +194,7 @@ impl Rows for DecisionObservation {
             load_share,
             inverse_capacity,
             has_hold,
+            has_prefetch,
         } = &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
@@ -205,7 +230,7 @@ impl Rows for DecisionObservation {
         let own = self.service.index();
         let (one_hot, rest) = rest.split_at_mut(n);
         one_hot.fill(0.0);
-        one_hot[own] = 1.0;
+        one_hot[own] = flag(!self.is_open());
         let new_tokens = self.num_requests as f32 * tokens_per_request[own] * inverse_window[own];
         let share = |bytes: u64| ((bytes as f64 * inverse_capacity) as f32).min(1.0);
         let feature = |index: usize| services[index * n + own];
@@ -222,11 +247,18 @@ impl Rows for DecisionObservation {
             feature(7),
             share(self.free_bytes),
         ]);
+        if self.is_open() {
+            // There is no batch: everything that would be about it is 0.
+            rest[..BATCH_FEATURES.len()].fill(0.0);
+        }
         if *has_hold {
             for (x, &is_held) in options.iter_mut().zip(&self.held) {
                 *x = flag(is_held);
             }
-            options[n] = options[own];
+            options[n] = if self.is_open() { 0.0 } else { options[own] };
+        }
+        if *has_prefetch {
+            options[if *has_hold { n + 1 } else { 0 }] = flag(self.is_prefetch);
         }
     }
 

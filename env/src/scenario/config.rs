@@ -225,6 +225,9 @@ pub struct DecisionConfig {
     /// illegal until the slot ends. Only with granularity `request`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hold: bool,
+    /// Whether each cell is asked once more, at the start of every slot: load one absent service now, or nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prefetch: bool,
 }
 
 /// See [`DecisionConfig::granularity`].

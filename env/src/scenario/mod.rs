@@ -75,6 +75,7 @@ pub struct Scenario {
     placements: Vec<Placement>,
     is_per_request: bool,
     has_hold: bool,
+    has_prefetch: bool,
     arrivals: ArrivalModel,
     policies: BTreeMap<String, BTreeMap<String, f64>>,
     outside_requests: u64,
@@ -197,6 +198,11 @@ impl Scenario {
     /// Whether a refusal to load lasts until the slot ends.
     pub fn has_hold(&self) -> bool {
         self.has_hold
+    }
+
+    /// Whether every cell may load one service at the start of every slot, before the requests are decided.
+    pub fn has_prefetch(&self) -> bool {
+        self.has_prefetch
     }
 
     /// The source of requests.

@@ -120,6 +120,7 @@ impl ScenarioConfig {
             placements: self.placements()?,
             is_per_request: self.is_per_request(),
             has_hold: self.hold()?,
+            has_prefetch: self.prefetch()?,
             arrivals,
             policies: self.policies()?,
             outside_requests,
@@ -307,6 +308,16 @@ impl ScenarioConfig {
             return Err(Invalid::new("decision.hold", true, allowed));
         }
         Ok(self.decision.hold)
+    }
+
+    fn prefetch(&self) -> Result<bool, Invalid> {
+        if self.decision.prefetch
+            && !self.decision.placements.iter().any(|placement| placement.needs_residency())
+        {
+            let allowed = "false, or \"edge\" among decision.placements: nothing else is served from memory";
+            return Err(Invalid::new("decision.prefetch", true, allowed));
+        }
+        Ok(self.decision.prefetch)
     }
 
     fn policies(

@@ -23,6 +23,8 @@ fn worlds() -> Vec<Arc<Scenario>> {
         world("tight-request", &[]),
         world("tight-request", &[("decision.hold", "false"), ("cell.count", "2"), ("horizon_slots", "60")]),
         world("tight", &[("cell.count", "3"), ("horizon_slots", "60")]),
+        world("tight", &[("decision.prefetch", "true"), ("cell.count", "2"), ("horizon_slots", "60")]),
+        world("tight-request", &[("decision.prefetch", "true")]),
         // A compute budget that some batches exceed: hits, too, can be refused.
         world(
             "tight",
@@ -57,6 +59,18 @@ fn no_rule_violates_a_mask_in_any_world() {
                 assert!(counters.hits <= counters.edge_requests, "{name}");
                 assert!(counters.evictions + counters.refreshes <= counters.loads, "{name}");
             }
+        }
+    }
+}
+
+#[test]
+fn every_rule_but_chance_plays_as_if_nothing_could_be_loaded_ahead() {
+    let seed = Seed::new(Purpose::Test, 3);
+    for name in ["tight", "tight-request"] {
+        let (plain, ahead) = (world(name, &[]), world(name, &[("decision.prefetch", "true")]));
+        for rule in names().filter(|&rule| rule != "random") {
+            let of = |scenario| play(&Prepared::new(rule, scenario).unwrap(), scenario, seed);
+            assert_eq!(of(&plain), of(&ahead), "{rule} on {name}");
         }
     }
 }

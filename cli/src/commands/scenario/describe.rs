@@ -221,6 +221,14 @@ impl Description {
                 "            {outside} recorded requests ask for other models and are served elsewhere"
             )?;
         }
+        if scenario.is_per_request() {
+            let hold = if scenario.has_hold() { "; a refusal lasts until the slot ends" } else { "" };
+            writeln!(text, "  decisions one for every request{hold}")?;
+        }
+        if scenario.has_prefetch() {
+            let label = if scenario.is_per_request() { "" } else { "decisions" };
+            writeln!(text, "  {label:<9} at the start of every slot each cell may load one service")?;
+        }
         if let Some([least, most]) = break_even_tokens(scenario) {
             writeln!(
                 text,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use thoughtcache_agents::policy::Policy;
 use thoughtcache_env::cost::CostBreakdown;
-use thoughtcache_env::gym::api::{Counters, Env};
+use thoughtcache_env::gym::api::{ActionId, Counters, Env, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
@@ -15,6 +15,7 @@ use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::thought::Thought;
 use thoughtcache_env::units::{CellId, ServiceId, bytes_to_gb};
 use thoughtcache_env::workload::arrivals::Batch;
+use thoughtcache_env::world::Pending;
 
 /// A slot of a test episode.
 #[derive(Debug, Serialize)]
@@ -22,8 +23,11 @@ pub(super) struct Story {
     slot: u64,
     seed: u64,
     policy: String,
-    /// Per cell, before the first batch.
+    /// Per cell, before the first decision.
     memory: Vec<Memory>,
+    /// What each cell loads ahead of its requests, where the scenario asks for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ahead: Vec<Ahead>,
     batches: Vec<Told>,
     cost: Cost,
     /// What an entry's fresh context loses when the slot ends: the least and the greatest over the services, in tokens.
@@ -72,6 +76,18 @@ enum Obstacle {
     Held,
     /// Too much of the memory has served in this slot, and stays until it ends.
     TooLittleMayLeave,
+}
+
+/// What a cell did before its requests were decided.
+#[derive(Debug, Serialize)]
+struct Ahead {
+    cell: u32,
+    /// The actions by name; several when victims are chosen one by one.
+    actions: Vec<String>,
+    /// The entry that was loaded; absent when nothing was.
+    loaded: Option<Entry>,
+    evicted: Vec<Entry>,
+    cost: Cost,
 }
 
 /// One batch and what became of it.
@@ -141,14 +157,23 @@ pub(super) fn tell(
         horizon - 1
     );
     while !teller.is_over && teller.env.world().slot() < slot {
-        teller.decide()?;
+        teller.act()?;
     }
     let memory = (0..scenario.num_cells()).map(|cell| teller.memory(CellId(cell))).collect();
-    let (mut batches, mut cost) = (Vec::new(), CostBreakdown::default());
+    let (mut ahead, mut batches, mut cost) = (Vec::new(), Vec::new(), CostBreakdown::default());
     while !teller.is_over && teller.env.world().slot() == slot {
-        let (told, breakdown) = teller.decide()?;
-        batches.push(told);
-        cost += breakdown;
+        cost += match teller.env.world().pending() {
+            Pending::Prefetch(cell) => {
+                let (told, cost) = teller.decide_ahead(cell)?;
+                ahead.push(told);
+                cost
+            }
+            Pending::Batch(batch) => {
+                let (told, cost) = teller.decide(batch)?;
+                batches.push(told);
+                cost
+            }
+        };
     }
     let fade = scenario.services().iter().map(|service| service.fade_tokens);
     Ok(Story {
@@ -156,6 +181,7 @@ pub(super) fn tell(
         seed: run,
         policy: teller.policy.name().to_owned(),
         memory,
+        ahead,
         batches,
         cost: cost.into(),
         fade_tokens: [fade.clone().fold(f64::INFINITY, f64::min), fade.fold(0.0, f64::max)],
@@ -224,26 +250,52 @@ impl Teller<'_> {
         })
     }
 
-    /// Decides the pending batch, however many steps it takes.
-    fn decide(&mut self) -> Result<(Told, CostBreakdown)> {
-        let batch = self.env.world().pending();
+    /// One step of the policy: the action's number, and what happened.
+    fn act(&mut self) -> Result<(ActionId, StepInfo)> {
+        let action = self.policy.act(self.env.observation(), &mut self.rng);
+        let step = self.env.step(&action).with_context(|| format!("policy {}", self.policy.name()))?;
+        self.is_over = step.end.is_end();
+        Ok((action, step.info))
+    }
+
+    /// Takes the pending decision, however many steps it takes: the names of the actions, and what happened.
+    fn finish(&mut self) -> Result<(Vec<String>, StepInfo)> {
+        let mut actions = Vec::new();
+        loop {
+            let (action, info) = self.act()?;
+            actions.push(self.env.spec().actions[action.index()].clone());
+            if self.is_over || self.env.observation().fixed_placement.is_none() {
+                return Ok((actions, info));
+            }
+        }
+    }
+
+    /// The resident entries of a cell with their contexts.
+    fn entries(&self, cell: CellId) -> Vec<(ServiceId, Entry)> {
+        self.resident(cell).into_iter().map(|id| (id, self.entry(cell, id))).collect()
+    }
+
+    /// Decides what the cell loads before its requests are decided.
+    fn decide_ahead(&mut self, cell: CellId) -> Result<(Ahead, CostBreakdown)> {
+        let before = self.entries(cell);
+        let (actions, info) = self.finish()?;
+        let now = self.resident(cell);
+        let is_new = |id: &ServiceId| !before.iter().any(|(old, _)| old == id);
+        let loaded = now.iter().copied().find(is_new).map(|id| self.entry(cell, id));
+        let left = before.into_iter().filter(|(id, _)| !now.contains(id));
+        let evicted = left.map(|(_, entry)| entry).collect();
+        Ok((Ahead { cell: cell.0, actions, loaded, evicted, cost: info.cost.into() }, info.cost))
+    }
+
+    /// Decides the pending batch.
+    fn decide(&mut self, batch: Batch) -> Result<(Told, CostBreakdown)> {
         let cell = batch.cell;
         let own = self.entry(cell, batch.service);
-        let resident: Vec<(ServiceId, Entry)> =
-            self.resident(cell).into_iter().map(|id| (id, self.entry(cell, id))).collect();
+        let resident = self.entries(cell);
         let was_resident = resident.iter().any(|(id, _)| *id == batch.service);
         let free_gb = bytes_to_gb(self.env.world().cell(cell).cache().free_bytes());
         let edge_obstacle = self.edge_obstacle(batch);
-        let mut actions = Vec::new();
-        let info = loop {
-            let action = self.policy.act(self.env.observation(), &mut self.rng);
-            let step = self.env.step(&action).with_context(|| format!("policy {}", self.policy.name()))?;
-            actions.push(self.env.spec().actions[action.index()].clone());
-            self.is_over = step.end.is_end();
-            if self.is_over || self.env.observation().fixed_placement.is_none() {
-                break step.info;
-            }
-        };
+        let (actions, info) = self.finish()?;
         let Counters { edge_requests, loads, refreshes, .. } = info.counters;
         let cache = self.env.world().cell(cell).cache();
         let evicted = resident
@@ -291,7 +343,6 @@ fn tokens(thought: Thought) -> Tokens {
 mod tests {
     use super::*;
     use crate::scenario_file;
-    use thoughtcache_env::gym::api::ActionId;
     use thoughtcache_env::gym::observation::DecisionObservation;
     use thoughtcache_env::scenario::text::Override;
 
@@ -304,8 +355,27 @@ mod tests {
         }
 
         fn act(&mut self, observation: &DecisionObservation, _: &mut SimRng) -> ActionId {
-            observation.place(Placement::Edge).or_else(|| observation.place(Placement::Cloud)).unwrap()
+            let ahead = (0..20).rev().find_map(|index| observation.load(ServiceId(index)));
+            let edge = || observation.place(Placement::Edge).or_else(|| observation.place(Placement::Cloud));
+            ahead.or_else(edge).unwrap()
         }
+    }
+
+    #[test]
+    fn what_is_loaded_ahead_is_told_before_the_batches() {
+        let overrides = [Override { key: "decision.prefetch".into(), value: "true".into() }];
+        let scenario = scenario_file::load("tight", &overrides).unwrap().scenario;
+        let story = tell(&scenario, &mut Edge, 0, 30).unwrap();
+        let [ahead] = story.ahead.as_slice() else { panic!("one cell: {:?}", story.ahead) };
+        let loaded = ahead.loaded.as_ref().unwrap();
+        assert!(!story.memory[0].resident.iter().any(|entry| entry.service == loaded.service));
+        assert_eq!(ahead.actions[0], format!("load.{}", loaded.service.rsplit_once('-').unwrap().1));
+        let freed_gb: f64 = ahead.evicted.iter().map(|entry| entry.memory_gb).sum();
+        let left_gb = story.memory[0].free_gb + freed_gb - loaded.memory_gb;
+        assert!((story.batches[0].free_gb - left_gb).abs() < 1e-6);
+        let sum: f64 = story.batches.iter().map(|batch| batch.cost.total).sum();
+        assert!((story.cost.total - sum - ahead.cost.total).abs() < 1e-12 && ahead.cost.total > 0.0);
+        assert!(story.text().contains("Before its requests, the cell evicts "), "{}", story.text());
     }
 
     fn told(slot: u64) -> Story {

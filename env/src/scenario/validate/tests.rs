@@ -89,6 +89,12 @@ fn a_slot_may_not_bring_millions_of_decisions() {
 }
 
 #[test]
+fn nothing_is_loaded_ahead_where_nothing_is_served_from_memory() {
+    let changes = [("decision.prefetch", "true"), ("decision.placements", "[\"cloud\"]")];
+    insta::assert_snapshot!(tight(&changes).unwrap_err());
+}
+
+#[test]
 fn tight_request_is_tight_but_for_its_decisions_and_its_margins() {
     let config = |name: &str| {
         Scenario::load(name, shipped::text(name).unwrap(), &[], |path| Err(format!("no {path}"))).unwrap().0

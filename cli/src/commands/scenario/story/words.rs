@@ -1,7 +1,7 @@
 //! A story in words.
 
 use super::super::describe::number;
-use super::{Cost, Entry, Memory, Obstacle, Story, Tokens, Told};
+use super::{Ahead, Cost, Entry, Memory, Obstacle, Story, Tokens, Told};
 use crate::table::{Align, Table, grouped};
 use std::fmt::{self, Write as _};
 
@@ -21,6 +21,9 @@ impl Story {
         )?;
         for memory in &self.memory {
             memory.write(text, self.memory.len() > 1)?;
+        }
+        for ahead in &self.ahead {
+            ahead.write(text, self.memory.len() > 1)?;
         }
         let requests: u32 = self.batches.iter().map(|batch| batch.requests).sum();
         let batches = self.batches.len();
@@ -72,6 +75,28 @@ impl Memory {
             ]);
         }
         write!(text, "{}", table.text(4))
+    }
+}
+
+impl Ahead {
+    fn write(&self, text: &mut String, is_named: bool) -> fmt::Result {
+        let place = if is_named { format!("cell {}", self.cell) } else { "the cell".to_owned() };
+        let Some(loaded) = &self.loaded else {
+            return writeln!(text, "\n  Before its requests, {place} loads nothing.");
+        };
+        let mut deed = String::new();
+        for (index, Entry { service, context, .. }) in self.evicted.iter().enumerate() {
+            deed += if index == 0 { "evicts " } else { ", " };
+            let _ = write!(deed, "{service} (kappa {})", grouped(context.age_tokens.round() as u64));
+        }
+        deed += if self.evicted.is_empty() { "loads" } else { " and loads" };
+        let weights = number(loaded.memory_gb);
+        writeln!(
+            text,
+            "\n  Before its requests, {place} {deed} {} ({}, {weights} GB).",
+            loaded.service, loaded.model
+        )?;
+        writeln!(text, "      Cost {}", self.cost.sentence())
     }
 }
 
