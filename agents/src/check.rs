@@ -143,7 +143,7 @@ mod tests {
     }
 
     impl Policy<DecisionEnv> for Faulty {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "faulty"
         }
         fn begin_episode(&mut self) {
@@ -153,7 +153,7 @@ mod tests {
             let legal = || (0..observation.legal.len()).filter(|&at| observation.legal[at]);
             let is_odd = self.counts_episodes && self.episodes.is_multiple_of(2);
             let choice = if self.counts_episodes {
-                if is_odd { legal().last() } else { legal().next() }
+                if is_odd { legal().next_back() } else { legal().next() }
             } else {
                 Some(observation.legal.len() - 1)
             };

@@ -82,7 +82,7 @@ impl Sources {
             (path, false) => format!("`[{path}]`: "),
         };
         let about = about.map_or_else(|| docs(&item.attrs), str::to_owned);
-        text.push_str(&format!("\n{heading}{about}\n"));
+        text.extend(["\n", &heading, &about, "\n"]);
         let (mut lines, mut below) = (Vec::new(), Vec::new());
         let all_default = has_serde(&item.attrs, "default");
         for field in &fields.named {
@@ -118,7 +118,8 @@ impl Sources {
         }
         if !lines.is_empty() {
             text.push_str("\n| key | value | default | meaning |\n|---|---|---|---|\n");
-            lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+            text.push_str(&lines.join("\n"));
+            text.push('\n');
         }
         for (of, place, is_list, about) in below {
             self.table(&of, &place, is_list, about.as_deref(), text);
@@ -226,7 +227,7 @@ fn docs(attributes: &[Attribute]) -> String {
             rest = after;
             continue;
         };
-        plain.push_str(&format!("`{name}`"));
+        plain.extend(["`", name, "`"]);
         rest = tail.strip_prefix('(').and_then(|tail| tail.split_once(')')).map_or(tail, |(_, tail)| tail);
     }
     plain.push_str(rest);
@@ -292,7 +293,7 @@ fn shown_value(value: &Expr) -> Option<String> {
     }
 }
 
-/// 100000 as 100_000, which TOML reads too.
+/// Digits in groups of three with `_` between them, which TOML reads too.
 fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

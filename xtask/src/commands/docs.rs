@@ -67,10 +67,13 @@ pub(crate) fn generated(workspace: &Workspace, text: &str) -> Result<String, Fai
     };
     let (before, rest) = text.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
     let (_, after) = rest.split_once(END).ok_or_else(|| missing(END))?;
-    let tables: String = ROOTS
-        .iter()
-        .map(|(root, path, heading)| format!("\n{heading}\n{}", sources.tables(root, path)))
-        .collect();
+    let mut tables = String::new();
+    for (root, path, heading) in ROOTS {
+        tables += "\n";
+        tables += heading;
+        tables += "\n";
+        tables += &sources.tables(root, path);
+    }
     Ok(format!("{before}{BEGIN}\n{tables}\n{END}{after}"))
 }
 

@@ -126,7 +126,7 @@ fn an_epoch_learns_from_every_decision_once() {
     // one likes. Drawn with replacement, every epoch would have a mean of its own.
     let probe = probes::echo();
     let report = |n_epochs: usize, batch_size: usize| {
-        let config = PpoConfig { n_epochs, batch_size, ..still() };
+        let config = PpoConfig { batch_size, n_epochs, ..still() };
         learn(|| probe.env(), &config, 128, 1).1[0].clone()
     };
     let (whole, parts) = (report(1, 128), report(3, 8));
