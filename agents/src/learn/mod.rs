@@ -25,6 +25,8 @@ pub mod dqn;
 #[cfg(feature = "torch")]
 pub mod dqn_loss;
 #[cfg(feature = "torch")]
+pub mod memory;
+#[cfg(feature = "torch")]
 pub mod n_step;
 #[cfg(feature = "torch")]
 pub mod net;
