@@ -27,16 +27,12 @@ fn settings(budget: u64, checkpoint_freq: u64) -> TrainSettings {
 
 /// A run whose rollout, or whose replay buffer, dominates, with a checkpoint when it is fullest.
 fn case(name: &str) -> (AgentConfig, TrainSettings) {
-    match name {
-        "ppo" => {
-            let config = PpoConfig { n_envs: 64, n_steps: 1024, n_epochs: 1, ..PpoConfig::default() };
-            (AgentConfig::Ppo(config), settings(64 * 1024, 64 * 1023))
-        }
-        _ => {
-            let config = DqnConfig { buffer_size: 100_000, learning_starts: 60_000, ..DqnConfig::default() };
-            (AgentConfig::Dqn(config), settings(64_000, 0))
-        }
+    if name == "ppo" {
+        let config = PpoConfig { n_envs: 64, n_steps: 1024, n_epochs: 1, ..PpoConfig::default() };
+        return (AgentConfig::Ppo(config), settings(64 * 1024, 64 * 1023));
     }
+    let config = DqnConfig { buffer_size: 100_000, learning_starts: 60_000, ..DqnConfig::default() };
+    (AgentConfig::Dqn(config), settings(64_000, 0))
 }
 
 /// A line of `/proc/self/status`, in bytes.

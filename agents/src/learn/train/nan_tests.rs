@@ -76,7 +76,7 @@ fn last_metric(recorder: &Recorder, name: &str) -> Option<f64> {
     })?
 }
 
-fn chain(error: TrainError) -> String {
+fn chain(error: &TrainError) -> String {
     let source = error.source().map(ToString::to_string).unwrap_or_default();
     format!("{error}: {source}")
 }
@@ -88,7 +88,7 @@ fn abort_ends_the_run_and_hands_out_the_batch() {
         (small_dqn(9), "train/grad_norm", "next_illegal", LOT[1]),
     ] {
         let (ended, heard) = listen(&config, &lottery(4, lot), settings(OnNan::Abort));
-        let message = chain(ended.unwrap_err());
+        let message = chain(&ended.unwrap_err());
         let reports = reports(&heard);
         assert_eq!(reports.len(), 1, "{message}");
         let report = &reports[0];
@@ -141,7 +141,7 @@ fn skip_leaves_out_what_cannot_be_learnt_from_and_counts_it() {
 #[test]
 fn skip_gives_up_after_a_hundred_minibatches_in_a_row() {
     let (ended, heard) = listen(&small_dqn(9), &lottery(1, LOT[1]), settings(OnNan::Skip));
-    let message = chain(ended.unwrap_err());
+    let message = chain(&ended.unwrap_err());
     assert!(message.contains(" in update 1; lower learning_rate or reward_scale"), "{message}");
     let actions: Vec<OnNan> = reports(&heard).iter().map(|report| report.action).collect();
     assert_eq!(actions, [OnNan::Skip, OnNan::Abort], "the first of the row and the last");
@@ -152,7 +152,7 @@ fn rollback_goes_back_to_the_last_checkpoint_and_gives_up_after_five_times() {
     // Four lanes reach the state that pays too much in decision 101 to 104, and learn from it after 128.
     let config = AgentConfig::Ppo(small_ppo());
     let (ended, heard) = listen(&config, &late(), settings(OnNan::Rollback));
-    let message = chain(ended.unwrap_err());
+    let message = chain(&ended.unwrap_err());
     assert!(message.starts_with("after 128 decisions: train/value_loss is inf in update 4"), "{message}");
     let seen: Vec<_> =
         reports(&heard).iter().map(|report| (report.decisions, report.action, report.back_to)).collect();

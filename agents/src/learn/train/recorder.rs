@@ -154,6 +154,6 @@ pub(crate) fn go_on<E: Env<Action = ActionId> + Clone + Send>(
     state: &TrainerState,
 ) -> Outcome {
     let (trainer, replay) = (&state.trainer, state.replay.as_deref());
-    let trained = resume(config, |_| env.clone(), settings, &mut recorder, trainer, replay)?;
-    Ok((trained, recorder))
+    let ended = resume(config, |_| env.clone(), settings, &mut recorder, trainer, replay)?;
+    Ok((ended, recorder))
 }

@@ -118,41 +118,29 @@ fn tensors(bytes: &[u8]) -> Tensors<'_> {
     SafeTensors::deserialize(bytes).unwrap().tensors().into_iter().collect()
 }
 
-/// The state after `change` of one of its files.
-fn changed(
-    state: &TrainerState,
-    is_replay: bool,
-    change: impl for<'a> FnOnce(Tensors<'a>) -> Vec<u8>,
-) -> TrainerState {
+/// The state with another file of this kind.
+fn with_file(state: &TrainerState, is_replay: bool, tensors: &Tensors<'_>) -> TrainerState {
+    let bytes = safetensors::serialize(tensors, None).unwrap();
     let mut state = state.clone();
     if is_replay {
-        state.replay = Some(change(tensors(state.replay.as_deref().unwrap())));
+        state.replay = Some(bytes);
     } else {
-        state.trainer = change(tensors(&state.trainer));
+        state.trainer = bytes;
     }
     state
 }
 
-/// The state with other bytes in one entry.
-fn with_bytes(state: &TrainerState, is_replay: bool, name: &str, bytes: &[u8]) -> TrainerState {
-    changed(state, is_replay, |mut tensors| {
-        let old = &tensors[name];
-        let view = TensorView::new(old.dtype(), old.shape().to_vec(), bytes).unwrap();
-        let mut all: BTreeMap<String, TensorView<'_>> = BTreeMap::new();
-        let replaced = view;
-        for (other, tensor) in std::mem::take(&mut tensors) {
-            if other != name {
-                all.insert(other, tensor);
-            }
-        }
-        serialised_with(all, name, &replaced)
-    })
+fn file(state: &TrainerState, is_replay: bool) -> &[u8] {
+    if is_replay { state.replay.as_deref().unwrap() } else { &state.trainer }
 }
 
-fn serialised_with(all: Tensors<'_>, name: &str, view: &TensorView<'_>) -> Vec<u8> {
-    let all: Vec<(&str, &TensorView<'_>)> =
-        all.iter().map(|(name, tensor)| (name.as_str(), tensor)).chain([(name, view)]).collect();
-    safetensors::serialize(all, None).unwrap()
+/// The state with other bytes in one entry.
+fn with_bytes(state: &TrainerState, is_replay: bool, name: &str, bytes: &[u8]) -> TrainerState {
+    let mut tensors = tensors(file(state, is_replay));
+    let old = &tensors[name];
+    let view = TensorView::new(old.dtype(), old.shape().to_vec(), bytes).unwrap();
+    tensors.insert(name.to_owned(), view);
+    with_file(state, is_replay, &tensors)
 }
 
 #[test]
@@ -175,10 +163,9 @@ fn every_piece_of_the_state_matters() {
             for (name, tensor) in tensors(mine_bytes) {
                 pieces += 1;
                 // Without it.
-                let without = changed(&mine, is_replay, |mut tensors| {
-                    tensors.remove(&name);
-                    safetensors::serialize(tensors, None).unwrap()
-                });
+                let mut others = tensors(mine_bytes);
+                others.remove(&name);
+                let without = with_file(&mine, is_replay, &others);
                 let refused = resumed(&config, &without).err().map(|error| error.to_string());
                 let refused = refused.unwrap_or_else(|| panic!("{name} is not missed"));
                 assert!(refused.contains(&name) || name.starts_with("best."), "{name}: {refused}");
@@ -235,8 +222,7 @@ fn a_state_of_another_run_or_with_nonsense_is_refused_by_name() {
     let finished = run(&ppo(), &env, SETTINGS, Recorder::default()).unwrap().1.last_state();
     let earlier = run(&dqn(), &env, SETTINGS, Recorder::stopping_after(20)).unwrap().1.last_state();
     let number = |state: &TrainerState, is_replay: bool, name: &str, at: usize, number: &[u8]| {
-        let file = if is_replay { state.replay.as_ref().unwrap() } else { &state.trainer };
-        let mut bytes = tensors(file)[name].data().to_vec();
+        let mut bytes = tensors(file(state, is_replay))[name].data().to_vec();
         bytes[at..at + number.len()].copy_from_slice(number);
         with_bytes(state, is_replay, name, &bytes)
     };
