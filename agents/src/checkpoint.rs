@@ -4,6 +4,18 @@
 //! refuses whatever is not exactly what was written: a wrong checksum, an unknown schema, another type or shape, a tensor
 //! too many or too few, a number that is not finite, a scenario with other entries or actions.
 //!
+//! A checkpoint to go on from has more files, and `meta.json` vouches for each of them. A reader of the policy reads none
+//! of them.
+//!
+//! | file | |
+//! |---|---|
+//! | `policy.safetensors` | the network: all that acting needs |
+//! | `trainer.safetensors` | the run: nets, optimisers, generators, environments, see `learn::train` |
+//! | `replay.safetensors` | the replay buffer of a learner that has one |
+//! | `log.json` | where the program's logs stand |
+//!
+//! Schema 2 vouches for any of these, schema 1 for the policy alone; otherwise they are the same.
+//!
 //! | tensor (f32) | shape | |
 //! |---|---|---|
 //! | `hidden.N.weight`, `hidden.N.bias` | `[outputs, inputs]`, `[outputs]` | layer N, as PyTorch's `nn.Linear` keeps it |
@@ -23,11 +35,22 @@ mod error;
 
 pub use error::CheckpointError;
 
-/// The version of [`Meta`] that this program writes, and the only one that it reads.
-pub const SCHEMA: u32 = 1;
+/// The version of [`Meta`] that this program writes.
+pub const SCHEMA: u32 = 2;
+
+/// The oldest version of [`Meta`] that this program reads.
+pub const OLDEST_SCHEMA: u32 = 1;
 
 /// The file of the weights, as [`Meta::checksums`] names it.
 pub const POLICY_FILE: &str = "policy.safetensors";
+/// The file of the run's state.
+pub const TRAINER_FILE: &str = "trainer.safetensors";
+/// The file of the replay buffer.
+pub const REPLAY_FILE: &str = "replay.safetensors";
+/// The file of the logs' positions.
+pub const LOG_FILE: &str = "log.json";
+/// The files that a checkpoint may have beside its policy and its description.
+pub const EXTRA_FILES: [&str; 3] = [TRAINER_FILE, REPLAY_FILE, LOG_FILE];
 
 /// What trained a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +76,7 @@ impl Algorithm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
-    /// The version of this description, [`SCHEMA`].
+    /// The version of this description, [`OLDEST_SCHEMA`] to [`SCHEMA`].
     pub schema: u32,
     /// What trained the policy.
     pub algorithm: Algorithm,
@@ -143,8 +166,24 @@ impl Checkpoint {
 
     /// The bytes to write: equal for equal checkpoints.
     pub fn to_bytes(&self) -> CheckpointBytes {
+        self.with_checksums(self.meta.clone())
+    }
+
+    /// The bytes to write beside these files, by name of [`EXTRA_FILES`]; `meta.json` vouches for them.
+    ///
+    /// # Panics
+    /// When a file has another name.
+    pub fn to_bytes_with(&self, files: &[(&str, &[u8])]) -> CheckpointBytes {
+        let mut meta = Meta { schema: SCHEMA, checksums: BTreeMap::new(), ..self.meta.clone() };
+        for (file, bytes) in files {
+            assert!(EXTRA_FILES.contains(file), "{file} is no file of a checkpoint");
+            meta.checksums.insert((*file).to_owned(), sha256(bytes));
+        }
+        self.with_checksums(meta)
+    }
+
+    fn with_checksums(&self, mut meta: Meta) -> CheckpointBytes {
         let policy = net_to_bytes(&self.net);
-        let mut meta = self.meta.clone();
         meta.checksums.insert(POLICY_FILE.into(), sha256(&policy));
         meta.meta_sha256 = meta_checksum(&meta);
         CheckpointBytes { policy, meta: json(&meta) }
@@ -159,6 +198,19 @@ impl Checkpoint {
         verify_checksum(&meta, POLICY_FILE, policy)?;
         let net = net_from_bytes(policy, &meta)?;
         Ok(Self { meta, net })
+    }
+
+    /// Whether `meta.json` vouches for a file of this name.
+    pub fn has_file(&self, file: &str) -> bool {
+        self.meta.checksums.contains_key(file)
+    }
+
+    /// Makes sure that the bytes of a file of [`EXTRA_FILES`] are those that were written with this checkpoint.
+    ///
+    /// # Errors
+    /// When the checkpoint has no such file, or it has other bytes.
+    pub fn verify(&self, file: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
+        verify_checksum(&self.meta, file, bytes)
     }
 
     /// Makes sure that a scenario shows the entries and offers the actions that the policy was trained with.
@@ -255,7 +307,7 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
     }
     let damaged = |error: serde_json::Error| CheckpointError::Meta { reason: error.to_string() };
     let Version { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
-    if schema != u64::from(SCHEMA) {
+    if !(u64::from(OLDEST_SCHEMA)..=u64::from(SCHEMA)).contains(&schema) {
         return Err(CheckpointError::Schema { found: schema });
     }
     let meta: Meta = serde_json::from_slice(bytes).map_err(damaged)?;
@@ -266,6 +318,11 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
             found,
             expected: meta.meta_sha256,
         });
+    }
+    let known = |file: &str| file == POLICY_FILE || (schema > 1 && EXTRA_FILES.contains(&file));
+    if let Some(file) = meta.checksums.keys().find(|file| !known(file)) {
+        let reason = format!("it names `{file}`, which is no file of a checkpoint with schema {schema}");
+        return Err(CheckpointError::Meta { reason });
     }
     Ok(meta)
 }

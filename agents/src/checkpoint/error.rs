@@ -1,6 +1,6 @@
 //! What keeps bytes from being a checkpoint, or a checkpoint from fitting a scenario.
 
-use super::{POLICY_FILE, SCHEMA};
+use super::{OLDEST_SCHEMA, POLICY_FILE, SCHEMA};
 use crate::net_policy::NetError;
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ pub enum CheckpointError {
     },
     /// The description has another version.
     #[error(
-        "meta.json has schema {found}, this program reads schema {SCHEMA}; use the program that wrote it"
+        "meta.json has schema {found}, this program reads schemas {OLDEST_SCHEMA} to {SCHEMA}; use the program that wrote it"
     )]
     Schema {
         /// The version found.

@@ -107,7 +107,7 @@ fn damage_is_named() {
     let end = infinite.len();
     infinite[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
     let edited = String::from_utf8(bytes.meta.clone()).unwrap().replace("300000", "300001");
-    let next = String::from_utf8(bytes.meta.clone()).unwrap().replace("\"schema\": 1", "\"schema\": 2");
+    let next = String::from_utf8(bytes.meta.clone()).unwrap().replace("\"schema\": 2", "\"schema\": 3");
     let half = |tensor: &str, dtype: Dtype, shape: Vec<usize>| {
         let data = vec![0_u8; shape.iter().product::<usize>() * dtype.bitsize() / 8];
         let view = TensorView::new(dtype, shape, &data).unwrap();
@@ -127,6 +127,19 @@ fn damage_is_named() {
             message(policy, next.as_bytes()),
             message(policy, b"{"),
             message(policy, &with_meta(&bytes, |meta| meta.checksums.clear())),
+            message(
+                policy,
+                &with_meta(&bytes, |meta| {
+                    meta.checksums.insert("../config.toml".into(), String::new());
+                }),
+            ),
+            message(
+                policy,
+                &with_meta(&bytes, |meta| {
+                    meta.schema = 1;
+                    meta.checksums.insert(TRAINER_FILE.into(), String::new());
+                }),
+            ),
             message(b"not tensors", &resign(b"not tensors", &|_| ())),
             message(&infinite, &resign(&infinite, &|_| ())),
             message(&wrong_type, &resign(&wrong_type, &|_| ())),
@@ -139,6 +152,35 @@ fn damage_is_named() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn a_policy_with_schema_1_is_read_and_keeps_its_bytes() {
+    let bytes = toy().to_bytes();
+    let old = with_meta(&bytes, |meta| meta.schema = 1);
+    let read = Checkpoint::from_bytes(&bytes.policy, &old).unwrap();
+    assert_eq!(read.net(), toy().net());
+    assert_eq!(read.to_bytes().meta, old);
+}
+
+#[test]
+fn a_checkpoint_vouches_for_the_files_beside_it() {
+    let files: [(&str, &[u8]); 2] = [(TRAINER_FILE, b"trainer"), (LOG_FILE, b"{}")];
+    let bytes = toy().to_bytes_with(&files);
+    let read = Checkpoint::from_bytes(&bytes.policy, &bytes.meta).unwrap();
+    assert_eq!(read.to_bytes(), bytes);
+    assert!(read.has_file(TRAINER_FILE) && !read.has_file(REPLAY_FILE));
+    for (file, bytes) in files {
+        read.verify(file, bytes).unwrap();
+    }
+    let message = |file: &str| read.verify(file, b"other").unwrap_err().to_string();
+    assert!(message(LOG_FILE).starts_with("log.json is damaged: its SHA-256 is "), "{}", message(LOG_FILE));
+    assert_eq!(
+        message(REPLAY_FILE),
+        "meta.json is damaged or not ours: it has no checksum of replay.safetensors"
+    );
+    // Read and written again without its files, it is a checkpoint of the policy alone.
+    assert_eq!(read.to_bytes_with(&[]), toy().to_bytes());
 }
 
 proptest! {

@@ -29,6 +29,8 @@ pub mod dqn_loss;
 #[cfg(feature = "torch")]
 pub mod imitation_loss;
 #[cfg(feature = "torch")]
+pub mod memory;
+#[cfg(feature = "torch")]
 pub mod n_step;
 #[cfg(feature = "torch")]
 pub mod net;

@@ -160,9 +160,11 @@ impl Replay {
     /// Goes on from what [`save`](Self::save) gave.
     ///
     /// # Errors
-    /// When it is not what this ring can remember.
+    /// When it is not what this ring can remember; what the ring remembers after an error means nothing.
     pub fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
         let (entries, num_actions) = (self.num_entries, self.num_actions);
+        // Each array is copied into the memory that is reserved, and freed, before the next one is taken: a ring never
+        // grows, and a large one is not held twice.
         let (len, rows) = state.take_rows::<f32>("rows", &[entries])?;
         let next: u64 = state.take_value("next")?;
         if len > self.capacity {
@@ -175,34 +177,29 @@ impl Replay {
             return Err(StateError::value("next", reason));
         }
         check_finite("rows", &rows)?;
-        let next_rows: Vec<f32> = state.take_finite("next_rows", &[len, entries])?;
-        let next_legal: Vec<bool> = state.take("next_legal", &[len, num_actions])?;
-        let actions: Vec<u32> = state.take("actions", &[len])?;
-        let rewards: Vec<f32> = state.take_finite("rewards", &[len])?;
-        let discounts: Vec<f32> = state.take("discounts", &[len])?;
+        fill(&mut self.rows, rows);
+        fill(&mut self.next_rows, state.take_finite("next_rows", &[len, entries])?);
+        fill(&mut self.next_legal, state.take("next_legal", &[len, num_actions])?);
+        fill(&mut self.actions, state.take("actions", &[len])?);
+        fill(&mut self.rewards, state.take_finite("rewards", &[len])?);
+        fill(&mut self.discounts, state.take("discounts", &[len])?);
+        state.finish()?;
         for at in 0..len {
-            if actions[at] as usize >= num_actions {
-                let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
+            let (action, discount) = (self.actions[at], self.discounts[at]);
+            if action as usize >= num_actions {
+                let reason = format!("has {action} at position {at} of {num_actions} actions");
                 return Err(StateError::value("actions", reason));
             }
-            if !(0.0..=1.0).contains(&discounts[at]) {
-                let reason = format!("has {} at position {at}; allowed: 0 to 1", discounts[at]);
+            if !(0.0..=1.0).contains(&discount) {
+                let reason = format!("has {discount} at position {at}; allowed: 0 to 1");
                 return Err(StateError::value("discounts", reason));
             }
-            let is_open = next_legal[at * num_actions..][..num_actions].contains(&true);
-            if discounts[at] > 0.0 && !is_open {
+            let is_open = self.next_legal[at * num_actions..][..num_actions].contains(&true);
+            if discount > 0.0 && !is_open {
                 let reason = format!("allows nothing at position {at}, where a future counts");
                 return Err(StateError::value("next_legal", reason));
             }
         }
-        state.finish()?;
-        // Copied into the memory that is reserved: a ring never grows.
-        fill(&mut self.rows, &rows);
-        fill(&mut self.next_rows, &next_rows);
-        fill(&mut self.next_legal, &next_legal);
-        fill(&mut self.actions, &actions);
-        fill(&mut self.rewards, &rewards);
-        fill(&mut self.discounts, &discounts);
         (self.len, self.next) = (len, next as usize);
         Ok(())
     }
@@ -214,9 +211,10 @@ pub(super) fn bytes(capacity: usize, num_entries: usize, num_actions: usize) -> 
     (capacity as u64).saturating_mul(4 * numbers + num_actions as u64)
 }
 
-fn fill<T: Copy>(memory: &mut Vec<T>, values: &[T]) {
+#[expect(clippy::needless_pass_by_value, reason = "what has been copied is freed here")]
+fn fill<T: Copy>(memory: &mut Vec<T>, values: Vec<T>) {
     memory.clear();
-    memory.extend_from_slice(values);
+    memory.extend_from_slice(&values);
 }
 
 impl Batch {

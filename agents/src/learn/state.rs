@@ -107,7 +107,9 @@ macro_rules! plain_numbers {
         impl Plain for $number {
             const DTYPE: Dtype = Dtype::$dtype;
             fn write(values: &[Self], bytes: &mut Vec<u8>) {
-                values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+                for value in values {
+                    bytes.extend_from_slice(&value.to_le_bytes());
+                }
             }
             fn read(bytes: &[u8]) -> Option<Vec<Self>> {
                 let (numbers, _) = bytes.as_chunks();
@@ -245,8 +247,11 @@ impl StateDict {
                 Ok((count, read(name, &entry)?))
             }
             _ => {
-                let row: String = row.iter().map(|size| format!(", {size}")).collect();
-                Err(wrong_form(name, &entry, format!("{:?} [any number{row}]", T::DTYPE)))
+                let expected = match row {
+                    [] => format!("{:?} of one dimension", T::DTYPE),
+                    _ => format!("{:?} with rows of {row:?}", T::DTYPE),
+                };
+                Err(wrong_form(name, &entry, expected))
             }
         }
     }

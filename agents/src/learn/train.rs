@@ -483,4 +483,12 @@ fn count_episodes(episodes: &mut [Episode], step: &StepBuffers, mut ended: impl 
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod nan_tests;
+#[cfg(test)]
+pub(crate) mod recorder;
+#[cfg(test)]
+mod resume_tests;
+#[cfg(test)]
 mod tests;

@@ -131,7 +131,7 @@ fn a_wrong_line_of_mooncake_is_one_message_and_leaves_nothing() {
         ("fraction", good.replace(": 5,", ": 0.5,")),
         ("ids", good.replace("[0, 1, 2]", "[0, -1]")),
         ("no-ids", good.replace("[0, 1, 2]", "null")),
-        ("twice", good.replace("{", "{\"timestamp\": 0, ")),
+        ("twice", good.replace('{', "{\"timestamp\": 0, ")),
         ("none", String::new()),
     ];
     let mut transcripts = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! The bar is 100 MB for ten million rows. Linked with libtorch the program has 110 to 120 MB resident before it does
 //! anything; there the bar holds for what comes on top, else for all of it.
+#![allow(clippy::print_stdout, reason = "a test says what it measured and what it skips")]
 
 use super::Desk;
 use std::fs::File;
@@ -109,6 +110,9 @@ fn peak_of(desk: &Desk, line: &str) -> u64 {
     }
 }
 
+/// Writes so many rows of a format.
+type Writer = fn(&mut BufWriter<File>, u64);
+
 /// Imports, checks, summarises and loads recordings of so many rows, none of which may take more than the bar.
 fn assert_bounded(rows: u64) {
     if cfg!(not(target_os = "linux")) {
@@ -116,7 +120,7 @@ fn assert_bounded(rows: u64) {
         return;
     }
     let desk = Desk::new();
-    let sources: [(&str, &str, fn(&mut BufWriter<File>, u64)); 3] = [
+    let sources: [(&str, &str, Writer); 3] = [
         ("azure", "trace-azure --set scenario.horizon_slots=100", write_azure),
         ("gentd26", "trace-gentd26", write_gentd26),
         ("mooncake", "trace-mooncake", write_mooncake),

@@ -93,7 +93,8 @@ impl Env for Walk {
         let mut mask = [false; 2];
         self.view.mask(&mut mask);
         let is_legal = mask.get(action.index()).copied().unwrap_or(false);
-        if !is_legal && !(self.fault == Fault::IllegalIsCarriedOut && action.0 == 1) {
+        let is_let_through = self.fault == Fault::IllegalIsCarriedOut && action.0 == 1;
+        if !is_legal && !is_let_through {
             if self.fault == Fault::RefusalChangesTheState {
                 self.view.place += 1;
             }
