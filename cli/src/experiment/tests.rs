@@ -1,4 +1,5 @@
 use super::*;
+use std::fs;
 use thoughtcache_agents::learn::config::LearnerConfig;
 
 fn resolve(text: &str, settings: &[&str]) -> Result<Experiment> {
