@@ -31,7 +31,8 @@ mean_requests_per_service = 0.7
 zipf_exponent = 1.0
 reshuffle_slots = 4
 [decision]
-granularity = "service"
+granularity = "request"
+hold = true
 placements = ["edge", "cloud"]
 [cost]
 edge_per_request = 0.0001
@@ -93,6 +94,8 @@ fn page(text: &str, from: &str) -> String {
             &["3", "\"\"", "\"nonsense\"", "\"two\\nlines\"", "[]"]
         } else if value.starts_with('[') {
             &["3", "[]", "[\"edge\"]", "[\"clout\"]", "[\"cloud\", \"cloud\"]"]
+        } else if value == "true" {
+            &["1", "\"yes\"", "false"]
         } else if value.contains('.') || value.contains('e') {
             &["\"3\"", "{}", "nan", "inf", "-1.0", "0.0", "1e300"]
         } else {

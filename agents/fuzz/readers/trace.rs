@@ -20,6 +20,8 @@ use thoughtcache_env::workload::trace::{ServiceMap, Trace, TraceError, TracePart
 
 /// The slots that a trace is cut into.
 const SLOTS: u64 = 20;
+/// The blocks that are made: more of them say nothing new.
+const MAX_BLOCKS: u32 = 8;
 const PREFIX_BYTES: usize = 16;
 const BLOCK_HEAD_BYTES: usize = 16;
 const TRAILER_BYTES: usize = 16;
@@ -132,7 +134,9 @@ fn around(input: &[u8]) -> Vec<u8> {
     let cut = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
     let (text, mut rest) = (&input[..cut], input.get(cut + 1..).unwrap_or(&[]));
     let (mut blocks, mut rows, mut num_blocks) = (Vec::new(), 0_u64, 0_u32);
-    while let [r0, r1, l0, l1, after @ ..] = rest {
+    while let [r0, r1, l0, l1, after @ ..] = rest
+        && num_blocks < MAX_BLOCKS
+    {
         let block_rows = u32::from(u16::from_le_bytes([*r0, *r1]));
         let length = usize::from(u16::from_le_bytes([*l0, *l1])).min(after.len());
         let (raw, after) = after.split_at(length);

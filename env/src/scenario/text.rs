@@ -120,7 +120,7 @@ pub fn parse<T: DeserializeOwned>(
         return Ok(typed);
     }
     let root: Value = toml::from_str(text).map_err(|error| shape(file, text, &error))?;
-    overrides::applied(root, overrides, choices)
+    overrides::applied(&root, overrides, choices)
 }
 
 /// Lists the choices where one is missing: the reader tells them to whoever names a wrong one.

@@ -23,7 +23,7 @@ impl fmt::Display for Override {
 
 /// What `root`, which fits as it is, says with the overrides.
 pub(super) fn applied<T: DeserializeOwned>(
-    root: Value,
+    root: &Value,
     overrides: &[Override],
     choices: &[&str],
 ) -> Result<T, ConfigError> {
@@ -95,7 +95,8 @@ fn set(place: &mut Value, parts: &[&str], trail: &str, value: Value, choices: &[
     match place {
         Value::Table(table) => {
             // Another variant replaces the one that is there; a plain value beside the variants does not.
-            if choices.contains(&trail) && (!rest.is_empty() || value.is_table()) && !table.contains_key(part) {
+            if choices.contains(&trail) && (!rest.is_empty() || value.is_table()) && !table.contains_key(part)
+            {
                 table.retain(|_, value| !value.is_table());
             }
             let empty = || Value::Table(Table::new());
