@@ -30,6 +30,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use thoughtcache_env::gym::api::EnvSpec;
+use thoughtcache_env::message::{one_line, shown};
 
 mod error;
 
@@ -231,9 +232,9 @@ impl Checkpoint {
         expected: &[String],
         found: &[&str],
     ) -> Result<(), CheckpointError> {
-        let (trained_on, scenario) = (self.meta.trained_on.clone(), spec.id.clone());
+        let (trained_on, scenario) = (shown(&self.meta.trained_on), shown(&spec.id));
         if let Some(position) = expected.iter().zip(found).position(|(expected, found)| expected != found) {
-            let (expected, found) = (expected[position].clone(), found[position].to_owned());
+            let (expected, found) = (shown(&expected[position]), shown(found[position]));
             return Err(CheckpointError::Name { trained_on, scenario, what: one, position, expected, found });
         }
         if expected.len() != found.len() {
@@ -256,7 +257,7 @@ pub fn verify_checksum(meta: &Meta, file: &str, bytes: &[u8]) -> Result<(), Chec
     if found == *expected {
         Ok(())
     } else {
-        Err(CheckpointError::Checksum { file: file.into(), found, expected: expected.clone() })
+        Err(CheckpointError::Checksum { file: file.into(), found, expected: shown(expected) })
     }
 }
 
@@ -305,7 +306,7 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
     struct Version {
         schema: u64,
     }
-    let damaged = |error: serde_json::Error| CheckpointError::Meta { reason: error.to_string() };
+    let damaged = |error: serde_json::Error| CheckpointError::Meta { reason: one_line(&error.to_string()) };
     let Version { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
     if !(u64::from(OLDEST_SCHEMA)..=u64::from(SCHEMA)).contains(&schema) {
         return Err(CheckpointError::Schema { found: schema });
@@ -316,12 +317,17 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
         return Err(CheckpointError::Checksum {
             file: "meta.json".into(),
             found,
-            expected: meta.meta_sha256,
+            expected: shown(&meta.meta_sha256),
         });
     }
     let known = |file: &str| file == POLICY_FILE || (schema > 1 && EXTRA_FILES.contains(&file));
     if let Some(file) = meta.checksums.keys().find(|file| !known(file)) {
         let reason = format!("it names `{file}`, which is no file of a checkpoint with schema {schema}");
+        return Err(CheckpointError::Meta { reason });
+    }
+    // The checksum is one of the content; spaces and the order of fields stand outside it.
+    if json(&meta) != bytes {
+        let reason = "the same content, written in another way; copy the file as it was".into();
         return Err(CheckpointError::Meta { reason });
     }
     Ok(meta)
@@ -354,7 +360,7 @@ fn to_le_bytes(numbers: &[f32]) -> Vec<u8> {
 
 fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, CheckpointError> {
     let tensors = SafeTensors::deserialize(bytes)
-        .map_err(|error| CheckpointError::Format { reason: error.to_string() })?;
+        .map_err(|error| CheckpointError::Format { reason: one_line(&error.to_string()) })?;
     let mut unread: BTreeSet<String> = tensors.names().into_iter().map(str::to_owned).collect();
     let mut read = |name: String, shape: Vec<usize>| -> Result<Vec<f32>, CheckpointError> {
         let Ok(view) = tensors.tensor(&name) else {
@@ -383,16 +389,23 @@ fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, CheckpointError> {
     let head = layer("head", width, meta.actions.len())?;
     let value = if meta.dueling { Some(layer("value", width, 1)?) } else { None };
     if let Some(tensor) = unread.pop_first() {
-        return Err(CheckpointError::ExtraTensor { tensor });
+        return Err(CheckpointError::ExtraTensor { tensor: shown(&tensor) });
     }
     let mut ignore = Vec::with_capacity(meta.ignore_entries.len());
     for name in &meta.ignore_entries {
         let Some(entry) = meta.entries.iter().position(|entry| entry == name) else {
-            return Err(CheckpointError::Meta { reason: format!("the ignored entry `{name}` is no entry") });
+            let reason = format!("the ignored entry `{}` is no entry", shown(name));
+            return Err(CheckpointError::Meta { reason });
         };
         ignore.push(entry);
     }
-    Ok(Mlp::new(hidden, head, value, meta.activation, ignore)?)
+    let net = Mlp::new(hidden, head, value, meta.activation, ignore)?;
+    // Another order of tensors, or notes beside them, would be lost without a word when the policy is written again.
+    if net_to_bytes(&net) != bytes {
+        let reason = "the tensors are right, but the file is not laid out as this program writes it".into();
+        return Err(CheckpointError::Format { reason });
+    }
+    Ok(net)
 }
 
 #[cfg(test)]

@@ -14,12 +14,12 @@ mod part;
 
 use crate::args::Setting;
 use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use crate::text_file;
 use agent_file::AgentText;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use part::{Find, Part, leaves};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::learn::config::{AgentConfig, ignored_columns};
@@ -64,10 +64,10 @@ impl ExperimentArgs {
         if let Some(seed) = self.seed {
             settings.push(Setting { key: "seed".to_owned(), value: seed.to_string() });
         }
+        scenario_file::check_once(&settings)?;
         let path = self.config.display().to_string();
-        let text = fs::read_to_string(&self.config).with_context(|| {
-            format!("cannot read the experiment {path}; shipped ones are in configs/experiments")
-        })?;
+        ensure!(self.config.exists(), "no experiment {path}; shipped ones are in configs/experiments");
+        let text = text_file::read(&self.config, "config.toml")?;
         let name =
             self.config.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Source { file: path, folder: self.config.parent().map(Path::to_owned), text }.resolve(name, &settings)
@@ -179,6 +179,21 @@ impl Experiment {
     }
 }
 
+/// Adds what a user of other commands may not know: which keys belong to which part.
+fn with_prefixes(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Override { typed, message } if message.starts_with("unknown key") => {
+            ConfigError::Override {
+                typed,
+                message: format!(
+                    "{message}; keys of the scenario begin with scenario., those of the agent with agent."
+                ),
+            }
+        }
+        error => error,
+    }
+}
+
 /// The text of an experiment.
 struct Source {
     file: String,
@@ -213,10 +228,13 @@ impl Source {
     fn resolve(&self, name: String, settings: &[Setting]) -> Result<Experiment> {
         let changes = Changes::sort(settings);
         let file: ExperimentFile = text::parse(&self.file, &self.text, &changes.experiment, &[])
-            .map_err(|error| scenario_file::typed(error, "", &changes.experiment))?;
-        let (agent, _) = self.part("agent", &file.agent, AgentText::find, &[""])?;
-        let (scenario, scenario_name) =
-            self.part("scenario", &file.scenario, ScenarioText::find, &CHOICES)?;
+            .map_err(|error| with_prefixes(scenario_file::typed(error, "", &changes.experiment)))?;
+        let (agent, _) = self
+            .part("agent", &file.agent, AgentText::find, &[""])
+            .with_context(|| self.at("agent", &changes.experiment))?;
+        let (scenario, scenario_name) = self
+            .part("scenario", &file.scenario, ScenarioText::find, &CHOICES)
+            .with_context(|| self.at("scenario", &changes.experiment))?;
         let scenario_name = scenario_name.filter(|_| changes.scenario.is_empty());
         let experiment = Experiment {
             agent: self.agent(&agent, &changes.agent)?,
@@ -231,6 +249,7 @@ impl Source {
             log_every_decisions: file.log_every_decisions,
         };
         self.check(&experiment, &changes.experiment)?;
+        self.check_entries(&experiment, &agent, &changes.agent)?;
         Ok(experiment)
     }
 
@@ -285,21 +304,36 @@ impl Source {
             let allowed = format!("a multiple of n_envs = {lanes}, for example {nearest}");
             bail!(invalid("decisions", experiment.decisions, &allowed));
         }
-        // Known only with the world at hand: said before a run's folder is made.
-        let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
-        let key = format!("agent.{}.ignore_entries", experiment.agent.algorithm().name());
-        ignored_columns(&key, experiment.agent.ignore_entries(), spec.spec())
-            .with_context(|| self.file.clone())?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        ensure!(
-            !experiment.name.is_empty()
-                && experiment.name.chars().all(is_plain)
-                && !experiment.name.starts_with('.'),
-            "{}: name = \"{}\": letters, digits, '-', '_' and '.', because run folders are named after it",
-            self.file,
-            experiment.name
-        );
+        let name = &experiment.name;
+        if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
+            let allowed = "letters, digits, '-', '_' and '.', because run folders are named after it";
+            let invalid = text::Invalid::new("name", format!("\"{name}\""), allowed);
+            bail!(scenario_file::typed(invalid.in_text(&self.file, &self.text), "", changes));
+        }
         Ok(())
+    }
+
+    /// The entries that the networks must not see exist: known only with the world at hand, said before a run's folder is
+    /// made.
+    fn check_entries(&self, experiment: &Experiment, agent: &Part, changes: &[Override]) -> Result<()> {
+        let env = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
+        let key = format!("{}.ignore_entries", experiment.agent.algorithm().name());
+        ignored_columns(&key, experiment.agent.ignore_entries(), env.spec()).map_err(|error| {
+            let invalid = text::Invalid::new(error.key, error.value, error.allowed);
+            let invalid = invalid.in_text(&agent.file, &agent.text);
+            self.place(agent, scenario_file::typed(invalid, "agent.", changes))
+        })?;
+        Ok(())
+    }
+
+    /// Where a key of this file was given: on the command line, or at its line.
+    fn at(&self, key: &str, changes: &[Override]) -> String {
+        match (changes.iter().rfind(|change| change.key == key), text::locate(&self.text, key)) {
+            (Some(change), _) => format!("--set {change}"),
+            (None, Some(line)) => format!("{}:{line}", self.file),
+            (None, None) => self.file.clone(),
+        }
     }
 
     /// The text of the scenario or the agent, and its name where it is named and nothing is changed.
@@ -310,10 +344,7 @@ impl Source {
         find: fn(&str) -> Result<F>,
         choices: &[&str],
     ) -> Result<(Part, Option<String>)> {
-        let found = |name: &str| -> Result<Part> {
-            let found = find(name).with_context(|| format!("{}: {key}", self.file))?;
-            Ok(found.into_part())
-        };
+        let found = |name: &str| -> Result<Part> { Ok(find(name)?.into_part()) };
         match value {
             Value::String(name) => Ok((found(name)?, Some(name.clone()))),
             Value::Table(table) => match table.get(FROM) {
@@ -325,15 +356,13 @@ impl Source {
                     let text = self.changed::<F::Typed>(key, &base, &changes, choices)?;
                     Ok((Part { key, file: self.file.clone(), text, folder, is_derived: true }, None))
                 }
-                Some(other) => {
-                    Err(anyhow!("{}: {key}.{FROM} = {other}: a name or a path in quotes", self.file))
-                }
+                Some(other) => Err(anyhow!("{key}.{FROM} = {other}: a name or a path in quotes")),
                 None => {
-                    let text = toml::to_string(table).with_context(|| format!("{}: {key}", self.file))?;
+                    let text = toml::to_string(table)?;
                     Ok((Part { key, file: self.file.clone(), text, folder: None, is_derived: true }, None))
                 }
             },
-            other => Err(anyhow!("{}: {key} = {other}: a name, a path or a table [{key}]", self.file)),
+            other => Err(anyhow!("{key} = {other}: a name, a path or a table [{key}]")),
         }
     }
 
@@ -349,10 +378,16 @@ impl Source {
         leaves(changes, "", &mut overrides);
         let typed: T =
             text::parse(&base.file, &base.text, &overrides, choices).map_err(|error| match error {
-                ConfigError::Override { message, .. } => anyhow!("{}: [{key}]: {message}", self.file),
-                error => anyhow!(error),
+                ConfigError::Override { typed, message } => {
+                    let changed =
+                        typed.first().map_or_else(String::new, |change| format!("{key}.{}", change.key));
+                    let line = text::locate(&self.text, &changed);
+                    let message = format!("{changed}: {message}");
+                    ConfigError::Shape { file: self.file.clone(), line, column: None, key: changed, message }
+                }
+                error => error,
             })?;
-        toml::to_string(&typed).with_context(|| format!("{}: {key}", self.file))
+        Ok(toml::to_string(&typed)?)
     }
 
     /// Moves an error about a text that was made from this file to its place in this file.
@@ -364,9 +399,16 @@ impl Source {
                 let line = text::locate(&self.text, &whole(&key));
                 ConfigError::Value { file, line, key: whole(&key), value, allowed }
             }
-            ConfigError::Shape { message, .. } if part.is_derived => {
-                let line = text::locate(&self.text, part.key);
-                ConfigError::Shape { file, line, column: None, message: format!("[{}]: {message}", part.key) }
+            ConfigError::Shape { key, message, .. } if part.is_derived => {
+                let line =
+                    text::locate(&self.text, &whole(&key)).or_else(|| text::locate(&self.text, part.key));
+                ConfigError::Shape {
+                    file,
+                    line,
+                    column: None,
+                    key: whole(&key),
+                    message: format!("[{}]: {message}", part.key),
+                }
             }
             error => error,
         }

@@ -22,6 +22,7 @@ mod run_dir;
 mod scenario_file;
 mod table;
 mod tensorboard;
+mod text_file;
 
 use args::Cli;
 use clap::Parser;

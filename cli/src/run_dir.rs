@@ -48,6 +48,7 @@ impl RunDir {
                 fs::create_dir_all(root)
                     .with_context(|| format!("cannot make the run's folder {}", root.display()))?;
             }
+            Err(_) if root.is_file() => bail!("{} is a file; name a folder for the run", root.display()),
             Err(error) => {
                 return Err(error)
                     .with_context(|| format!("cannot use {} as the run's folder", root.display()));

@@ -3,9 +3,9 @@
 
 use crate::args::Setting;
 use crate::recording;
+use crate::text_file;
 use anyhow::{Context, Result, anyhow, bail};
 use std::cell::RefCell;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
@@ -46,12 +46,13 @@ impl ScenarioText {
         if let Some(text) = shipped::text(name) {
             return Ok(Self { file: name.to_owned(), text: text.to_owned(), folder: None });
         }
-        let names = shipped::names().collect::<Vec<_>>().join(", ");
         let path = Path::new(name);
-        if !path.is_file() {
-            bail!("no scenario \"{name}\": it is a shipped name ({names}) or the path of a TOML file");
+        if !path.exists() {
+            let (names, hint) =
+                (shipped::names().collect::<Vec<_>>().join(", "), text_file::hint(name, shipped::names()));
+            bail!("no scenario \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
         }
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read the scenario {name}"))?;
+        let text = text_file::read(path, "scenario.toml")?;
         Ok(Self { file: name.to_owned(), text, folder: path.parent().map(Path::to_owned) })
     }
 
@@ -79,7 +80,21 @@ impl ScenarioText {
         if let (WorkloadConfig::Trace(workload), Some(path)) = (&mut config.workload, opened.into_inner()) {
             workload.path = path.to_string_lossy().into_owned();
         }
-        registry::check_parameters(&scenario).with_context(|| self.file.clone())?;
+        registry::check_parameters(&scenario).map_err(|error| {
+            let line = text::locate(&self.text, &error.key());
+            let (file, key, message) = (self.file.clone(), error.key(), error.to_string());
+            let path = &key;
+            let holds = |change: &&Override| {
+                path.strip_prefix(&change.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                    || change.key.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            };
+            match overrides.iter().rfind(holds) {
+                Some(change) => {
+                    typed(ConfigError::Override { typed: vec![change.clone()], message }, PREFIX, overrides)
+                }
+                None => ConfigError::Shape { file, line, column: None, key, message },
+            }
+        })?;
         Ok(LoadedScenario { config, scenario: Arc::new(scenario) })
     }
 
@@ -133,11 +148,28 @@ pub(crate) fn load(name: &str, overrides: &[Override]) -> Result<LoadedScenario>
     ScenarioText::find(name)?.load(overrides)
 }
 
+/// Makes sure that no key is set twice: which of two values is meant is nobody's guess.
+///
+/// # Errors
+/// When one is.
+pub(crate) fn check_once(settings: &[Setting]) -> Result<()> {
+    for (index, Setting { key, value }) in settings.iter().enumerate() {
+        if let Some(earlier) = settings[..index].iter().find(|earlier| earlier.key == *key) {
+            bail!(
+                "--set {key}={} and --set {key}={value}: the same key twice, keep one of them",
+                earlier.value
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The changes of a scenario, with `scenario.` taken off their keys.
 ///
 /// # Errors
 /// When a key does not begin with it.
 pub(crate) fn overrides(settings: &[Setting]) -> Result<Vec<Override>> {
+    check_once(settings)?;
     settings
         .iter()
         .map(|Setting { key, value }| match key.strip_prefix(PREFIX) {
@@ -152,27 +184,32 @@ pub(crate) fn overrides(settings: &[Setting]) -> Result<Vec<Override>> {
 /// The error as a person meets it who typed these overrides, their keys behind `prefix`: a value that was typed is not
 /// looked for in a file.
 pub(crate) fn typed(error: ConfigError, prefix: &str, overrides: &[Override]) -> ConfigError {
-    let one = |change: &Override| format!("{}={}", change.key, change.value);
-    let all = |prefix: &str| overrides.iter().map(|o| format!("{prefix}{}", one(o))).collect::<Vec<_>>();
+    let whole = |change: &Override| Override { key: format!("{prefix}{}", change.key), ..change.clone() };
     match error {
-        ConfigError::Override { key, message } if key == all("").join(" ") => {
-            ConfigError::Override { key: all(prefix).join(" --set "), message }
+        ConfigError::Override { typed, message } => {
+            ConfigError::Override { typed: typed.iter().map(whole).collect(), message }
         }
-        ConfigError::Override { key, message } => {
-            let change = overrides.iter().find(|change| one(change) == key);
-            ConfigError::Override {
-                key: change.map_or(key, |change| format!("{prefix}{}", one(change))),
-                message,
-            }
-        }
-        ConfigError::Value { ref key, ref allowed, .. } => {
-            let key = key.replace('[', ".").replace(']', "");
-            match overrides.iter().rfind(|change| change.key == key) {
+        ConfigError::Value { file, line, key, value, allowed } => {
+            let path = key.replace('[', ".").replace(']', "");
+            let holds = |change: &&Override| {
+                path.strip_prefix(&change.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            match overrides.iter().rfind(holds) {
+                Some(change) if path == change.key => {
+                    ConfigError::Override { typed: vec![whole(change)], message: allowed }
+                }
                 Some(change) => ConfigError::Override {
-                    key: format!("{prefix}{}", one(change)),
-                    message: allowed.clone(),
+                    typed: vec![whole(change)],
+                    message: format!("{prefix}{key} = {value}: {allowed}"),
                 },
-                None => error,
+                None if overrides.is_empty() => ConfigError::Value { file, line, key, value, allowed },
+                None => {
+                    // What stands in the file may be right without what was typed.
+                    let typed: Vec<String> =
+                        overrides.iter().map(|change| format!("--set {}", whole(change))).collect();
+                    let allowed = format!("{allowed} (with {})", typed.join(" "));
+                    ConfigError::Value { file, line, key, value, allowed }
+                }
             }
         }
         error @ ConfigError::Shape { .. } => error,
@@ -182,6 +219,7 @@ pub(crate) fn typed(error: ConfigError, prefix: &str, overrides: &[Override]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn text(text: &str, folder: Option<&Path>) -> ScenarioText {
         ScenarioText { file: "x.toml".into(), text: text.into(), folder: folder.map(Path::to_owned) }

@@ -7,6 +7,7 @@
 pub mod units;
 pub mod random;
 pub mod digest;
+pub mod message;
 
 pub mod workload;
 pub mod llm;

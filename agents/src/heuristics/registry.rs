@@ -7,6 +7,7 @@ use crate::policy::Policy;
 use std::sync::Arc;
 use thiserror::Error;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::message::{nearest, shown};
 use thoughtcache_env::scenario::Scenario;
 
 /// A policy of the decision environment that can move to another thread.
@@ -100,6 +101,18 @@ pub enum PolicyError {
     },
 }
 
+impl PolicyError {
+    /// The path of the key of the scenario that is wrong, where the name stands in a scenario.
+    pub fn key(&self) -> String {
+        match self {
+            Self::UnknownPolicy { name, .. } => format!("policies.{name}"),
+            Self::UnknownParameter { policy, parameter, .. } | Self::OutOfRange { policy, parameter, .. } => {
+                format!("policies.{policy}.{parameter}")
+            }
+        }
+    }
+}
+
 fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"))
 }
@@ -123,15 +136,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// [`PolicyError::UnknownPolicy`], with the nearest name.
 pub fn entry(name: &str) -> Result<&'static Entry, PolicyError> {
-    entries().find(|entry| entry.name == name).ok_or_else(|| {
-        let nearest = names().map(|known| (distance(name, known), known)).min();
-        // More than half of it wrong is not a slip of the finger.
-        let nearest = nearest.filter(|(edits, known)| 2 * edits <= known.len());
-        PolicyError::UnknownPolicy {
-            name: name.to_owned(),
-            nearest: nearest.map(|(_, known)| known.to_owned()),
-            known: names().map(str::to_owned).collect(),
-        }
+    entries().find(|entry| entry.name == name).ok_or_else(|| PolicyError::UnknownPolicy {
+        name: shown(name),
+        nearest: nearest(name, names()).map(str::to_owned),
+        known: names().map(str::to_owned).collect(),
     })
 }
 
@@ -230,21 +238,6 @@ impl Prepared {
     }
 }
 
-/// How many letters have to be added, dropped or changed to get from one word to the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.chars().count()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,13 +297,5 @@ mod tests {
         let typed = cost(&tight("policies.density.margin", "2.5"), &[]);
         assert_eq!(typed, cost(&tight("policies.density.margin", "0.5"), &[("margin", 2.5)]));
         assert_ne!(typed, cost(&tight("policies.density.margin", "0.5"), &[]));
-    }
-
-    #[test]
-    fn a_letter_more_less_or_other_is_one_edit() {
-        assert_eq!(
-            [distance("lru", "lru"), distance("lru", "lfu"), distance("lr", "lfu"), distance("", "lru")],
-            [0, 1, 2, 3]
-        );
     }
 }

@@ -196,7 +196,28 @@ pub fn check(
     if is_allowed {
         return Ok(());
     }
-    Err(ConfigError { key: key.to_owned(), value: value.to_string(), allowed: allowed.into() })
+    let plain = value.to_string();
+    // Nobody counts the zeros of 1e300.
+    let short = plain.parse::<f64>().ok().filter(|_| plain.len() > 20).map(|number| format!("{number:e}"));
+    Err(ConfigError { key: key.to_owned(), value: short.unwrap_or(plain), allowed: allowed.into() })
+}
+
+/// The greatest number: products of two are finite in single precision.
+const MAX_NUMBER: f64 = 1e12;
+
+/// What [`is_positive`] allows.
+pub const POSITIVE: &str = "a number above 0, at most 1e12";
+/// What [`is_not_negative`] allows.
+pub const NOT_NEGATIVE: &str = "a number from 0 to 1e12";
+
+/// Whether a number is above 0 and of a size that one can compute with.
+pub fn is_positive(number: f64) -> bool {
+    number > 0.0 && number <= MAX_NUMBER
+}
+
+/// The same, or 0.
+pub fn is_not_negative(number: f64) -> bool {
+    number == 0.0 || is_positive(number)
 }
 
 /// Refuses hidden layers that are too many, or have no unit or more than `MAX_WIDTH`.
@@ -228,6 +249,7 @@ pub fn ignored_columns(key: &str, suffixes: &[String], spec: &EnvSpec) -> Result
                 spec.entries.iter().filter_map(|entry| entry.name.rsplit('.').next()).collect();
             ends.sort_unstable();
             ends.dedup();
+            ends.retain(|end| end.parse::<u32>().is_err());
             let allowed = format!("the ends of entry names of {}: {}", spec.id, ends.join(", "));
             return Err(ConfigError { key: key.to_owned(), value: format!("\"{suffix}\""), allowed });
         }

@@ -3,7 +3,7 @@
 //! Everything that happens every so often is counted in **decisions** (of all lanes together), so that a setting means the
 //! same for any number of lanes.
 
-use super::config::{ConfigError, check, check_net_arch};
+use super::config::{ConfigError, POSITIVE, check, check_net_arch, is_positive};
 use super::schedule::Schedule;
 use crate::net_policy::Activation;
 use serde::{Deserialize, Serialize};
@@ -106,10 +106,8 @@ impl DqnConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         const COUNT: &str = "a whole number from 1 to 1000000";
         const INTERVAL: &str = "a whole number of decisions, at least 1";
-        const POSITIVE: &str = "a finite number above 0";
         const SHARE: &str = "a number from 0 to 1";
         let is_count = |count: usize| (1..=1_000_000).contains(&count);
-        let is_positive = |number: f64| number > 0.0 && number.is_finite();
         let is_share = |number: f64| (0.0..=1.0).contains(&number);
         check("dqn.n_envs", self.n_envs, is_count(self.n_envs), COUNT)?;
         check("dqn.gamma", self.gamma, is_share(self.gamma), SHARE)?;
@@ -184,7 +182,7 @@ mod tests {
                 "exploration_initial_eps = 0.1\nexploration_final_eps = 0.2",
                 "dqn.exploration_final_eps is 0.2; allowed: at most exploration_initial_eps = 0.1",
             ),
-            ("reward_scale = inf", "dqn.reward_scale is inf; allowed: a finite number above 0"),
+            ("reward_scale = inf", "dqn.reward_scale is inf; allowed: a number above 0, at most 1e12"),
             (
                 "net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]",
                 "dqn.net_arch is 9 layers; allowed: at most 8 hidden layers",

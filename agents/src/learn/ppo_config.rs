@@ -1,6 +1,8 @@
 //! What a user says about PPO; the names are those of Stable-Baselines3 and its Zoo.
 
-use super::config::{ConfigError, check, check_net_arch};
+use super::config::{
+    ConfigError, NOT_NEGATIVE, POSITIVE, check, check_net_arch, is_not_negative, is_positive,
+};
 use super::schedule::Schedule;
 use crate::net_policy::Activation;
 use serde::{Deserialize, Serialize};
@@ -96,12 +98,8 @@ impl PpoConfig {
     /// The first field that is out of its range, or contradicts another.
     pub fn validate(&self) -> Result<(), ConfigError> {
         const COUNT: &str = "a whole number from 1 to 1000000";
-        const POSITIVE: &str = "a finite number above 0";
-        const NOT_NEGATIVE: &str = "a finite number, 0 or more";
         const SHARE: &str = "a number from 0 to 1";
         let is_count = |count: usize| (1..=1_000_000).contains(&count);
-        let is_positive = |number: f64| number > 0.0 && number.is_finite();
-        let is_not_negative = |number: f64| number >= 0.0 && number.is_finite();
         let is_share = |number: f64| (0.0..=1.0).contains(&number);
         let rollout = self.n_envs.saturating_mul(self.n_steps);
         check("ppo.n_envs", self.n_envs, is_count(self.n_envs), COUNT)?;
@@ -163,10 +161,10 @@ mod tests {
             ("batch_size = 4097", "ppo.batch_size is 4097; allowed: 1 to n_envs * n_steps = 4096"),
             ("n_envs = 0", "ppo.n_envs is 0; allowed: a whole number from 1 to 1000000"),
             ("n_envs = 1000\nn_steps = 4001", "ppo.n_steps is 4001; allowed: n_envs * n_steps up to 4000000"),
-            ("clip_range = 0.0", "ppo.clip_range is 0; allowed: a finite number above 0"),
-            ("clip_range_vf = -1.0", "ppo.clip_range_vf is -1; allowed: a finite number above 0"),
-            ("ent_coef = -0.1", "ppo.ent_coef is -0.1; allowed: a finite number, 0 or more"),
-            ("max_grad_norm = inf", "ppo.max_grad_norm is inf; allowed: a finite number above 0"),
+            ("clip_range = 0.0", "ppo.clip_range is 0; allowed: a number above 0, at most 1e12"),
+            ("clip_range_vf = -1.0", "ppo.clip_range_vf is -1; allowed: a number above 0, at most 1e12"),
+            ("ent_coef = -0.1", "ppo.ent_coef is -0.1; allowed: a number from 0 to 1e12"),
+            ("max_grad_norm = inf", "ppo.max_grad_norm is inf; allowed: a number above 0, at most 1e12"),
             (
                 "net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]",
                 "ppo.net_arch is 9 layers; allowed: at most 8 hidden layers",

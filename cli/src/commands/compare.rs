@@ -15,7 +15,7 @@ use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{self, Contender, Protocol};
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::scenario::text::{ConfigError, Override};
 
 /// Test episodes without `--episodes`.
 pub(super) const DEFAULT_EPISODES: u64 = 40;
@@ -88,6 +88,9 @@ fn sweep(typed: &str) -> Result<Sweep, String> {
     }
     let values: Vec<String> = values.into_iter().map(|value| value.trim().to_owned()).collect();
     let key = key.trim().to_owned();
+    if !key.is_empty() && !key.starts_with("scenario.") {
+        return Err("keys begin with scenario., for example scenario.cell.memory_gb=480,960,1920".into());
+    }
     if key.is_empty() || values.iter().any(String::is_empty) {
         return Err(allowed.into());
     }
@@ -117,6 +120,9 @@ impl Args {
         let overrides = self.scenario.set.overrides()?;
         policies::check(&self.baseline).context("--baseline")?;
         let worlds = self.worlds(&text, &overrides)?;
+        for path in [&self.out_text, &self.out_csv, &self.out_markdown].into_iter().flatten() {
+            report::prepare(path)?;
+        }
         let mut prepared = Vec::new();
         for (value, scenario) in worlds {
             let loaded = policies::load(&self.lineup(), &scenario);
@@ -157,10 +163,20 @@ impl Args {
             return Ok(vec![(None, text.load(overrides)?.scenario)]);
         };
         let load = |value: &String| {
-            let setting = Setting { key: key.clone(), value: value.clone() };
+            let swept = Setting { key: key.clone(), value: value.clone() };
             let mut changes = overrides.to_vec();
-            changes.extend(crate::scenario_file::overrides(&[setting])?);
-            let scenario = text.load(&changes).with_context(|| format!("--sweep {key}={value}"))?.scenario;
+            changes.extend(crate::scenario_file::overrides(&[swept])?);
+            let loaded = text.load(&changes).map_err(|error| match error.downcast::<ConfigError>() {
+                // The flag is named once, as it was typed.
+                Ok(ConfigError::Override { typed, message })
+                    if typed.len() == 1 && typed[0].key == *key && typed[0].value == *value =>
+                {
+                    anyhow!(message)
+                }
+                Ok(error) => anyhow!(error),
+                Err(error) => error,
+            });
+            let scenario = loaded.with_context(|| format!("--sweep {key}={value}"))?.scenario;
             Ok((Some(value.clone()), scenario))
         };
         values.iter().map(load).collect()

@@ -1,7 +1,7 @@
 //! The shipped agents by name, and agents in files.
 
-use anyhow::{Context, Result, bail};
-use std::fs;
+use crate::text_file;
+use anyhow::{Result, bail};
 use std::path::Path;
 
 /// Names and texts, in the order in which they are listed.
@@ -30,11 +30,13 @@ impl AgentText {
         if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
             return Ok(Self { file: name.to_owned(), text: (*text).to_owned() });
         }
-        if !Path::new(name).is_file() {
-            let names = SHIPPED.map(|(shipped, _)| shipped).join(", ");
-            bail!("no agent \"{name}\": it is a shipped name ({names}) or the path of a TOML file");
+        let path = Path::new(name);
+        if !path.exists() {
+            let names = SHIPPED.map(|(shipped, _)| shipped);
+            let (hint, names) = (text_file::hint(name, names), names.join(", "));
+            bail!("no agent \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
         }
-        let text = fs::read_to_string(name).with_context(|| format!("cannot read the agent {name}"))?;
+        let text = text_file::read(path, "agent.toml")?;
         Ok(Self { file: name.to_owned(), text })
     }
 }
@@ -42,6 +44,7 @@ impl AgentText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use thoughtcache_agents::learn::config::AgentConfig;
 
     #[test]

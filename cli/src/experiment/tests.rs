@@ -1,4 +1,5 @@
 use super::*;
+use std::fs;
 use thoughtcache_agents::learn::config::LearnerConfig;
 
 fn resolve(text: &str, settings: &[&str]) -> Result<Experiment> {
@@ -87,6 +88,46 @@ fn mistakes_name_file_line_key_value_and_what_is_allowed() {
         error(PLAIN, &["agent.dqn.tau=0"]),
     ];
     insta::assert_snapshot!(errors.join("\n"));
+}
+
+/// What a file without and with one wrong line makes a person read.
+#[test]
+fn every_key_wrong_in_every_way() {
+    let keys = [
+        ("name", &["3", "\"\"", "\"a/b\"", "\".hidden\"", "\"a\\nb\""][..]),
+        ("decisions", &["\"3\"", "-1", "0", "1.5", "nan", "1000", "99999999999999999999"]),
+        ("seed", &["\"3\"", "-1", "1.5"]),
+        ("eval_every_decisions", &["\"3\"", "-1", "inf"]),
+        ("eval_episodes", &["\"3\"", "-1", "0", "19"]),
+        ("eval_seed", &["\"3\"", "-1"]),
+        ("log_every_decisions", &["\"3\"", "-1", "0"]),
+        (
+            "agent",
+            &["3", "[]", "{}", "\"\"", "\"ppo-tigth\"", "{ from = 3 }", "{ from = \"ppo\" }", "{ sac = {} }"],
+        ),
+        ("scenario", &["3", "[]", "{}", "\"\"", "\"tigth\"", "{ from = 3 }", "{ from = \"tigth\" }"]),
+    ];
+    let rest = |key: &str| -> String {
+        PLAIN
+            .lines()
+            .filter(|line| !line.starts_with(key))
+            .fold(String::new(), |text, line| text + line + "\n")
+    };
+    let mut page = String::new();
+    for (key, values) in keys {
+        let mut say = |what: &str, text: &str, settings: &[&str]| {
+            let said =
+                resolve(text, settings).map_or_else(|error| format!("{error:#}"), |_| "accepted".into());
+            page += &format!("{key} {what}\n    {said}\n");
+        };
+        say("is missing", &rest(key), &[]);
+        say("is misspelt", &format!("{}{}x = 1\n", rest(key), key), &[]);
+        for value in values {
+            say(&format!("= {value}"), &format!("{key} = {value}\n{}", rest(key)), &[]);
+            say(&format!("= {value}, typed"), PLAIN, &[&format!("{key}={value}")]);
+        }
+    }
+    insta::assert_snapshot!(page);
 }
 
 #[test]

@@ -3,6 +3,14 @@
 //! Shared by scenarios (here) and the learner's and experiment's files (in the program): all are TOML, all reject unknown
 //! keys, all accept `key=value` overrides.
 
+mod overrides;
+mod place;
+mod words;
+
+pub use overrides::Override;
+pub use place::locate;
+
+use crate::message::{one_line, shown};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
@@ -19,6 +27,8 @@ pub enum ConfigError {
         line: Option<usize>,
         /// Column from 1, where known.
         column: Option<usize>,
+        /// The path of the key that is wrong, or of the table that lacks one; empty where the text is no TOML.
+        key: String,
         /// What is wrong, with the key.
         message: String,
     },
@@ -36,11 +46,11 @@ pub enum ConfigError {
         /// What is allowed.
         allowed: String,
     },
-    /// An override is no `key=value`, or does not fit.
-    #[error("--set {key}: {message}")]
+    /// Overrides are no `key=value`, or do not fit.
+    #[error("{}: {message}", flags(.typed))]
     Override {
-        /// What was typed.
-        key: String,
+        /// Those that are to blame, as they were typed; several only where each fits without the others.
+        typed: Vec<Override>,
         /// What is wrong.
         message: String,
     },
@@ -52,6 +62,10 @@ fn position(line: Option<usize>, column: Option<usize>) -> String {
         (Some(line), None) => format!(":{line}"),
         _ => String::new(),
     }
+}
+
+fn flags(typed: &[Override]) -> String {
+    typed.iter().map(|change| format!("--set {change}")).collect::<Vec<_>>().join(" ")
 }
 
 /// A value that cannot be meant, found while validating; [`Invalid::in_text`] adds where it stands.
@@ -69,7 +83,11 @@ pub struct Invalid {
 impl Invalid {
     /// The value of `key` is not what is `allowed`.
     pub fn new(key: impl Into<String>, value: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
-        Self { key: key.into(), value: value.to_string(), allowed: allowed.into() }
+        Self {
+            key: one_line(&key.into()),
+            value: shown(&value.to_string()),
+            allowed: one_line(&allowed.into()),
+        }
     }
 
     /// The error with file and line.
@@ -85,15 +103,6 @@ impl Invalid {
     }
 }
 
-/// One `key=value` of the command line, its key relative to the file that it changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// The path of the key, dots between its parts.
-    pub key: String,
-    /// The value as TOML; anything that is no TOML value is taken as a string.
-    pub value: String,
-}
-
 /// Reads a file's text and applies overrides. `choices` are the paths of choice tables: naming another variant of one
 /// replaces it.
 ///
@@ -105,105 +114,52 @@ pub fn parse<T: DeserializeOwned>(
     overrides: &[Override],
     choices: &[&str],
 ) -> Result<T, ConfigError> {
-    let typed: T = toml::from_str(text).map_err(|error| shape(file, text, &error))?;
+    let typed: T =
+        toml::from_str(text).map_err(|error| with_choices::<T>(shape(file, text, &error), text))?;
     if overrides.is_empty() {
         return Ok(typed);
     }
-    let mut root = Value::Table(toml::from_str(text).map_err(|error| shape(file, text, &error))?);
-    for change in overrides {
-        apply(&mut root, change, choices)?;
+    let root: Value = toml::from_str(text).map_err(|error| shape(file, text, &error))?;
+    overrides::applied(&root, overrides, choices)
+}
+
+/// Lists the choices where one is missing: the reader tells them to whoever names a wrong one.
+fn with_choices<T: DeserializeOwned>(error: ConfigError, text: &str) -> ConfigError {
+    match error {
+        ConfigError::Shape { file, line, column, key, message } if message.contains(words::ONE_CHOICE) => {
+            let wrong: Value = Table::from_iter([("?".to_owned(), Value::Table(Table::new()))]).into();
+            let root = match key.as_str() {
+                "" => Ok(wrong),
+                key => toml::from_str(text)
+                    .map_err(|_| ())
+                    .and_then(|root| overrides::replaced(root, key, wrong)),
+            };
+            let refusal = root.ok().and_then(|root| root.try_into::<T>().err());
+            let names = refusal.map_or(String::new(), |refusal| refusal.message().to_owned());
+            let message = format!("{message}; {}", words::these(&words::listed(&names)));
+            ConfigError::Shape { file, line, column, key, message }
+        }
+        error => error,
     }
-    // A second deserialisation tells that an override does not fit: the file alone did.
-    root.try_into().map_err(|error: toml::de::Error| ConfigError::Override {
-        key: overrides.iter().map(|o| format!("{}={}", o.key, o.value)).collect::<Vec<_>>().join(" "),
-        message: error.message().to_owned(),
-    })
 }
 
 fn shape(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
-    let (line, column) = match error.span() {
-        Some(span) => {
-            let before = &text[..span.start.min(text.len())];
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-            (Some(line), Some(column))
-        }
-        None => (None, None),
-    };
+    let span = error.span();
+    let key = span.as_ref().and_then(|span| place::path_at(text, span)).unwrap_or_default();
+    let start = span.map(|span| span.start.min(text.len()));
+    let (key, mut message) = words::explained(&key, error.message());
+    if message == "duplicate key"
+        && let Some(name) = error.span().and_then(|span| text.get(span))
+    {
+        message = format!("the key `{}` stands there twice", shown(name));
+    }
     ConfigError::Shape {
         file: file.to_owned(),
-        line,
-        column,
-        message: error.message().trim().replace('\n', ", "),
+        line: start.map(|start| text[..start].matches('\n').count() + 1),
+        column: start.map(|start| text[..start].chars().rev().take_while(|&c| c != '\n').count() + 1),
+        key,
+        message,
     }
-}
-
-fn apply(root: &mut Value, change: &Override, choices: &[&str]) -> Result<(), ConfigError> {
-    let refuse =
-        |message: String| ConfigError::Override { key: format!("{}={}", change.key, change.value), message };
-    let parts: Vec<&str> = change.key.split('.').collect();
-    if parts.iter().any(|part| part.is_empty()) {
-        return Err(refuse("a key looks like horizon_slots or cost.cloud_per_request".into()));
-    }
-    let value = format!("v = {}", change.value)
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut table| table.remove("v"))
-        .unwrap_or_else(|| Value::String(change.value.clone()));
-    set(root, &parts, "", value, choices).map_err(refuse)
-}
-
-/// Sets the value at `parts` below `place`, which itself stands at the path `trail`.
-fn set(place: &mut Value, parts: &[&str], trail: &str, value: Value, choices: &[&str]) -> Result<(), String> {
-    let Some((&part, rest)) = parts.split_first() else {
-        *place = value;
-        return Ok(());
-    };
-    let below = if trail.is_empty() { part.to_owned() } else { format!("{trail}.{part}") };
-    match place {
-        Value::Table(table) => {
-            // Another variant replaces the one that is there; a plain value beside the variants does not.
-            if choices.contains(&trail) && !rest.is_empty() && !table.contains_key(part) {
-                table.retain(|_, value| !value.is_table());
-            }
-            let empty = || Value::Table(Table::new());
-            set(table.entry(part).or_insert_with(empty), rest, &below, value, choices)
-        }
-        Value::Array(items) => {
-            let len = items.len();
-            let item = part.parse().ok().and_then(|index: usize| items.get_mut(index));
-            let item =
-                item.ok_or_else(|| format!("{trail} is a list with the positions 0 to {}", len.max(1) - 1))?;
-            set(item, rest, &below, value, choices)
-        }
-        _ => Err(format!("{trail} holds a value, not a table")),
-    }
-}
-
-/// The line, from 1, at which the deepest known part of a key path such as `services[3].alpha` stands.
-pub fn locate(text: &str, key: &str) -> Option<usize> {
-    let document = toml::de::DeTable::parse(text).ok()?;
-    let mut place: &toml::de::DeValue<'_> = &toml::de::DeValue::Table(document.get_ref().clone());
-    let mut found = None;
-    for part in key.replace('[', ".").replace(']', "").split('.') {
-        let next = match place {
-            toml::de::DeValue::Table(table) => {
-                let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else {
-                    break;
-                };
-                found = Some(name.span().start);
-                value
-            }
-            toml::de::DeValue::Array(items) => {
-                let Some(value) = part.parse().ok().and_then(|index: usize| items.get(index)) else { break };
-                found = Some(value.span().start);
-                value
-            }
-            _ => break,
-        };
-        place = next.get_ref();
-    }
-    found.map(|start| text[..start].matches('\n').count() + 1)
 }
 
 #[cfg(test)]
@@ -228,16 +184,31 @@ mod tests {
         parse("toy.toml", text, &overrides, &["shape"])
     }
 
-    #[test]
-    fn an_unknown_key_is_named_with_its_position() {
-        let error = toy(&TOY.replace("size", "sice"), &[]).unwrap_err().to_string();
-        assert_eq!(error, "toy.toml:1:1: unknown field `sice`, expected one of `size`, `names`, `shape`");
+    fn message(text: &str, overrides: &[(&str, &str)]) -> String {
+        toy(text, overrides).unwrap_err().to_string()
     }
 
     #[test]
-    fn a_wrong_type_is_named_with_its_position() {
-        let error = toy(&TOY.replace("2.5", "\"big\""), &[]).unwrap_err().to_string();
-        assert_eq!(error, "toy.toml:1:8: invalid type: string \"big\", expected f64");
+    fn mistakes_of_shape_are_named_with_their_position() {
+        let cases = [
+            (
+                TOY.replace("size", "sice"),
+                "1:1: unknown key `sice`, did you mean `size`?; allowed are `size`, `names`, `shape`",
+            ),
+            (TOY.replace("2.5", "\"big\""), "1:8: size: the text \"big\" stands where a number is needed"),
+            (
+                TOY.replace("\"b\"", "7"),
+                "4:3: names[1]: the whole number `7` stands where a text in quotes is needed",
+            ),
+            (TOY.replace("[shape.circle]\nradius = 1.0\n", ""), "1:1: the key `shape` is missing"),
+            (
+                TOY.replace("1.0", "true"),
+                "8:10: shape.circle.radius: the value `true` stands where a number is needed",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(message(&text, &[]), format!("toy.toml:{expected}"));
+        }
     }
 
     #[test]
@@ -258,13 +229,22 @@ mod tests {
 
     #[test]
     fn overrides_that_do_not_fit_say_why() {
-        let message = |key, value| toy(TOY, &[(key, value)]).unwrap_err().to_string();
+        let one = |key, value| message(TOY, &[(key, value)]);
         assert_eq!(
-            message("colour", "1"),
-            "--set colour=1: unknown field `colour`, expected one of `size`, `names`, `shape`"
+            one("colour", "1"),
+            "--set colour=1: unknown key `colour`; allowed are `size`, `names`, `shape`"
         );
-        assert_eq!(message("names.7", "x"), "--set names.7=x: names is a list with the positions 0 to 1");
-        assert_eq!(message("size.x", "1"), "--set size.x=1: size holds a value, not a table");
+        assert_eq!(one("names.7", "x"), "--set names.7=x: names is a list with the positions 0 to 1");
+        assert_eq!(one("size.x", "1"), "--set size.x=1: size holds a value, not a table");
+        assert_eq!(one("size", ""), "--set size=: the text \"\" stands where a number is needed");
+    }
+
+    #[test]
+    fn of_several_overrides_the_one_to_blame_is_named() {
+        let several = [("size", "3"), ("sice", "4"), ("names.0", "c")];
+        assert!(message(TOY, &several).starts_with("--set sice=4: unknown key `sice`, did you mean"));
+        let together = [("shape", "{}"), ("shape.circle", "1"), ("size", "3")];
+        assert!(message(TOY, &together).starts_with("--set shape.circle=1: "), "{}", message(TOY, &together));
     }
 
     #[test]
@@ -274,8 +254,5 @@ mod tests {
             invalid.in_text("toy.toml", TOY).to_string(),
             "toy.toml:8: shape.circle.radius = 1: a number above 2"
         );
-        assert_eq!(locate(TOY, "names[1]"), Some(4));
-        assert_eq!(locate(TOY, "shape.circle.absent"), Some(7), "where it would stand");
-        assert_eq!(locate(TOY, "absent"), None);
     }
 }

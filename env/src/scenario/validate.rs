@@ -6,6 +6,7 @@ use super::config::{
 use super::text::Invalid;
 use super::{Prices, Scenario, Service};
 use crate::llm::quality::QualityLaw;
+use crate::message::nearest;
 use crate::placement::Placement;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
@@ -55,6 +56,7 @@ impl Range {
             Self::NonNegative => format!("a number from 0 to {MAX_NUMBER:e}"),
             Self::Share => "a number from 0 to 1".into(),
             Self::OpenShare => "a number between 0 and 1, neither of them".into(),
+            Self::Between(low, high) if high >= 1e9 => format!("a number from {low:?} to {high:e}"),
             Self::Between(low, high) => format!("a number from {low:?} to {high:?}"),
         }
     }
@@ -72,6 +74,14 @@ fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
     }
 }
 
+/// Names stand in tables, one line each.
+fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
+    if name.is_empty() || name.contains(char::is_control) {
+        return Err(Invalid::new(key, format!("{name:?}"), "a name on one line"));
+    }
+    Ok(())
+}
+
 fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
     value.map(|slots| count(key, slots, MAX_HORIZON_SLOTS)).transpose()
 }
@@ -82,9 +92,7 @@ impl ScenarioConfig {
     /// # Errors
     /// The first value that cannot be meant.
     pub fn validate(&self, trace: Option<&impl Requests>) -> Result<Scenario, Invalid> {
-        if self.name.is_empty() {
-            return Err(Invalid::new("name", "\"\"", "a name"));
-        }
+        name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
         let num_cells = count("cell.count", self.cell.count, MAX_COUNT)?;
@@ -128,13 +136,22 @@ impl ScenarioConfig {
     }
 
     fn services(&self, recorded_load_s: Option<&[f64]>) -> Result<Vec<Service>, Invalid> {
+        if !(1..=MAX_COUNT as usize).contains(&self.models.len()) {
+            let (value, allowed) =
+                (format!("{} models", self.models.len()), format!("1 to {MAX_COUNT} of them"));
+            return Err(Invalid::new("models", value, allowed));
+        }
         for (index, model) in self.models.iter().enumerate() {
+            name(format!("models[{index}].name"), &model.name)?;
             number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, MAX_GB))?;
             number(
                 format!("models[{index}].window_tokens"),
                 model.window_tokens,
                 Range::Between(1.0, MAX_NUMBER),
             )?;
+            if let Some(billions) = model.active_parameters_b {
+                number(format!("models[{index}].active_parameters_b"), billions, Range::Positive)?;
+            }
             if self.models[..index].iter().any(|earlier| earlier.name == model.name) {
                 let allowed = "each name once";
                 return Err(Invalid::new(format!("models[{index}].name"), &model.name, allowed));
@@ -148,13 +165,15 @@ impl ScenarioConfig {
         let mut services = Vec::with_capacity(self.services.len());
         for (index, service) in self.services.iter().enumerate() {
             let key = |field: &str| format!("services[{index}].{field}");
+            if let Some(typed) = &service.name {
+                name(key("name"), typed)?;
+            }
             let Some(model_index) = self.models.iter().position(|model| model.name == service.model) else {
                 let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
-                return Err(Invalid::new(
-                    key("model"),
-                    &service.model,
-                    format!("one of {}", names.join(", ")),
-                ));
+                let hint = nearest(&service.model, names.iter().copied())
+                    .map_or_else(String::new, |name| format!("; did you mean {name}?"));
+                let allowed = format!("one of {}{hint}", names.join(", "));
+                return Err(Invalid::new(key("model"), format!("{:?}", service.model), allowed));
             };
             let model = &self.models[model_index];
             let thought_tokens = match service.thought_tokens {
@@ -247,7 +266,7 @@ impl ScenarioConfig {
                     number("cost.switching.per_load_second.weight", price.weight, Range::NonNegative)?;
                 let load_s =
                     typed_load_s.or_else(|| recorded_load_s.and_then(|load_s| load_s.get(index).copied()));
-                let allowed = "seconds above 0, because the recording has no load times";
+                let allowed = "seconds above 0, because no recording gives them";
                 let load_s = load_s.ok_or_else(|| Invalid::new(&load_key, "absent", allowed))?;
                 Ok(weight * number(load_key, load_s, Range::Positive)?)
             }
@@ -288,7 +307,10 @@ impl ScenarioConfig {
 
     fn placements(&self) -> Result<Vec<Placement>, Invalid> {
         let placements = &self.decision.placements;
-        let listed = || placements.iter().map(|placement| placement.name()).collect::<Vec<_>>().join(", ");
+        let listed = || {
+            let names: Vec<&str> = placements.iter().map(|placement| placement.name()).collect();
+            format!("[{}]", names.join(", "))
+        };
         let repeated = (1..placements.len()).any(|index| placements[..index].contains(&placements[index]));
         if repeated || placements.iter().all(|placement| placement.needs_residency()) {
             let allowed = "each placement once, among them one that needs no residency (cloud): no request may be stuck";
@@ -365,7 +387,7 @@ impl ScenarioConfig {
             }
             WorkloadConfig::Trace(workload) => {
                 if num_cells != 1 {
-                    let allowed = "1: a recording does not say at which cell its users are";
+                    let allowed = "1, because a recording does not say at which cell its users are";
                     return Err(Invalid::new("cell.count", num_cells, allowed));
                 }
                 let trace = trace.ok_or_else(|| {

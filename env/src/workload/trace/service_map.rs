@@ -17,6 +17,8 @@
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 use serde::{Deserialize, Serialize};
 
+use crate::message::shown;
+
 use super::{Requests, TimeSplit, TraceError, TracePart};
 
 /// The most services that a map may have.
@@ -120,7 +122,7 @@ impl Assignment {
             return Err(TraceError::TooFewModels {
                 asked: count,
                 present: ranked.len() as u32,
-                source_name: header.source.clone(),
+                source_name: shown(&header.source),
                 hint,
             });
         }

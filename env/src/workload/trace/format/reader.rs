@@ -9,6 +9,7 @@ use super::{
     BLOCK_MARKER, MAGIC, MAX_BLOCK_ROWS, MAX_HEADER_BYTES, PREFIX_BYTES, TRAILER_MARKER, VERSION, columns,
     max_packed_bytes,
 };
+use crate::message::one_line;
 use crate::workload::trace::{Header, Request, Section, TraceError};
 
 /// Reads a trace: the header at once, then [`next_block`](Self::next_block) until it says that the trailer was reached
@@ -144,7 +145,7 @@ impl<R: Read> TraceReader<R> {
         crc.update(&text);
         self.read_crc(Section::Header, &crc)?;
         let header: Header = serde_json::from_slice(&text)
-            .map_err(|error| TraceError::BadHeader { reason: error.to_string() })?;
+            .map_err(|error| TraceError::BadHeader { reason: one_line(&error.to_string()) })?;
         header.validate()?;
         self.header = header;
         Ok(())

@@ -1,0 +1,7 @@
+//! Checkpoints.
+#![no_main]
+
+#[path = "../readers/mod.rs"]
+mod readers;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| readers::checkpoint::read(input));

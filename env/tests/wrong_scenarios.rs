@@ -1,0 +1,164 @@
+//! Every key of a scenario, wrong in every way: what a person reads. The snapshots are pages to be read aloud.
+
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
+
+/// A scenario with every key that can stand beside the others.
+const SMALL: &str = r#"name = "small"
+horizon_slots = 9
+slot_s = 1.0
+[cell]
+count = 1
+memory_gb = 3.0
+compute_tflop_per_s = 100.0
+compute_budget_tflop_per_slot = 90.0
+[[models]]
+name = "a"
+memory_gb = 1.0
+window_tokens = 400.0
+active_parameters_b = 7.0
+[thought]
+tokens = 200.0
+paths = 1
+consensus_factor = 1.0
+vanishing_thoughts_per_slot = 0.6
+[memory]
+refresh = "evict"
+[quality.linear]
+beta = 0.5
+[workload.poisson]
+mean_requests_per_service = 0.7
+zipf_exponent = 1.0
+reshuffle_slots = 4
+[decision]
+granularity = "request"
+hold = true
+placements = ["edge", "cloud"]
+[cost]
+edge_per_request = 0.0001
+cloud_per_request = 0.0075
+accuracy_weight = 2.5
+compute_weight = 2.0
+[cost.switching.per_load_second]
+weight = 1e-5
+[[services]]
+name = "first"
+model = "a"
+alpha = 0.5
+thought_tokens = 100.0
+load_s = 1.5
+[policies.density]
+margin = 1.2
+"#;
+
+/// What `load` says, `accepted` where it says nothing.
+fn verdict(text: &str) -> String {
+    let recording = || {
+        let header = Header {
+            columns: Columns { model: true, ..Columns::default() },
+            models: vec!["m".into()],
+            ..Header::named("toy", "2024-01-01 00:00:00")
+        };
+        let request =
+            |second: u64| Request { time_us: second * 1_000_000, model: Some(0), ..Request::default() };
+        Trace::from_requests(header, (0..30).map(request).collect()).map_err(|error| error.to_string())
+    };
+    match Scenario::load("x.toml", text, &[], |_| recording()) {
+        Ok(_) => "accepted".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Each line `key = value` of `text` from the line `from` on, changed in every way: `what: verdict`, one line each.
+fn page(text: &str, from: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.iter().position(|line| *line == from).unwrap();
+    let (mut page, mut table) = (String::new(), String::new());
+    for (index, line) in lines.iter().enumerate() {
+        if line.starts_with('[') {
+            table = line.trim_matches(['[', ']']).to_owned() + ".";
+        }
+        let Some((key, value)) = line.split_once(" = ").filter(|_| index >= first) else { continue };
+        let mut with = |what: &str, line: Option<String>| {
+            let mut changed: Vec<&str> = lines.clone();
+            match &line {
+                Some(line) => changed[index] = line,
+                None => drop(changed.remove(index)),
+            }
+            let verdict = verdict(&(changed.join("\n") + "\n"));
+            page += &format!("{table}{key} {what}\n    {verdict}\n");
+        };
+        with("is missing", None);
+        with("is misspelt", Some(format!("{}_{} = {value}", &key[..1], &key[1..])));
+        let values: &[&str] = if value.starts_with('"') {
+            &["3", "\"\"", "\"nonsense\"", "\"two\\nlines\"", "[]"]
+        } else if value.starts_with('[') {
+            &["3", "[]", "[\"edge\"]", "[\"clout\"]", "[\"cloud\", \"cloud\"]"]
+        } else if value == "true" {
+            &["1", "\"yes\"", "false"]
+        } else if value.contains('.') || value.contains('e') {
+            &["\"3\"", "{}", "nan", "inf", "-1.0", "0.0", "1e300"]
+        } else {
+            &["\"3\"", "[3]", "2.5", "-1", "0", "4294967295", "4294967296"]
+        };
+        for value in values {
+            with(&format!("= {value}"), Some(format!("{key} = {value}")));
+        }
+    }
+    page
+}
+
+#[test]
+fn every_key_wrong_in_every_way() {
+    assert_eq!(verdict(SMALL), "accepted");
+    insta::assert_snapshot!(page(SMALL, "name = \"small\""));
+}
+
+#[test]
+fn every_key_of_the_other_choices() {
+    let logarithmic = "[quality.logarithmic]\nbase = 0.3\ngain = 0.1\nexponent = 1.0\nmax_accuracy = 0.9";
+    let other = SMALL.replace("[quality.linear]\nbeta = 0.5", logarithmic).replace("alpha = 0.5\n", "");
+    assert_eq!(verdict(&other), "accepted");
+    let mut pages: Vec<String> =
+        page(&other, "base = 0.3").split("workload.poisson").take(1).map(str::to_owned).collect();
+    let poisson = &SMALL[SMALL.find("[workload.poisson]").unwrap()..SMALL.find("[decision]").unwrap()];
+    let drawn = "[workload.trace]\npath = \"x.tct\"\n[workload.trace.services.drawn]\nzipf_exponent = 1.0\nseed = 1\nreshuffle_slots = 5\n";
+    let other = SMALL.replace(poisson, drawn);
+    assert_eq!(verdict(&other), "accepted");
+    pages.push(page(&other, "path = \"x.tct\"").split("decision.").take(1).map(str::to_owned).collect());
+    insta::assert_snapshot!(pages.join("\n"));
+}
+
+#[test]
+fn tables_and_combinations_that_contradict_each_other() {
+    let cases = [
+        ("the file is empty", String::new()),
+        ("the file is no TOML", "{\"name\": \"small\"}".into()),
+        ("a line is cut off", SMALL[..SMALL.len() - 20].into()),
+        ("a key stands twice", SMALL.replace("slot_s = 1.0", "slot_s = 1.0\nslot_s = 2.0")),
+        ("a table stands twice", format!("{SMALL}[memory]\nrefresh = \"evict\"\n")),
+        ("a table is missing", SMALL.replace("[memory]\nrefresh = \"evict\"\n", "")),
+        ("a table is misspelt", SMALL.replace("[thought]", "[thougt]")),
+        ("a choice is misspelt", SMALL.replace("[quality.linear]", "[quality.liner]")),
+        ("a choice is left open", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality]")),
+        ("two choices at once", SMALL.replace("[workload.poisson]", "[workload.trace]\npath = \"x\"\n[workload.poisson]")),
+        ("a choice is a word", SMALL.replace("[quality.linear]\nbeta = 0.5", "").replace("slot_s = 1.0", "slot_s = 1.0\nquality = \"linear\"")),
+        ("no models", SMALL.replace("[[models]]", "[[model]]")),
+        ("a model twice", SMALL.replace("[thought]", "[[models]]\nname = \"a\"\nmemory_gb = 1.0\nwindow_tokens = 1.0\n[thought]")),
+        ("a service of no model", SMALL.replace("model = \"a\"", "model = \"b\"")),
+        ("no services", SMALL[..SMALL.find("[[services]]").unwrap()].into()),
+        ("compute is priced without a speed", SMALL.replace("compute_tflop_per_s = 100.0\n", "")),
+        ("a speed that nothing reads", SMALL.replace("compute_weight = 2.0", "compute_weight = 0.0")),
+        ("compute is priced without parameters", SMALL.replace("active_parameters_b = 7.0\n", "")),
+        ("an alpha that the quality law does not read", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.logarithmic]\nbase = 0.3\ngain = 0.1\nexponent = 1.0\nmax_accuracy = 0.9")),
+        ("a quality law without its alpha", SMALL.replace("alpha = 0.5\n", "")),
+        ("load times that nothing reads", SMALL.replace("per_load_second", "per_gb")),
+        ("load times missing", SMALL.replace("load_s = 1.5\n", "")),
+        ("an accuracy below its base", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.logarithmic]\nbase = 0.9\ngain = 0.1\nexponent = 1.0\nmax_accuracy = 0.3").replace("alpha = 0.5\n", "")),
+        ("a recording for two cells", SMALL.replace("count = 1", "count = 2").replace("[workload.poisson]\nmean_requests_per_service = 0.7\nzipf_exponent = 1.0\nreshuffle_slots = 4", "[workload.trace]\npath = \"x\"\n[workload.trace.services.top_models]")),
+        ("more slots than the recording has", SMALL.replace("horizon_slots = 9", "horizon_slots = 90").replace("[workload.poisson]\nmean_requests_per_service = 0.7\nzipf_exponent = 1.0\nreshuffle_slots = 4", "[workload.trace]\npath = \"x\"\n[workload.trace.services.top_models]")),
+        ("a key with a line end", format!("\"x\\ny\" = 3\n{SMALL}")),
+    ];
+    let page: String = cases.iter().map(|(what, text)| format!("{what}\n    {}\n", verdict(text))).collect();
+    insta::assert_snapshot!(page);
+}
