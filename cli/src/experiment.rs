@@ -179,6 +179,19 @@ impl Experiment {
     }
 }
 
+/// A shipped agent, or one in a file, as it is.
+///
+/// # Errors
+/// Every mistake, with its place.
+pub(crate) fn agent(name: &str) -> Result<AgentConfig> {
+    let AgentText { file, text } = AgentText::find(name)?;
+    let config: AgentConfig = text::parse(&file, &text, &[], &[""])?;
+    config
+        .validate()
+        .map_err(|error| text::Invalid::new(error.key, error.value, error.allowed).in_text(&file, &text))?;
+    Ok(config)
+}
+
 /// The text of an experiment.
 struct Source {
     file: String,

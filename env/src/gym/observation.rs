@@ -9,7 +9,7 @@
 //! `[0, 1]`. No absolute time, no horizon: the task goes on for ever.
 //!
 //! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
-//! service and one for the batch.
+//! service and one for the batch; `observation.popularity_phase` the one-hot phase.
 
 use super::api::{ActionId, Entry, Rows};
 use super::space::ActionSpace;
@@ -19,6 +19,7 @@ use crate::scenario::Scenario;
 use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::demand::Demand;
+use crate::workload::phased::PhasedModel;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.
@@ -49,6 +50,8 @@ pub(crate) struct Layout {
     load_share: Vec<f32>,
     inverse_capacity: f64,
     has_hold: bool,
+    /// Phases that are shown; 0 where none are.
+    num_phases: usize,
 }
 
 impl Layout {
@@ -65,6 +68,10 @@ impl Layout {
                 .collect(),
             inverse_capacity,
             has_hold: scenario.has_hold(),
+            num_phases: scenario
+                .phases()
+                .filter(|_| scenario.shows_popularity_phase())
+                .map_or(0, PhasedModel::num_phases),
         }
     }
 
@@ -88,6 +95,7 @@ impl Layout {
             entries.extend((0..self.num_services).map(|service| unit(format!("service.{service}.held"))));
             entries.push(unit("batch.held".into()));
         }
+        entries.extend((0..self.num_phases).map(|phase| unit(format!("phase.{phase}"))));
         entries
     }
 }
@@ -121,6 +129,8 @@ pub struct DecisionObservation {
     pub fixed_placement: Option<Placement>,
     /// Bytes that still have to be freed before the batch can be served at the edge; 0 when it fits as things are.
     pub missing_bytes: u64,
+    /// The popularity phase of the slot, where the scenario shows it.
+    pub popularity_phase: Option<u32>,
     /// Which actions are legal, by number.
     pub legal: Vec<bool>,
 }
@@ -170,6 +180,7 @@ impl Rows for DecisionObservation {
             load_share,
             inverse_capacity,
             has_hold,
+            num_phases,
         } = &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
@@ -222,6 +233,10 @@ impl Rows for DecisionObservation {
             feature(7),
             share(self.free_bytes),
         ]);
+        let (options, phases) = options.split_at_mut(options.len() - num_phases);
+        for (phase, x) in (0..).zip(phases) {
+            *x = flag(self.popularity_phase == Some(phase));
+        }
         if *has_hold {
             for (x, &is_held) in options.iter_mut().zip(&self.held) {
                 *x = flag(is_held);
