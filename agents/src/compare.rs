@@ -281,16 +281,18 @@ fn same_world(policy: &Evaluated, baseline: &Evaluated) -> Result<(), CompareErr
     }
 }
 
-/// The verdict on policies in the order of their costs.
-fn verdict(by_cost: &[&Evaluated]) -> Verdict {
+/// The verdict on policies in the order of their costs; bounds are no policies.
+fn verdict(played: &[&Evaluated]) -> Verdict {
+    let by_cost: Vec<&Evaluated> =
+        played.iter().copied().filter(|policy| policy.kind != PolicyKind::Bound).collect();
     let (learned, heuristics): (Vec<&Evaluated>, Vec<&Evaluated>) =
-        by_cost.iter().partition(|policy| policy.kind != PolicyKind::Heuristic);
+        by_cost.iter().partition(|policy| policy.kind.is_learned());
     let difference = |policy: &Evaluated, other: &Evaluated| Difference {
         other: other.name.clone(),
         relative: metrics::relative_cost(policy, other),
     };
     if learned.is_empty() || heuristics.is_empty() {
-        return match by_cost {
+        return match by_cost.as_slice() {
             [first, second, ..] => {
                 Verdict::Cheapest { name: first.name.clone(), next: difference(first, second) }
             }

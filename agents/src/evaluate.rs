@@ -30,6 +30,8 @@ pub type Clock<'a> = &'a (dyn Fn() -> u64 + Sync);
 pub enum PolicyKind {
     /// A rule.
     Heuristic,
+    /// What no policy can beat: it knows more than a policy may.
+    Bound,
     /// A network trained by proximal policy optimisation.
     Ppo,
     /// A network trained by deep Q-learning.
@@ -41,6 +43,7 @@ impl PolicyKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Heuristic => "heuristic",
+            Self::Bound => "bound",
             Self::Ppo => "ppo",
             Self::Dqn => "dqn",
         }
@@ -48,7 +51,7 @@ impl PolicyKind {
 
     /// Whether a learner made it.
     pub const fn is_learned(self) -> bool {
-        !matches!(self, Self::Heuristic)
+        matches!(self, Self::Ppo | Self::Dqn)
     }
 }
 

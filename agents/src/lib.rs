@@ -1,6 +1,7 @@
 //! Policies, learners, evaluation and statistics for the worlds of `thoughtcache-env`.
 
 pub mod anchors;
+pub mod bounds;
 pub mod check;
 pub mod checkpoint;
 pub mod compare;

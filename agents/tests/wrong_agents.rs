@@ -28,7 +28,8 @@ fn page(agent: &str) -> String {
         let mut with = |what: &str, line: String| {
             let mut changed = lines.clone();
             changed[index] = &line;
-            page += &format!("{key} {what}\n    {}\n", verdict(&(changed.join("\n") + "\n")));
+            let said = verdict(&(changed.join("\n") + "\n"));
+            page.extend([key, " ", what, "\n    ", &said, "\n"]);
         };
         with("is misspelt", format!("{}_{} = {value}", &key[..1], &key[1..]));
         let values: &[&str] = if value.starts_with('"') {

@@ -194,6 +194,19 @@ fn with_prefixes(error: ConfigError) -> ConfigError {
     }
 }
 
+/// A shipped agent, or one in a file, as it is.
+///
+/// # Errors
+/// Every mistake, with its place.
+pub(crate) fn agent(name: &str) -> Result<AgentConfig> {
+    let AgentText { file, text } = AgentText::find(name)?;
+    let config: AgentConfig = text::parse(&file, &text, &[], &[""])?;
+    config
+        .validate()
+        .map_err(|error| text::Invalid::new(error.key, error.value, error.allowed).in_text(&file, &text))?;
+    Ok(config)
+}
+
 /// The text of an experiment.
 struct Source {
     file: String,
@@ -379,11 +392,11 @@ impl Source {
         let typed: T =
             text::parse(&base.file, &base.text, &overrides, choices).map_err(|error| match error {
                 ConfigError::Override { typed, message } => {
-                    let changed =
+                    let place =
                         typed.first().map_or_else(String::new, |change| format!("{key}.{}", change.key));
-                    let line = text::locate(&self.text, &changed);
-                    let message = format!("{changed}: {message}");
-                    ConfigError::Shape { file: self.file.clone(), line, column: None, key: changed, message }
+                    let line = text::locate(&self.text, &place);
+                    let message = format!("{place}: {message}");
+                    ConfigError::Shape { file: self.file.clone(), line, column: None, key: place, message }
                 }
                 error => error,
             })?;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use thoughtcache_agents::bounds::exact::{ExactMdp, ExactPolicy, OPTIMAL};
 use thoughtcache_agents::checkpoint::{Checkpoint, POLICY_FILE};
 use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind};
 use thoughtcache_agents::heuristics::{Prepared, registry};
@@ -20,12 +21,20 @@ pub(crate) fn is_heuristic(name: &str) -> bool {
     registry::names().any(|known| known == name)
 }
 
-/// Whether a name means anything: a heuristic, or a folder with a policy.
+/// How far apart the bounds of an optimum may be.
+pub(crate) const TOLERANCE: f64 = 1e-9;
+
+/// Whether this is the name of a bound.
+pub(crate) fn is_bound(name: &str) -> bool {
+    name == OPTIMAL
+}
+
+/// Whether a name means anything: a heuristic, a bound, or a folder with a policy.
 ///
 /// # Errors
 /// When it is neither.
 pub(crate) fn check(name: &str) -> Result<()> {
-    if is_heuristic(name) { Ok(()) } else { find(Path::new(name)).map(drop) }
+    if is_heuristic(name) || is_bound(name) { Ok(()) } else { find(Path::new(name)).map(drop) }
 }
 
 /// Finds policies for a scenario, each name once, in the order in which they were typed.
@@ -41,8 +50,13 @@ pub(crate) fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Con
             continue;
         }
         typed.push(name);
-        let mut contender =
-            if is_heuristic(name) { heuristic(name, scenario)? } else { trained(Path::new(name), &env)? };
+        let mut contender = if is_heuristic(name) {
+            heuristic(name, scenario)?
+        } else if is_bound(name) {
+            optimal(scenario).with_context(|| format!("{OPTIMAL} plays tiny worlds only"))?
+        } else {
+            trained(Path::new(name), &env)?
+        };
         if contenders.iter().any(|earlier| earlier.name == contender.name) {
             // Two runs in folders of one name: tell them apart by what was typed.
             contender.name.clone_from(name);
@@ -55,6 +69,16 @@ pub(crate) fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Con
 fn heuristic(name: &str, scenario: &Arc<Scenario>) -> Result<Contender> {
     let prepared = Prepared::new(name, scenario)?;
     Ok(Contender::new(name, PolicyKind::Heuristic, move || -> AnyPolicy { prepared.instance() }))
+}
+
+/// The plan of the least average cost.
+///
+/// # Errors
+/// When the scenario is not tiny, or does not show the phase that the plan decides by.
+pub(crate) fn optimal(scenario: &Arc<Scenario>) -> Result<Contender> {
+    let mdp = Arc::new(ExactMdp::new(scenario)?);
+    let policy = ExactPolicy::new(OPTIMAL, Arc::clone(&mdp), mdp.average(TOLERANCE)?.plan)?;
+    Ok(Contender::new(OPTIMAL, PolicyKind::Bound, move || -> AnyPolicy { Box::new(policy.clone()) }))
 }
 
 /// The policy of a folder; named as such when it was trained on another scenario.

@@ -4,7 +4,7 @@
 use crate::args::Setting;
 use crate::recording;
 use crate::text_file;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

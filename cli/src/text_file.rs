@@ -30,7 +30,7 @@ pub(crate) fn read(path: &Path, within: &str) -> Result<String> {
         Ok(text) => Ok(text),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let line = error.as_bytes()[..valid].split(|&byte| byte == b'\n').count();
             bail!("{name}:{line}: byte {valid} is no UTF-8 text, a TOML file is needed")
         }
     }

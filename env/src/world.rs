@@ -261,6 +261,28 @@ impl World {
         &self.cells[cell.index()]
     }
 
+    /// The popularity phase of the present slot, where requests have phases.
+    pub fn popularity_phase(&self) -> Option<u32> {
+        self.arrivals.phase()
+    }
+
+    /// Replaces the request of the present slot by one for this service, in this phase, and sets the clock back to slot 0;
+    /// memory stays as it is. `false`, and nothing has changed, where requests have no phases, the service or the phase
+    /// does not exist, or no episode has begun.
+    pub(crate) fn imagine(&mut self, service: ServiceId, phase: u32) -> bool {
+        let exists = self.has_begun() && service.index() < self.scenario.services().len();
+        if !exists || !self.arrivals.set_phase(phase) {
+            return false;
+        }
+        // One request a slot: it is the pending one, and nothing has been served yet.
+        let replaced = std::mem::replace(&mut self.batches[0].service, service);
+        let demand = &mut self.cells[self.batches[0].cell.index()].demand;
+        demand[replaced.index()].pending_requests = 0;
+        demand[service.index()].pending_requests = self.batches[0].num_requests;
+        self.slot = 0;
+        true
+    }
+
     /// A digest of all requests so far: equal for two policies on one seed.
     pub fn exogenous_fingerprint(&self) -> u64 {
         self.fingerprint
@@ -329,7 +351,8 @@ impl World {
         let outcome = match placement {
             Placement::Edge => self.serve_at_edge(batch, victims),
             Placement::Cloud => {
-                let cloud = f64::from(batch.num_requests) * self.scenario.prices().cloud_per_request;
+                let service = self.scenario.service(batch.service);
+                let cloud = f64::from(batch.num_requests) * service.cloud_per_request;
                 let requests = u64::from(batch.num_requests);
                 Outcome {
                     cost: CostBreakdown { cloud, ..CostBreakdown::default() },
@@ -383,7 +406,7 @@ impl World {
             cache.serve(batch.service, delta_tokens, self.scenario.consensus_factor(), self.batches_served);
         let window = service.window_tokens;
         let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
-        cost.transmission = requests * prices.edge_per_request;
+        cost.transmission = requests * service.edge_per_request;
         cost.compute = requests * service.request_flop * prices.per_flop;
         cost.accuracy = requests * prices.accuracy_weight * unit;
         *spent_flop += requests * service.request_flop;

@@ -58,6 +58,14 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
         }
     }
     variants.push(("tight, logarithmic quality".into(), logarithmic()));
+    let tiny: [(&str, &[(&str, &str)]); 5] = [
+        ("tiny-unit3", &[]),
+        ("tiny-unit4", &[]),
+        ("tiny-drift4", &[]),
+        ("tiny-drift4", &[("workload.phased.stay_prob", "0.5")]),
+        ("tiny-drift4", &[("services.1.load_cost", "1"), ("services.0.cloud_per_request", "2")]),
+    ];
+    variants.extend(tiny.map(|(name, change)| (format!("{name} {change:?}"), scenario(name, change))));
     variants
 }
 

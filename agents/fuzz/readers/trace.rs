@@ -9,12 +9,14 @@
 //! | `U` | the header as JSON (`@` stands for the number of rows), a line end, then blocks: rows (2 bytes), length (2 bytes), that many bytes of unpacked columns; the file around them is made |
 //! | `A` | an Azure CSV file |
 //! | `G` | a GenTD26 CSV file, and after a line `--` its load times |
+//! | `M` | a Mooncake JSONL file |
 
 use super::expect_message;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use std::io::{Read, Write};
 use thoughtcache_env::workload::trace::format::{MAGIC, VERSION};
+use thoughtcache_env::workload::trace::import::Import;
 use thoughtcache_env::workload::trace::stats::TraceStats;
 use thoughtcache_env::workload::trace::{ServiceMap, Trace, TraceError, TracePart, check, import};
 
@@ -33,17 +35,22 @@ pub(crate) fn read(input: &[u8]) {
         b'T' => file(rest),
         b'C' => file(&with_checksums(rest)),
         b'U' => file(&around(rest)),
-        b'A' => imported(import::azure(rest)),
+        b'A' => imported(import::azure(rest, import::in_memory()).and_then(Import::into_trace)),
         b'G' => {
             let cut = rest.windows(4).position(|window| window == b"\n--\n");
             match cut {
                 Some(cut) => {
                     let mut load_times = &rest[cut + 4..];
-                    imported(import::gentd26(&rest[..cut], Some(&mut load_times as &mut dyn Read)));
+                    let load_times = Some(&mut load_times as &mut dyn Read);
+                    let import = import::gentd26(&rest[..cut], load_times, import::in_memory());
+                    imported(import.and_then(Import::into_trace));
                 }
-                None => imported(import::gentd26(rest, None)),
+                None => {
+                    imported(import::gentd26(rest, None, import::in_memory()).and_then(Import::into_trace))
+                }
             }
         }
+        b'M' => imported(import::mooncake(rest, import::in_memory()).and_then(Import::into_trace)),
         _ => {}
     }
 }

@@ -20,6 +20,7 @@ use thoughtcache_env::units::ServiceId;
 #[derive(Clone, Copy, Debug)]
 struct Terms {
     service_cost: f64,
+    cloud_cost: f64,
     reload_per_request: f64,
 }
 
@@ -28,7 +29,6 @@ struct Terms {
 pub(super) struct EdgeValue {
     services: Vec<Service>,
     terms: Vec<Terms>,
-    cloud_per_request: f64,
     accuracy_weight: f64,
     zeta: f64,
 }
@@ -38,13 +38,13 @@ impl EdgeValue {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let prices = scenario.prices();
         let terms = scenario.services().iter().map(|service| Terms {
-            service_cost: prices.edge_per_request + service.request_flop * prices.per_flop,
+            service_cost: service.edge_per_request + service.request_flop * prices.per_flop,
+            cloud_cost: service.cloud_per_request,
             reload_per_request: service.load_cost * service.request_tokens / service.window_tokens,
         });
         Self {
             services: scenario.services().to_vec(),
             terms: terms.collect(),
-            cloud_per_request: prices.cloud_per_request,
             accuracy_weight: prices.accuracy_weight,
             zeta: scenario.consensus_factor(),
         }
@@ -64,7 +64,7 @@ impl EdgeValue {
         let (terms, service) = (self.terms[service.index()], &self.services[service.index()]);
         let age = self.mean_age_tokens(service, rate);
         let accuracy = self.accuracy_weight * service.quality.unit_cost(age, age);
-        self.cloud_per_request - terms.service_cost - accuracy
+        terms.cloud_cost - terms.service_cost - accuracy
     }
 
     /// What the entry saves per slot, its reloads paid; may be negative.

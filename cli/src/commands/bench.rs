@@ -1,6 +1,7 @@
-//! `thoughtcache bench`: how fast worlds and learners are on this machine.
+//! `thoughtcache bench`: how fast worlds and learners are on this machine, and how near learners come to known optima.
 
 mod env;
+mod tiny;
 mod train;
 
 use crate::console::{Console, Verdict};
@@ -8,12 +9,13 @@ use crate::machine::{Machine, load_average};
 use anyhow::Result;
 use serde::Serialize;
 
-/// Measure decisions per second
+/// Measure decisions per second, and learners against exact optima
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   thoughtcache bench env --lanes 1024 --scaling
-  thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000")]
+  thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000
+  thoughtcache bench tiny")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -23,6 +25,7 @@ pub(crate) struct Args {
 enum What {
     Env(env::Args),
     Train(train::Args),
+    Tiny(tiny::Args),
 }
 
 impl Args {
@@ -31,6 +34,7 @@ impl Args {
         match self.what {
             What::Env(args) => args.run(console),
             What::Train(args) => args.run(console),
+            What::Tiny(args) => args.run(console),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use thoughtcache_agents::bounds::exact::OPTIMAL;
 use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{self, Contender, Protocol};
 use thoughtcache_agents::heuristics::registry;
@@ -29,9 +30,10 @@ Examples:
   thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960,1920 --out-csv sweep.csv
 
-Without names all heuristics are compared; runs are compared with all heuristics unless some are named.")]
+Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
+unless heuristics are named.")]
 pub(crate) struct Args {
-    /// Heuristics by name, runs or checkpoints by folder
+    /// Heuristics by name, `optimal` in tiny worlds, runs or checkpoints by folder
     #[arg(value_name = "POLICY|RUN")]
     policies: Vec<String>,
     #[command(flatten)]
@@ -125,7 +127,7 @@ impl Args {
         }
         let mut prepared = Vec::new();
         for (value, scenario) in worlds {
-            let loaded = policies::load(&self.lineup(), &scenario);
+            let loaded = policies::load(&self.lineup(&scenario), &scenario);
             let contenders = match (&self.sweep, &value) {
                 (Some(Sweep { key, .. }), Some(value)) => {
                     loaded.with_context(|| format!("--sweep {key}={value}"))?
@@ -145,7 +147,8 @@ impl Args {
         let mut compared = Vec::new();
         for (value, contenders, protocol) in &prepared {
             let evaluation = evaluate::evaluate(contenders, protocol, Some(&now), &|| bar.inc(1))?;
-            let comparison = Comparison::new(&evaluation, self.baseline_name(contenders))?;
+            let baseline = self.baseline_name(contenders, protocol.scenario());
+            let comparison = Comparison::new(&evaluation, baseline)?;
             compared.push(Compared { value: value.clone(), comparison });
         }
         bar.finish_and_clear();
@@ -183,20 +186,23 @@ impl Args {
     }
 
     /// The names of who takes part, the baseline among them.
-    fn lineup(&self) -> Vec<String> {
+    fn lineup(&self, scenario: &Arc<Scenario>) -> Vec<String> {
         let names_heuristics = self.policies.iter().any(|name| policies::is_heuristic(name));
         let mut names = self.policies.clone();
         if !self.only && !names_heuristics {
             names.extend(registry::names().map(str::to_owned));
+            if self.sweep.is_none() && policies::optimal(scenario).is_ok() {
+                names.push(OPTIMAL.to_owned());
+            }
         }
         names.push(self.baseline.clone());
         names
     }
 
     /// What the baseline is called in tables: runs have shorter names than their folders.
-    fn baseline_name<'a>(&self, contenders: &'a [Contender]) -> &'a str {
+    fn baseline_name<'a>(&self, contenders: &'a [Contender], scenario: &Arc<Scenario>) -> &'a str {
         let mut names: Vec<String> = Vec::new();
-        for name in self.lineup() {
+        for name in self.lineup(scenario) {
             if !names.contains(&name) {
                 names.push(name);
             }

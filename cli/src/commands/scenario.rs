@@ -85,7 +85,7 @@ fn list(console: Console) -> Result<()> {
             let source = ScenarioText::find(name)?;
             let config = source.config(&[])?;
             let requests = match config.workload {
-                WorkloadConfig::Poisson(_) => "drawn",
+                WorkloadConfig::Poisson(_) | WorkloadConfig::Phased(_) => "drawn",
                 WorkloadConfig::Trace(_) => "recorded",
             };
             let memory_gb = config.cell.memory_gb;

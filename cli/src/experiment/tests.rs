@@ -118,7 +118,7 @@ fn every_key_wrong_in_every_way() {
         let mut say = |what: &str, text: &str, settings: &[&str]| {
             let said =
                 resolve(text, settings).map_or_else(|error| format!("{error:#}"), |_| "accepted".into());
-            page += &format!("{key} {what}\n    {said}\n");
+            page.extend([key, " ", what, "\n    ", &said, "\n"]);
         };
         say("is missing", &rest(key), &[]);
         say("is misspelt", &format!("{}{}x = 1\n", rest(key), key), &[]);

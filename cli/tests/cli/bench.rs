@@ -42,3 +42,64 @@ fn training_is_measured_without_validation() {
     assert_eq!(report["decisions"], 512);
     assert!(report["decisions_per_s"].as_f64().unwrap() > 0.0);
 }
+
+/// The smallest tiny world, with an optimum that a person can compute: .6 * 1 + .4 * 3.
+fn table(optimum: f64) -> String {
+    format!(
+        "instance,n_models,sizes,load_cost,local_cost,cloud_cost,popularity_by_phase,phase_stay_prob,capacity,opt_average_cost\n\
+         mine,2,\"[1, 1]\",\"[4, 4]\",\"[1, 1]\",\"[3, 3]\",\"[[0.6, 0.4]]\",1.0,1,{optimum}\n"
+    )
+}
+
+#[test]
+fn exact_optima_are_told_and_mistakes_about_them_too() {
+    let desk = Desk::new();
+    desk.write("cut.csv", "instance,n_models\nmine,2\n");
+    desk.write("negative.csv", &table(1.8).replace("[3, 3]", "[3, -3]"));
+    insta::assert_snapshot!(desk.transcript(&[
+        "bench tiny --exact-only",
+        "bench tiny tight --exact-only",
+        "bench tiny --instances cut.csv --exact-only",
+        "bench tiny --instances negative.csv --exact-only",
+        "bench tiny --instances absent.csv --exact-only",
+        "compare optimal --scenario tight",
+    ]));
+}
+
+#[test]
+fn a_table_with_another_optimum_is_exit_code_1() {
+    let desk = Desk::new();
+    desk.write("right.csv", &table(1.8));
+    desk.write("wrong.csv", &table(1.7));
+    let right = desk.run("bench tiny --instances right.csv --exact-only --json").expect(0).json();
+    assert_eq!(right["worlds"][0]["sets"], 3);
+    let wrong = desk.run("bench tiny --instances wrong.csv --exact-only").expect(1);
+    assert!(wrong.stderr.contains("mine: least average cost: 1.800000"), "{}", wrong.stderr);
+}
+
+#[test]
+fn the_optimum_takes_part_in_a_comparison_of_a_tiny_world() {
+    let desk = Desk::new();
+    let options = "--episodes 2 --set scenario.horizon_slots=2000 --json";
+    let compared = desk.run(&format!("compare --scenario tiny-drift4 {options}")).expect(0).json();
+    let first = &compared["policies"][0];
+    assert_eq!((&first["name"], &first["kind"]), (&"optimal".into(), &"bound".into()), "{compared}");
+    let cost = first["mean_cost"].as_f64().unwrap();
+    assert!((cost / 1.778 - 1.0).abs() < 0.1, "{cost}");
+    let named = desk.run(&format!("compare lru --scenario tiny-drift4 {options}")).expect(0).json();
+    assert_eq!(named["policies"].as_array().unwrap().len(), 2, "lru and the baseline, as typed");
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn a_learner_that_stays_behind_the_optimum_is_exit_code_1() {
+    let desk = Desk::new();
+    desk.write("right.csv", &table(1.8));
+    // Twenty decisions teach nothing: what plays is the first net.
+    let line =
+        "bench tiny --instances right.csv --agent ppo-tiny --seeds 1 --decisions 32 --slots 1000 --at-most 0";
+    let outcome = desk.run(line);
+    let gap = outcome.stderr.contains("above the optimum, at most 0 % are allowed");
+    assert_eq!(outcome.code == 1, gap, "{}", outcome.transcript());
+    assert!(outcome.stdout.contains("ppo-tiny"), "{}", outcome.stdout);
+}

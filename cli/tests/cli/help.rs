@@ -17,6 +17,7 @@ fn every_command_explains_itself_with_an_example() {
         "bench",
         "bench env",
         "bench train",
+        "bench tiny",
         "doctor",
     ];
     let desk = Desk::new();

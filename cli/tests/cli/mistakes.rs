@@ -21,12 +21,12 @@ fn assert_mistakes(name: &str, desk: &Desk, lines: &[&str]) {
             let said = outcome.stderr.strip_prefix("error: ").unwrap_or_else(|| panic!("{transcript}"));
             assert_eq!(said.trim_end().lines().count(), 1, "{transcript}");
         }
-        page += &format!("$ thoughtcache {line}\n");
+        page.extend(["$ thoughtcache ", line, "\n"]);
         for text in [&outcome.stdout, &outcome.stderr] {
             // What is said of every mistake of the command line is no news.
             let lines =
                 text.lines().filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-            lines.for_each(|line| page += &format!("    {line}\n"));
+            lines.for_each(|line| page.extend(["    ", line, "\n"]));
         }
     }
     insta::assert_snapshot!(name, page);

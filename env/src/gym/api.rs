@@ -199,6 +199,16 @@ pub enum EnvError {
     /// The episode has ended, or none has begun.
     #[error("step without a running episode; call reset first")]
     NotRunning,
+    /// The situation that was to be imagined does not exist.
+    #[error(
+        "nobody can imagine {what} in {id}: one of its services, in one of its phases, in a running episode"
+    )]
+    Unimaginable {
+        /// The environment's name.
+        id: String,
+        /// What was asked for.
+        what: String,
+    },
     /// One lane of a vector environment failed.
     #[error("lane {lane}: {source}")]
     Lane {

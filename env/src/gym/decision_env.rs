@@ -88,6 +88,7 @@ impl DecisionEnv {
             num_requests: 0,
             fixed_placement: None,
             missing_bytes: 0,
+            popularity_phase: None,
         };
         Self { world, spec, observation, ahead: None, victims: Vec::new(), phase: Phase::Ended }
     }
@@ -100,6 +101,25 @@ impl DecisionEnv {
     /// The world behind the decisions, to look at.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// Replaces the request of the present slot by one for this service in this popularity phase, as if the episode had just
+    /// begun with the memory as it is; victims that were chosen for the pending request are forgotten. What follows is drawn
+    /// as before. For exact solutions, which have to ask about every situation of a world.
+    ///
+    /// # Errors
+    /// Where requests have no phases, the service or the phase does not exist, or no episode has begun; the state is
+    /// unchanged then.
+    pub fn imagine(&mut self, service: ServiceId, phase: u32) -> Result<(), EnvError> {
+        if !self.world.imagine(service, phase) {
+            let what = format!("a request for service {} in phase {phase}", service.0);
+            return Err(EnvError::Unimaginable { id: self.spec.id.clone(), what });
+        }
+        self.victims.clear();
+        self.observation.fixed_placement = None;
+        self.phase = Phase::Running;
+        self.look();
+        Ok(())
     }
 
     /// Bytes that the present choices leave to be freed.
@@ -129,6 +149,9 @@ impl DecisionEnv {
             Pending::Batch(Batch { service, num_requests, .. }) => (false, service, num_requests),
             Pending::Prefetch(_) => (true, self.ahead.unwrap_or(ServiceId(0)), 0),
         };
+        if self.world.scenario().shows_popularity_phase() {
+            observation.popularity_phase = self.world.popularity_phase();
+        }
         for &victim in &self.victims {
             // What is chosen already cannot be chosen again.
             observation.residency[victim.index()].is_protected = true;

@@ -9,8 +9,9 @@
 //! `[0, 1]`. No absolute time, no horizon: the task goes on for ever.
 //!
 //! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
-//! service and one for the batch; `decision.prefetch` one `batch.is_prefetch`. At a prefetch decision the batch is the service
-//! that was chosen to be loaded, without requests; before the choice its one-hot service and its other entries are 0.
+//! service and one for the batch; `decision.prefetch` one `batch.is_prefetch`; `observation.popularity_phase` the one-hot
+//! phase. At a prefetch decision the batch is the service that was chosen to be loaded, without requests; before the choice its
+//! one-hot service and its other entries are 0.
 
 use super::api::{ActionId, Entry, Rows};
 use super::space::ActionSpace;
@@ -20,6 +21,7 @@ use crate::scenario::Scenario;
 use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::demand::Demand;
+use crate::workload::phased::PhasedModel;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.
@@ -51,6 +53,8 @@ pub(crate) struct Layout {
     inverse_capacity: f64,
     has_hold: bool,
     has_prefetch: bool,
+    /// Phases that are shown; 0 where none are.
+    num_phases: usize,
 }
 
 impl Layout {
@@ -68,6 +72,10 @@ impl Layout {
             inverse_capacity,
             has_hold: scenario.has_hold(),
             has_prefetch: scenario.has_prefetch(),
+            num_phases: scenario
+                .phases()
+                .filter(|_| scenario.shows_popularity_phase())
+                .map_or(0, PhasedModel::num_phases),
         }
     }
 
@@ -94,6 +102,7 @@ impl Layout {
         if self.has_prefetch {
             entries.push(unit("batch.is_prefetch".into()));
         }
+        entries.extend((0..self.num_phases).map(|phase| unit(format!("phase.{phase}"))));
         entries
     }
 }
@@ -130,6 +139,8 @@ pub struct DecisionObservation {
     pub fixed_placement: Option<Placement>,
     /// Bytes that still have to be freed before the batch can be served at the edge; 0 when it fits as things are.
     pub missing_bytes: u64,
+    /// The popularity phase of the slot, where the scenario shows it.
+    pub popularity_phase: Option<u32>,
     /// Which actions are legal, by number.
     pub legal: Vec<bool>,
 }
@@ -195,6 +206,7 @@ impl Rows for DecisionObservation {
             inverse_capacity,
             has_hold,
             has_prefetch,
+            num_phases,
         } = &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
@@ -250,6 +262,10 @@ impl Rows for DecisionObservation {
         if self.is_open() {
             // There is no batch: everything that would be about it is 0.
             rest[..BATCH_FEATURES.len()].fill(0.0);
+        }
+        let (options, phases) = options.split_at_mut(options.len() - num_phases);
+        for (phase, x) in (0..).zip(phases) {
+            *x = flag(self.popularity_phase == Some(phase));
         }
         if *has_hold {
             for (x, &is_held) in options.iter_mut().zip(&self.held) {

@@ -31,6 +31,9 @@ pub struct ScenarioConfig {
     pub workload: WorkloadConfig,
     /// What is decided, and how finely.
     pub decision: DecisionConfig,
+    /// What an observation shows beside the usual.
+    #[serde(default, skip_serializing_if = "ObservationConfig::is_default")]
+    pub observation: ObservationConfig,
     /// What things cost.
     pub cost: CostConfig,
     /// Parameters of the heuristics, by policy and name; tuned on validation episodes.
@@ -62,8 +65,9 @@ pub struct ModelConfig {
     pub name: String,
     /// Weights in GPU memory, in GB (1e9 bytes), above 0.
     pub memory_gb: f64,
-    /// Context window in tokens, at least 1.
-    pub window_tokens: f64,
+    /// Context window in tokens, at least 1; without limit when absent, which needs a `cost.accuracy_weight` of 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_tokens: Option<f64>,
     /// Parameters that work on one token, in billions; needed where compute is priced or limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_parameters_b: Option<f64>,
@@ -87,6 +91,15 @@ pub struct ServiceConfig {
     /// Seconds of one load, for `[cost.switching.per_load_second]`; taken from the trace when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_s: Option<f64>,
+    /// Cost of one load, at least 0, for `[cost.switching.per_load]`; its weight when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_cost: Option<f64>,
+    /// Edge access per request, at least 0; `cost.edge_per_request` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_per_request: Option<f64>,
+    /// The cloud per request, at least 0; `cost.cloud_per_request` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_per_request: Option<f64>,
 }
 
 /// MODEL 3: thoughts and their age.
@@ -159,6 +172,20 @@ pub enum WorkloadConfig {
     Poisson(PoissonConfig),
     /// A recorded sequence of requests.
     Trace(TraceConfig),
+    /// One request a slot, with a popularity that changes from phase to phase: worlds small enough for an exact optimum.
+    Phased(PhasedConfig),
+}
+
+/// `[workload.phased]`; one cell only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhasedConfig {
+    /// One list a phase, with the probability of a request for each service; each list sums to 1 within 1e-6.
+    pub popularity: Vec<Vec<f64>>,
+    /// Probability that a phase lasts another slot, 0 or more and below 1; any other phase follows it, all alike. Absent,
+    /// or 1, where there is one phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stay_prob: Option<f64>,
 }
 
 /// `[workload.poisson]`.
@@ -240,15 +267,29 @@ pub enum GranularityConfig {
     Request,
 }
 
+/// What an observation shows beside the usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ObservationConfig {
+    /// Whether the phase of `[workload.phased]` is seen.
+    pub popularity_phase: bool,
+}
+
+impl ObservationConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// MODEL 7: the abstract costs of P1 and P2, in one cost unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CostConfig {
     /// What a load costs; evictions are free.
     pub switching: SwitchingConfig,
-    /// Edge access per request served there, at least 0.
+    /// Edge access per request served there, at least 0; a service may have its own.
     pub edge_per_request: f64,
-    /// The cloud per request served there, at least 0.
+    /// The cloud per request served there, at least 0; a service may have its own.
     pub cloud_per_request: f64,
     /// Weight of the accuracy cost at the edge, at least 0.
     pub accuracy_weight: f64,
@@ -262,7 +303,7 @@ pub struct CostConfig {
 pub enum SwitchingConfig {
     /// In proportion to the weights (P2's text).
     PerGb(SwitchingWeight),
-    /// The same for every load (P1 eq. 21).
+    /// The same for every load (P1 eq. 21), but for services with a `load_cost` of their own.
     PerLoad(SwitchingWeight),
     /// In proportion to the seconds of the load, where they were recorded.
     PerLoadSecond(SwitchingWeight),

@@ -14,6 +14,7 @@ use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
+use crate::workload::phased::PhasedModel;
 use crate::workload::trace::{Requests, Trace};
 use std::collections::BTreeMap;
 use text::{ConfigError, Override};
@@ -30,7 +31,7 @@ pub struct Service {
     pub model: ModelId,
     /// Bytes of its weights.
     pub bytes: u64,
-    /// The context window in tokens.
+    /// The context window in tokens; infinite without a limit.
     pub window_tokens: f64,
     /// Tokens that one request adds to the context: thought tokens times reasoning paths.
     pub request_tokens: f64,
@@ -44,15 +45,15 @@ pub struct Service {
     pub load_cost: f64,
     /// Floating-point operations that one request takes at the edge; 0 where compute is neither priced nor limited.
     pub request_flop: f64,
+    /// Access per request served at the edge.
+    pub edge_per_request: f64,
+    /// Cost of a request served in the cloud.
+    pub cloud_per_request: f64,
 }
 
 /// Prices that are the same for all services.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
-    /// Access per request served at the edge.
-    pub edge_per_request: f64,
-    /// Per request served in the cloud.
-    pub cloud_per_request: f64,
     /// Weight of the unit accuracy cost at the edge.
     pub accuracy_weight: f64,
     /// Per floating-point operation at the edge.
@@ -61,6 +62,7 @@ pub struct Prices {
 
 /// A validated scenario.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a scenario that do not depend on each other")]
 pub struct Scenario {
     name: String,
     horizon_slots: u32,
@@ -79,6 +81,7 @@ pub struct Scenario {
     arrivals: ArrivalModel,
     policies: BTreeMap<String, BTreeMap<String, f64>>,
     outside_requests: u64,
+    shows_popularity_phase: bool,
 }
 
 impl Scenario {
@@ -109,7 +112,7 @@ impl Scenario {
         let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
         let located = |invalid: text::Invalid| invalid.in_text(file, text);
         let recorded = match &config.workload {
-            config::WorkloadConfig::Poisson(_) => None,
+            config::WorkloadConfig::Poisson(_) | config::WorkloadConfig::Phased(_) => None,
             config::WorkloadConfig::Trace(workload) => Some(
                 trace(&workload.path)
                     .map_err(|why| located(text::Invalid::new("workload.trace.path", &workload.path, why)))?,
@@ -213,6 +216,19 @@ impl Scenario {
     /// Whether the requests are a recording, whose test part is one run.
     pub fn is_recorded(&self) -> bool {
         matches!(self.arrivals, ArrivalModel::Recorded { .. })
+    }
+
+    /// The phases of its popularity, where it has any.
+    pub fn phases(&self) -> Option<&PhasedModel> {
+        match &self.arrivals {
+            ArrivalModel::Phased(model) => Some(model),
+            ArrivalModel::Poisson { .. } | ArrivalModel::Recorded { .. } => None,
+        }
+    }
+
+    /// Whether an observation shows the phase.
+    pub fn shows_popularity_phase(&self) -> bool {
+        self.shows_popularity_phase
     }
 
     /// Parameters of the heuristics, by policy and name.

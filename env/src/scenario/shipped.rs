@@ -1,10 +1,13 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 9] = [
     ("tight", include_str!("../../../configs/scenarios/tight.toml")),
     ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
     ("paper", include_str!("../../../configs/scenarios/paper.toml")),
+    ("tiny-unit3", include_str!("../../../configs/scenarios/tiny-unit3.toml")),
+    ("tiny-unit4", include_str!("../../../configs/scenarios/tiny-unit4.toml")),
+    ("tiny-drift4", include_str!("../../../configs/scenarios/tiny-drift4.toml")),
     ("trace-gentd26", include_str!("../../../configs/scenarios/trace-gentd26.toml")),
     ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),
     ("trace-mooncake", include_str!("../../../configs/scenarios/trace-mooncake.toml")),

@@ -1,7 +1,8 @@
 //! From what was typed to what is meant: ranges, contradictions, SI units.
 
 use super::config::{
-    GranularityConfig, QualityConfig, ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig,
+    GranularityConfig, PhasedConfig, QualityConfig, ScenarioConfig, SwitchingConfig, TraceServicesConfig,
+    WorkloadConfig,
 };
 use super::text::Invalid;
 use super::{Prices, Scenario, Service};
@@ -10,6 +11,7 @@ use crate::message::nearest;
 use crate::placement::Placement;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
+use crate::workload::phased::PhasedModel;
 use crate::workload::trace::{Requests, ServiceMap, SlottedRequests};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ const MAX_DECISIONS_PER_SLOT: f64 = 1e6;
 const MAX_NUMBER: f64 = 1e12;
 /// The greatest memory and the largest model, in GB.
 const MAX_GB: f64 = 1e6;
+/// How far from 1 the probabilities of a phase may sum to.
+const SUM_TOLERANCE: f64 = 1e-6;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
 const MIN_TOTAL_INTENSITY: f64 = 1e-3;
 
@@ -36,6 +40,7 @@ enum Range {
     Share,
     OpenShare,
     Between(f64, f64),
+    BelowOne,
 }
 
 impl Range {
@@ -47,6 +52,7 @@ impl Range {
                 Self::Share => (0.0..=1.0).contains(&value),
                 Self::OpenShare => value > 0.0 && value < 1.0,
                 Self::Between(low, high) => (low..=high).contains(&value),
+                Self::BelowOne => (0.0..1.0).contains(&value),
             }
     }
 
@@ -58,6 +64,7 @@ impl Range {
             Self::OpenShare => "a number between 0 and 1, neither of them".into(),
             Self::Between(low, high) if high >= 1e9 => format!("a number from {low:?} to {high:e}"),
             Self::Between(low, high) => format!("a number from {low:?} to {high:?}"),
+            Self::BelowOne => "a number from 0 to 1, below 1".into(),
         }
     }
 }
@@ -132,6 +139,7 @@ impl ScenarioConfig {
             arrivals,
             policies: self.policies()?,
             outside_requests,
+            shows_popularity_phase: self.shows_popularity_phase()?,
         })
     }
 
@@ -144,11 +152,7 @@ impl ScenarioConfig {
         for (index, model) in self.models.iter().enumerate() {
             name(format!("models[{index}].name"), &model.name)?;
             number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, MAX_GB))?;
-            number(
-                format!("models[{index}].window_tokens"),
-                model.window_tokens,
-                Range::Between(1.0, MAX_NUMBER),
-            )?;
+            self.window_tokens(index)?;
             if let Some(billions) = model.active_parameters_b {
                 number(format!("models[{index}].active_parameters_b"), billions, Range::Positive)?;
             }
@@ -162,12 +166,18 @@ impl ScenarioConfig {
         let vanishing = self.thought.vanishing_thoughts_per_slot;
         let vanishing = number("thought.vanishing_thoughts_per_slot", vanishing, Range::NonNegative)?;
         let needs_flop = self.cost.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
+        let price = |key: &str, price: f64| number(key, price, Range::NonNegative);
+        let edge = price("cost.edge_per_request", self.cost.edge_per_request)?;
+        let cloud = price("cost.cloud_per_request", self.cost.cloud_per_request)?;
         let mut services = Vec::with_capacity(self.services.len());
         for (index, service) in self.services.iter().enumerate() {
             let key = |field: &str| format!("services[{index}].{field}");
             if let Some(typed) = &service.name {
                 name(key("name"), typed)?;
             }
+            let own_price = |field: &str, typed: Option<f64>| {
+                typed.map(|price| number(key(field), price, Range::NonNegative)).transpose()
+            };
             let Some(model_index) = self.models.iter().position(|model| model.name == service.model) else {
                 let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
                 let hint = nearest(&service.model, names.iter().copied())
@@ -199,16 +209,33 @@ impl ScenarioConfig {
                 name: service.name.clone().unwrap_or_else(|| format!("service-{index}")),
                 model: ModelId::from_index(model_index),
                 bytes: gb_to_bytes(model.memory_gb),
-                window_tokens: model.window_tokens,
+                window_tokens: self.window_tokens(model_index)?,
                 request_tokens: thought_tokens * f64::from(paths),
                 thought_tokens,
                 fade_tokens: vanishing * thought_tokens,
                 quality: self.quality_law(index, thought_tokens)?,
                 load_cost: self.load_cost(index, model.memory_gb, recorded_load_s)?,
                 request_flop,
+                edge_per_request: own_price("edge_per_request", service.edge_per_request)?.unwrap_or(edge),
+                cloud_per_request: own_price("cloud_per_request", service.cloud_per_request)?
+                    .unwrap_or(cloud),
             });
         }
         Ok(services)
+    }
+
+    /// The window of a model; infinite where none is typed and none is needed.
+    fn window_tokens(&self, index: usize) -> Result<f64, Invalid> {
+        let key = format!("models[{index}].window_tokens");
+        match self.models[index].window_tokens {
+            Some(tokens) => number(key, tokens, Range::Between(1.0, MAX_NUMBER)),
+            None if self.cost.accuracy_weight > 0.0 => {
+                let allowed = "a number of tokens, because cost.accuracy_weight is above 0: the age of thought is \
+                               counted and seen as a share of the window";
+                Err(Invalid::new(key, "absent", allowed))
+            }
+            None => Ok(f64::INFINITY),
+        }
     }
 
     fn quality_law(&self, index: usize, thought_tokens: f64) -> Result<QualityLaw, Invalid> {
@@ -248,6 +275,14 @@ impl ScenarioConfig {
     ) -> Result<f64, Invalid> {
         let load_key = format!("services[{index}].load_s");
         let typed_load_s = self.services[index].load_s;
+        let cost_key = format!("services[{index}].load_cost");
+        let typed_cost = self.services[index].load_cost;
+        if let (Some(cost), SwitchingConfig::PerGb(_) | SwitchingConfig::PerLoadSecond(_)) =
+            (typed_cost, &self.cost.switching)
+        {
+            let allowed = "no load_cost: only [cost.switching.per_load] reads it";
+            return Err(Invalid::new(cost_key, cost, allowed));
+        }
         let priced = |kind: &str, weight: f64| {
             if let Some(load_s) = typed_load_s {
                 return Err(Invalid::new(
@@ -260,7 +295,10 @@ impl ScenarioConfig {
         };
         match &self.cost.switching {
             SwitchingConfig::PerGb(price) => Ok(priced("per_gb", price.weight)? * memory_gb),
-            SwitchingConfig::PerLoad(price) => priced("per_load", price.weight),
+            SwitchingConfig::PerLoad(price) => {
+                let weight = priced("per_load", price.weight)?;
+                typed_cost.map_or(Ok(weight), |cost| number(cost_key, cost, Range::NonNegative))
+            }
             SwitchingConfig::PerLoadSecond(price) => {
                 let weight =
                     number("cost.switching.per_load_second.weight", price.weight, Range::NonNegative)?;
@@ -290,16 +328,6 @@ impl ScenarioConfig {
             }
         };
         Ok(Prices {
-            edge_per_request: number(
-                "cost.edge_per_request",
-                self.cost.edge_per_request,
-                Range::NonNegative,
-            )?,
-            cloud_per_request: number(
-                "cost.cloud_per_request",
-                self.cost.cloud_per_request,
-                Range::NonNegative,
-            )?,
             accuracy_weight: number("cost.accuracy_weight", self.cost.accuracy_weight, Range::NonNegative)?,
             per_flop,
         })
@@ -415,7 +443,58 @@ impl ScenarioConfig {
                 };
                 self.recorded(trace, &map, &workload.path)
             }
+            WorkloadConfig::Phased(phased) => {
+                if num_cells != 1 {
+                    let allowed = "1: [workload.phased] is one request a slot, at one cell";
+                    return Err(Invalid::new("cell.count", num_cells, allowed));
+                }
+                Ok((ArrivalModel::Phased(self.phased(phased)?), None, 0))
+            }
         }
+    }
+
+    fn phased(&self, workload: &PhasedConfig) -> Result<PhasedModel, Invalid> {
+        let phases = workload.popularity.len();
+        if !(1..=MAX_COUNT as usize).contains(&phases) {
+            let (value, allowed) =
+                (format!("{phases} lists"), format!("1 to {MAX_COUNT} lists, one a phase"));
+            return Err(Invalid::new("workload.phased.popularity", value, allowed));
+        }
+        for (phase, row) in workload.popularity.iter().enumerate() {
+            let key = format!("workload.phased.popularity[{phase}]");
+            if row.len() != self.services.len() {
+                let value = format!("{} probabilities", row.len());
+                return Err(Invalid::new(key, value, format!("{}, one a service", self.services.len())));
+            }
+            for (service, &probability) in row.iter().enumerate() {
+                number(format!("{key}[{service}]"), probability, Range::Share)?;
+            }
+            let sum: f64 = row.iter().sum();
+            if (sum - 1.0).abs() > SUM_TOLERANCE {
+                let allowed = format!("probabilities that sum to 1; these sum to {sum}");
+                return Err(Invalid::new(key, format!("{row:?}"), allowed));
+            }
+        }
+        let key = "workload.phased.stay_prob";
+        let stay_prob = match (phases, workload.stay_prob) {
+            (1, None | Some(1.0)) => 1.0,
+            (1, Some(other)) => return Err(Invalid::new(key, other, "1, or absent: there is one phase")),
+            (_, Some(stay_prob)) => number(key, stay_prob, Range::BelowOne)?,
+            (_, None) => {
+                let allowed = "a number from 0 to 1, below 1, because there are several phases";
+                return Err(Invalid::new(key, "absent", allowed));
+            }
+        };
+        Ok(PhasedModel::new(workload.popularity.clone(), stay_prob))
+    }
+
+    fn shows_popularity_phase(&self) -> Result<bool, Invalid> {
+        let shows = self.observation.popularity_phase;
+        if shows && !matches!(self.workload, WorkloadConfig::Phased(_)) {
+            let allowed = "false: only [workload.phased] has phases";
+            return Err(Invalid::new("observation.popularity_phase", shows, allowed));
+        }
+        Ok(shows)
     }
 
     fn recorded(

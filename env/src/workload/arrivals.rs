@@ -1,13 +1,14 @@
 //! The requests of a slot: how many of each service, at which cell, in which order.
 //!
-//! Models: one of two sources. *Poisson*: independent counts per cell and service with the intensity of the service's
+//! Models: one of three sources. *Poisson*: independent counts per cell and service with the intensity of the service's
 //! popularity rank; they carry no time, so their order is a permutation from the arrivals stream. *Recorded*: the requests
 //! of a trace in order of first arrival; the recording is a loop, so that the world goes on after its last slot.
 //! At granularity `request` every request is a batch of its own: the permutation is one of requests, and recorded requests
-//! come in the order in which they arrived.
+//! come in the order in which they arrived. *Phased*: one request a slot ([`super::phased`]).
 //!
 //! Nothing here depends on an action. Source: P1 arXiv 2403.05826 (Poisson, mean users/10).
 
+use super::phased::PhasedModel;
 use super::popularity::{Ranking, zipf_intensities};
 use super::trace::{SlottedRequests, TracePart};
 use crate::random::{Purpose, Seed, SimRng, Stream};
@@ -46,6 +47,8 @@ pub enum ArrivalModel {
         /// Slots of a training or validation episode.
         horizon_slots: u32,
     },
+    /// See the file's head.
+    Phased(PhasedModel),
 }
 
 /// What the coming requests depend on.
@@ -57,6 +60,8 @@ pub(crate) struct ArrivalsState {
     /// Recorded requests: the part that is played, and the slot of it that is slot 0 of the episode.
     part: usize,
     offset: u64,
+    /// Phased requests: the phase of the present slot.
+    phase: u32,
 }
 
 impl ArrivalModel {
@@ -101,7 +106,7 @@ impl Arrivals {
         let seed = Seed::new(Purpose::Train, 0);
         let reshuffle_slots = match &model {
             ArrivalModel::Poisson { reshuffle_slots, .. } => *reshuffle_slots,
-            ArrivalModel::Recorded { .. } => None,
+            ArrivalModel::Recorded { .. } | ArrivalModel::Phased(_) => None,
         };
         Self {
             model,
@@ -113,6 +118,7 @@ impl Arrivals {
                 ranking: Ranking::new(num_services, reshuffle_slots),
                 part: 0,
                 offset: 0,
+                phase: 0,
             },
             counts: vec![0; num_services],
             batches: Vec::with_capacity(num_services * num_cells as usize),
@@ -140,11 +146,15 @@ impl Arrivals {
                 state.offset = state.popularity_rng.random_range(0..=slots - horizon);
                 Some(horizon as u32)
             }
+            ArrivalModel::Phased(model) => {
+                state.phase = model.first_phase(&mut state.popularity_rng);
+                None
+            }
         }
     }
 
-    /// Draws the future anew: other counts and other deals of the ranks. The future of a recording is taken from a random
-    /// slot of its training part, for what was recorded later is what a policy must not know.
+    /// Draws the future anew: other counts, other deals of the ranks, other changes of the phase. The future of a recording
+    /// is taken from a random slot of its training part, for what was recorded later is what a policy must not know.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         let state = &mut self.state;
         state.rng = seed.stream(Stream::Arrivals);
@@ -168,7 +178,27 @@ impl Arrivals {
         if state.ranking.services().len() != self.counts.len() || state.part > 2 {
             return Err("it has another number of services".into());
         }
+        if let ArrivalModel::Phased(model) = &self.model
+            && state.phase as usize >= model.num_phases()
+        {
+            return Err("it has more phases".into());
+        }
         Ok(())
+    }
+
+    /// The phase of the present slot, where requests have phases.
+    pub(crate) fn phase(&self) -> Option<u32> {
+        matches!(self.model, ArrivalModel::Phased(_)).then_some(self.state.phase)
+    }
+
+    /// Puts the present slot into another phase; `false` where there is no such phase.
+    pub(crate) fn set_phase(&mut self, phase: u32) -> bool {
+        let ArrivalModel::Phased(model) = &self.model else { return false };
+        let exists = (phase as usize) < model.num_phases();
+        if exists {
+            self.state.phase = phase;
+        }
+        exists
     }
 
     /// Comes back to a state that fits.
@@ -222,6 +252,13 @@ impl Arrivals {
                         });
                     }
                 }
+            }
+            ArrivalModel::Phased(model) => {
+                if slot > 0 {
+                    state.phase = model.next_phase(state.phase, &mut state.popularity_rng);
+                }
+                let service = model.request(state.phase, &mut state.rng);
+                self.batches.push(Batch { cell: CellId(0), service, num_requests: 1 });
             }
         }
         &self.batches

@@ -2,5 +2,6 @@
 
 pub mod arrivals;
 pub mod demand;
+pub mod phased;
 pub mod popularity;
 pub mod trace;

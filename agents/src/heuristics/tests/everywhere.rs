@@ -37,6 +37,8 @@ fn worlds() -> Vec<Arc<Scenario>> {
         // The larger model never fits.
         world("tight", &[("cell.memory_gb", "300")]),
         world("tight", &[("decision.placements", "[\"cloud\"]")]),
+        world("tiny-unit4", &[]),
+        world("tiny-drift4", &[]),
         // Hardly a request: some episodes have none.
         world("paper", &[("workload.poisson.mean_requests_per_service", "0.001"), ("horizon_slots", "50")]),
     ]

@@ -3,12 +3,14 @@
 use super::story::{self, Story};
 use crate::args::SettingArgs;
 use crate::console::Console;
+use crate::policies::TOLERANCE;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
 use crate::table::{Align, Table, grouped};
 use anyhow::Result;
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use thoughtcache_agents::bounds::exact::ExactMdp;
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::gym::api::{Entry, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -47,11 +49,38 @@ struct Description {
     requests: Vec<Load>,
     models: Vec<ModelRow>,
     costs: Vec<Price>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    optimum: Option<Optimum>,
     entries: Vec<Group>,
     num_entries: usize,
     actions: Vec<Group>,
     num_actions: usize,
     story: Story,
+}
+
+/// The discount of the optimum that is told.
+const OPTIMUM_GAMMA: f64 = 0.95;
+
+/// What no policy can beat, in worlds that are small enough to know it.
+#[derive(Serialize)]
+struct Optimum {
+    /// The bounds of the least average cost a slot.
+    average_cost: [f64; 2],
+    /// From an empty memory on, before the first request is drawn; gamma .95.
+    discounted_cost: f64,
+    states: usize,
+}
+
+impl Optimum {
+    fn of(scenario: &Arc<Scenario>) -> Option<Self> {
+        let mdp = ExactMdp::new(scenario).ok()?;
+        let average = mdp.average(TOLERANCE).ok()?;
+        Some(Self {
+            average_cost: [average.lower, average.upper],
+            discounted_cost: mdp.discounted(OPTIMUM_GAMMA, TOLERANCE).ok()?.value,
+            states: mdp.num_states(),
+        })
+    }
 }
 
 /// How much is asked for.
@@ -68,7 +97,8 @@ struct Load {
 struct ModelRow {
     name: String,
     memory_gb: f64,
-    window_tokens: f64,
+    /// `None` without a limit.
+    window_tokens: Option<f64>,
     services: usize,
     /// The least and the greatest cost of a load, over its services.
     load_cost: [f64; 2],
@@ -130,6 +160,7 @@ impl Description {
             requests: load(scenario, &config.workload),
             models: models.filter(|model| model.services > 0).collect(),
             costs: prices(scenario),
+            optimum: Optimum::of(scenario),
             entries: grouped_names(
                 spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high]))),
             ),
@@ -161,7 +192,10 @@ impl Description {
                 model.name.clone(),
                 model.services.to_string(),
                 format!("{} GB", number(model.memory_gb)),
-                format!("{} tokens", grouped(model.window_tokens as u64)),
+                model.window_tokens.map_or_else(
+                    || "no limit".to_owned(),
+                    |tokens| format!("{} tokens", grouped(tokens as u64)),
+                ),
                 range(model.load_cost),
             ]);
         }
@@ -171,6 +205,19 @@ impl Description {
             costs.row([component, amount.as_str(), per]);
         }
         writeln!(text, "Costs, in the scenario's own unit\n{}", costs.text(2))?;
+        if let Some(Optimum { average_cost: [lower, upper], discounted_cost, states }) = &self.optimum {
+            writeln!(text, "Optimum, exact: value iteration over {} situations", grouped(*states as u64))?;
+            writeln!(
+                text,
+                "  average      {:.9} a slot in the long run (bounds {:.1e} apart)",
+                f64::midpoint(*lower, *upper),
+                upper - lower
+            )?;
+            writeln!(
+                text,
+                "  discounted   {discounted_cost:.9} from an empty memory on, gamma {OPTIMUM_GAMMA}\n"
+            )?;
+        }
         writeln!(text, "Observation: {} numbers\n{}", self.num_entries, groups(&self.entries).text(2))?;
         writeln!(text, "Actions: {}\n{}", self.num_actions, groups(&self.actions).text(2))?;
         text.push_str(&self.story.text());
@@ -207,6 +254,13 @@ impl Description {
                 format!("Poisson; {popularity}{drift}")
             }
             WorkloadConfig::Trace(trace) => format!("recorded in {}", trace.path),
+            WorkloadConfig::Phased(workload) => match (workload.popularity.len(), workload.stay_prob) {
+                (phases, Some(stay_prob)) if phases > 1 => {
+                    let mean = number(1.0 / (1.0 - stay_prob));
+                    format!("one by one; {phases} phases of popularity, of {mean} slots on average")
+                }
+                _ => "one by one; popularity never changes".to_owned(),
+            },
         };
         for (index, Load { of, requests_per_slot, num_slots }) in self.requests.iter().enumerate() {
             let label = if index == 0 { "requests" } else { "" };
@@ -255,25 +309,27 @@ fn load(scenario: &Scenario, workload: &WorkloadConfig) -> Vec<Load> {
                 poisson.mean_requests_per_service * services * f64::from(scenario.num_cells());
             vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
         }
-        (ArrivalModel::Poisson { .. }, WorkloadConfig::Trace(_)) => Vec::new(),
+        (ArrivalModel::Phased(_), _) => {
+            vec![Load { of: "every episode".into(), requests_per_slot: 1.0, num_slots: None }]
+        }
+        (ArrivalModel::Poisson { .. }, WorkloadConfig::Trace(_) | WorkloadConfig::Phased(_)) => Vec::new(),
     }
 }
 
 fn prices(scenario: &Scenario) -> Vec<Price> {
     let prices = scenario.prices();
-    let load_costs = || scenario.services().iter().map(|service| service.load_cost);
-    let loads = [load_costs().fold(f64::INFINITY, f64::min), load_costs().fold(0.0, f64::max)];
+    let of_services = |component, price: fn(&Service) -> f64, per: &str| {
+        let prices = || scenario.services().iter().map(price);
+        let amount = range([prices().fold(f64::INFINITY, f64::min), prices().fold(0.0, f64::max)]);
+        Price { component, amount, per: per.to_owned() }
+    };
     let fixed =
         |component, amount, per: &str| Price { component, amount: number(amount), per: per.to_owned() };
     let mut rows = vec![
-        Price {
-            component: "switching",
-            amount: range(loads),
-            per: "per load, by model; evictions are free".into(),
-        },
-        fixed("transmission", prices.edge_per_request, "per request served at the edge"),
+        of_services("switching", |service| service.load_cost, "per load, by model; evictions are free"),
+        of_services("transmission", |service| service.edge_per_request, "per request served at the edge"),
         fixed("accuracy", prices.accuracy_weight, "x the unit accuracy cost, per request served at the edge"),
-        fixed("cloud", prices.cloud_per_request, "per request served in the cloud"),
+        of_services("cloud", |service| service.cloud_per_request, "per request served in the cloud"),
     ];
     if prices.per_flop > 0.0 {
         rows.insert(2, fixed("compute", prices.per_flop * 1e12, "per TFLOP at the edge"));
@@ -286,12 +342,12 @@ fn prices(scenario: &Scenario) -> Vec<Price> {
 fn break_even_tokens(scenario: &Scenario) -> Option<[f64; 2]> {
     let prices = scenario.prices();
     let cost = |service: &Service, tokens: f64| {
-        prices.edge_per_request
+        service.edge_per_request
             + prices.accuracy_weight * service.quality.unit_cost(tokens, tokens)
             + prices.per_flop * service.request_flop
     };
     let point = |service: &Service| {
-        let is_cheaper = |tokens: f64| cost(service, tokens) < prices.cloud_per_request;
+        let is_cheaper = |tokens: f64| cost(service, tokens) < service.cloud_per_request;
         let (mut above, mut below) = (service.window_tokens, 0.0);
         if !is_cheaper(above) || is_cheaper(below) {
             return None;

@@ -62,7 +62,7 @@ pub(super) fn run(console: Console, experiment: &Experiment, out: Option<&Path>)
     };
     let recording = match &experiment.scenario.config.workload {
         WorkloadConfig::Trace(trace) => Some(Path::new(&trace.path)),
-        WorkloadConfig::Poisson(_) => None,
+        WorkloadConfig::Poisson(_) | WorkloadConfig::Phased(_) => None,
     };
     let provenance = Provenance::at_start(libtorch::version(), recording);
     provenance.write(&folder)?;

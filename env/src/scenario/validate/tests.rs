@@ -42,9 +42,8 @@ fn tight_is_what_the_specification_says_to_the_last_number() {
     }
     let first = scenario.service(ServiceId(0));
     assert_relative_eq!(first.load_cost, 0.003_48, max_relative = 1e-12);
-    let prices =
-        Prices { edge_per_request: 1e-4, cloud_per_request: 7.5e-3, accuracy_weight: 2.5, per_flop: 0.0 };
-    assert_eq!(*scenario.prices(), prices);
+    assert_eq!((first.edge_per_request, first.cloud_per_request), (1e-4, 7.5e-3));
+    assert_eq!(*scenario.prices(), Prices { accuracy_weight: 2.5, per_flop: 0.0 });
     assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
     let ArrivalModel::Poisson { by_rank, reshuffle_slots } = scenario.arrivals() else { panic!("poisson") };
     assert_eq!((by_rank.len(), *reshuffle_slots), (20, Some(25)));
@@ -129,4 +128,59 @@ fn compute_is_priced_by_the_second() {
     // 2 * 65e9 FLOP a token * 200 tokens = 2.6e13 FLOP = 0.26 s at 100 TFLOP/s, times weight 2.
     let small = scenario.services().iter().find(|service| service.bytes < 200_000_000_000).unwrap();
     assert_relative_eq!(small.request_flop * scenario.prices().per_flop, 0.52, max_relative = 1e-12);
+}
+
+fn tiny(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
+    let overrides: Vec<Override> =
+        overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
+    Scenario::load("tiny.toml", shipped::text("tiny-drift4").unwrap(), &overrides, |_| Err("none".into()))
+        .map(|(_, scenario)| scenario)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn phases_prices_and_windows_that_cannot_be_meant_are_refused() {
+    let mut refusals: Vec<String> = [
+        [("workload.phased.popularity", "[]")].as_slice(),
+        &[("workload.phased.popularity", "[[0.5, 0.5]]")],
+        &[("workload.phased.popularity", "[[0.5, 0.2, 0.2, 0.2]]")],
+        &[("workload.phased.popularity", "[[0.5, -0.2, 0.5, 0.2]]")],
+        &[("workload.phased.popularity", "[[0.5, 0.1, 0.2, 0.2]]")],
+        &[("workload.phased.stay_prob", "1.0")],
+        &[("cell.count", "2")],
+        &[("cost.accuracy_weight", "2.5")],
+        &[("services.1.load_cost", "-1")],
+        &[("services.1.edge_per_request", "nan")],
+        &[("services.1.cloud_per_request", "-1")],
+        &[("cost.switching.per_gb.weight", "1"), ("services.1.load_cost", "4")],
+    ]
+    .into_iter()
+    .map(|changes| tiny(changes).unwrap_err())
+    .collect();
+    refusals.push(tight(&[("observation.popularity_phase", "true")]).unwrap_err());
+    insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[test]
+fn a_service_may_have_prices_of_its_own_and_a_model_no_window() {
+    let scenario = tiny(&[
+        ("services.1.load_cost", "0.5"),
+        ("services.1.edge_per_request", "0.25"),
+        ("services.1.cloud_per_request", "7"),
+    ])
+    .unwrap();
+    let prices = |service: &Service| (service.load_cost, service.edge_per_request, service.cloud_per_request);
+    assert_eq!(
+        scenario.services().iter().map(prices).collect::<Vec<_>>(),
+        [(4.0, 1.0, 3.0), (0.5, 0.25, 7.0), (4.0, 1.0, 3.0), (4.0, 1.0, 3.0)]
+    );
+    assert!(scenario.services().iter().all(|service| service.window_tokens == f64::INFINITY));
+    assert_eq!((scenario.phases().unwrap().num_phases(), scenario.shows_popularity_phase()), (2, true));
+}
+
+#[test]
+fn one_phase_needs_no_probability_to_stay() {
+    let one = ("workload.phased.popularity", "[[0.5, 0.1, 0.2, 0.2]]");
+    assert!(tiny(&[one]).is_err(), "the file's .95 would do nothing");
+    assert!(tiny(&[one, ("workload.phased.stay_prob", "1.0")]).is_ok());
 }

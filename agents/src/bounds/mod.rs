@@ -1,0 +1,3 @@
+//! What no policy can beat: exact optima of tiny worlds.
+
+pub mod exact;

@@ -1,0 +1,154 @@
+//! Exactly one request a slot, for a service whose popularity depends on a phase that comes and goes.
+//!
+//! Models: a population that asks for other things now than then. The smallest world with drift, small enough for its exact
+//! optimum.
+//!
+//! Equation, phases `p` and `q` of `P`, `stay` the probability that a phase lasts another slot:
+//! ```text
+//! Pr(q | p)       = stay if q = p, else (1 - stay) / (P - 1)         from one slot to the next
+//! Pr(service | q) = popularity[q][service]                           the request of a slot, in its own phase
+//! ```
+//! An episode begins in any phase, each as likely as the others: the long-run distribution of this chain.
+//!
+//! Assumptions (ours): a phase that ends is followed by any other, all alike. Nothing here depends on an action.
+
+use crate::random::SimRng;
+use crate::units::ServiceId;
+use rand::RngExt;
+
+/// A validated source of one request a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhasedModel {
+    popularity: Vec<Vec<f64>>,
+    stay_prob: f64,
+}
+
+impl PhasedModel {
+    /// One row per phase, one probability per service; the arguments have been validated, and the rows sum to 1 but for
+    /// rounding, which is taken away here.
+    pub(crate) fn new(mut popularity: Vec<Vec<f64>>, stay_prob: f64) -> Self {
+        for row in &mut popularity {
+            let sum: f64 = row.iter().sum();
+            for probability in row {
+                *probability /= sum;
+            }
+        }
+        Self { popularity, stay_prob }
+    }
+
+    /// How many phases there are, at least 1.
+    pub fn num_phases(&self) -> usize {
+        self.popularity.len()
+    }
+
+    /// The probability of a request for each service in this phase; they sum to 1.
+    pub fn popularity(&self, phase: usize) -> &[f64] {
+        &self.popularity[phase]
+    }
+
+    /// The probability that a slot in phase `from` is followed by one in phase `to`.
+    pub fn transition_prob(&self, from: usize, to: usize) -> f64 {
+        match self.num_phases() {
+            1 => 1.0,
+            _ if from == to => self.stay_prob,
+            phases => (1.0 - self.stay_prob) / (phases - 1) as f64,
+        }
+    }
+
+    /// The phase of the first slot.
+    pub(crate) fn first_phase(&self, rng: &mut SimRng) -> u32 {
+        rng.random_range(0..self.num_phases() as u32)
+    }
+
+    /// The phase of the next slot.
+    pub(crate) fn next_phase(&self, phase: u32, rng: &mut SimRng) -> u32 {
+        let others = self.num_phases() as u32 - 1;
+        if others == 0 || rng.random::<f64>() < self.stay_prob {
+            return phase;
+        }
+        let other = rng.random_range(0..others);
+        if other < phase { other } else { other + 1 }
+    }
+
+    /// The service that a slot in this phase asks for.
+    pub(crate) fn request(&self, phase: u32, rng: &mut SimRng) -> ServiceId {
+        let row = &self.popularity[phase as usize];
+        let mut left = rng.random::<f64>();
+        let mut last_possible = 0;
+        for (service, &probability) in row.iter().enumerate() {
+            if probability > 0.0 {
+                if left < probability {
+                    return ServiceId::from_index(service);
+                }
+                last_possible = service;
+            }
+            left -= probability;
+        }
+        // The sum of the row is 1 but for rounding.
+        ServiceId::from_index(last_possible)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Seed, Stream};
+
+    const DRAWS: u32 = 40_000;
+
+    fn rng() -> SimRng {
+        Seed::new(Purpose::Test, 1).stream(Stream::Popularity)
+    }
+
+    /// Whether a share of draws is what a probability makes likely: within five standard errors.
+    fn is_near(count: u32, draws: u32, probability: f64) -> bool {
+        let (share, draws) = (f64::from(count) / f64::from(draws), f64::from(draws));
+        (share - probability).abs() <= 5.0 * (probability * (1.0 - probability) / draws).sqrt()
+    }
+
+    #[test]
+    fn phases_follow_one_another_with_the_probabilities_that_are_told() {
+        let model = PhasedModel::new(vec![vec![1.0]; 3], 0.7);
+        let mut rng = rng();
+        let (mut phase, mut followed, mut seen) = (model.first_phase(&mut rng), [[0; 3]; 3], [0; 3]);
+        for _ in 0..DRAWS {
+            let next = model.next_phase(phase, &mut rng);
+            followed[phase as usize][next as usize] += 1;
+            seen[phase as usize] += 1;
+            phase = next;
+        }
+        for from in 0..3 {
+            for to in 0..3 {
+                let expected = [0.15, 0.7][usize::from(from == to)];
+                assert!((model.transition_prob(from, to) - expected).abs() < 1e-15);
+                assert!(is_near(followed[from][to], seen[from], expected), "{from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn requests_have_the_popularity_of_the_phase_and_the_impossible_is_never_asked_for() {
+        let model = PhasedModel::new(vec![vec![0.0, 0.25, 0.75, 0.0], vec![1.0, 0.0, 0.0, 0.0]], 0.5);
+        let mut rng = rng();
+        let mut counts = [0; 4];
+        for _ in 0..DRAWS {
+            counts[model.request(0, &mut rng).index()] += 1;
+            assert_eq!(model.request(1, &mut rng), ServiceId(0));
+        }
+        assert_eq!((counts[0], counts[3]), (0, 0));
+        assert!(is_near(counts[1], DRAWS, 0.25) && is_near(counts[2], DRAWS, 0.75), "{counts:?}");
+    }
+
+    #[test]
+    fn a_phase_that_never_stays_always_gives_way_to_another() {
+        let model = PhasedModel::new(vec![vec![1.0]; 2], 0.0);
+        let mut rng = rng();
+        assert_eq!((model.next_phase(0, &mut rng), model.next_phase(1, &mut rng)), (1, 0));
+    }
+
+    #[test]
+    fn rounding_of_the_typed_numbers_is_taken_away() {
+        let model = PhasedModel::new(vec![vec![0.333_333, 0.333_333, 0.333_333]], 1.0);
+        assert!((model.popularity(0).iter().sum::<f64>() - 1.0).abs() < 1e-15);
+    }
+}
