@@ -7,6 +7,7 @@
 #![allow(clippy::cast_possible_wrap)] // libtorch counts in i64; sizes of tensors in memory fit
 
 pub mod agent;
+pub mod check;
 pub mod config;
 pub mod dqn_config;
 pub mod gae;
