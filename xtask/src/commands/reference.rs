@@ -37,12 +37,13 @@ struct Reference {
     experiments: &'static [(&'static str, u64)],
 }
 
-const REFERENCES: [Reference; 4] = [
+const REFERENCES: [Reference; 5] = [
     Reference {
         scenario: "tight",
         recording: None,
         experiments: &[("tight-ppo", 5), ("tight-dqn", 5), ("tight-ppo-blind", 5)],
     },
+    Reference { scenario: "tight-request", recording: None, experiments: &[("tight-request-ppo", 3)] },
     Reference { scenario: "paper", recording: None, experiments: &[("paper-ppo", 3), ("paper-dqn", 3)] },
     Reference {
         scenario: "trace-gentd26",
