@@ -1,6 +1,6 @@
 //! What can be typed: commands, and the options that several of them share.
 
-use crate::commands::{bench, compare, doctor, evaluate, scenario, trace, train, tune};
+use crate::commands::{bench, compare, doctor, evaluate, scenario, trace, train, tune, verify};
 use crate::console::{Console, Verdict};
 use crate::scenario_file::{self, LoadedScenario};
 use anyhow::Result;
@@ -12,9 +12,10 @@ Examples:
   thoughtcache scenario describe tight
   thoughtcache compare --scenario tight
   thoughtcache train --config configs/experiments/tight-ppo.toml
+  thoughtcache train --resume runs/tight-ppo-1
   thoughtcache compare --scenario tight runs/tight-ppo-1
 
-Exit codes: 0 done; 1 a stated criterion failed (bench only); 2 could not work; 130 after Ctrl-C.";
+Exit codes: 0 done; 1 a stated criterion failed (verify, bench); 2 could not work; 130 after Ctrl-C.";
 
 /// Train, evaluate and compare policies that decide which LLM agents stay in the memory of a 6G edge server, and where each
 /// request runs.
@@ -39,6 +40,7 @@ enum Command {
     Scenario(scenario::Args),
     Trace(trace::Args),
     Tune(tune::Args),
+    Verify(verify::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
 }
@@ -54,6 +56,7 @@ impl Cli {
             Command::Scenario(args) => args.run(console),
             Command::Trace(args) => args.run(console),
             Command::Tune(args) => args.run(console),
+            Command::Verify(args) => args.run(console),
             Command::Bench(args) => args.run(console),
             Command::Doctor(args) => args.run(console),
         }

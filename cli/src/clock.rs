@@ -15,6 +15,11 @@ impl Stopwatch {
         Self { since: Some(now()), before: Duration::ZERO }
     }
 
+    /// A running clock that has counted so many seconds before.
+    pub(crate) fn resumed(before_s: f64) -> Self {
+        Self { since: Some(now()), before: Duration::try_from_secs_f64(before_s).unwrap_or_default() }
+    }
+
     /// Time does not count until [`resume`](Self::resume).
     pub(crate) fn pause(&mut self) {
         self.before = self.elapsed();
@@ -50,10 +55,18 @@ fn now() -> Instant {
 }
 
 /// The present instant in UTC, `2026-11-22T07:30:00Z`.
-#[expect(clippy::disallowed_methods, reason = "this is the one clock that tells the date")]
 pub(crate) fn utc_now() -> String {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    utc(since_epoch.as_secs())
+    utc(since_1970().as_secs())
+}
+
+/// The present instant as TensorBoard keeps it.
+pub(crate) fn seconds_since_1970() -> f64 {
+    since_1970().as_secs_f64()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one clock that tells the date")]
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Seconds since 1970 as a date: the calendar repeats every 400 years, which begin in March 2000.
@@ -80,6 +93,32 @@ pub(crate) fn human(duration: Duration) -> String {
         3_600..172_800 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
         _ => format!("{:.1} days", seconds as f64 / 86_400.0),
     }
+}
+
+/// A duration as people type it: `90m`, `3600s`, `1h30m`, `2d`.
+///
+/// # Errors
+/// What it may look like.
+pub(crate) fn parse_duration(typed: &str) -> Result<Duration, String> {
+    const ALLOWED: &str = "it looks like 90m, 3600s, 1h30m or 2d, and is at least 1s";
+    let (mut seconds, mut digits) = (0_u64, String::new());
+    for letter in typed.trim().chars() {
+        let unit = match letter {
+            '0'..='9' => {
+                digits.push(letter);
+                continue;
+            }
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return Err(ALLOWED.to_owned()),
+        };
+        let count: u64 = digits.parse().map_err(|_| ALLOWED.to_owned())?;
+        seconds = count.checked_mul(unit).and_then(|more| seconds.checked_add(more)).ok_or(ALLOWED)?;
+        digits.clear();
+    }
+    if digits.is_empty() && seconds > 0 { Ok(Duration::from_secs(seconds)) } else { Err(ALLOWED.to_owned()) }
 }
 
 #[cfg(test)]
@@ -117,5 +156,19 @@ mod tests {
     fn durations_are_read_at_a_glance() {
         let texts = [0.84, 48.2, 185.0, 7_800.0, 216_000.0].map(|s| human(Duration::from_secs_f64(s)));
         assert_eq!(texts, ["0.8 s", "48 s", "3 min 05 s", "2 h 10 min", "2.5 days"]);
+    }
+
+    #[test]
+    fn durations_are_typed_with_their_units() {
+        for (typed, seconds) in
+            [("90m", 5_400), ("3600s", 3_600), ("1h30m", 5_400), ("2d", 172_800), (" 1s ", 1)]
+        {
+            assert_eq!(parse_duration(typed), Ok(Duration::from_secs(seconds)), "{typed}");
+        }
+        for typed in
+            ["", "90", "m", "0s", "1h30", "1.5h", "-1s", "99999999999999999999s", "999999999999999999d"]
+        {
+            assert!(parse_duration(typed).is_err(), "{typed}");
+        }
     }
 }

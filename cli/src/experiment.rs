@@ -50,6 +50,11 @@ pub(crate) struct ExperimentArgs {
 }
 
 impl ExperimentArgs {
+    /// As if these had been typed.
+    pub(crate) fn new(config: PathBuf, settings: Vec<Setting>, seed: Option<u64>) -> Self {
+        Self { config, settings, seed }
+    }
+
     /// As if `--set key=value` had been typed last.
     pub(crate) fn set(&mut self, key: &str, value: &str) {
         self.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
@@ -97,6 +102,12 @@ struct ExperimentFile {
     /// Decisions between two lines of `metrics.jsonl`, at least.
     #[serde(default = "default_log_every")]
     log_every_decisions: u64,
+    /// Decisions between two states that `train --resume` can go on from; 0: only when a run is stopped or ends. As often as
+    /// it is validated when absent. What a run learns does not depend on it.
+    checkpoint_every_decisions: Option<u64>,
+    /// How many of these states stay as `checkpoints/step-N` beside the newest, `last`; a DQN's have its replay buffer.
+    #[serde(default)]
+    keep_checkpoints: usize,
     /// The learner: a shipped name, a path, or a table.
     agent: Value,
     /// The world: a shipped name, a path, or a table.
@@ -136,6 +147,11 @@ pub(crate) struct Experiment {
     pub(crate) eval_seed: u64,
     /// Decisions between two lines of `metrics.jsonl`, at least.
     pub(crate) log_every_decisions: u64,
+    /// Decisions between two states that a killed run can go on from; 0: only when a run is stopped or ends. As often as it
+    /// is validated unless the file says otherwise.
+    pub(crate) checkpoint_every_decisions: u64,
+    /// How many of these states stay beside the newest one, each under its own name.
+    pub(crate) keep_checkpoints: usize,
     /// The learner.
     pub(crate) agent: AgentConfig,
     /// The world.
@@ -154,6 +170,8 @@ struct Resolved<'a> {
     eval_episodes: u64,
     eval_seed: u64,
     log_every_decisions: u64,
+    checkpoint_every_decisions: u64,
+    keep_checkpoints: usize,
     agent: &'a AgentConfig,
     scenario: &'a ScenarioConfig,
 }
@@ -172,6 +190,8 @@ impl Experiment {
             eval_episodes: self.eval_episodes,
             eval_seed: self.eval_seed,
             log_every_decisions: self.log_every_decisions,
+            checkpoint_every_decisions: self.checkpoint_every_decisions,
+            keep_checkpoints: self.keep_checkpoints,
             agent: &self.agent,
             scenario: &self.scenario.config,
         };
@@ -260,6 +280,8 @@ impl Source {
             eval_episodes: file.eval_episodes,
             eval_seed: file.eval_seed,
             log_every_decisions: file.log_every_decisions,
+            checkpoint_every_decisions: file.checkpoint_every_decisions.unwrap_or(file.eval_every_decisions),
+            keep_checkpoints: file.keep_checkpoints,
         };
         self.check(&experiment, &changes.experiment)?;
         self.check_entries(&experiment, &agent, &changes.agent)?;

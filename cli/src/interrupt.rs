@@ -1,11 +1,14 @@
-//! Ctrl-C: the first one asks a run to end in good order, the second one ends the program at once.
+//! What ends a run in good order before its budget is spent: Ctrl-C, a request of the system to end, a limit of time.
 
+use crate::clock::Stopwatch;
 use crate::console::{Verdict, say};
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// Whether Ctrl-C was pressed.
+/// Whether Ctrl-C was pressed (or the system asked to end: SIGTERM, SIGHUP). The first one asks a run to end in good order,
+/// the second one ends the program at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
@@ -30,5 +33,59 @@ impl Interrupt {
     /// Whether the run should end.
     pub(crate) fn is_pressed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a run ended before its budget was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopReason {
+    /// Somebody asked.
+    Interrupted,
+    /// The time that it was given is over.
+    TimeLimit,
+}
+
+/// Ctrl-C or the end of a time, whichever comes first.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    interrupt: Interrupt,
+    since: Stopwatch,
+    limit: Option<Duration>,
+}
+
+impl Stop {
+    /// A limit counts from now.
+    pub(crate) fn new(interrupt: Interrupt, limit: Option<Duration>) -> Self {
+        Self { interrupt, since: Stopwatch::start(), limit }
+    }
+
+    /// Why the run should end, if it should.
+    pub(crate) fn reason(&self) -> Option<StopReason> {
+        if self.interrupt.is_pressed() {
+            return Some(StopReason::Interrupted);
+        }
+        let is_over = self.limit.is_some_and(|limit| self.since.elapsed() >= limit);
+        is_over.then_some(StopReason::TimeLimit)
+    }
+
+    /// Whether the run should end.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.reason().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_ends_a_run_and_ctrl_c_comes_first() {
+        let interrupt = Interrupt::default();
+        assert_eq!(Stop::new(interrupt.clone(), None).reason(), None);
+        assert_eq!(Stop::new(interrupt.clone(), Some(Duration::from_secs(3_600))).reason(), None);
+        let over = Stop::new(interrupt.clone(), Some(Duration::ZERO));
+        assert_eq!(over.reason(), Some(StopReason::TimeLimit));
+        interrupt.0.store(true, Ordering::Relaxed);
+        assert_eq!(over.reason(), Some(StopReason::Interrupted));
     }
 }

@@ -3,6 +3,7 @@
 //! A line is a JSON object: `decisions` first, then tags. Numbers that are not finite are written as `null`. Times stand
 //! under `time/`: without them, the files of two runs of one config and seed are equal.
 
+use crate::run_dir::files;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use std::fs::File;
@@ -32,18 +33,36 @@ pub(crate) trait MetricSink {
 pub(crate) struct MetricsLog {
     path: PathBuf,
     out: BufWriter<File>,
+    /// Bytes in the file once what is buffered is written.
+    bytes: u64,
     decisions: u64,
     line: Map<String, Value>,
 }
 
 impl MetricsLog {
-    /// A new file.
+    /// A log that goes on behind its first `bytes` bytes: 0 begins a new file, or an old one anew.
     ///
     /// # Errors
-    /// When it exists, or cannot be made.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::create_new(path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), decisions: 0, line: Map::new() })
+    /// When it cannot be made, or is not the file that had these bytes.
+    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
+        let file = files::cut(path, bytes)?;
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), bytes, decisions: 0, line: Map::new() })
+    }
+
+    /// Forgets what was logged behind the first `bytes` bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn cut_back(&mut self, bytes: u64) -> Result<()> {
+        self.line.clear();
+        self.out.flush().with_context(|| format!("cannot write {}", self.path.display()))?;
+        *self = Self::open(&self.path, bytes)?;
+        Ok(())
+    }
+
+    /// The bytes of the lines so far; all of them are in the file after a [`flush`](MetricSink::flush).
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn end_line(&mut self) -> Result<()> {
@@ -54,8 +73,11 @@ impl MetricsLog {
         line.insert(DECISIONS.to_owned(), self.decisions.into());
         line.append(&mut self.line);
         let context = || format!("cannot write {}", self.path.display());
-        serde_json::to_writer(&mut self.out, &line).with_context(context)?;
-        self.out.write_all(b"\n").with_context(context)
+        let mut text = serde_json::to_vec(&line).with_context(context)?;
+        text.push(b'\n');
+        self.out.write_all(&text).with_context(context)?;
+        self.bytes += text.len() as u64;
+        Ok(())
     }
 }
 
@@ -71,20 +93,8 @@ impl MetricSink for MetricsLog {
 
     fn flush(&mut self) -> Result<()> {
         self.end_line()?;
-        self.out.flush().with_context(|| format!("cannot write {}", self.path.display()))
-    }
-}
-
-/// Both at once, the authoritative one first.
-impl<A: MetricSink, B: MetricSink> MetricSink for (A, B) {
-    fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()> {
-        self.0.scalar(tag, decisions, value)?;
-        self.1.scalar(tag, decisions, value)
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.0.flush()?;
-        self.1.flush()
+        let written = self.out.flush().and_then(|()| self.out.get_ref().sync_data());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
@@ -97,7 +107,7 @@ mod tests {
     fn numbers_of_one_moment_share_a_line_and_nan_is_null() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = MetricsLog::create(&path).unwrap();
+        let mut log = MetricsLog::open(&path, 0).unwrap();
         for (tag, decisions, value) in
             [("train/loss", 64, 0.5), ("eval/mean_reward", 64, f64::NAN), ("train/loss", 128, 0.1)]
         {
@@ -115,14 +125,35 @@ mod tests {
             serde_json::json!({"decisions": 64, "train/loss": 0.5, "eval/mean_reward": null})
         );
         assert_eq!(lines[1]["train/loss"], 0.1);
-        assert!(MetricsLog::create(&path).is_err(), "a log is never overwritten");
+    }
+
+    #[test]
+    fn a_log_goes_on_where_it_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut log = MetricsLog::open(&path, 0).unwrap();
+        log.scalar("time/fps", 1, 1.0).unwrap();
+        log.flush().unwrap();
+        let (bytes, kept) = (log.bytes(), fs::read_to_string(&path).unwrap());
+        assert_eq!(bytes, kept.len() as u64);
+        log.scalar("time/fps", 2, 1.0).unwrap();
+        log.flush().unwrap();
+        drop(log);
+        fs::write(&path, format!("{}{{\"decisions\":3,\"tor", fs::read_to_string(&path).unwrap())).unwrap();
+        let mut log = MetricsLog::open(&path, bytes).unwrap();
+        log.scalar("time/fps", 2, 7.0).unwrap();
+        log.flush().unwrap();
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            format!("{kept}{{\"decisions\":2,\"time/fps\":7.0}}\n")
+        );
     }
 
     #[test]
     fn a_tag_that_comes_again_at_the_same_moment_begins_a_new_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = MetricsLog::create(&path).unwrap();
+        let mut log = MetricsLog::open(&path, 0).unwrap();
         log.scalar("time/fps", 1, 1.0).unwrap();
         log.scalar("time/fps", 1, 2.0).unwrap();
         log.flush().unwrap();

@@ -1,5 +1,6 @@
 //! From names on the command line to policies: a heuristic by its name, a run or a checkpoint by its folder.
 
+use crate::run_dir::checkpoints::Checkpoints;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::Scenario;
 
-/// Where a folder may keep its policy, relative to it: it is a checkpoint, a run, or a reference run.
-const PLACES: [&str; 3] = ["", "checkpoints/best", "best"];
+/// The checkpoint of a run that plays unless another one is named.
+const BEST: &str = "best";
 
 /// Whether this is the name of a heuristic.
 pub(crate) fn is_heuristic(name: &str) -> bool {
@@ -112,8 +113,9 @@ fn find(folder: &Path) -> Result<PathBuf> {
         };
         return Err(mistake).context(format!("\"{name}\" is neither a heuristic nor the folder of a run"));
     }
-    let places = PLACES.map(|place| if place.is_empty() { folder.to_owned() } else { folder.join(place) });
-    match places.into_iter().find(|place| place.join(POLICY_FILE).is_file()) {
+    // It is a checkpoint, a run, or a reference run.
+    let places = [Some(folder.to_owned()), Checkpoints::of(folder).find(BEST), Some(folder.join(BEST))];
+    match places.into_iter().flatten().find(|place| place.join(POLICY_FILE).is_file()) {
         Some(place) => Ok(place),
         None => bail!(
             "{} holds no policy: a run has checkpoints/best/{POLICY_FILE}, a checkpoint has {POLICY_FILE}",
@@ -145,10 +147,13 @@ fn display_name(place: &Path) -> String {
     if is_in_run {
         above = names.next().unwrap_or_default();
     }
-    match last.as_str() {
-        "best" if !above.is_empty() => above,
+    // What a crash has left beside its place (`.best.new`) is called like what it is.
+    let beside =
+        last.strip_prefix('.').and_then(|name| name.strip_suffix(".new").or(name.strip_suffix(".old")));
+    match beside.unwrap_or(&last) {
+        BEST if !above.is_empty() => above,
         checkpoint if is_in_run => format!("{above}@{checkpoint}"),
-        _ => last,
+        name => name.to_owned(),
     }
 }
 
@@ -160,6 +165,7 @@ mod tests {
     fn checkpoints_are_called_like_their_run() {
         let name = |path: &str| display_name(Path::new(path));
         assert_eq!(name("/none/runs/tight-ppo/checkpoints/best"), "tight-ppo");
+        assert_eq!(name("/none/runs/tight-ppo/checkpoints/.best.new"), "tight-ppo");
         assert_eq!(name("/none/runs/tight-ppo/best"), "tight-ppo");
         assert_eq!(name("/none/runs/tight-ppo/checkpoints/last"), "tight-ppo@last");
         assert_eq!(name("/none/policies/mine"), "mine");

@@ -1,99 +1,188 @@
-//! TensorBoard: a view of what `metrics.jsonl` keeps, written by tensorboard-rs. Nothing else here knows that crate.
+//! TensorBoard: a view of what `metrics.jsonl` keeps. Nothing else here knows its format.
 //!
-//! Its habits, and what is done about them:
-//! - it panics where a file cannot be made or written: the folder is tried first; should it fail later (a full disk), the
-//!   panic is caught, silent, and reported as an error;
-//! - it names files by the second and truncates what has that name: the folder of a run is new and has one writer, and a
-//!   second writer of this process waits for the next second;
-//! - its thread writes later: everything is on disk once the writer is dropped;
-//! - NaN and infinities break charts: they are left out here (`metrics.jsonl` has them as `null`).
+//! Records are framed by tensorboard-rs and their messages are those of tensorboard-proto. The file is ours, because that
+//! crate's own writer panics where a file cannot be written, writes four times an event from a thread of its own, and names
+//! files by the second, so that two starts within one second destroy each other. What holds here instead:
+//! - one folder, a new file per start, which is never one that exists; names sort in the order of the starts, whatever the
+//!   clock does, because readers take files in that order;
+//! - a start that goes on after `n` decisions says so (`SessionLog` START at `n + 1`): readers forget what an earlier file
+//!   says of later decisions, so that each step is seen once;
+//! - an event is buffered, and on disk after [`flush`](MetricSink::flush); a full disk is an error that names the file;
+//! - NaN and infinities break charts: they are left out (`metrics.jsonl` has them as `null`).
 
+use crate::clock;
 use crate::metrics_log::MetricSink;
 use anyhow::{Context, Result, anyhow};
-use std::fs;
-use std::panic::{self, AssertUnwindSafe};
+use protobuf::{Message, RepeatedField};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
-use std::thread;
-use std::time::Duration;
-use tensorboard_rs::summary_writer::SummaryWriter;
+use tensorboard_proto::event::{Event, SessionLog, SessionLog_SessionStatus};
+use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
+use tensorboard_proto::tensor::TensorProto;
+use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
+use tensorboard_proto::types::DataType;
+use tensorboard_rs::record_writer::RecordWriter;
+use tensorboard_rs::summary::scalar;
 
-/// The event file of a run.
+/// What every event file's name begins with; TensorBoard looks for it.
+const PREFIX: &str = "events.out.tfevents.";
+/// The version of the format, the first event of every file.
+const FILE_VERSION: &str = "brain.Event:2";
+/// More than stands before and around the configuration in a file.
+const HEAD_BYTES: u64 = 4_096;
+/// The tag of the run's configuration.
+const CONFIG: &str = "config";
+
+/// The event file of one start of a run.
 pub(crate) struct TensorBoard {
-    folder: PathBuf,
-    writer: Option<SummaryWriter>,
+    path: PathBuf,
+    file: File,
+    records: RecordWriter<BufWriter<File>>,
 }
 
 impl TensorBoard {
-    /// Begins an event file in a folder, which is made.
+    /// Begins the event file of a run that goes on after so many decisions, 0 for a new one, whose configuration is shown as
+    /// a text at step 0, once.
     ///
     /// # Errors
     /// When the folder cannot be made or written.
-    pub(crate) fn create(folder: &Path) -> Result<Self> {
-        let context = || failure(folder);
+    pub(crate) fn begin(folder: &Path, decisions: u64, config: &str) -> Result<Self> {
+        let context = || format!("cannot write TensorBoard's file in {}", folder.display());
         fs::create_dir_all(folder).with_context(context)?;
-        let probe = folder.join(".writable");
-        fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)).with_context(context)?;
-        if fs::read_dir(folder).with_context(context)?.next().is_some() {
-            thread::sleep(Duration::from_millis(1_050)); // a new second, a new name
+        let (path, file) = create(folder).with_context(context)?;
+        let writer = file.try_clone().map(BufWriter::new).with_context(context)?;
+        let mut board = Self { path, file, records: RecordWriter::new(writer) };
+        let mut version = Event::new();
+        version.set_file_version(FILE_VERSION.to_owned());
+        board.write(version, 0)?;
+        board.start(decisions + 1)?; // at step 0 stands the config
+        let block = block(config);
+        if !is_shown(folder, &board.path, &block).with_context(context)? {
+            let mut config_shown = Event::new();
+            config_shown.set_summary(text(CONFIG, block));
+            board.write(config_shown, 0)?;
         }
-        let writer = caught(|| SummaryWriter::new(folder)).with_context(context)?;
-        Ok(Self { folder: folder.to_owned(), writer: Some(writer) })
+        board.flush()?;
+        Ok(board)
     }
 
-    /// Does something with the writer; one that fails is given up, so that its end does not fail again.
-    fn with(&mut self, act: impl FnOnce(&mut SummaryWriter)) -> Result<()> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        let Err(error) = caught(|| act(writer)) else { return Ok(()) };
-        std::mem::forget(self.writer.take());
-        Err(error.context(failure(&self.folder)))
+    /// Makes readers forget what has been said of decisions after these.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn go_back(&mut self, decisions: u64) -> Result<()> {
+        self.start(decisions + 1)
+    }
+
+    /// Readers forget this step and later ones.
+    fn start(&mut self, step: u64) -> Result<()> {
+        let mut session = SessionLog::new();
+        session.set_status(SessionLog_SessionStatus::START);
+        let mut start = Event::new();
+        start.set_session_log(session);
+        self.write(start, step)
+    }
+
+    fn write(&mut self, mut event: Event, decisions: u64) -> Result<()> {
+        let path = &self.path;
+        let step = i64::try_from(decisions).context("more decisions than TensorBoard can count")?;
+        event.set_step(step);
+        event.set_wall_time(clock::seconds_since_1970());
+        let bytes = event
+            .write_to_bytes()
+            .map_err(|error| anyhow!("cannot write {}: an event: {error}", path.display()))?;
+        self.records.write(&bytes).with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
 impl MetricSink for TensorBoard {
     fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()> {
+        let value = value as f32;
         if !value.is_finite() {
             return Ok(());
         }
-        let step = usize::try_from(decisions).context("more decisions than TensorBoard can count")?;
-        self.with(|writer| writer.add_scalar(tag, value as f32, step))
+        let mut event = Event::new();
+        event.set_summary(scalar(tag, value));
+        self.write(event, decisions)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.with(SummaryWriter::flush)
+        let written = self.records.flush().and_then(|()| self.file.sync_data());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// A file that did not exist, named later than all that do.
+fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let mut second = clock::seconds_since_1970() as u64;
+    for entry in fs::read_dir(folder)? {
+        if let Some(taken) = second_of(&entry?.file_name().to_string_lossy()) {
+            second = second.max(taken.saturating_add(1));
+        }
+    }
+    loop {
+        let path = folder.join(format!("{PREFIX}{second:010}.thoughtcache.{}.0", std::process::id()));
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => second += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The second in an event file's name.
+fn second_of(name: &str) -> Option<u64> {
+    name.strip_prefix(PREFIX)?.split('.').next()?.parse().ok()
+}
+
+/// A text as TensorBoard's text page shows it as it is: an indented block of Markdown.
+fn block(text: &str) -> String {
+    text.lines().flat_map(|line| ["    ", line, "\n"]).collect()
+}
+
+/// Whether an earlier start of the run has shown this text: near the head of its file, if it was not killed before.
+fn is_shown(folder: &Path, own: &Path, block: &str) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path != own {
+            let mut head = Vec::new();
+            File::open(&path)?.take(block.len() as u64 + HEAD_BYTES).read_to_end(&mut head)?;
+            if head.windows(block.len().max(1)).any(|window| window == block.as_bytes()) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// A text of TensorBoard's text page.
+fn text(tag: &str, block: String) -> Summary {
+    let mut dimension = TensorShapeProto_Dim::new();
+    dimension.set_size(1);
+    let mut shape = TensorShapeProto::new();
+    shape.set_dim(RepeatedField::from_vec(vec![dimension]));
+    let mut tensor = TensorProto::new();
+    tensor.set_dtype(DataType::DT_STRING);
+    tensor.set_tensor_shape(shape);
+    tensor.set_string_val(RepeatedField::from_vec(vec![block.into_bytes()]));
+    let mut plugin = SummaryMetadata_PluginData::new();
+    plugin.set_plugin_name("text".to_owned());
+    let mut metadata = SummaryMetadata::new();
+    metadata.set_plugin_data(plugin);
+    let mut value = Summary_Value::new();
+    value.set_tag(tag.to_owned());
+    value.set_metadata(metadata);
+    value.set_tensor(tensor);
+    let mut summary = Summary::new();
+    summary.set_value(RepeatedField::from_vec(vec![value]));
+    summary
 }
 
 impl Drop for TensorBoard {
     fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            let _ = caught(|| drop(writer)); // the authoritative log has it all
-        }
+        let _ = self.records.flush(); // the authoritative log has it all
     }
-}
-
-fn failure(folder: &Path) -> String {
-    format!("cannot write TensorBoard's file in {}", folder.display())
-}
-
-/// Runs a call into tensorboard-rs whose panics are errors.
-fn caught<T>(call: impl FnOnce() -> T) -> Result<T> {
-    silence();
-    panic::catch_unwind(AssertUnwindSafe(call)).map_err(|_| anyhow!("is the disk full?"))
-}
-
-/// Panics of tensorboard-rs, in its own thread too, print nothing: they are reported as errors.
-fn silence() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            let is_theirs = panic.location().is_some_and(|place| place.file().contains("tensorboard-rs"));
-            if !is_theirs {
-                usual(panic);
-            }
-        }));
-    });
 }
 
 #[cfg(test)]
@@ -101,34 +190,57 @@ mod tests {
     use super::*;
 
     fn event_files(folder: &Path) -> Vec<PathBuf> {
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    /// The events of a file as their bytes say: lengths lead from one to the next.
+    fn events(path: &Path) -> Vec<Event> {
+        let bytes = fs::read(path).unwrap();
+        let (mut events, mut rest) = (Vec::new(), &bytes[..]);
+        while !rest.is_empty() {
+            let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+            events.push(Message::parse_from_bytes(&rest[12..12 + length]).unwrap());
+            rest = &rest[16 + length..];
+        }
+        events
     }
 
     #[test]
-    fn two_writers_of_one_folder_within_a_second_keep_both_files() {
+    fn starts_of_one_run_within_a_second_keep_their_files_in_their_order() {
         let folder = tempfile::tempdir().unwrap();
-        for _ in 0..2 {
-            let mut board = TensorBoard::create(folder.path()).unwrap();
-            board.scalar("time/fps", 64, 1.0).unwrap();
-            board.flush().unwrap();
+        let ahead = format!("{PREFIX}9999999990.other-host.1.0"); // a machine whose clock was wrong
+        fs::write(folder.path().join(&ahead), "").unwrap();
+        for decisions in [0, 64, 128] {
+            TensorBoard::begin(folder.path(), decisions, "seed = 1").unwrap();
         }
         let files = event_files(folder.path());
-        assert_eq!(files.len(), 2, "{files:?}");
-        for file in files {
-            let bytes = fs::read(&file).unwrap();
-            assert!(bytes.windows(8).any(|window| window == b"time/fps"), "{}", file.display());
-        }
+        assert_eq!(files.len(), 4, "{files:?}");
+        assert!(files[0].ends_with(ahead));
+        let starts: Vec<i64> = files[1..].iter().map(|file| events(file)[1].get_step()).collect();
+        assert_eq!(starts, [1, 65, 129]);
+        let lengths: Vec<usize> = files[1..].iter().map(|file| events(file).len()).collect();
+        assert_eq!(lengths, [3, 2, 2], "the config is shown once");
     }
 
     #[test]
-    fn numbers_that_are_not_finite_are_left_out() {
+    fn a_file_says_its_version_then_its_start_then_the_config_then_numbers() {
         let folder = tempfile::tempdir().unwrap();
-        let mut board = TensorBoard::create(folder.path()).unwrap();
+        let mut board = TensorBoard::begin(folder.path(), 0, "seed = 1\n[agent]").unwrap();
         board.scalar("train/loss", 64, f64::NAN).unwrap();
-        board.scalar("train/loss", 65, f64::INFINITY).unwrap();
-        drop(board);
-        let bytes = fs::read(&event_files(folder.path())[0]).unwrap();
-        assert!(!bytes.windows(10).any(|window| window == b"train/loss"));
+        board.scalar("train/loss", 64, 1e300).unwrap(); // infinite as an f32
+        board.scalar("train/loss", 128, 0.5).unwrap();
+        board.flush().unwrap();
+        let events = events(&event_files(folder.path())[0]);
+        assert_eq!(events.len(), 4, "numbers that are not finite are left out");
+        assert_eq!(events[0].get_file_version(), FILE_VERSION);
+        assert_eq!(events[1].get_session_log().get_status(), SessionLog_SessionStatus::START);
+        let config = &events[2].get_summary().get_value()[0];
+        assert_eq!(config.get_metadata().get_plugin_data().get_plugin_name(), "text");
+        assert_eq!(config.get_tensor().get_string_val(), [b"    seed = 1\n    [agent]\n".to_vec()]);
+        let loss = &events[3].get_summary().get_value()[0];
+        assert_eq!((events[3].get_step(), loss.get_tag(), loss.get_simple_value()), (128, "train/loss", 0.5));
     }
 
     #[test]
@@ -136,7 +248,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = TensorBoard::create(&file.join("tensorboard")).err().unwrap();
+        let error = TensorBoard::begin(&file.join("tensorboard"), 0, "").err().unwrap();
         assert!(error.to_string().starts_with("cannot write TensorBoard's file in"), "{error:#}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error_and_no_panic() {
+        let file = File::options().write(true).open("/dev/full").unwrap();
+        let writer = BufWriter::new(file.try_clone().unwrap());
+        let mut board = TensorBoard { path: "/dev/full".into(), file, records: RecordWriter::new(writer) };
+        board.scalar("train/loss", 64, 0.5).unwrap();
+        let error = format!("{:#}", board.flush().unwrap_err());
+        assert!(error.starts_with("cannot write /dev/full: "), "{error}");
     }
 }

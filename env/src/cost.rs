@@ -3,8 +3,10 @@
 //! Costs are positive; the reward of a step is minus their sum. MODEL: abstract costs of P1 (arXiv 2403.05826) and P2
 //! (arXiv 2501.14205).
 
+use serde::{Deserialize, Serialize};
+
 /// The components of a cost, in the scenario's own cost unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CostBreakdown {
     /// Loading weights into a cell's memory (P1 eq. 21).
     pub switching: f64,

@@ -12,8 +12,10 @@ Commands:
   setup      download libtorch into .libtorch, once (about 0.5 GB; every other command begins with it)
   demo       train a PPO and a DQN, compare them with the heuristics, write runs/demo/
   test       what continuous integration runs: format, lints, documentation, tests without and with torch
+             (TensorBoard's own reader is put into .venv-test for it, once, 0.1 GB)
   docs       write what is generated in the documents: the key tables of configs/README.md
   reference  train the reference runs over their seeds (half an hour and more), write runs/reference/
+  bars       the long proofs (an hour and more), or those that are named, write runs/reference/bars/
   help       this text
 
 Environment:
@@ -22,13 +24,13 @@ Environment:
   LIBTORCH                a libtorch of your own, used instead of .libtorch
   LIBTORCH_USE_PYTORCH=1  the libtorch of the PyTorch that python3 imports
 
-Exit codes: 0 done, 1 a check of `test` failed, 2 could not work.
+Exit codes: 0 done, 1 a check of `test` or `bars` failed, 2 could not work.
 
 Example: cargo xtask setup && cargo run --release -- doctor
 ";
 
 /// One of the commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Make sure of libtorch.
     Setup,
@@ -40,12 +42,14 @@ pub(crate) enum Task {
     Docs,
     /// Train what the README shows.
     Reference,
+    /// The long proofs: those of these names, all if there is none.
+    Bars(Vec<String>),
     /// Say what can be typed.
     Help,
 }
 
 impl Task {
-    /// Reads the words after `cargo xtask`; exactly one is expected.
+    /// Reads the words after `cargo xtask`; exactly one is expected, but for `bars`.
     pub(crate) fn parse(words: &[String]) -> Result<Self, Failure> {
         let (first, rest) = words.split_first().ok_or(Failure::NoCommand)?;
         let task = match first.as_str() {
@@ -54,6 +58,8 @@ impl Task {
             "test" => Self::Test,
             "docs" => Self::Docs,
             "reference" => Self::Reference,
+            "bars" if !rest.iter().any(|word| word.starts_with('-')) => return Ok(Self::Bars(rest.to_vec())),
+            "bars" => Self::Bars(Vec::new()),
             "help" | "--help" | "-h" => return Ok(Self::Help),
             _ => return Err(Failure::UnknownCommand { word: first.clone() }),
         };
@@ -75,17 +81,19 @@ mod tests {
     }
 
     #[test]
-    fn each_command_is_one_word() {
+    fn each_command_is_one_word_but_proofs_have_names() {
         assert_eq!(parse("setup"), Ok(Task::Setup));
         assert_eq!(parse("demo"), Ok(Task::Demo));
         assert_eq!(parse("test"), Ok(Task::Test));
         assert_eq!(parse("docs"), Ok(Task::Docs));
         assert_eq!(parse("reference"), Ok(Task::Reference));
+        assert_eq!(parse("bars"), Ok(Task::Bars(Vec::new())));
+        assert_eq!(parse("bars kills-ppo"), Ok(Task::Bars(vec!["kills-ppo".to_owned()])));
     }
 
     #[test]
     fn help_is_given_before_and_after_a_command() {
-        for line in ["help", "--help", "-h", "setup --help", "test -h"] {
+        for line in ["help", "--help", "-h", "setup --help", "test -h", "bars --help"] {
             assert_eq!(parse(line), Ok(Task::Help), "{line}");
         }
     }
@@ -94,11 +102,11 @@ mod tests {
     fn anything_else_is_refused_with_the_way_to_help() {
         insta::assert_snapshot!(parse("").unwrap_err(), @r"
         no command given
-          type: cargo xtask setup | demo | test | docs | reference | help
+          type: cargo xtask setup | demo | test | docs | reference | bars | help
         ");
         insta::assert_snapshot!(parse("tset").unwrap_err(), @r#"
         unknown command "tset"
-          type: cargo xtask setup | demo | test | docs | reference | help
+          type: cargo xtask setup | demo | test | docs | reference | bars | help
         "#);
         insta::assert_snapshot!(parse("setup --milk").unwrap_err(), @r#"
         setup takes no argument, but got "--milk"
@@ -110,8 +118,9 @@ mod tests {
     fn every_command_of_the_help_text_is_understood() {
         let listed =
             HELP.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|l| !l.is_empty());
+        let listed = listed.filter(|line| !line.starts_with("   "));
         let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(names, ["setup", "demo", "test", "docs", "reference", "help"]);
+        assert_eq!(names, ["setup", "demo", "test", "docs", "reference", "bars", "help"]);
         for name in names {
             assert!(parse(name).is_ok(), "{name}");
         }

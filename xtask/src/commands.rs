@@ -1,5 +1,6 @@
 //! The commands that do more than the set-up.
 
+pub(crate) mod bars;
 pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod reference;

@@ -14,11 +14,16 @@ const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/t
 /// A situation that ends the program, in the words that its user reads.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("no command given\n  type: cargo xtask setup | demo | test | docs | reference | help")]
+    #[error("no command given\n  type: cargo xtask setup | demo | test | docs | reference | bars | help")]
     NoCommand,
 
-    #[error("unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | help")]
+    #[error(
+        "unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | bars | help"
+    )]
     UnknownCommand { word: String },
+
+    #[error("no proof is called \"{word}\"; there are: {names}\n  type: cargo xtask bars [NAME...]")]
+    UnknownProof { word: String, names: String },
 
     #[error("{command} takes no argument, but got \"{word}\"\n  type: cargo xtask {command}")]
     UnexpectedArgument { command: String, word: String },
@@ -103,6 +108,13 @@ pub(crate) enum Failure {
   without a network: {OWN_LIBTORCH}"
     )]
     Pip { requirement: String, program: String, status: String, said: String },
+
+    #[error(
+        "python's test packages could not be installed: \"{program} -m pip install\" ended with {status} and said
+{said}
+  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type again:  cargo xtask test"
+    )]
+    PythonTests { program: String, status: String, said: String },
 
     #[error("cannot unpack {}: {said}\n  it was thrown away; type again:  cargo xtask setup", .wheel.display())]
     Unpack { wheel: PathBuf, said: String },

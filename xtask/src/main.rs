@@ -1,4 +1,4 @@
-//! `cargo xtask setup | demo | test | ...`: the set-up and the two commands of the README.
+//! `cargo xtask setup | demo | test | docs | reference | bars`: the set-up, the commands of the README and the long proofs.
 //!
 //! Knows nothing of the other crates: it calls cargo, pip and the finished program.
 #![allow(
@@ -15,6 +15,7 @@ mod failure;
 mod libtorch;
 mod machine;
 mod progress;
+mod python_tests;
 #[cfg(test)]
 mod testing;
 mod workspace;
@@ -48,6 +49,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
         Task::Docs => commands::docs::run(&workspace)?,
         Task::Reference => commands::reference::run(&workspace, &Machine::this())?,
+        Task::Bars(only) => commands::bars::run(&workspace, &Machine::this(), &only)?,
         Task::Test => commands::test::run(&workspace, &Machine::this())?,
     }
     Ok(())

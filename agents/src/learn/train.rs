@@ -20,6 +20,7 @@ use super::run_print::RunPrint;
 use super::state::StateError;
 use super::warm_start::{self, Teacher, WarmStartReport};
 use crate::net_policy::Mlp;
+use serde::{Deserialize, Serialize};
 use std::error::Error;
 use thiserror::Error as ThisError;
 use thoughtcache_env::cost::CostBreakdown;
@@ -48,7 +49,7 @@ pub struct TrainSettings {
 }
 
 /// An episode that ended during training, played by the exploring learner.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// The lane that played it.
     pub lane: usize,

@@ -8,3 +8,4 @@ pub(crate) mod scenario;
 pub(crate) mod trace;
 pub(crate) mod train;
 pub(crate) mod tune;
+pub(crate) mod verify;

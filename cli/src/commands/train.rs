@@ -1,50 +1,134 @@
-//! `thoughtcache train`: an experiment becomes a run folder with a checkpoint.
+//! `thoughtcache train`: an experiment becomes a run folder with a checkpoint; a run that was ended goes on.
 
+#[cfg(feature = "torch")]
+mod health;
+#[cfg(feature = "torch")]
+mod kept;
 #[cfg(feature = "torch")]
 mod learn;
 #[cfg(feature = "torch")]
+mod log_state;
+#[cfg(feature = "torch")]
+mod logs;
+#[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
+mod validation;
+#[cfg(feature = "torch")]
 mod watch;
 
+use crate::args::Setting;
+use crate::clock::parse_duration;
 use crate::console::{Console, Verdict};
-use crate::experiment::ExperimentArgs;
 use anyhow::Result;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a build without learners says.
 #[cfg(not(feature = "torch"))]
 pub(crate) const NO_TORCH: &str = "this program was built without its learners (feature `torch`); everything but training \
                                    works; to train, type: cargo xtask setup && cargo build --release";
 
-/// Train a policy
+/// Train a policy, or go on with a run that was ended
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   thoughtcache train --config configs/experiments/tight-ppo.toml
   thoughtcache train --config configs/experiments/tight-ppo.toml --seed 2 --set decisions=200000
+  thoughtcache train --config configs/experiments/tight-dqn.toml --time-limit 90m
+  thoughtcache train --resume runs/tight-dqn-1
   thoughtcache train --config runs/tight-ppo-1/config.toml --out runs/again
 
 The last one repeats a run, to the last bit.
-Ctrl-C ends a run in good order: it validates once more and keeps its best checkpoint and its logs.")]
+A run that was ended in any way, killed even, goes on with --resume and ends with the same bytes as one that was never
+ended. Ctrl-C ends a run in good order: it finishes the step, keeps its state and its logs, and says how to go on.")]
 pub(crate) struct Args {
-    #[command(flatten)]
-    experiment: ExperimentArgs,
+    /// An experiment (configs/experiments/*.toml), or the config.toml of a run, which is repeated
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    config: Option<PathBuf>,
+    /// Change one value: scenario.KEY=VALUE, agent.ppo.KEY=VALUE or KEY=VALUE, as in `--set agent.ppo.learning_rate=1e-4`
+    /// [may be repeated]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<Setting>,
+    /// The run's number: other numbers, other draws [default: the experiment's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
     /// The run's folder, new or empty [default: runs/EXPERIMENT-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with the run in this folder, with the config that it has
+    #[arg(long, value_name = "RUN")]
+    resume: Option<PathBuf>,
+    /// With --resume: the state to go on from, `last` or `step-N` [default: the newest]
+    #[arg(long, value_name = "NAME", requires = "resume")]
+    from: Option<String>,
+    /// End the run in good order after this time, as Ctrl-C does: 90m, 3600s, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    time_limit: Option<Duration>,
+    /// What to do when a loss or a gradient is not a finite number; the batch is kept in any case
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_nan: WhenNan,
+}
+
+/// `--on-nan`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum WhenNan {
+    /// End the run with an error
+    #[default]
+    Abort,
+    /// Go back to the last state that was kept, with half the step size; five times at most
+    Rollback,
+    /// Leave the minibatch out; a hundred in a row at most
+    Skip,
 }
 
 impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(crate) fn run(self, _: Console) -> Result<Verdict> {
-        let Self { experiment: _, out: _ } = self;
+        let Self { config: _, settings: _, seed: _, out: _, resume: _, from: _, time_limit: _, on_nan: _ } =
+            self;
         anyhow::bail!(NO_TORCH)
     }
 
     /// Does what was typed.
     #[cfg(feature = "torch")]
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let experiment = self.experiment.load()?;
-        learn::run(console, &experiment, self.out.as_deref())
+        use crate::experiment::ExperimentArgs;
+        use thoughtcache_agents::learn::nan_guard::OnNan;
+
+        let on_nan = match self.on_nan {
+            WhenNan::Abort => OnNan::Abort,
+            WhenNan::Rollback => OnNan::Rollback,
+            WhenNan::Skip => OnNan::Skip,
+        };
+        let terms = learn::Terms { time_limit: self.time_limit, on_nan };
+        if let Some(run) = &self.resume {
+            self.check_nothing_changes(run)?;
+            return learn::go_on(console, run, self.from.as_deref(), terms);
+        }
+        // clap has seen to it that one of the two is there.
+        let config = self.config.unwrap_or_default();
+        let experiment = ExperimentArgs::new(config, self.settings, self.seed).load()?;
+        learn::begin(console, &experiment, self.out.as_deref(), terms)
+    }
+
+    /// A run that goes on is the run that it was.
+    #[cfg(feature = "torch")]
+    fn check_nothing_changes(&self, run: &std::path::Path) -> Result<()> {
+        let typed = [
+            ("--config", "", self.config.is_some()),
+            ("--set", " --set ...", !self.settings.is_empty()),
+            ("--seed", " --seed ...", self.seed.is_some()),
+            ("--out", " --out ...", self.out.is_some()),
+        ];
+        let Some((option, again, _)) = typed.into_iter().find(|(.., is_typed)| *is_typed) else {
+            return Ok(());
+        };
+        let run = run.display();
+        anyhow::bail!(
+            "{option} cannot be given with --resume: a run goes on with the config that it has; only --from, --time-limit, \
+             --on-nan, --json and --quiet can. For another run, type: thoughtcache train --config {run}/config.toml{again}"
+        )
     }
 }

@@ -42,6 +42,13 @@ fn only_a_scenario_as_it_is_keeps_its_name_for_the_next_command() {
 }
 
 #[test]
+fn a_run_is_kept_as_often_as_it_is_validated_unless_told_otherwise() {
+    assert_eq!(resolve(PLAIN, &["eval_every_decisions=6400"]).unwrap().checkpoint_every_decisions, 6_400);
+    let keys = ["eval_every_decisions=6400", "checkpoint_every_decisions=0"];
+    assert_eq!(resolve(PLAIN, &keys).unwrap().checkpoint_every_decisions, 0);
+}
+
+#[test]
 fn every_key_of_the_file_can_be_set() {
     let keys = [
         "name=y",
@@ -51,6 +58,8 @@ fn every_key_of_the_file_can_be_set() {
         "eval_episodes=21",
         "eval_seed=4",
         "log_every_decisions=1",
+        "checkpoint_every_decisions=5",
+        "keep_checkpoints=2",
         "agent=dqn-tight",
         "scenario=paper",
     ];
@@ -58,6 +67,7 @@ fn every_key_of_the_file_can_be_set() {
     assert_eq!((experiment.name.as_str(), experiment.decisions, experiment.seed), ("y", 3200, 9));
     assert_eq!((experiment.eval_every_decisions, experiment.eval_episodes), (0, 21));
     assert_eq!((experiment.eval_seed, experiment.log_every_decisions), (4, 1));
+    assert_eq!((experiment.checkpoint_every_decisions, experiment.keep_checkpoints), (5, 2));
     assert_eq!(experiment.agent.algorithm().name(), "dqn");
     assert_eq!(experiment.scenario.scenario.name(), "paper");
 }

@@ -5,6 +5,8 @@
 mod bench;
 mod help;
 mod mistakes;
+#[cfg(feature = "torch")]
+mod resume;
 mod scenario;
 mod trace;
 mod trace_memory;

@@ -105,6 +105,7 @@ mod with_torch {
             assert!(metrics.iter().any(|line| line.contains_key(tag)), "{tag}");
         }
         assert_eq!(desk.read("runs/tiny-1/eval.csv").lines().count(), 3, "a heading and two validations");
+        assert!(first.stdout.contains("  health      "), "{}", first.stdout);
         let provenance = desk.read("runs/tiny-1/provenance.toml");
         assert!(provenance.contains("ending = \"done\""), "{provenance}");
 
@@ -240,6 +241,7 @@ mod with_torch {
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(130), "{stdout}");
         assert!(stdout.contains("stopped long:"), "{stdout}");
+        assert!(stdout.contains("next:\n  thoughtcache train --resume long\n"), "{stdout}");
         assert_eq!(checkpoint(&desk.path("long")).len(), 2);
         assert!(desk.read("long/provenance.toml").contains("ending = \"interrupted\""));
         let metrics = desk.read("long/metrics.jsonl");

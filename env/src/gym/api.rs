@@ -8,6 +8,7 @@ use super::snapshot::{Snapshot, SnapshotError};
 use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::random::Seed;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How a step left the episode: three different things that are never mixed up.
@@ -104,7 +105,7 @@ pub struct StepInfo {
 }
 
 /// Counts of one step, or of many when added up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Requests decided.
     pub requests: u64,

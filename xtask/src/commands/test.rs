@@ -15,6 +15,7 @@ use crate::clock::{Stopwatch, human};
 use crate::failure::Failure;
 use crate::libtorch;
 use crate::machine::Machine;
+use crate::python_tests;
 use crate::workspace::Workspace;
 
 /// A named check.
@@ -90,6 +91,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
     }
     let stopwatch = Stopwatch::start();
     let libtorch = libtorch::ensure(workspace, machine)?;
+    python_tests::ensure(workspace, machine)?;
     let mut outcomes = Vec::new();
     for (number, step) in STEPS.iter().enumerate() {
         let mut cargo = workspace.cargo();

@@ -1,23 +1,250 @@
-//! One training run, from an empty folder to a checkpoint and a summary.
+//! One start of a training run: a new one, from an empty folder, or one that goes on from a checkpoint.
 
-use super::watch::Watch;
+use super::health::{self, Finding};
+use super::kept::{self, Kept};
+use super::log_state::{Inputs, LogState};
+use super::memory;
+use super::watch::{Watch, Watched};
 use crate::clock::human;
 use crate::console::{Console, Verdict};
-use crate::experiment::Experiment;
-use crate::interrupt::Interrupt;
+use crate::experiment::{Experiment, ExperimentArgs};
+use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::libtorch;
-use crate::run_dir::{Provenance, RunDir};
+use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
+use crate::scenario_file::{LoadedScenario, ScenarioText};
 use crate::table::grouped;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use thoughtcache_agents::checkpoint::{sha256, sha256_of_reader};
 use thoughtcache_agents::heuristics::registry::Prepared;
 use thoughtcache_agents::learn::nan_guard::OnNan;
-use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, train_after};
+use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, resume, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::config::WorkloadConfig;
+use thoughtcache_env::scenario::shipped;
+
+/// A copy of the scenario in the run's folder, where it has no name of its own.
+const SCENARIO_FILE: &str = "scenario.toml";
+
+/// What may be another at every start of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) time_limit: Option<Duration>,
+    pub(super) on_nan: OnNan,
+}
+
+/// Begins a run in a new folder.
+///
+/// # Errors
+/// When the folder holds something, or the run cannot go on to its end.
+pub(super) fn begin(
+    console: Console,
+    experiment: &Experiment,
+    out: Option<&Path>,
+    terms: Terms,
+) -> Result<Verdict> {
+    memory::check(experiment, terms.on_nan)?;
+    let interrupt = Interrupt::listen()?;
+    let folder = match out {
+        Some(out) => RunDir::create(out),
+        None => RunDir::create_numbered(&experiment.name),
+    }?;
+    let inputs = inputs(experiment)?;
+    if experiment.scenario_name.is_none() {
+        write_scenario(experiment, &folder)?;
+    }
+    // Last: a folder with a config is a run that can be resumed.
+    folder.write(CONFIG_FILE, &config(experiment, &folder)?)?;
+    let provenance = Provenance::at_start(libtorch::version(), recording(experiment));
+    let start = Start { experiment, folder: &folder, inputs, kept: None, provenance };
+    console.note(&format!("{}: {}", folder.root().display(), start.what()));
+    start.run(console, &Stop::new(interrupt, terms.time_limit), terms.on_nan)
+}
+
+/// Goes on with a run: from the checkpoint that is named, else from the newest.
+///
+/// # Errors
+/// When there is no such run, it is finished, or its files are not those that it wrote.
+pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Terms) -> Result<Verdict> {
+    let interrupt = Interrupt::listen()?;
+    let folder = RunDir::open(root)?;
+    let place = root.display();
+    let experiment = ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None).load()?;
+    memory::check(&experiment, terms.on_nan)?;
+    let kept = kept::read(&folder, from)?;
+    let inputs = inputs(&experiment)?;
+    match &kept {
+        Some(kept) => {
+            check_inputs(&kept.log.inputs, &inputs, root)?;
+            if kept.decisions >= experiment.decisions {
+                return finished(console, &experiment, &folder);
+            }
+        }
+        // `done` is said of a run whose folder keeps only some of its files, too.
+        None => ensure!(
+            Provenance::ending_of(&folder).as_deref() != Some("done"),
+            "{place} is finished and keeps no state to go on from; to train it anew, type: \
+             thoughtcache train --config {place}/{CONFIG_FILE}"
+        ),
+    }
+    let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
+    let provenance =
+        Provenance::at_resume(&folder, from_decisions, libtorch::version(), recording(&experiment));
+    let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance };
+    let what = start.what();
+    console.note(&match from_decisions {
+        0 => format!("{place}: {what}; it was ended before its first checkpoint and begins again"),
+        decisions => format!("{place}: {what}; going on after {}", grouped(decisions)),
+    });
+    start.run(console, &Stop::new(interrupt, terms.time_limit), terms.on_nan)
+}
+
+/// A run that has nothing left to do. One that was killed between its last checkpoint and its end is ended here.
+fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Result<Verdict> {
+    let place = folder.root().display();
+    if Provenance::ending_of(folder).is_some() {
+        bail!(
+            "{place} is finished: all of its {} decisions are taken; to train longer, begin a new run: \
+             thoughtcache train --config {place}/{CONFIG_FILE} --set decisions=N",
+            grouped(experiment.decisions)
+        );
+    }
+    folder.checkpoints().recover()?;
+    let recording = recording(experiment);
+    Provenance::at_resume(folder, experiment.decisions, libtorch::version(), recording)
+        .at_end("done")
+        .write(folder)?;
+    console.note(&format!("{place}: all of its {} decisions were taken", grouped(experiment.decisions)));
+    Ok(Verdict::Done)
+}
+
+fn recording(experiment: &Experiment) -> Option<&Path> {
+    match &experiment.scenario.config.workload {
+        WorkloadConfig::Trace(trace) => Some(Path::new(&trace.path)),
+        WorkloadConfig::Poisson(_) | WorkloadConfig::Phased(_) => None,
+    }
+}
+
+fn inputs(experiment: &Experiment) -> Result<Inputs> {
+    let digest = |path: &Path| {
+        let digest = File::open(path).and_then(sha256_of_reader);
+        digest.with_context(|| format!("cannot read the recording {}", path.display()))
+    };
+    Ok(Inputs {
+        config_sha256: sha256(experiment.to_toml()?.as_bytes()),
+        recording_sha256: recording(experiment).map(digest).transpose()?,
+    })
+}
+
+fn check_inputs(kept: &Inputs, now: &Inputs, root: &Path) -> Result<()> {
+    let root = root.display();
+    ensure!(
+        kept.config_sha256 == now.config_sha256,
+        "{root}/{CONFIG_FILE} is not what the run was trained with so far: it was changed, or another version of this \
+         program wrote it; put it back, or begin a new run: thoughtcache train --config {root}/{CONFIG_FILE}"
+    );
+    ensure!(
+        kept.recording_sha256 == now.recording_sha256,
+        "the recording of {root} is not the one that the run was trained with so far; put that one back, or begin a new \
+         run: thoughtcache train --config {root}/{CONFIG_FILE}"
+    );
+    Ok(())
+}
+
+fn config(experiment: &Experiment, folder: &RunDir) -> Result<String> {
+    let head = "# Resolved: every value that the run used. It repeats the run, to the last bit on one machine type:\n";
+    let place = folder.path(CONFIG_FILE);
+    Ok(format!("{head}#   thoughtcache train --config {}\n\n{}", place.display(), experiment.to_toml()?))
+}
+
+/// One start, ready to run.
+struct Start<'a> {
+    experiment: &'a Experiment,
+    folder: &'a RunDir,
+    inputs: Inputs,
+    kept: Option<Kept>,
+    provenance: Provenance,
+}
+
+impl Start<'_> {
+    fn what(&self) -> String {
+        let Experiment { agent, decisions, seed, scenario, .. } = self.experiment;
+        format!(
+            "{} on {}, {} decisions, seed {seed}",
+            agent.algorithm().name(),
+            scenario.scenario.name(),
+            grouped(*decisions)
+        )
+    }
+
+    fn run(self, console: Console, stop: &Stop, on_nan: OnNan) -> Result<Verdict> {
+        let Self { experiment, folder, inputs, kept, provenance } = self;
+        let logs: Option<(u64, LogState)> = kept.as_ref().map(|kept| (kept.decisions, kept.log.clone()));
+        let at_start = provenance.clone();
+        let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
+        let mut watch = Watch::begin(console, experiment, folder, stop.clone(), inputs, logs, move || {
+            let checkpoints = folder.checkpoints();
+            checkpoints.recover()?;
+            checkpoints.forget_after(from_decisions)?;
+            at_start.write(folder)
+        })?;
+        let scenario = &experiment.scenario.scenario;
+        let env = DecisionEnv::new(Arc::clone(scenario));
+        let settings = TrainSettings {
+            budget: experiment.decisions,
+            eval_freq: experiment.eval_every_decisions,
+            checkpoint_freq: experiment.checkpoint_every_decisions,
+            run: experiment.seed,
+            on_nan,
+        };
+        let trained = if let Some(Kept { trainer, replay, .. }) = kept {
+            resume(&experiment.agent, |_| env.clone(), settings, &mut watch, &trainer, replay.as_deref())
+        } else {
+            let warm_start = experiment.agent.warm_start.as_ref();
+            let teacher = warm_start.map(|warm| Prepared::new(&warm.policy, scenario)).transpose()?;
+            let instance = |_: &str| teacher.as_ref().map(Prepared::instance);
+            train_after(&experiment.agent, |_| env.clone(), instance, settings, &mut watch)
+        };
+        let place = folder.root().display();
+        if let Err(error @ TrainError::State(_)) = trained {
+            // Nothing of the run has been touched.
+            return Err(error).with_context(|| format!("{place}: its checkpoint cannot be used"));
+        }
+        let is_stopped = match &trained {
+            Ok(trained) => trained.decisions < experiment.decisions,
+            Err(error) => matches!(error, TrainError::StoppedInWarmStart),
+        };
+        // What ended first ended the run.
+        let stopped = stop.reason().filter(|_| is_stopped);
+        let ending = match (stopped, &trained) {
+            (Some(StopReason::TimeLimit), _) => "time limit",
+            (Some(StopReason::Interrupted), _) => "interrupted",
+            (None, Ok(trained)) if trained.decisions == experiment.decisions => "done",
+            (None, _) => "failed",
+        };
+        // What went wrong with the files comes first: it is why the run was stopped.
+        let watched = watch.end(trained.as_ref().ok());
+        provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder)?;
+        let watched = watched?;
+        let verdict = match stopped {
+            Some(StopReason::Interrupted) => Verdict::Interrupted,
+            Some(StopReason::TimeLimit) | None => Verdict::Done,
+        };
+        if let Err(error @ TrainError::StoppedInWarmStart) = &trained {
+            console
+                .note(&format!("{place}: {error}; to begin it again: thoughtcache train --resume {place}"));
+            return Ok(verdict);
+        }
+        let trained = trained.with_context(|| format!("{place}: training stopped"))?;
+        let finished = Finished::new(experiment, folder, &trained, &watched, stopped)?;
+        console.result(&finished, || finished.text())?;
+        Ok(verdict)
+    }
+}
 
 /// What a run says at its end.
 #[derive(Serialize)]
@@ -28,7 +255,10 @@ struct Finished {
     scenario: String,
     seed: u64,
     decisions: u64,
+    /// Whether it can be resumed.
     interrupted: bool,
+    /// `interrupted` or `time limit`.
+    stopped_by: Option<&'static str>,
     /// Exploring, stepping and learning; validation left out.
     training_s: f64,
     decisions_per_s: f64,
@@ -40,88 +270,9 @@ struct Finished {
     relative: f64,
     checkpoint: String,
     trajectory_hash: String,
+    health: Vec<Finding>,
     #[serde(skip)]
     compare: String,
-}
-
-/// Trains.
-pub(super) fn run(console: Console, experiment: &Experiment, out: Option<&Path>) -> Result<Verdict> {
-    let interrupt = Interrupt::listen()?;
-    let folder = match out {
-        Some(out) => RunDir::create(out),
-        None => RunDir::create_numbered(&experiment.name),
-    }?;
-    let place = folder.root().display().to_string();
-    folder.write("config.toml", &config(experiment, &place)?)?;
-    let scenario_file = if let Some(name) = &experiment.scenario_name {
-        name.clone()
-    } else {
-        let text = toml::to_string(&experiment.scenario.config).context("cannot write scenario.toml")?;
-        folder.write("scenario.toml", &text)?;
-        folder.path("scenario.toml").display().to_string()
-    };
-    let recording = match &experiment.scenario.config.workload {
-        WorkloadConfig::Trace(trace) => Some(Path::new(&trace.path)),
-        WorkloadConfig::Poisson(_) | WorkloadConfig::Phased(_) => None,
-    };
-    let provenance = Provenance::at_start(libtorch::version(), recording);
-    provenance.write(&folder)?;
-    let scenario = &experiment.scenario.scenario;
-    console.note(&format!(
-        "{place}: {} on {}, {} decisions, seed {}",
-        experiment.agent.algorithm().name(),
-        scenario.name(),
-        grouped(experiment.decisions),
-        experiment.seed
-    ));
-
-    let mut watch = Watch::begin(console, experiment, &folder, interrupt)?;
-    let env = DecisionEnv::new(Arc::clone(scenario));
-    let settings = TrainSettings {
-        budget: experiment.decisions,
-        eval_freq: experiment.eval_every_decisions,
-        checkpoint_freq: 0,
-        run: experiment.seed,
-        on_nan: OnNan::Abort,
-    };
-    let warm_start = experiment.agent.warm_start.as_ref();
-    let teacher = warm_start.map(|warm_start| Prepared::new(&warm_start.policy, scenario)).transpose()?;
-    let trained = train_after(
-        &experiment.agent,
-        |_| env.clone(),
-        |_| teacher.as_ref().map(Prepared::instance),
-        settings,
-        &mut watch,
-    );
-    let ending = match &trained {
-        Ok(trained) if trained.decisions < experiment.decisions => "interrupted",
-        Err(TrainError::StoppedInWarmStart) => "interrupted",
-        Ok(_) => "done",
-        Err(_) => "failed",
-    };
-    provenance.at_end(ending).write(&folder)?;
-    // What went wrong with the files comes first: it is why the run was stopped.
-    let watch = watch.end()?;
-    if let Err(error @ TrainError::StoppedInWarmStart) = &trained {
-        console.note(&format!("{place}: {error}"));
-        return Ok(Verdict::Interrupted);
-    }
-    let trained = trained.with_context(|| format!("{place}: training stopped"))?;
-    let finished = Finished::new(experiment, &folder, &trained, &watch, &scenario_file);
-    console.result(&finished, || finished.text())?;
-    Ok(if finished.interrupted { Verdict::Interrupted } else { Verdict::Done })
-}
-
-fn config(experiment: &Experiment, place: &str) -> Result<String> {
-    let head = "# Resolved: every value that the run used. It repeats the run, to the last bit on one machine type:\n";
-    Ok(format!("{head}#   thoughtcache train --config {place}/config.toml\n\n{}", experiment.to_toml()?))
-}
-
-/// What is left of a watch.
-pub(super) struct Watched {
-    pub(super) training_s: f64,
-    pub(super) decisions_per_s: f64,
-    pub(super) least_aot_cost: f64,
 }
 
 impl Finished {
@@ -130,19 +281,24 @@ impl Finished {
         folder: &RunDir,
         trained: &Trained,
         watched: &Watched,
-        scenario_file: &str,
-    ) -> Self {
+        stopped: Option<StopReason>,
+    ) -> Result<Self> {
         let run = folder.root().display().to_string();
         let best = &trained.best;
-        Self {
-            compare: format!("thoughtcache compare --scenario {scenario_file} {run}"),
+        let algorithm = experiment.agent.algorithm();
+        Ok(Self {
+            compare: format!("thoughtcache compare --scenario {} {run}", typed_scenario(experiment, folder)?),
             checkpoint: folder.path("checkpoints/best").display().to_string(),
             experiment: experiment.name.clone(),
-            algorithm: experiment.agent.algorithm().name(),
+            algorithm: algorithm.name(),
             scenario: experiment.scenario.scenario.name().to_owned(),
             seed: experiment.seed,
             decisions: trained.decisions,
             interrupted: trained.decisions < experiment.decisions,
+            stopped_by: stopped.map(|reason| match reason {
+                StopReason::Interrupted => "interrupted",
+                StopReason::TimeLimit => "time limit",
+            }),
             training_s: watched.training_s,
             decisions_per_s: watched.decisions_per_s,
             best_cost: best.score,
@@ -150,23 +306,32 @@ impl Finished {
             least_aot_cost: watched.least_aot_cost,
             relative: best.score / watched.least_aot_cost - 1.0,
             trajectory_hash: format!("{:016x}", trained.trajectory_hash),
+            health: health::of(&folder.path("metrics.jsonl"), algorithm, experiment.decisions)?,
             run,
-        }
+        })
     }
 
     fn text(&self) -> String {
-        let how = if self.interrupted { "stopped" } else { "trained" };
+        let how = match self.stopped_by {
+            Some("time limit") => "stopped at its time limit",
+            Some(_) => "stopped",
+            None => "trained",
+        };
         let time = human(Duration::from_secs_f64(self.training_s));
+        let run = &self.run;
+        let resume =
+            if self.interrupted { format!("  thoughtcache train --resume {run}\n") } else { String::new() };
         format!(
             "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
              \x20 best        {cost:.6} per slot after {best} decisions, {percent:+.1} % vs least-aot ({baseline:.6}),\n\
              \x20             on validation episodes: what a policy is worth, compare says\n\
              \x20 checkpoint  {checkpoint}\n\
              \x20 logs        {run}/metrics.jsonl, eval.csv, tensorboard/\n\
+             {health}\
              next:\n\
+             {resume}\
              \x20 {compare}\n\
              \x20 tensorboard --logdir {run}/tensorboard\n",
-            run = self.run,
             decisions = grouped(self.decisions),
             rate = grouped(self.decisions_per_s as u64),
             cost = self.best_cost,
@@ -174,7 +339,31 @@ impl Finished {
             percent = 100.0 * self.relative,
             baseline = self.least_aot_cost,
             checkpoint = self.checkpoint,
+            health = health::text(&self.health),
             compare = self.compare,
         )
     }
+}
+
+/// What one types for the scenario of a run: its name if it is shipped, else the copy in the run's folder.
+fn typed_scenario(experiment: &Experiment, folder: &RunDir) -> Result<String> {
+    if let Some(name) = &experiment.scenario_name {
+        return Ok(name.clone());
+    }
+    let copy = folder.path(SCENARIO_FILE);
+    let LoadedScenario { config, scenario } = &experiment.scenario;
+    if !copy.is_file() {
+        let shipped = shipped::text(scenario.name()).map(|_| ScenarioText::find(scenario.name()));
+        let shipped = shipped.transpose()?.map(|text| text.config(&[])).transpose()?;
+        if shipped.as_ref() == Some(config) {
+            return Ok(scenario.name().to_owned());
+        }
+        write_scenario(experiment, folder)?;
+    }
+    Ok(copy.display().to_string())
+}
+
+fn write_scenario(experiment: &Experiment, folder: &RunDir) -> Result<()> {
+    let text = toml::to_string(&experiment.scenario.config).context("cannot write scenario.toml")?;
+    folder.write(SCENARIO_FILE, &text)
 }

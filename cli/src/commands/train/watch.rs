@@ -1,217 +1,215 @@
-//! What is seen of a run while it goes on: numbers into the logs, a bar and a line a validation for people, and the best
-//! checkpoint into its folder.
+//! What is seen of a run while it goes on: numbers into the logs, a bar and a line a validation for people, the best policy
+//! and the state of the run into its folder.
 //!
 //! Names are those of Stable-Baselines3 (`rollout/ train/ eval/ time/`) and, for what it has no name for, ours (`cost/`).
 //! `rollout/` and `cost/` are means over the last 100 episodes that the exploring learner played.
+//!
+//! A run that goes on from a checkpoint writes the lines that it would have written anyway. Nothing of it is touched before
+//! the learner has accepted the checkpoint: the logs are opened when the first step is about to be taken.
 
-use super::learn::Watched;
+use super::kept;
+use super::log_state::{Exact, Inputs, LogState, Mean, Positions, Seen, Times};
+use super::logs::Logs;
+use super::validation::{self, Sums, hit_ratio};
 use crate::clock::Stopwatch;
 use crate::console::Console;
 use crate::experiment::Experiment;
-use crate::interrupt::Interrupt;
-use crate::metrics_log::{MetricSink, MetricsLog};
+use crate::interrupt::Stop;
 use crate::progress;
 use crate::run_dir::RunDir;
 use crate::table::grouped;
-use crate::tensorboard::TensorBoard;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use indicatif::ProgressBar;
-use std::collections::VecDeque;
 use std::error::Error;
-use std::fs::File;
-use std::io::Write;
+use std::fs;
 use std::sync::Arc;
 use thoughtcache_agents::checkpoint::Checkpoint;
-use thoughtcache_agents::evaluate::{Contender, EpisodeResult, PolicyKind, Protocol, evaluate};
-use thoughtcache_agents::heuristics::registry;
 use thoughtcache_agents::learn::agent::Metrics;
-use thoughtcache_agents::learn::train::{Episode, Observer};
+use thoughtcache_agents::learn::nan_guard::{NanReport, OnNan};
+use thoughtcache_agents::learn::train::{Episode, Observer, Trained, TrainerState};
 use thoughtcache_agents::learn::warm_start::WarmStartReport;
-use thoughtcache_agents::net_policy::{Mlp, NetPolicy};
+use thoughtcache_agents::net_policy::Mlp;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{Counters, Env, EnvSpec};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 
-/// The policy whose validation cost everything is compared with.
-const BASELINE: &str = "least-aot";
 /// Episodes that `rollout/` averages, as in Stable-Baselines3.
 const WINDOW: usize = 100;
 /// Numbers of an update that count or state something: the last one is logged, not the mean.
-const STATES: [&str; 3] = ["train/n_updates", "train/learning_rate", "rollout/exploration_rate"];
+const STATES: [&str; 5] = [
+    "train/n_updates",
+    "train/learning_rate",
+    "rollout/exploration_rate",
+    "train/skipped_updates",
+    "train/rollbacks",
+];
+/// The policy with the least validation cost.
+const BEST: &str = "best";
+
+/// Opens the logs, once everything else is in order.
+type Opening<'a> = Box<dyn FnOnce() -> Result<Logs> + 'a>;
 
 /// Hears of a run.
 pub(super) struct Watch<'a> {
     console: Console,
     experiment: &'a Experiment,
     folder: &'a RunDir,
-    interrupt: Interrupt,
+    stop: Stop,
     spec: EnvSpec,
-    logs: (MetricsLog, TensorBoard),
-    eval_csv: File,
+    inputs: Inputs,
+    opening: Option<Opening<'a>>,
+    logs: Option<Logs>,
     bar: ProgressBar,
-    /// Runs while the learner does, not while it is validated.
+    /// Runs while the learner does, not while it is validated or kept.
     training: Stopwatch,
     whole: Stopwatch,
-    baseline_cost: f64,
-    best_cost: Option<f64>,
     decisions: u64,
-    updates: u64,
-    logged: u64,
-    means: Vec<(&'static str, f64, u64)>,
-    episodes: VecDeque<Episode>,
-    /// What was last heard of a warm start, until it is logged.
-    warm_start: Option<WarmStartReport>,
+    seen: Seen,
+    /// The decisions of the state that was kept last.
+    kept_after: Option<u64>,
+    /// The logs of the moment that the run would go back to.
+    way_back: Option<(u64, LogState)>,
+    is_watching_a_rule: bool,
     failure: Option<anyhow::Error>,
 }
 
-/// Costs, counts and lengths of validation episodes, added up.
-#[derive(Default)]
-struct Sums {
-    cost: CostBreakdown,
-    counters: Counters,
-    slots: u64,
-    decisions: u64,
-    episodes: u64,
-}
-
-impl Sums {
-    fn of(episodes: &[EpisodeResult]) -> Self {
-        let mut sums = Self::default();
-        for episode in episodes {
-            sums.cost += episode.cost;
-            sums.counters += episode.counters;
-            sums.slots += u64::from(episode.slots);
-            sums.decisions += episode.decisions;
-            sums.episodes += 1;
-        }
-        sums
-    }
-
-    fn per_slot(&self, cost: f64) -> f64 {
-        cost / self.slots as f64
-    }
-
-    fn per_episode(&self, amount: f64) -> f64 {
-        amount / self.episodes as f64
-    }
-}
-
-fn hit_ratio(counters: &Counters) -> f64 {
-    counters.hits as f64 / counters.requests as f64
+/// What is left of a watch.
+pub(super) struct Watched {
+    pub(super) training_s: f64,
+    pub(super) decisions_per_s: f64,
+    pub(super) least_aot_cost: f64,
 }
 
 impl<'a> Watch<'a> {
-    /// Opens the logs and lets the baseline play the validation episodes.
+    /// Watches a run from its beginning, or from where its logs were when it was kept after so many decisions. `prepare` is
+    /// called once the logs are open, before the first step.
+    ///
+    /// # Errors
+    /// When the baseline cannot play the validation episodes.
     pub(super) fn begin(
         console: Console,
         experiment: &'a Experiment,
         folder: &'a RunDir,
-        interrupt: Interrupt,
+        stop: Stop,
+        inputs: Inputs,
+        kept: Option<(u64, LogState)>,
+        prepare: impl FnOnce() -> Result<()> + 'a,
     ) -> Result<Self> {
-        let scenario = &experiment.scenario.scenario;
-        let spec = DecisionEnv::new(Arc::clone(scenario)).spec().clone();
-        let logs = (
-            MetricsLog::create(&folder.path("metrics.jsonl"))?,
-            TensorBoard::create(&folder.path("tensorboard"))?,
-        );
-        let prepared = registry::Prepared::new(BASELINE, scenario)?;
-        let baseline = Contender::new(BASELINE, PolicyKind::Heuristic, move || prepared.instance());
-        let path = folder.path("eval.csv");
-        let eval_csv =
-            File::create_new(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        let mut watch = Self {
+        let bar = progress::training(console, experiment.decisions);
+        let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario)).spec().clone();
+        let config = experiment.to_toml()?;
+        let (decisions, positions) =
+            kept.as_ref().map_or((0, Positions::default()), |(decisions, state)| (*decisions, state.files));
+        let opening: Opening<'a> = Box::new(move || {
+            let logs = Logs::open(folder, positions, decisions, &config)?;
+            prepare()?;
+            Ok(logs)
+        });
+        let times = kept.as_ref().map_or_else(Times::default, |(_, state)| state.time);
+        let whole = Stopwatch::resumed(times.elapsed_s);
+        let seen = if let Some((_, state)) = &kept {
+            state.seen.clone()
+        } else {
+            let baseline_cost = validation::of_baseline(experiment)?.cost_per_slot();
+            Seen { baseline_cost, ..Seen::default() }
+        };
+        console.note(&format!(
+            "  least-aot costs {:.6} per slot on the validation episodes",
+            seen.baseline_cost
+        ));
+        bar.set_position(decisions);
+        bar.reset_eta();
+        Ok(Self {
             console,
             experiment,
             folder,
-            interrupt,
+            stop,
             spec,
-            logs,
-            eval_csv,
-            bar: progress::training(console, experiment.decisions),
-            training: Stopwatch::start(),
-            whole: Stopwatch::start(),
-            baseline_cost: 0.0,
-            best_cost: None,
-            decisions: 0,
-            updates: 0,
-            logged: 0,
-            means: Vec::new(),
-            episodes: VecDeque::with_capacity(WINDOW),
-            warm_start: None,
+            inputs,
+            opening: Some(opening),
+            logs: None,
+            bar,
+            training: Stopwatch::resumed(times.training_s),
+            whole,
+            decisions,
+            seen,
+            kept_after: kept.as_ref().map(|(decisions, _)| *decisions),
+            way_back: kept,
+            is_watching_a_rule: false,
             failure: None,
-        };
-        let sums = watch.play(baseline)?;
-        watch.baseline_cost = sums.per_slot(sums.cost.total());
-        let components = CostBreakdown::NAMES.join(",");
-        watch.csv(&format!("decisions,mean_cost,relative_to_least_aot,hit_ratio,{components}"))?;
-        console.note(&format!(
-            "  least-aot costs {:.6} per slot on the validation episodes",
-            watch.baseline_cost
-        ));
-        watch.training = Stopwatch::start();
-        Ok(watch)
-    }
-
-    /// Logs what the last line does not hold yet, and closes the logs.
-    ///
-    /// # Errors
-    /// What went wrong with a file during the run.
-    pub(super) fn end(mut self) -> Result<Watched> {
-        self.bar.finish_and_clear();
-        let closed = self.log_rest().and_then(|()| self.logs.flush());
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        closed?;
-        Ok(Watched {
-            training_s: self.training.elapsed_s(),
-            decisions_per_s: self.training.rate_per_s(self.decisions),
-            least_aot_cost: self.baseline_cost,
         })
     }
 
-    /// The validation episodes, the same for every policy and every run. The logs want components and counts, of which
-    /// `evaluate::validate` keeps only the mean cost.
-    fn play(&self, contender: Contender) -> Result<Sums> {
-        let scenario = Arc::clone(&self.experiment.scenario.scenario);
-        let protocol =
-            Protocol::validation(scenario, self.experiment.eval_seed, self.experiment.eval_episodes);
-        let evaluation = evaluate(&[contender], &protocol, None, &|| {})?;
-        Ok(Sums::of(&evaluation.policies[0].episodes))
+    /// Logs what the last line does not hold yet, closes the logs, and sees that the folder's best policy is the run's.
+    ///
+    /// # Errors
+    /// What went wrong with a file during the run.
+    pub(super) fn end(mut self, trained: Option<&Trained>) -> Result<Watched> {
+        self.bar.finish_and_clear();
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        self.log_rest()?;
+        if let Some(logs) = &mut self.logs {
+            logs.flush()?;
+        }
+        if let Some(trained) = trained {
+            self.keep_best_of(trained)?;
+        }
+        Ok(Watched {
+            training_s: self.training.elapsed_s(),
+            decisions_per_s: self.training.rate_per_s(self.decisions),
+            least_aot_cost: self.seen.baseline_cost,
+        })
     }
 
-    fn csv(&mut self, line: &str) -> Result<()> {
-        writeln!(self.eval_csv, "{line}").context("cannot write eval.csv")
+    /// A run that went on from an earlier moment may find the best policy of a later one in its folder.
+    fn keep_best_of(&self, trained: &Trained) -> Result<()> {
+        let checkpoints = self.folder.checkpoints();
+        let found = checkpoints.find(BEST).and_then(|place| crate::policies::read(&place).ok());
+        let best = &trained.best;
+        if found.is_some_and(|found| found.meta().decisions == best.decisions) {
+            return Ok(());
+        }
+        kept::write_policy(
+            &checkpoints,
+            BEST,
+            &self.checkpoint_of(&best.policy, best.decisions, Some(best.score)),
+        )
+    }
+
+    fn checkpoint_of(&self, policy: &Mlp, decisions: u64, cost: Option<f64>) -> Checkpoint {
+        Checkpoint::new(policy.clone(), self.experiment.agent.algorithm(), &self.spec, decisions, cost)
     }
 
     fn scalar(&mut self, tag: &str, value: f64) -> Result<()> {
-        self.logs.scalar(tag, self.decisions, value)
+        let Some(logs) = &mut self.logs else { return Ok(()) };
+        // What is said of a stopped run after it was kept is said again when it goes on.
+        let is_shown = self.kept_after != Some(self.decisions);
+        logs.scalar(tag, self.decisions, value, is_shown)
     }
 
     /// Everything known at this moment.
     fn log(&mut self) -> Result<()> {
-        self.logged = self.decisions;
-        if let Some(report) = self.warm_start.take() {
-            self.scalar("warm_start/agreement", report.agreement)?;
-            for (tag, value) in report.metrics.iter() {
-                self.scalar(tag, value)?;
-            }
+        self.seen.logged = self.decisions;
+        for (tag, Exact(value)) in std::mem::take(&mut self.seen.once) {
+            self.scalar(&tag, value)?;
         }
-        for (tag, sum, count) in std::mem::take(&mut self.means) {
-            self.scalar(tag, sum / count as f64)?;
+        for Mean { tag, sum, count } in std::mem::take(&mut self.seen.means) {
+            self.scalar(&tag, sum / count as f64)?;
         }
-        if !self.episodes.is_empty() {
+        if !self.seen.episodes.is_empty() {
             let mut cost = CostBreakdown::default();
             let mut counters = Counters::default();
             let (mut reward, mut length, mut slots) = (0.0, 0, 0);
-            for episode in &self.episodes {
+            for episode in &self.seen.episodes {
                 cost += episode.cost;
                 counters += episode.counters;
                 reward += episode.reward;
                 length += episode.decisions;
                 slots += episode.slots;
             }
-            let episodes = self.episodes.len() as f64;
+            let episodes = self.seen.episodes.len() as f64;
             self.scalar("rollout/ep_rew_mean", reward / episodes)?;
             self.scalar("rollout/ep_len_mean", length as f64 / episodes)?;
             self.scalar("rollout/hit_ratio", hit_ratio(&counters))?;
@@ -221,38 +219,46 @@ impl<'a> Watch<'a> {
             }
         }
         self.scalar("time/fps", self.training.rate_per_s(self.decisions))?;
-        self.scalar("time/iterations", self.updates as f64)?;
+        self.scalar("time/iterations", self.seen.updates as f64)?;
         self.scalar("time/time_elapsed", self.whole.elapsed_s())?;
         self.scalar("time/total_timesteps", self.decisions as f64)
     }
 
     /// What has happened since the last line, if anything has.
     fn log_rest(&mut self) -> Result<()> {
-        if self.decisions > self.logged { self.log() } else { Ok(()) }
+        if self.decisions > self.seen.logged { self.log() } else { Ok(()) }
+    }
+
+    /// The logs of this moment, all of them on the disk.
+    fn log_state(&mut self) -> Result<LogState> {
+        let logs = self.logs.as_mut().context("a run is kept before its logs are open")?;
+        let files = logs.flush()?;
+        let time = Times { training_s: self.training.elapsed_s(), elapsed_s: self.whole.elapsed_s() };
+        Ok(LogState { inputs: self.inputs.clone(), files, time, seen: self.seen.clone() })
     }
 
     fn validated(&mut self, policy: &Mlp, sums: &Sums) -> Result<f64> {
-        let total = sums.cost.total();
-        let cost = sums.per_slot(total);
-        let relative = cost / self.baseline_cost - 1.0;
-        let hit_ratio = hit_ratio(&sums.counters);
-        self.scalar("eval/mean_reward", sums.per_episode(-total))?;
-        self.scalar("eval/mean_ep_length", sums.per_episode(sums.decisions as f64))?;
+        let cost = sums.cost_per_slot();
+        let relative = cost / self.seen.baseline_cost - 1.0;
+        let hit_ratio = sums.hit_ratio();
+        self.scalar("eval/mean_reward", sums.mean_reward())?;
+        self.scalar("eval/mean_ep_length", sums.mean_length())?;
         self.scalar("eval/cost_per_slot", cost)?;
         self.scalar("eval/relative_to_least_aot", relative)?;
         self.scalar("eval/hit_ratio", hit_ratio)?;
         let components: Vec<String> =
             sums.cost.components().iter().map(|component| sums.per_slot(*component).to_string()).collect();
-        self.csv(&format!("{},{cost},{relative},{hit_ratio},{}", self.decisions, components.join(",")))?;
-        let is_best = cost.is_finite() && self.best_cost.is_none_or(|best| cost < best);
+        let line = format!("{},{cost},{relative},{hit_ratio},{}", self.decisions, components.join(","));
+        let is_best = cost.is_finite() && self.seen.best_cost.is_none_or(|best| cost < best);
         if is_best {
-            self.best_cost = Some(cost);
-            let algorithm = self.experiment.agent.algorithm();
-            let checkpoint =
-                Checkpoint::new(policy.clone(), algorithm, &self.spec, self.decisions, Some(cost));
-            self.folder.write_checkpoint("best", &checkpoint.to_bytes())?;
+            self.seen.best_cost = Some(cost);
+            let best = self.checkpoint_of(policy, self.decisions, Some(cost));
+            kept::write_policy(&self.folder.checkpoints(), BEST, &best)?;
         }
-        self.logs.flush()?;
+        if let Some(logs) = &mut self.logs {
+            logs.validation(&line)?;
+            logs.flush()?;
+        }
         let line = format!(
             "  {:>11} decisions  {:>7} a second  cost {cost:.6}  {:+5.1} % vs least-aot{}",
             grouped(self.decisions),
@@ -262,7 +268,67 @@ impl<'a> Watch<'a> {
         );
         self.bar.suspend(|| self.console.note(&line));
         self.bar.set_message(format!("{:+.1} % vs least-aot", 100.0 * relative));
+        if self.kept_after != Some(self.decisions) {
+            self.way_back = Some((self.decisions, self.log_state()?));
+        }
         Ok(cost)
+    }
+
+    fn kept(&mut self, state: &TrainerState) -> Result<()> {
+        self.decisions = state.decisions;
+        let log = self.log_state()?;
+        let checkpoint = self.checkpoint_of(&state.policy, state.decisions, None);
+        let keep = self.experiment.keep_checkpoints;
+        kept::write(&self.folder.checkpoints(), keep, &checkpoint, state, &log)?;
+        self.kept_after = Some(state.decisions);
+        self.way_back = Some((state.decisions, log));
+        Ok(())
+    }
+
+    /// Keeps the batch of a number that is not finite, and goes back with the run if it does.
+    fn met_nan(&mut self, report: &NanReport) -> Result<()> {
+        let name = format!("nan/update-{}.safetensors", report.update);
+        let place = self.folder.path(&name);
+        fs::create_dir_all(self.folder.path("nan"))
+            .with_context(|| format!("cannot write {}", place.display()))?;
+        crate::run_dir::write_whole(&place, &report.batch)?;
+        let what = match (report.action, report.back_to) {
+            (OnNan::Skip, _) => "the minibatch is left out".to_owned(),
+            (OnNan::Rollback, Some(decisions)) => {
+                format!("back to {} decisions with half the step size", grouped(decisions))
+            }
+            _ => "the run ends".to_owned(),
+        };
+        let line = format!(
+            "{} is {} in update {}, after {} decisions: {what}; its batch is {}",
+            report.quantity,
+            report.value,
+            report.update,
+            grouped(report.decisions),
+            place.display()
+        );
+        self.bar.suspend(|| self.console.warn(&line));
+        if let Some(back_to) = report.back_to {
+            self.go_back(back_to)?;
+        }
+        Ok(())
+    }
+
+    fn go_back(&mut self, decisions: u64) -> Result<()> {
+        let Some(logs) = &mut self.logs else { return Ok(()) };
+        let (files, seen) = match &self.way_back {
+            Some((kept, state)) if *kept == decisions => (state.files, state.seen.clone()),
+            // Back to the beginning, before anything was kept.
+            _ => {
+                let baseline_cost = self.seen.baseline_cost;
+                (Positions::default(), Seen { baseline_cost, ..Seen::default() })
+            }
+        };
+        logs.go_back(files, decisions)?;
+        self.seen = seen;
+        self.decisions = decisions;
+        self.bar.set_position(decisions);
+        Ok(())
     }
 
     /// Keeps the first failure; it ends the run.
@@ -271,21 +337,29 @@ impl<'a> Watch<'a> {
             self.failure = Some(error);
         }
     }
+
+    /// Nothing is written any more once something could not be.
+    fn check(&self) -> Result<()> {
+        match &self.failure {
+            Some(failure) => Err(anyhow!("{failure:#}")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Observer for Watch<'_> {
     fn on_update(&mut self, decisions: u64, metrics: &Metrics) {
         self.decisions = decisions;
-        self.updates += 1;
+        self.seen.updates += 1;
         for (tag, value) in metrics.iter() {
-            match self.means.iter_mut().find(|(known, ..)| *known == tag) {
-                Some((_, sum, count)) if STATES.contains(&tag) => (*sum, *count) = (value, 1),
-                Some((_, sum, count)) => (*sum, *count) = (*sum + value, *count + 1),
-                None => self.means.push((tag, value, 1)),
+            match self.seen.means.iter_mut().find(|mean| mean.tag == tag) {
+                Some(mean) if STATES.contains(&tag) => (mean.sum, mean.count) = (value, 1),
+                Some(mean) => (mean.sum, mean.count) = (mean.sum + value, mean.count + 1),
+                None => self.seen.means.push(Mean { tag: tag.to_owned(), sum: value, count: 1 }),
             }
         }
         self.bar.set_position(decisions);
-        if decisions - self.logged >= self.experiment.log_every_decisions {
+        if decisions - self.seen.logged >= self.experiment.log_every_decisions {
             let rate = self.training.rate_per_s(decisions);
             self.bar.set_prefix(format!("{} a second", grouped(rate as u64)));
             let outcome = self.log();
@@ -302,38 +376,58 @@ impl Observer for Watch<'_> {
             grouped(warm_start.decisions),
             100.0 * report.agreement
         );
-        if report.decisions >= warm_start.decisions || self.warm_start.is_none() {
+        if report.decisions >= warm_start.decisions || !self.is_watching_a_rule {
             self.bar.suspend(|| self.console.note(&format!("  {line}")));
         }
         self.bar.set_message(line);
-        self.warm_start = Some(report.clone());
+        self.is_watching_a_rule = true;
+        self.seen.once = std::iter::once(("warm_start/agreement", report.agreement))
+            .chain(report.metrics.iter())
+            .map(|(tag, value)| (tag.to_owned(), Exact(value)))
+            .collect();
         // What the run takes is counted from its first decision.
         self.training = Stopwatch::start();
     }
 
     fn on_episode(&mut self, _: u64, episode: &Episode) {
-        if self.episodes.len() == WINDOW {
-            self.episodes.pop_front();
+        if self.seen.episodes.len() == WINDOW {
+            self.seen.episodes.pop_front();
         }
-        self.episodes.push_back(*episode);
+        self.seen.episodes.push_back(*episode);
+    }
+
+    fn on_nan(&mut self, report: &NanReport) {
+        let outcome = self.met_nan(report);
+        self.keep(outcome);
     }
 
     fn should_stop(&mut self) -> bool {
-        self.failure.is_some() || self.interrupt.is_pressed()
+        if let Some(open) = self.opening.take() {
+            match open() {
+                Ok(logs) => self.logs = Some(logs),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        self.failure.is_some() || self.stop.is_asked()
+    }
+
+    fn checkpoint(&mut self, state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.check()?;
+        self.training.pause();
+        self.kept(state)?;
+        self.training.resume();
+        Ok(())
     }
 
     fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
+        self.check()?;
         self.training.pause();
         self.decisions = decisions;
-        if decisions >= self.experiment.decisions || self.should_stop() {
-            self.log_rest()?; // no update follows
+        // No update follows. A run that is stopped logs its rest once it is kept: it will be said again when it goes on.
+        if decisions >= self.experiment.decisions {
+            self.log_rest()?;
         }
-        let algorithm = self.experiment.agent.algorithm();
-        let net = Arc::new(policy.clone());
-        let name = algorithm.name();
-        let contender =
-            Contender::new(name, algorithm.into(), move || Box::new(NetPolicy::new(name, Arc::clone(&net))));
-        let sums = self.play(contender)?;
+        let sums = validation::of_policy(self.experiment, policy)?;
         let cost = self.validated(policy, &sums)?;
         self.training.resume();
         Ok(cost)

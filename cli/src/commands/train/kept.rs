@@ -1,0 +1,119 @@
+//! Checkpoints of a run that can go on: the policy, the trainer, the replay buffer where there is one, and the logs.
+
+use super::log_state::LogState;
+use crate::run_dir::RunDir;
+use crate::run_dir::checkpoints::{CheckpointFile, Checkpoints, META_FILE};
+use anyhow::{Context, Result, anyhow, bail};
+use std::fs;
+use std::path::Path;
+use thoughtcache_agents::checkpoint::{Checkpoint, LOG_FILE, POLICY_FILE, REPLAY_FILE, TRAINER_FILE};
+use thoughtcache_agents::learn::train::TrainerState;
+
+/// The newest state of a run.
+pub(crate) const LAST: &str = "last";
+
+/// A state that was read and whose checksums are right.
+pub(super) struct Kept {
+    pub(super) decisions: u64,
+    pub(super) trainer: Vec<u8>,
+    pub(super) replay: Option<Vec<u8>>,
+    pub(super) log: LogState,
+}
+
+/// Writes the state of a run as `last`, and under its own name first where the newest `keep` are kept.
+///
+/// # Errors
+/// When a file cannot be written; what was there before is still there then.
+pub(super) fn write(
+    checkpoints: &Checkpoints,
+    keep: usize,
+    checkpoint: &Checkpoint,
+    state: &TrainerState,
+    log: &LogState,
+) -> Result<()> {
+    let log = log.to_bytes()?;
+    let mut others: Vec<CheckpointFile> = vec![(TRAINER_FILE, &state.trainer), (LOG_FILE, &log)];
+    others.extend(state.replay.as_deref().map(|replay| (REPLAY_FILE, replay)));
+    let bytes = checkpoint.to_bytes_with(&others);
+    let mut files: Vec<CheckpointFile> = vec![(POLICY_FILE, &bytes.policy)];
+    files.append(&mut others);
+    files.push((META_FILE, &bytes.meta));
+    if keep > 0 {
+        checkpoints.write(&Checkpoints::step_name(state.decisions), &files)?;
+    }
+    checkpoints.write(LAST, &files)?;
+    checkpoints.retain(keep)
+}
+
+/// Writes a policy that is no state of a run.
+///
+/// # Errors
+/// When a file cannot be written; what was there before is still there then.
+pub(super) fn write_policy(checkpoints: &Checkpoints, name: &str, checkpoint: &Checkpoint) -> Result<()> {
+    let bytes = checkpoint.to_bytes();
+    checkpoints.write(name, &[(POLICY_FILE, &bytes.policy), (META_FILE, &bytes.meta)]).map(drop)
+}
+
+/// Reads the state that a run goes on from: the one that is named, else `last`, else the newest that is kept; nothing
+/// when the run was ended before its first one.
+///
+/// # Errors
+/// When there is none of this name, or a file is missing or damaged; the message says what else there is.
+pub(super) fn read(folder: &RunDir, from: Option<&str>) -> Result<Option<Kept>> {
+    let checkpoints = folder.checkpoints();
+    let newest = || checkpoints.steps().last().map(|&step| Checkpoints::step_name(step));
+    let name = match from {
+        Some(name) if checkpoints.find(name).is_some() => name.to_owned(),
+        Some(name) => bail!(
+            "{} has no checkpoint `{name}`{}",
+            folder.root().display(),
+            advice(folder, &checkpoints, name)
+        ),
+        None if checkpoints.find(LAST).is_some() => LAST.to_owned(),
+        None => match newest() {
+            Some(name) => name,
+            None => return Ok(None),
+        },
+    };
+    let Some(place) = checkpoints.find(&name) else { return Ok(None) };
+    read_place(&place).map(Some).map_err(|error| {
+        let advice = advice(folder, &checkpoints, &name);
+        anyhow!("{}: {error:#}{advice}", place.display())
+    })
+}
+
+/// What to type when a checkpoint cannot be used.
+fn advice(folder: &RunDir, checkpoints: &Checkpoints, not: &str) -> String {
+    let run = folder.root().display();
+    let mut names: Vec<String> = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name).collect();
+    names.insert(0, LAST.to_owned());
+    names.retain(|name| name != not && checkpoints.find(name).is_some());
+    match names.first() {
+        Some(name) => {
+            format!("; there is also {}: thoughtcache train --resume {run} --from {name}", names.join(", "))
+        }
+        None => format!(
+            "; there is no other state of this run; train it anew: thoughtcache train --config {run}/config.toml"
+        ),
+    }
+}
+
+fn read_place(place: &Path) -> Result<Kept> {
+    let bytes = |file: &str| fs::read(place.join(file)).with_context(|| format!("cannot read {file}"));
+    let checkpoint = Checkpoint::from_bytes(&bytes(POLICY_FILE)?, &bytes(META_FILE)?)?;
+    if !checkpoint.has_file(TRAINER_FILE) {
+        bail!("this is a policy alone; a run cannot go on from it");
+    }
+    let whole = |file: &str| -> Result<Vec<u8>> {
+        let bytes = bytes(file)?;
+        checkpoint.verify(file, &bytes)?;
+        Ok(bytes)
+    };
+    let replay = checkpoint.has_file(REPLAY_FILE).then(|| whole(REPLAY_FILE)).transpose()?;
+    Ok(Kept {
+        decisions: checkpoint.meta().decisions,
+        trainer: whole(TRAINER_FILE)?,
+        replay,
+        log: LogState::from_bytes(&whole(LOG_FILE)?)?,
+    })
+}

@@ -1,0 +1,204 @@
+//! `provenance.toml`: what a number of a run depends on beside its config.
+
+use super::RunDir;
+use crate::clock;
+use crate::machine::Machine;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use thoughtcache_agents::checkpoint::sha256_of_reader;
+
+const FILE: &str = "provenance.toml";
+
+/// The starts of a run and its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Provenance {
+    #[serde(flatten)]
+    first: Start,
+    /// When it ended, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
+    /// How: `done`, `interrupted`, `time limit` or `failed`; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<String>,
+    machine: Machine,
+    /// The starts that went on from a checkpoint, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resumed: Vec<Resumed>,
+}
+
+/// What is known when the program starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Start {
+    /// The program's version.
+    version: String,
+    /// The commit of the checkout that the program lies in, `+changes` when files differ from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    /// What was typed.
+    command: String,
+    /// The version of libtorch, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    libtorch: Option<String>,
+    /// The SHA-256 of the recording that the scenario replays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording_sha256: Option<String>,
+    /// When, UTC.
+    started: String,
+}
+
+/// A start that went on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Resumed {
+    /// The decisions of the checkpoint; 0 when there was none yet.
+    from_decisions: u64,
+    #[serde(flatten)]
+    start: Start,
+    machine: Machine,
+}
+
+impl Start {
+    fn now(libtorch: Option<String>, recording: Option<&Path>) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: commit(),
+            command: command_line(),
+            libtorch,
+            recording_sha256: recording
+                .and_then(|path| File::open(path).ok())
+                .and_then(|file| sha256_of_reader(file).ok()),
+            started: clock::utc_now(),
+        }
+    }
+}
+
+impl Provenance {
+    /// What is known at the start of a run.
+    pub(crate) fn at_start(libtorch: Option<String>, recording: Option<&Path>) -> Self {
+        Self {
+            first: Start::now(libtorch, recording),
+            ended: None,
+            ending: None,
+            machine: Machine::this(),
+            resumed: Vec::new(),
+        }
+    }
+
+    /// What is known when a run goes on after so many decisions: its first start, and one more. Where the file is gone or
+    /// not ours, this start is the first that is known.
+    pub(crate) fn at_resume(
+        run: &RunDir,
+        from_decisions: u64,
+        libtorch: Option<String>,
+        recording: Option<&Path>,
+    ) -> Self {
+        let Some(mut provenance) = Self::read(run.root()) else { return Self::at_start(libtorch, recording) };
+        let start = Start::now(libtorch, recording);
+        provenance.resumed.push(Resumed { from_decisions, start, machine: Machine::this() });
+        Self { ended: None, ending: None, ..provenance }
+    }
+
+    /// That of the run in a folder, where there is one of ours.
+    pub(crate) fn read(run: &Path) -> Option<Self> {
+        toml::from_str(&fs::read_to_string(run.join(FILE)).ok()?).ok()
+    }
+
+    /// How the run of a folder ended last, if it has ended.
+    pub(crate) fn ending_of(run: &RunDir) -> Option<String> {
+        Self::read(run.root())?.ending
+    }
+
+    /// Whether the run has come to its end.
+    pub(crate) fn is_done(&self) -> bool {
+        self.ending.as_deref() == Some("done")
+    }
+
+    /// Whether all of the run was done by this program on this machine.
+    pub(crate) fn is_done_here(&self) -> bool {
+        let (version, commit, machine) = (env!("CARGO_PKG_VERSION"), commit(), Machine::this());
+        let is_here = |start: &Start, at: &Machine| {
+            start.version == version
+                && start.commit == commit
+                && (&at.cpu, &at.system) == (&machine.cpu, &machine.system)
+        };
+        self.is_done()
+            && is_here(&self.first, &self.machine)
+            && self.resumed.iter().all(|resumed| is_here(&resumed.start, &resumed.machine))
+    }
+
+    /// The same at its end.
+    #[must_use]
+    pub(crate) fn at_end(self, ending: &str) -> Self {
+        Self { ended: Some(clock::utc_now()), ending: Some(ending.to_owned()), ..self }
+    }
+
+    /// Writes it into the run's folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, run: &RunDir) -> Result<()> {
+        let text = toml::to_string(self).context("cannot write provenance.toml")?;
+        run.write(FILE, &text)
+    }
+}
+
+/// The command as one could type it again.
+fn command_line() -> String {
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let program = words.next().unwrap_or_default();
+    let program =
+        Path::new(&program).file_name().map_or(program.clone(), |name| name.to_string_lossy().into_owned());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    std::iter::once(program)
+        .chain(words.map(|word| {
+            let needs_quotes = word.is_empty() || !word.chars().all(is_plain);
+            if needs_quotes { format!("'{}'", word.replace('\'', "'\\''")) } else { word }
+        }))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The commit of the checkout that holds this very program; nothing when it was installed elsewhere.
+fn commit() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(program.parent()?).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+        let output = git.output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changes.is_empty() { commit } else { format!("{commit}+changes") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_remembers_its_first_start_and_each_that_went_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        let first = Provenance::at_start(Some("2.11.0".into()), None);
+        first.clone().at_end("interrupted").write(&run).unwrap();
+        Provenance::at_resume(&run, 64, None, None).write(&run).unwrap();
+        Provenance::at_resume(&run, 128, None, None).at_end("done").write(&run).unwrap();
+        let text = fs::read_to_string(run.path(FILE)).unwrap();
+        let read: Provenance = toml::from_str(&text).unwrap();
+        assert_eq!((&read.first, &read.machine), (&first.first, &first.machine));
+        assert_eq!(read.resumed.iter().map(|start| start.from_decisions).collect::<Vec<_>>(), [64, 128]);
+        assert_eq!(read.ending.as_deref(), Some("done"));
+        assert_eq!(text.matches("[[resumed]]").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_does_not_keep_a_run_from_going_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        run.write(FILE, "mine = true").unwrap();
+        assert_eq!(Provenance::at_resume(&run, 64, None, None).resumed, []);
+    }
+}

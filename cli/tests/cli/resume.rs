@@ -1,0 +1,418 @@
+//! Runs that are ended in every way and go on, and everything that can be typed wrong about it.
+#![expect(clippy::print_stdout, reason = "a test says what it skips and what it met")]
+
+use super::train::TINY;
+use super::{Desk, repository};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A run whose checkpoints, lines and validations lie apart: an update every 64 decisions, a line every 128, a validation
+/// every 256, a checkpoint every 1,024.
+const APART: &str = "\
+scenario = \"tight\"
+decisions = 16_384
+eval_every_decisions = 256
+log_every_decisions = 128
+checkpoint_every_decisions = 1_024
+
+[agent]
+from = \"ppo-tight\"
+
+[agent.ppo]
+n_envs = 8
+n_steps = 8
+batch_size = 32
+net_arch = [16]
+";
+
+/// Short episodes: those of validation are most of the time of so small a run.
+const SHORT: &str = "--set scenario.horizon_slots=5";
+
+fn start(desk: &Desk, line: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+        .current_dir(desk.path(""))
+        .args(line.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
+    for _ in 0..12_000 {
+        if is_there() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{what} did not come");
+}
+
+/// Validations so far.
+fn validations(run: &Path) -> usize {
+    std::fs::read_to_string(run.join("eval.csv")).map_or(0, |text| text.lines().count().saturating_sub(1))
+}
+
+fn lines(text: &str) -> Vec<Map<String, Value>> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn timeless(text: &str) -> Vec<Map<String, Value>> {
+    let mut lines = lines(text);
+    for line in &mut lines {
+        line.retain(|tag, _| !tag.starts_with("time/"));
+    }
+    lines
+}
+
+/// The files of a checkpoint that are the same however often a run was ended.
+fn bytes(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for name in ["best", "last"] {
+        for entry in std::fs::read_dir(run.join("checkpoints").join(name)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "safetensors") {
+                let file = path.file_name().unwrap().to_str().unwrap();
+                files.insert(format!("{name}/{file}"), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+fn assert_same_run(desk: &Desk, one: &str, other: &str) {
+    assert_eq!(bytes(&desk.path(one)), bytes(&desk.path(other)));
+    let metrics = |run: &str| timeless(&desk.read(&format!("{run}/metrics.jsonl")));
+    assert_eq!(metrics(one), metrics(other));
+    assert_eq!(desk.read(&format!("{one}/eval.csv")), desk.read(&format!("{other}/eval.csv")));
+}
+
+/// What TensorBoard's own reader shows; nothing where it is not installed.
+fn shown(events: &Path) -> Option<Value> {
+    let packages = repository(".venv-test");
+    let Ok(python) = std::fs::read_to_string(packages.join("python")) else {
+        println!("skipped: TensorBoard's reader is not there; `cargo xtask test` puts it into .venv-test");
+        return None;
+    };
+    let script = repository("cli/tests/cli/read_events.py");
+    let mut reader = Command::new(python.trim());
+    reader.arg(script).arg(events).env("PYTHONPATH", packages.join("site-packages"));
+    let output = reader.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// Each number of `metrics.jsonl` is shown once, at its step and in its order, and nothing else is.
+fn assert_shown(desk: &Desk, run: &str) {
+    let Some(shown) = shown(&desk.path(&format!("{run}/tensorboard"))) else { return };
+    let mut expected: BTreeMap<String, Vec<(u64, f32)>> = BTreeMap::new();
+    for line in lines(&desk.read(&format!("{run}/metrics.jsonl"))) {
+        let step = line["decisions"].as_u64().unwrap();
+        for (tag, value) in line.iter().filter(|(tag, _)| *tag != "decisions") {
+            let Some(value) = value.as_f64() else { continue };
+            expected.entry(tag.clone()).or_default().push((step, value as f32));
+        }
+    }
+    let scalars = shown["scalars"].as_object().unwrap();
+    let found: BTreeMap<String, Vec<(u64, f32)>> = scalars
+        .iter()
+        .map(|(tag, events)| {
+            let event = |event: &Value| (event[0].as_u64().unwrap(), event[1].as_f64().unwrap() as f32);
+            (tag.clone(), events.as_array().unwrap().iter().map(event).collect())
+        })
+        .collect();
+    assert_eq!(found, expected);
+    let config = shown["texts"]["config"].as_array().unwrap();
+    assert_eq!(config.len(), 1, "the config is shown once: {config:?}");
+    assert!(config[0][1].as_str().unwrap().contains("    n_steps = 8\n"), "{config:?}");
+    assert_eq!(shown["plugins"]["config"], "text");
+}
+
+#[test]
+fn a_killed_run_goes_on_and_its_logs_have_neither_gaps_nor_doubles() {
+    let desk = Desk::new();
+    desk.write("apart.toml", APART);
+    desk.run(&format!("train --config apart.toml {SHORT} --out whole --quiet")).expect(0);
+    let mut child = start(&desk, &format!("train --config apart.toml {SHORT} --out killed"));
+    // Two validations after a checkpoint and two before the next: what they logged is said again.
+    let is_between = || {
+        let validations = validations(&desk.path("killed"));
+        assert!(validations < 60, "the run is over too soon");
+        validations > 4 && validations % 4 == 2
+    };
+    wait_for("a moment between two checkpoints", is_between);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let provenance = desk.read("killed/provenance.toml");
+    assert!(!provenance.contains("ending"), "{provenance}");
+    let outcome = desk.run("train --resume killed").expect(0);
+    assert!(outcome.stderr.contains("; going on after "), "{}", outcome.stderr);
+    assert_same_run(&desk, "killed", "whole");
+    assert_shown(&desk, "whole");
+    assert_shown(&desk, "killed");
+    let provenance = desk.read("killed/provenance.toml");
+    assert!(provenance.contains("[[resumed]]") && provenance.contains("ending = \"done\""), "{provenance}");
+    assert_eq!(std::fs::read_dir(desk.path("killed/tensorboard")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_run_is_stopped_three_ways_and_what_it_said_at_its_stop_is_no_part_of_it() {
+    let desk = Desk::new();
+    desk.write("apart.toml", APART);
+    let config = format!("--config apart.toml {SHORT} --set eval_every_decisions=4096");
+    desk.run(&format!("train {config} --out whole --quiet")).expect(0);
+    // Before its first validation a run that is stopped validates once more, which is not part of the run.
+    let child = start(&desk, &format!("train {config} --out stopped"));
+    wait_for("a checkpoint", || desk.path("stopped/checkpoints/last/meta.json").exists());
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stdout}");
+    assert!(stdout.contains("next:\n  thoughtcache train --resume stopped\n"), "{stdout}");
+    assert!(desk.read("stopped/provenance.toml").contains("ending = \"interrupted\""));
+    let at_limit = desk.run("train --resume stopped --time-limit 1s --json").expect(0).json();
+    if at_limit["interrupted"] == true {
+        assert_eq!(at_limit["stopped_by"], "time limit");
+        assert!(desk.read("stopped/provenance.toml").contains("ending = \"time limit\""));
+        let end = desk.run("train --resume stopped --json").expect(0).json();
+        assert_eq!((end["interrupted"].as_bool(), end["decisions"].as_u64()), (Some(false), Some(16_384)));
+    }
+    assert_same_run(&desk, "stopped", "whole");
+    assert_shown(&desk, "stopped");
+}
+
+#[test]
+fn a_run_that_was_killed_before_its_first_checkpoint_begins_again_in_its_folder() {
+    let desk = Desk::new();
+    desk.write("apart.toml", APART);
+    let config =
+        format!("--config apart.toml {SHORT} --set decisions=2048 --set checkpoint_every_decisions=0");
+    desk.run(&format!("train {config} --out whole --quiet")).expect(0);
+    let mut child = start(&desk, &format!("train {config} --out killed"));
+    wait_for("two validations", || validations(&desk.path("killed")) >= 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!desk.path("killed/checkpoints/last").exists());
+    let outcome = desk.run("train --resume killed").expect(0);
+    assert!(
+        outcome.stderr.contains("ended before its first checkpoint and begins again"),
+        "{}",
+        outcome.stderr
+    );
+    assert_same_run(&desk, "killed", "whole");
+    assert_shown(&desk, "killed");
+}
+
+#[test]
+fn a_run_goes_on_from_an_older_state_too() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let config =
+        format!("--config tiny.toml {SHORT} --set checkpoint_every_decisions=256 --set keep_checkpoints=3");
+    desk.run(&format!("train {config} --out one --quiet")).expect(0);
+    desk.run(&format!("train {config} --out two --quiet")).expect(0);
+    let steps = |run: &str| {
+        let mut names: Vec<String> = std::fs::read_dir(desk.path(&format!("{run}/checkpoints")))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(steps("one"), ["best", "last", "step-1024", "step-512", "step-768"]);
+    desk.run("train --resume one --from step-512 --quiet").expect(0);
+    assert_eq!(steps("one"), ["best", "last", "step-1024", "step-512", "step-768"]);
+    assert_same_run(&desk, "one", "two");
+}
+
+#[test]
+fn a_run_has_one_writer() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let mut child =
+        start(&desk, &format!("train --config tiny.toml {SHORT} --set decisions=80000000 --out run"));
+    wait_for("a checkpoint", || desk.path("run/checkpoints/last/meta.json").exists());
+    let outcome = desk.run("train --resume run").expect(2);
+    assert!(
+        outcome.stderr.starts_with("error: another thoughtcache is writing into run: "),
+        "{}",
+        outcome.stderr
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn whatever_cannot_go_on_says_why_and_what_to_type() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    desk.write("a-file", "");
+    std::fs::create_dir(desk.path("no-run")).unwrap();
+    let keys = "--set checkpoint_every_decisions=256 --set keep_checkpoints=2";
+    desk.run(&format!("train --config tiny.toml {SHORT} {keys} --out done --quiet")).expect(0);
+    let copy = |name: &str| {
+        let copied =
+            Command::new("cp").arg("-r").args([desk.path("done"), desk.path(name)]).status().unwrap();
+        assert!(copied.success());
+        // As if it had been killed before its last checkpoint.
+        std::fs::remove_dir_all(desk.path(&format!("{name}/checkpoints/last"))).unwrap();
+        let step = |step: u64| desk.path(&format!("{name}/checkpoints/step-{step}"));
+        std::fs::rename(step(768), desk.path(&format!("{name}/checkpoints/last"))).unwrap();
+        std::fs::remove_dir_all(step(1024)).unwrap();
+    };
+    let change = |file: &str, from: &str, to: &str| {
+        let text = desk.read(file);
+        assert!(text.contains(from), "{file}: {text}");
+        desk.write(file, &text.replacen(from, to, 1));
+    };
+    let flip = |file: &str| {
+        let mut bytes = std::fs::read(desk.path(file)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(desk.path(file), bytes).unwrap();
+    };
+    for name in ["config", "scenario", "bit", "gone", "short", "policy", "nothing"] {
+        copy(name);
+    }
+    change("config/config.toml", "gamma = ", "gamma = 0.5 # ");
+    change("scenario/config.toml", "horizon_slots = 5", "horizon_slots = 6");
+    flip("bit/checkpoints/last/trainer.safetensors");
+    std::fs::remove_file(desk.path("gone/checkpoints/last/log.json")).unwrap();
+    desk.write("short/metrics.jsonl", "{\"decisions\":256}\n");
+    let best = desk.path("policy/checkpoints/best");
+    std::fs::remove_dir_all(desk.path("policy/checkpoints/last")).unwrap();
+    std::fs::rename(best, desk.path("policy/checkpoints/last")).unwrap();
+    std::fs::remove_dir_all(desk.path("nothing/checkpoints")).unwrap();
+    let mut transcripts = Vec::new();
+    for line in [
+        "train --resume missing",
+        "train --resume a-file",
+        "train --resume no-run",
+        "train --resume done",
+        "train --resume done --from step-5",
+        "train --resume config",
+        "train --resume scenario",
+        "train --resume bit",
+        "train --resume gone",
+        "train --resume short",
+        "train --resume policy",
+        "train --resume nothing",
+        "train --resume done --set decisions=2048",
+        "train --resume done --config tiny.toml",
+        "train --resume done --seed 2",
+        "train --resume done --out other",
+        "train --from last --config tiny.toml",
+        "train --config tiny.toml --time-limit 90",
+        "train --config tiny.toml --on-nan ignore",
+        "verify resume missing",
+        "verify resume no-run",
+        "verify resume done --kills 0",
+        "verify resume done --decisions 1001",
+        "verify determinism missing.toml",
+        "verify",
+    ] {
+        let outcome = desk.run(line).expect(2);
+        assert!(
+            outcome.stdout.is_empty() && !outcome.stderr.contains("panicked"),
+            "{}",
+            outcome.transcript()
+        );
+        assert!(outcome.stderr.contains("error: ") || line == "verify", "{}", outcome.transcript());
+        transcripts.push(outcome.transcript());
+    }
+    insta::with_settings!({ filters => vec![(r"[0-9a-f]{64}", "[sha256]"), (r"it has \d+ bytes", "it has [n] bytes"), (r": \d+ bytes of", ": [n] bytes of")] }, {
+        insta::assert_snapshot!(transcripts.join("\n"));
+    });
+}
+
+#[test]
+fn a_run_whose_last_checkpoint_was_killed_between_two_renames_goes_on_from_what_is_whole() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let keys = "--set checkpoint_every_decisions=256 --set keep_checkpoints=2";
+    desk.run(&format!("train --config tiny.toml {SHORT} {keys} --out whole --quiet")).expect(0);
+    for beside in [".last.new", ".last.old"] {
+        let run = desk.path("killed");
+        assert!(
+            Command::new("cp").arg("-r").args([desk.path("whole"), run.clone()]).status().unwrap().success()
+        );
+        let checkpoints = run.join("checkpoints");
+        std::fs::remove_dir_all(checkpoints.join("last")).unwrap();
+        std::fs::rename(checkpoints.join("step-768"), checkpoints.join(beside)).unwrap();
+        std::fs::remove_dir_all(checkpoints.join("step-1024")).unwrap();
+        std::fs::rename(checkpoints.join("best"), checkpoints.join(".best.new")).unwrap();
+        desk.run("evaluate killed --scenario killed/scenario.toml --episodes 20").expect(0);
+        let outcome = desk.run("train --resume killed").expect(0);
+        assert!(outcome.stderr.contains("; going on after 768\n"), "{}", outcome.stderr);
+        assert_same_run(&desk, "killed", "whole");
+        std::fs::remove_dir_all(run).unwrap();
+    }
+}
+
+const DQN: &str = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32 \
+                   --set agent.dqn.buffer_size=500";
+
+/// Three kills; `cargo xtask bars` makes twenty.
+fn kills(options: &str, files: usize) {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    desk.run(&format!("train --config tiny.toml {SHORT} {options} --out run --quiet")).expect(0);
+    // A checkpoint after every eighth step: most kills fall into one.
+    let proof = desk.run("verify resume run --kills 3 --checkpoint-every 64 --json").expect(0).json();
+    println!("{proof}");
+    assert_eq!((proof["kills"].as_u64(), proof["is_equal"].as_bool()), (Some(3), Some(true)));
+    assert_eq!(proof["compared"].as_array().unwrap().len(), files);
+}
+
+#[test]
+fn a_ppo_run_that_is_killed_three_times_ends_with_the_bytes_of_one_that_is_not() {
+    kills("", 5);
+}
+
+#[test]
+fn a_dqn_run_that_is_killed_three_times_ends_with_the_bytes_of_one_that_is_not() {
+    kills(DQN, 6);
+}
+
+#[test]
+fn a_proof_that_fails_says_what_differs_and_exits_with_one() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    desk.run(&format!("train --config tiny.toml {SHORT} --out run --quiet")).expect(0);
+    // A run that this program made here, but for one number in one of its logs.
+    let csv = desk.read("run/eval.csv");
+    desk.write("run/eval.csv", &csv.replacen("\n512,0.", "\n512,1.", 1));
+    let outcome = desk.run("verify resume run --kills 1").expect(1);
+    assert!(outcome.stdout.contains("DIFFERENT  eval.csv") && outcome.stdout.contains("line 2: 512,1."));
+    assert!(outcome.stdout.contains("equal      checkpoints/last/trainer.safetensors"));
+    assert!(outcome.stdout.ends_with("NOT EQUAL\n"), "{}", outcome.stdout);
+}
+
+#[test]
+fn the_batch_of_a_number_that_is_not_finite_is_kept_and_the_run_says_where() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let keys = "--set scenario.cost.cloud_per_request=1e9 --set agent.ppo.reward_scale=1e12";
+    let outcome = desk.run(&format!("train --config tiny.toml {SHORT} {keys} --out run --quiet")).expect(2);
+    let place = outcome.stderr.split_once("its batch is ").unwrap().1.lines().next().unwrap();
+    assert!(
+        outcome.stderr.starts_with("warning: ") && outcome.stderr.contains(": the run ends; "),
+        "{}",
+        outcome.stderr
+    );
+    assert!(std::fs::metadata(desk.path(place)).unwrap().len() > 0, "{place}");
+    assert!(outcome.stderr.contains("error: run: training stopped: after "), "{}", outcome.stderr);
+    assert!(desk.read("run/provenance.toml").contains("ending = \"failed\""));
+}
+
+#[test]
+fn threads_do_not_change_a_run() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let proof = desk.run("verify determinism tiny.toml --decisions 512 --json").expect(0).json();
+    assert_eq!((proof["is_equal"].as_bool(), proof["threads"][0].as_u64()), (Some(true), Some(1)));
+    assert!(proof["threads"][1].as_u64().unwrap() > 1);
+}

@@ -1,0 +1,151 @@
+//! What tests in Python need, in `.venv-test`: TensorBoard's own reader of event files.
+//!
+//! Only python3 and its pip are asked for, no `venv`: the packages lie in a folder that the tests put on `PYTHONPATH`. Their
+//! versions and checksums are those of `requirements-test.txt`. Assembled beside and renamed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::clock::{Stopwatch, human};
+use crate::failure::Failure;
+use crate::machine::{Machine, ended, said};
+use crate::progress::say;
+use crate::workspace::Workspace;
+
+const REQUIREMENTS: &str = include_str!("../requirements-test.txt");
+/// The folder of the packages, inside.
+const PACKAGES: &str = "site-packages";
+/// Which python they are for: its version, a line break, the requirements.
+const STAMP: &str = "stamp";
+/// How a test calls that python.
+const PYTHON: &str = "python";
+/// How many lines of pip's complaint are repeated.
+const LINES_OF_PIP: usize = 8;
+
+/// Makes sure of the packages.
+pub(crate) fn ensure(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+    machine.check_python()?;
+    let place = workspace.root().join(".venv-test");
+    let stamp = format!("{}\n{REQUIREMENTS}", version(machine)?);
+    if fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp) {
+        say(&format!("python's test packages are in {}", place.display()));
+        return Ok(());
+    }
+    let stopwatch = Stopwatch::start();
+    say(&format!("setting up python's test packages in {}, once", place.display()));
+    let beside = workspace.root().join(".venv-test.new");
+    remove(&beside)?;
+    fs::create_dir(&beside).map_err(Failure::file("create", &beside))?;
+    install(machine, &beside)?;
+    write(&beside.join(PYTHON), &machine.python_name())?;
+    write(&beside.join(STAMP), &stamp)?;
+    remove(&place)?;
+    fs::rename(&beside, &place).map_err(Failure::file("write", &place))?;
+    say(&format!("python's test packages are ready in {}", human(stopwatch.elapsed())));
+    Ok(())
+}
+
+fn version(machine: &Machine) -> Result<String, Failure> {
+    let program = machine.python_name();
+    let script = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let output = Command::new(&machine.python).args(["-c", script]).stdin(Stdio::null()).output();
+    let output = output.map_err(|source| Failure::Start { program: program.clone(), source })?;
+    if !output.status.success() {
+        return Err(Failure::NoPython { program, said: said(&output) });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn install(machine: &Machine, beside: &Path) -> Result<(), Failure> {
+    let program = machine.python_name();
+    let requirements = beside.join("requirements.txt");
+    write(&requirements, REQUIREMENTS)?;
+    let log_path = beside.join("pip.log");
+    let log = File::create(&log_path).map_err(Failure::file("create", &log_path))?;
+    let errors = log.try_clone().map_err(Failure::file("write", &log_path))?;
+    let status = Command::new(&machine.python)
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"])
+        .args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
+        .arg("--target")
+        .arg(beside.join(PACKAGES))
+        .arg("-r")
+        .arg(&requirements)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors)
+        .status()
+        .map_err(|source| Failure::Start { program: program.clone(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(&log_path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let last: Vec<String> =
+        lines[lines.len().saturating_sub(LINES_OF_PIP)..].iter().map(|line| format!("    {line}")).collect();
+    let said = if last.is_empty() { "    (nothing)".to_owned() } else { last.join("\n") };
+    Err(Failure::PythonTests { program, status: ended(status), said })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(Failure::file("write", PathBuf::from(path)))
+}
+
+fn remove(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() { fs::remove_dir_all(folder).map_err(Failure::file("remove", folder)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Room;
+
+    #[test]
+    fn every_package_has_a_version_and_a_checksum() {
+        let names: Vec<&str> = REQUIREMENTS
+            .lines()
+            .filter(|line| !line.starts_with([' ', '#']) && !line.is_empty())
+            .inspect(|line| assert!(line.contains("==") && line.ends_with(" \\"), "{line}"))
+            .filter_map(|line| line.split("==").next())
+            .collect();
+        assert!(names.contains(&"tensorboard"), "{names:?}");
+        assert!(
+            REQUIREMENTS.lines().filter(|line| line.starts_with(' ')).all(|l| l.contains("--hash=sha256:"))
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn packages_are_installed_once_and_again_for_another_python() {
+        let room = Room::new();
+        let calls = room.path().join("calls");
+        let python = |version: &str| {
+            let body = format!(
+                "[ \"$1\" = -c ] && echo {version} && exit 0\n[ \"$3\" = install ] && echo install >> {}\nexit 0",
+                calls.display()
+            );
+            room.script("python3", &body)
+        };
+        let count = || fs::read_to_string(&calls).unwrap_or_default().lines().count();
+        let workspace = Workspace::at(room.path());
+        for (version, expected) in [("3.11", 1), ("3.11", 1), ("3.12", 2)] {
+            let machine = Machine { python: python(version).into(), ..Machine::this() };
+            ensure(&workspace, &machine).unwrap();
+            assert_eq!(count(), expected, "{version}");
+        }
+        assert!(room.path().join(".venv-test/stamp").is_file());
+        assert!(!room.path().join(".venv-test.new").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pip_that_fails_is_quoted_and_leaves_nothing_that_looks_whole() {
+        let room = Room::new();
+        let body = "[ \"$1\" = -c ] && echo 3.11 && exit 0\n[ \"$3\" = install ] && echo no route >&2 && exit 1\nexit 0";
+        let machine = Machine { python: room.script("python3", body).into(), ..Machine::this() };
+        let failure = ensure(&Workspace::at(room.path()), &machine).unwrap_err();
+        assert!(failure.to_string().contains("    no route"), "{failure}");
+        assert_eq!(failure.exit_code(), 2);
+        assert!(!room.path().join(".venv-test").exists());
+    }
+}
