@@ -63,7 +63,7 @@ impl Signs {
     fn see(&mut self, line: &Map<String, Value>, budget: u64) {
         let value = |tag: &str| line.get(tag).and_then(Value::as_f64);
         let decisions = line.get(DECISIONS).and_then(Value::as_u64).unwrap_or(0);
-        if let Some(error) = value("train/ratio_error_first_minibatch") {
+        if let Some(error) = value("train/first_ratio_error") {
             self.ratio_error = Some(self.ratio_error.map_or(error, |worst| worst.max(error)));
         }
         self.explained_variance = value("train/explained_variance").or(self.explained_variance);
@@ -188,7 +188,7 @@ mod tests {
         findings.iter().filter(|finding| !finding.is_ok).map(|finding| finding.name).collect()
     }
 
-    const WELL: &str = "{\"decisions\":10,\"train/ratio_error_first_minibatch\":1e-7,\"train/explained_variance\":0.8,\
+    const WELL: &str = "{\"decisions\":10,\"train/first_ratio_error\":1e-7,\"train/explained_variance\":0.8,\
                         \"train/dead_units\":0.1,\"train/entropy_loss\":-1.5}";
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn each_ill_has_its_line() {
         for (line, name) in [
-            ("{\"decisions\":5,\"train/ratio_error_first_minibatch\":2e-5}", "ratio at the first epoch"),
+            ("{\"decisions\":5,\"train/first_ratio_error\":2e-5}", "ratio at the first epoch"),
             ("{\"decisions\":50,\"train/explained_variance\":0.05}", "explained variance"),
             ("{\"decisions\":50,\"train/entropy_loss\":-1e-4}", "entropy"),
             ("{\"decisions\":50,\"train/dead_units\":0.6}", "dead units"),
@@ -220,7 +220,7 @@ mod tests {
     fn the_worst_ratio_counts_the_last_variance_counts_and_late_certainty_is_no_collapse() {
         let later = "{\"decisions\":90,\"train/entropy_loss\":-1e-6,\"train/explained_variance\":0.9}";
         let first =
-            "{\"decisions\":5,\"train/explained_variance\":-3.0,\"train/ratio_error_first_minibatch\":0.5}";
+            "{\"decisions\":5,\"train/explained_variance\":-3.0,\"train/first_ratio_error\":0.5}";
         assert_eq!(odd(&[first, WELL, later], Algorithm::Ppo), ["ratio at the first epoch"]);
     }
 }
