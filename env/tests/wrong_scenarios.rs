@@ -33,6 +33,7 @@ reshuffle_slots = 4
 [decision]
 granularity = "request"
 hold = true
+prefetch = true
 placements = ["edge", "cloud"]
 [cost]
 edge_per_request = 0.0001

@@ -8,17 +8,19 @@
 //! | `C` | a `.tct` file whose checksums are put right before it is read |
 //! | `U` | the header as JSON (`@` stands for the number of rows), a line end, then blocks: rows (2 bytes), length (2 bytes), that many bytes of unpacked columns; the file around them is made |
 //! | `A` | an Azure CSV file |
+//! | `M` | a Mooncake file |
 //! | `G` | a GenTD26 CSV file, and after a line `--` its load times |
-//! | `M` | a Mooncake JSONL file |
 
 use super::expect_message;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use std::io::{Read, Write};
 use thoughtcache_env::workload::trace::format::{MAGIC, VERSION};
-use thoughtcache_env::workload::trace::import::Import;
+use thoughtcache_env::workload::trace::import::{Import, Scratch, in_memory};
 use thoughtcache_env::workload::trace::stats::TraceStats;
-use thoughtcache_env::workload::trace::{ServiceMap, Trace, TraceError, TracePart, check, import};
+use thoughtcache_env::workload::trace::{
+    ServiceMap, SlottedRequests, StoredTrace, Trace, TraceError, TracePart, check, import,
+};
 
 /// The slots that a trace is cut into.
 const SLOTS: u64 = 20;
@@ -35,22 +37,19 @@ pub(crate) fn read(input: &[u8]) {
         b'T' => file(rest),
         b'C' => file(&with_checksums(rest)),
         b'U' => file(&around(rest)),
-        b'A' => imported(import::azure(rest, import::in_memory()).and_then(Import::into_trace)),
+        b'A' => imported(rest, import::azure(rest, in_memory())),
+        b'M' => imported(rest, import::mooncake(rest, in_memory())),
         b'G' => {
             let cut = rest.windows(4).position(|window| window == b"\n--\n");
             match cut {
                 Some(cut) => {
                     let mut load_times = &rest[cut + 4..];
-                    let load_times = Some(&mut load_times as &mut dyn Read);
-                    let import = import::gentd26(&rest[..cut], load_times, import::in_memory());
-                    imported(import.and_then(Import::into_trace));
+                    let load_times: &mut dyn Read = &mut load_times;
+                    imported(rest, import::gentd26(&rest[..cut], Some(load_times), in_memory()));
                 }
-                None => {
-                    imported(import::gentd26(rest, None, import::in_memory()).and_then(Import::into_trace))
-                }
+                None => imported(rest, import::gentd26(rest, None, in_memory())),
             }
         }
-        b'M' => imported(import::mooncake(rest, import::in_memory()).and_then(Import::into_trace)),
         _ => {}
     }
 }
@@ -71,14 +70,15 @@ fn file(bytes: &[u8]) {
     }
 }
 
-fn imported(trace: Result<Trace, TraceError>) {
-    match trace {
-        Err(error) => expect_message(&error.to_string()),
-        Ok(trace) => {
-            assert!(!trace.is_empty(), "an import without requests");
-            use_it(&trace);
-        }
-    }
+fn imported<S: Scratch>(source: &[u8], import: Result<Import<S>, TraceError>) {
+    let _ = import::looks_like(source);
+    let (span_us, trace) = match import.and_then(|import| Ok((import.span_us(), import.into_trace()?))) {
+        Err(error) => return expect_message(&error.to_string()),
+        Ok(read) => read,
+    };
+    assert!(!trace.is_empty(), "an import without requests");
+    assert_eq!(trace.span_us(), span_us, "the span was said before the rows were in order");
+    use_it(&trace);
 }
 
 /// Writes the trace and reads it again, and asks what a world and a person ask.
@@ -86,12 +86,17 @@ fn use_it(trace: &Trace) {
     let bytes = trace.write(Vec::new()).expect("a trace that was read can be written");
     assert!(check(&bytes[..]).is_sound());
     assert_eq!(Trace::read(&bytes[..]).expect("what was written can be read"), *trace);
+    let stored = StoredTrace::new(|| Ok(&bytes[..])).expect("what was written can be opened");
     assert_eq!(trace.header().rows, trace.len() as u64);
     assert!(trace.times_us().is_sorted());
     let slot_s = (trace.span_us() / SLOTS).max(1) as f64 / 1e6;
     for slot_s in [None, Some(slot_s)] {
-        if let Err(error) = TraceStats::new(trace, slot_s) {
-            expect_message(&error.to_string());
+        match (TraceStats::new(trace, slot_s), TraceStats::new(&stored, slot_s)) {
+            (Err(held), Err(read)) => {
+                expect_message(&held.to_string());
+                assert_eq!(held.to_string(), read.to_string());
+            }
+            (held, read) => assert_eq!(held.expect("held"), read.expect("read")),
         }
     }
     let maps = [
@@ -99,15 +104,19 @@ fn use_it(trace: &Trace) {
         ServiceMap::Drawn { services: 3, zipf_exponent: 1.0, seed: 1, reshuffle_slots: Some(5) },
     ];
     for map in &maps {
-        for part in TracePart::ALL {
-            match trace.slotted(slot_s, part, map) {
-                Err(error) => expect_message(&error.to_string()),
-                Ok(slotted) => {
-                    let requests: usize = (0..slotted.num_slots()).map(|slot| slotted.slot(slot).len()).sum();
-                    assert_eq!(requests, slotted.num_requests());
-                }
+        let parts = match SlottedRequests::parts(trace, slot_s, map) {
+            Ok(parts) => parts,
+            Err(error) => {
+                expect_message(&error.to_string());
+                continue;
             }
+        };
+        for (part, slotted) in TracePart::ALL.into_iter().zip(&parts) {
+            let requests: usize = (0..slotted.num_slots()).map(|slot| slotted.slot(slot).count()).sum();
+            assert_eq!(requests, slotted.num_requests());
+            assert_eq!(trace.slotted(slot_s, part, map).expect("a part of the whole"), *slotted);
         }
+        assert_eq!(SlottedRequests::parts(&stored, slot_s, map).expect("the same requests"), parts);
     }
 }
 
