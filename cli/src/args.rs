@@ -63,6 +63,25 @@ impl Cli {
     }
 }
 
+/// Reads the value of a flag that is a whole number.
+pub(crate) fn whole(
+    low: u64,
+    high: u64,
+) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+    move |typed| match typed.parse() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from {low} to {high} is needed")),
+    }
+}
+
+/// Reads the value of a flag that is a number, not negative.
+pub(crate) fn number(typed: &str) -> Result<f64, String> {
+    match typed.parse() {
+        Ok(number) if (0.0..=f64::MAX).contains(&number) => Ok(number),
+        _ => Err("a number, 0 or more, is needed".into()),
+    }
+}
+
 /// One `--set key=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {

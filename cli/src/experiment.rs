@@ -12,7 +12,7 @@
 mod agent_file;
 mod part;
 
-use crate::args::Setting;
+use crate::args::{Setting, whole};
 use crate::scenario_file::{self, LoadedScenario, ScenarioText};
 use crate::text_file;
 use agent_file::AgentText;
@@ -45,7 +45,7 @@ pub(crate) struct ExperimentArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<Setting>,
     /// The run's number: other numbers, other draws [default: the experiment's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0, i64::MAX as u64))]
     seed: Option<u64>,
 }
 
@@ -264,10 +264,11 @@ impl Source {
             .map_err(|error| with_prefixes(scenario_file::typed(error, "", &changes.experiment)))?;
         let (agent, _) = self
             .part("agent", &file.agent, AgentText::find, &[""])
-            .with_context(|| self.at("agent", &changes.experiment))?;
+            .map_err(|error| self.at("agent", &changes.experiment, error))?;
         let (scenario, scenario_name) = self
             .part("scenario", &file.scenario, ScenarioText::find, &CHOICES)
-            .with_context(|| self.at("scenario", &changes.experiment))?;
+            .map_err(|error| self.at("scenario", &changes.experiment, error))?;
+        let (agent, scenario) = (agent.typed_in(&changes.experiment), scenario.typed_in(&changes.experiment));
         let scenario_name = scenario_name.filter(|_| changes.scenario.is_empty());
         let experiment = Experiment {
             agent: self.agent(&agent, &changes.agent)?,
@@ -362,12 +363,17 @@ impl Source {
         Ok(())
     }
 
-    /// Where a key of this file was given: on the command line, or at its line.
-    fn at(&self, key: &str, changes: &[Override]) -> String {
-        match (changes.iter().rfind(|change| change.key == key), text::locate(&self.text, key)) {
-            (Some(change), _) => format!("--set {change}"),
-            (None, Some(line)) => format!("{}:{line}", self.file),
-            (None, None) => self.file.clone(),
+    /// The error with the place of its key: on the command line, or at its line of this file.
+    fn at(&self, key: &str, changes: &[Override], error: anyhow::Error) -> anyhow::Error {
+        if error.is::<ConfigError>() {
+            return error; // it knows its place
+        }
+        let typed =
+            changes.iter().rfind(|change| change.key == key || change.key.starts_with(&format!("{key}.")));
+        match (typed, text::locate(&self.text, key)) {
+            (Some(change), _) => error.context(format!("--set {change}")),
+            (None, Some(line)) => error.context(format!("{}:{line}", self.file)),
+            (None, None) => error.context(self.file.clone()),
         }
     }
 
@@ -389,12 +395,25 @@ impl Source {
                     let base = found(name)?;
                     let folder = base.folder.clone();
                     let text = self.changed::<F::Typed>(key, &base, &changes, choices)?;
-                    Ok((Part { key, file: self.file.clone(), text, folder, is_derived: true }, None))
+                    Ok((
+                        Part { key, file: self.file.clone(), text, folder, is_derived: true, typed: None },
+                        None,
+                    ))
                 }
                 Some(other) => Err(anyhow!("{key}.{FROM} = {other}: a name or a path in quotes")),
                 None => {
                     let text = toml::to_string(table)?;
-                    Ok((Part { key, file: self.file.clone(), text, folder: None, is_derived: true }, None))
+                    Ok((
+                        Part {
+                            key,
+                            file: self.file.clone(),
+                            text,
+                            folder: None,
+                            is_derived: true,
+                            typed: None,
+                        },
+                        None,
+                    ))
                 }
             },
             other => Err(anyhow!("{key} = {other}: a name, a path or a table [{key}]")),
@@ -429,6 +448,16 @@ impl Source {
     fn place(&self, part: &Part, error: ConfigError) -> ConfigError {
         let file = self.file.clone();
         let whole = |key: &str| format!("{}.{key}", part.key);
+        if let (Some(change), true) = (&part.typed, part.is_derived) {
+            let message = match error {
+                ConfigError::Value { key, value, allowed, .. } => {
+                    format!("{} = {value}: {allowed}", whole(&key))
+                }
+                ConfigError::Shape { message, .. } => format!("[{}]: {message}", part.key),
+                error @ ConfigError::Override { .. } => return error,
+            };
+            return ConfigError::Override { typed: vec![change.clone()], message };
+        }
         match error {
             ConfigError::Value { key, value, allowed, .. } if part.is_derived => {
                 let line = text::locate(&self.text, &whole(&key));

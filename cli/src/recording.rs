@@ -11,8 +11,8 @@ use thoughtcache_env::workload::trace::StoredTrace;
 /// # Errors
 /// When it cannot be opened or is a folder.
 pub(crate) fn open(path: &Path) -> Result<BufReader<File>> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     ensure!(!path.is_dir(), "{} is a folder, a file is needed", path.display());
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     Ok(BufReader::new(file))
 }
 

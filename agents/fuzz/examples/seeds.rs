@@ -95,9 +95,9 @@ fn main() -> std::io::Result<()> {
     let tct = small_trace().write(Vec::new()).expect("a sound trace");
     put("trace", "raw", &[b"T", &tct[..]].concat())?;
     put("trace", "repaired", &[b"C", &tct[..]].concat())?;
-    let header = br#"{"source":"x","start":"y","rows":@,"columns":{"model":true,"user":true,"prompt_tokens":true,"output_tokens":true,"service_us":true},"models":["a","b"],"num_users":2,"load_s":[1.5,2.0],"notes":["n"]}"#;
+    let header = br#"{"source":"x","start":"y","rows":@,"columns":{"model":true,"user":true,"prompt_tokens":true,"output_tokens":true,"service_us":true,"reused_tokens":true},"models":["a","b"],"num_users":2,"load_s":[1.5,2.0],"notes":["n"]}"#;
     let block = |times: [u8; 2]| {
-        let columns = [&times[..], &[1, 2], &[0, 2], &[7, 8], &[9, 100], &[0x80, 1, 5]].concat();
+        let columns = [&times[..], &[1, 2], &[0, 2], &[7, 8], &[9, 100], &[0x80, 1, 5], &[2, 0]].concat();
         [&[2, 0, columns.len() as u8, 0], &columns[..]].concat()
     };
     put("trace", "unpacked", &[b"U", &header[..], b"\n", &block([0, 90]), &block([95, 9])].concat())?;
@@ -122,6 +122,13 @@ fn main() -> std::io::Result<()> {
     put("trace", "gentd26", format!("G{names}\n{rows}").as_bytes())?;
     let loads = "timestamp_anon,value,container_ip\n1.0,3000.0,x\n1.0,1000.0,x\n";
     put("trace", "gentd26-loads", format!("G{names}\n{rows}\n--\n{loads}").as_bytes())?;
+
+    let mooncake: String = (0..9)
+        .map(|row| format!("{{\"timestamp\": {}, \"input_length\": {}, \"output_length\": {row}, \"hash_ids\": [0, {}, {row}]}}\n", row * 500, 1200 + row, row % 3))
+        .collect();
+    put("trace", "mooncake", format!("M{mooncake}").as_bytes())?;
+    let sparse = "{\"timestamp\": 7.5, \"input_length\": 0, \"output_length\": 1, \"hash_ids\": []}\n\n{\"timestamp\": 0, \"input_length\": 4294967295, \"output_length\": 0, \"hash_ids\": [18446744073709551615], \"x\": null}\n";
+    put("trace", "mooncake-odd", format!("M{sparse}").as_bytes())?;
 
     for (name, is_dueling) in [("plain", false), ("dueling", true)] {
         let bytes = small_checkpoint(is_dueling).to_bytes();
@@ -151,6 +158,7 @@ fn small_trace() -> Trace {
             prompt_tokens: true,
             output_tokens: true,
             service_us: true,
+            reused_tokens: true,
         },
         models: ["a", "b", "c"].map(str::to_owned).to_vec(),
         num_users: 4,
@@ -165,6 +173,7 @@ fn small_trace() -> Trace {
         prompt_tokens: row * 100,
         output_tokens: row,
         service_us: u64::from(row) << 30,
+        reused_tokens: row * 50,
     });
     Trace::from_requests(header, requests.collect()).expect("a sound trace")
 }

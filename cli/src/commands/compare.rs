@@ -1,12 +1,12 @@
 //! `thoughtcache compare`: policies side by side on the same episodes.
 
-use crate::args::{ScenarioArgs, Setting};
+use crate::args::{ScenarioArgs, Setting, whole};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::report::{self, Compared, comparison};
 use crate::scenario_file::ScenarioText;
 use crate::{policies, progress};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -39,10 +39,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1, 1_000_000))]
     episodes: Option<u64>,
     /// The run number of the test episodes
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
     /// What differences refer to
     #[arg(long, default_value = "least-aot", value_name = "POLICY|RUN")]
@@ -165,6 +165,9 @@ impl Args {
         let Some(Sweep { key, values }) = &self.sweep else {
             return Ok(vec![(None, text.load(overrides)?.scenario)]);
         };
+        if let Some(typed) = self.scenario.set.settings.iter().find(|typed| typed.key == *key) {
+            bail!("--sweep {key}=... and --set {key}={}: the same key twice, keep one of them", typed.value);
+        }
         let load = |value: &String| {
             let swept = Setting { key: key.clone(), value: value.clone() };
             let mut changes = overrides.to_vec();

@@ -1,7 +1,7 @@
 //! `thoughtcache evaluate`: what policies cost on test episodes, each by itself.
 
 use super::compare::{DEFAULT_EPISODES, note_recorded};
-use crate::args::ScenarioArgs;
+use crate::args::{ScenarioArgs, whole};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::report::comparison::played;
@@ -26,10 +26,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1, 1_000_000))]
     episodes: Option<u64>,
     /// The run number of the test episodes
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
 }
 

@@ -4,6 +4,7 @@ mod import;
 mod stats;
 mod temporary;
 
+use crate::args::number;
 use crate::console::{Console, Verdict};
 use crate::recording;
 use crate::table::grouped;
@@ -42,7 +43,7 @@ A recording of any length needs little memory; rows that are not in order of tim
         /// A recording (.tct)
         file: PathBuf,
         /// Seconds of a slot: adds requests per slot and the parts for training, validation and test
-        #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+        #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = number)]
         slot_s: Option<f64>,
     },
     /// Read a recording to its end and list what is damaged or odd

@@ -1,6 +1,6 @@
 //! `thoughtcache tune`: the best parameters of the heuristics, found on validation episodes.
 
-use crate::args::ScenarioArgs;
+use crate::args::{ScenarioArgs, whole};
 use crate::console::{Console, Verdict};
 use crate::progress;
 use crate::table::{Align, Table};
@@ -25,11 +25,11 @@ pub(crate) struct Args {
     #[arg(long = "policy", value_name = "POLICY")]
     policies: Vec<String>,
     /// Validation episodes of each setting
-    #[arg(long, default_value_t = TuneSettings::default().episodes,
-          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = TuneSettings::default().episodes,
+          value_parser = whole(1, 1_000_000))]
     episodes: u64,
     /// The run number of the validation episodes
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
 }
 

@@ -19,6 +19,16 @@ pub(super) struct Part {
     pub(super) folder: Option<PathBuf>,
     /// Whether the text was made from the experiment's: its lines are nobody's.
     pub(super) is_derived: bool,
+    /// What was typed for the whole of it, if anything.
+    pub(super) typed: Option<Override>,
+}
+
+impl Part {
+    /// The same, knowing what was typed for it.
+    pub(super) fn typed_in(self, changes: &[Override]) -> Self {
+        let typed = changes.iter().rfind(|change| change.key == self.key).cloned();
+        Self { typed, ..self }
+    }
 }
 
 /// A text that was found by its name.
@@ -31,14 +41,21 @@ pub(super) trait Find {
 impl Find for ScenarioText {
     type Typed = ScenarioConfig;
     fn into_part(self) -> Part {
-        Part { key: "scenario", file: self.file, text: self.text, folder: self.folder, is_derived: false }
+        Part {
+            key: "scenario",
+            file: self.file,
+            text: self.text,
+            folder: self.folder,
+            is_derived: false,
+            typed: None,
+        }
     }
 }
 
 impl Find for AgentText {
     type Typed = AgentConfig;
     fn into_part(self) -> Part {
-        Part { key: "agent", file: self.file, text: self.text, folder: None, is_derived: false }
+        Part { key: "agent", file: self.file, text: self.text, folder: None, is_derived: false, typed: None }
     }
 }
 

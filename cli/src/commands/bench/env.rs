@@ -1,7 +1,7 @@
 //! `bench env`: random legal actions, everything included that a learner would ask for.
 
 use super::{Circumstances, judge};
-use crate::args::SettingArgs;
+use crate::args::{SettingArgs, number};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::progress;
@@ -37,16 +37,16 @@ pub(super) struct Args {
     #[command(flatten)]
     set: SettingArgs,
     /// Copies of the environment
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lanes: u32,
     /// Seconds of each measurement
-    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
     /// Measure 1, 2, 4 ... threads up to the number of cores, not one thread alone
     #[arg(long)]
     scaling: bool,
     /// Exit with 1 when one thread is slower than this many decisions per second
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = number)]
     at_least: Option<f64>,
 }
 

@@ -1,5 +1,6 @@
 //! `bench train`: decisions per second of a training run, and the memory it takes; validation is left out.
 
+use crate::args::{number, whole};
 use crate::console::{Console, Verdict};
 use crate::experiment::ExperimentArgs;
 use anyhow::Result;
@@ -14,10 +15,10 @@ pub(super) struct Args {
     #[command(flatten)]
     experiment: ExperimentArgs,
     /// Decisions to take [default: those of the experiment]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
     /// Exit with 1 when training is slower than this many decisions per second
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = number)]
     at_least: Option<f64>,
 }
 

@@ -1,7 +1,7 @@
 //! `scenario describe`: a world at a glance, then one of its slots as a story.
 
 use super::story::{self, Story};
-use crate::args::SettingArgs;
+use crate::args::{SettingArgs, whole};
 use crate::console::Console;
 use crate::policies::TOLERANCE;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
@@ -26,10 +26,10 @@ pub(super) struct Args {
     #[command(flatten)]
     set: SettingArgs,
     /// The slot that is told, from 0
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = whole(0, u64::MAX))]
     slot: u64,
     /// The first test episode of this seed is played
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
     /// Who decides: any heuristic
     #[arg(long, value_name = "NAME", default_value = "least-aot")]

@@ -80,6 +80,10 @@ impl Args {
         }
         let out = self.out.clone().unwrap_or_else(|| default_out(&self.file));
         ensure!(!out.is_dir(), "{} is a folder; --out names a file, ending in .tct", out.display());
+        let place = out.canonicalize().ok();
+        let is_out = |source: &Path| place.is_some() && source.canonicalize().ok() == place;
+        let is_source = is_out(&self.file) || self.load_times.as_deref().is_some_and(is_out);
+        ensure!(!is_source, "{} is the source itself; name another file with --out", out.display());
         let (stopwatch, start_resident_bytes) = (Stopwatch::start(), peak_resident_bytes());
         let bar = progress::bytes(console, self.file.metadata().map_or(0, |file| file.len()));
         let requests = bar.wrap_read(recording::open(&self.file)?);

@@ -90,7 +90,8 @@ fn plain(message: &str) -> String {
         .replace("floating point ", "the number ")
         .replace("integer ", "the whole number ")
         .replace("string ", "the text ")
-        .replace("boolean ", "the value ");
+        .replace("boolean ", "the value ")
+        .replace(" as i128", "");
     let found = match found.as_str() {
         "map" => "a table",
         "sequence" => "a list",

@@ -22,6 +22,7 @@ use serde_json::Value;
 use super::lines::{Lines, shortened};
 use super::sort::{Scratch, Sorter};
 use super::{Earliest, Import, Ordering};
+use crate::message::one_line;
 use crate::workload::trace::id_set::{DENSE, IdSet, MAX_SCATTERED};
 use crate::workload::trace::{Columns, Header, Request, TraceError, varint};
 
@@ -107,14 +108,14 @@ fn parse(text: &str) -> Result<Line, String> {
 }
 
 fn wrong(key: &str, value: &str, expected: &str) -> String {
-    format!("`{key}` is {}; expected {expected}", shortened(value))
+    format!("`{key}` is {}; expected {expected}", one_line(&shortened(value)))
 }
 
 /// What is wrong with a line that could not be read, with this error.
 fn fault(text: &str, error: &str) -> String {
     let line = match serde_json::from_str::<Value>(text) {
         Ok(Value::Object(line)) => line,
-        Ok(_) => return format!("found {}; expected {OBJECT}", shortened(text)),
+        Ok(_) => return format!("found {}; expected {OBJECT}", one_line(&shortened(text))),
         Err(error) => {
             let column = error.column();
             return format!("no JSON at column {column} of {:?}; expected {OBJECT}", shortened(text));
@@ -124,7 +125,7 @@ fn fault(text: &str, error: &str) -> String {
         [("timestamp", MS), ("input_length", TOKENS), ("output_length", TOKENS), ("hash_ids", IDS)]
     {
         let Some(value) = line.get(key) else {
-            return format!("`{key}` is missing in {}; expected {OBJECT}", shortened(text));
+            return format!("`{key}` is missing in {}; expected {OBJECT}", one_line(&shortened(text)));
         };
         if let Some(found) = misfit(key, value) {
             return wrong(key, &found, expected);
