@@ -1,4 +1,5 @@
 //! Every input that the fuzzers found worth keeping, and every one that once broke a promise, read again.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 #[path = "../fuzz/readers/mod.rs"]
 mod readers;

@@ -86,15 +86,15 @@ fn play(scenario: Scenario, salt: usize) {
 fn agent(file: &str, overrides: &[Override]) {
     match text::parse::<AgentConfig>("fuzz.toml", file, overrides, &[""]) {
         Err(error) => expect_message(&error.to_string()),
-        Ok(config) => match config.validate() {
-            Err(error) => expect_message(&error.to_string()),
-            Ok(()) => {
-                let text = toml::to_string(&config).expect("an agent that was read can be written");
-                let again: AgentConfig =
-                    text::parse("fuzz.toml", &text, &[], &[""]).expect("what was written can be read");
-                assert_eq!(again, config, "the resolved agent means something else");
+        Ok(config) => {
+            if let Err(error) = config.validate() {
+                return expect_message(&error.to_string());
             }
-        },
+            let text = toml::to_string(&config).expect("an agent that was read can be written");
+            let again: AgentConfig =
+                text::parse("fuzz.toml", &text, &[], &[""]).expect("what was written can be read");
+            assert_eq!(again, config, "the resolved agent means something else");
+        }
     }
 }
 

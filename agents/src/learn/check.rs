@@ -178,7 +178,8 @@ impl Check {
     }
 }
 
-#[cfg(all(test, feature = "torch"))]
+#[cfg(test)]
+#[cfg(feature = "torch")]
 mod tests {
     use super::*;
     use crate::anchors::probes;
