@@ -1,22 +1,37 @@
 //! The memory of one edge server: which entries are resident, and what may leave.
 //!
-//! Models: GPU memory of fixed size, filled with the weights of resident entries.
+//! Models: GPU memory of fixed size, filled with the weights of resident entries and, with `memory.kv`, their contexts.
+//! With `memory.shared_weights` the entries on one model use one copy of its weights ([`sizes`]).
 //!
-//! Invariants, kept by every method: the bytes of all resident entries and the free bytes add up to the capacity; an entry
-//! that is not resident has no thoughts and is not protected.
+//! Invariants, kept by every method: the bytes of all copies in use, of all contexts and the free bytes add up to the
+//! capacity; an entry that is not resident has no thoughts, occupies nothing and is not protected.
+
+mod sizes;
+
+pub(crate) use sizes::Sizes;
 
 use crate::gym::api::Counters;
-use crate::thought::Thought;
+use crate::thought::contexts::{UserContexts, Visit};
+use crate::thought::{ContextLaw, Refresh, Thought};
 use crate::units::ServiceId;
 use serde::{Deserialize, Serialize};
 
 /// Whether a service's entry is in memory, and whether it may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Residency {
-    /// The weights are in memory.
+    /// The weights are in memory, and the entry uses them.
     pub is_resident: bool,
     /// Served earlier in this slot: may not be evicted before the slot ends.
     pub is_protected: bool,
+}
+
+/// Who uses a copy of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Use {
+    /// Resident entries that use it.
+    holders: u32,
+    /// Those of them that are protected.
+    pinned: u32,
 }
 
 /// The memory of one cell.
@@ -24,11 +39,18 @@ pub struct Residency {
 pub struct Cache {
     capacity_bytes: u64,
     free_bytes: u64,
+    /// What may not leave: contexts of protected entries, and copies that they use.
     protected_bytes: u64,
-    /// Weights of each service's entry.
-    bytes: Vec<u64>,
+    sizes: Sizes,
+    /// By copy of weights.
+    uses: Vec<Use>,
     residency: Vec<Residency>,
+    /// By service: the context, summed over users where each has one.
     thoughts: Vec<Thought>,
+    /// By service: the context of each user; empty where all users share one.
+    contexts: Vec<UserContexts>,
+    /// By service: bytes that its contexts occupy.
+    context_bytes: Vec<u64>,
     /// When each entry last served, in batches since the episode began; breaks ties between equal ages.
     last_served: Vec<u64>,
     /// Whether an entry that has served stays until the slot ends.
@@ -36,18 +58,22 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty memory for entries of these sizes.
-    pub(crate) fn new(capacity_bytes: u64, bytes: Vec<u64>) -> Self {
-        let services = bytes.len();
+    /// An empty memory for entries of these sizes, whose contexts all users share or not.
+    pub(crate) fn new(capacity_bytes: u64, sizes: Sizes, has_user_contexts: bool) -> Self {
+        let services = sizes.num_services();
+        let contexts = if has_user_contexts { services } else { 0 };
         Self {
             capacity_bytes,
             free_bytes: capacity_bytes,
             protected_bytes: 0,
-            bytes,
+            uses: vec![Use::default(); sizes.num_copies()],
             residency: vec![Residency::default(); services],
             thoughts: vec![Thought::default(); services],
+            contexts: vec![UserContexts::default(); contexts],
+            context_bytes: vec![0; services],
             last_served: vec![0; services],
             protects_served: true,
+            sizes,
         }
     }
 
@@ -59,17 +85,25 @@ impl Cache {
 
     /// Whether another memory has this one's size, entries and protection.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let lengths = |cache: &Self| {
+            let services = [cache.residency.len(), cache.thoughts.len(), cache.context_bytes.len()];
+            (services, cache.last_served.len(), cache.uses.len(), cache.contexts.len())
+        };
         self.capacity_bytes == other.capacity_bytes
-            && self.bytes == other.bytes
+            && self.sizes == other.sizes
             && self.protects_served == other.protects_served
+            && lengths(self) == lengths(other)
     }
 
     /// Empties the memory.
     pub(crate) fn clear(&mut self) {
         self.free_bytes = self.capacity_bytes;
         self.protected_bytes = 0;
+        self.uses.fill(Use::default());
         self.residency.fill(Residency::default());
         self.thoughts.fill(Thought::default());
+        self.contexts.iter_mut().for_each(UserContexts::clear);
+        self.context_bytes.fill(0);
         self.last_served.fill(0);
     }
 
@@ -79,51 +113,146 @@ impl Cache {
     }
 
     /// Bytes that hold nothing.
+    #[inline]
     pub fn free_bytes(&self) -> u64 {
         self.free_bytes
     }
 
-    /// Bytes of entries that may leave now.
+    /// Bytes that may leave now.
+    #[inline]
     pub fn evictable_bytes(&self) -> u64 {
         self.capacity_bytes - self.free_bytes - self.protected_bytes
     }
 
+    /// Bytes that may leave now for a batch of this service: neither its own context nor the weights that it uses.
+    pub fn evictable_bytes_for(&self, service: ServiceId) -> u64 {
+        let index = service.index();
+        let copy = self.sizes.copy(index);
+        let mut own = 0;
+        if self.uses[copy].holders > 0 && self.uses[copy].pinned == 0 {
+            own += self.sizes.copy_bytes(copy);
+        }
+        if !self.residency[index].is_protected {
+            own += self.context_bytes[index];
+        }
+        self.evictable_bytes() - own
+    }
+
     /// Residency by service.
+    #[inline]
     pub fn residency(&self) -> &[Residency] {
         &self.residency
     }
 
-    /// Thoughts by service; zero for entries that are not resident.
+    /// Thoughts by service, summed over users where each has a context; zero for entries that are not resident.
+    #[inline]
     pub fn thoughts(&self) -> &[Thought] {
         &self.thoughts
     }
 
+    /// Bytes by service that contexts occupy: 0 without `memory.kv`.
+    pub fn context_bytes(&self) -> &[u64] {
+        &self.context_bytes
+    }
+
+    /// What the entries of this memory occupy.
+    pub(crate) fn sizes(&self) -> &Sizes {
+        &self.sizes
+    }
+
     /// Whether the service's entry is in memory.
+    #[inline]
     pub fn is_resident(&self, service: ServiceId) -> bool {
         self.residency[service.index()].is_resident
     }
 
-    /// Whether the service's entry is in memory and may leave.
+    /// Whether the service's entry is in memory and unprotected.
+    #[inline]
     pub fn is_evictable(&self, service: ServiceId) -> bool {
         let residency = self.residency[service.index()];
         residency.is_resident && !residency.is_protected
     }
 
-    /// Bytes that loading this service would add: 0 when it is resident.
-    pub fn marginal_bytes(&self, service: ServiceId) -> u64 {
-        if self.is_resident(service) { 0 } else { self.bytes[service.index()] }
+    /// Whether evicting this entry frees bytes for a batch of `service`, alone or with all others that use its weights.
+    pub fn is_evictable_for(&self, victim: ServiceId, service: ServiceId) -> bool {
+        let copy = self.sizes.copy(victim.index());
+        let frees_weights = copy != self.sizes.copy(service.index()) && self.uses[copy].pinned == 0;
+        self.is_evictable(victim)
+            && victim != service
+            && (frees_weights || self.context_bytes[victim.index()] > 0)
     }
 
-    /// Bytes that evicting this service would free: 0 unless it may leave.
-    pub fn freed_bytes(&self, service: ServiceId) -> u64 {
-        if self.is_evictable(service) { self.bytes[service.index()] } else { 0 }
+    /// Bytes of weights that loading this service would add: 0 when a resident entry uses them.
+    #[inline]
+    pub fn marginal_bytes(&self, service: ServiceId) -> u64 {
+        let copy = self.sizes.copy(service.index());
+        if self.uses[copy].holders > 0 { 0 } else { self.sizes.copy_bytes(copy) }
+    }
+
+    /// What a service's entry stands for: of a resident one its contexts and an equal part of the weights that it uses, of
+    /// an absent one [`marginal_bytes`](Self::marginal_bytes).
+    pub fn entry_bytes(&self, service: ServiceId) -> u64 {
+        if !self.is_resident(service) {
+            return self.marginal_bytes(service);
+        }
+        let copy = self.sizes.copy(service.index());
+        let part = self.sizes.copy_bytes(copy).div_ceil(u64::from(self.uses[copy].holders));
+        part + self.context_bytes[service.index()]
+    }
+
+    /// Bytes that are free once these different resident entries have left together for a batch of `service`, whose
+    /// weights stay.
+    pub fn freed_bytes(&self, victims: &[ServiceId], service: ServiceId) -> u64 {
+        self.sizes.freed_by(victims, service, &self.residency, &self.context_bytes)
+    }
+
+    /// Bytes that the contexts of this service's entry take more once these requests have been served there: those that
+    /// remain then, refreshed where they were exhausted.
+    pub(crate) fn growth_bytes(&self, service: ServiceId, visits: &[Visit], law: &ContextLaw) -> u64 {
+        let now = self.context_bytes[service.index()];
+        let bytes = |thought: Thought| self.sizes.context_bytes(service.index(), thought.context_tokens);
+        let (mut more, mut less) = (0_u64, 0_u64);
+        for &visit in visits {
+            let before = self.thought(service, visit);
+            let after = law.grown(before, visit.num_requests);
+            less += bytes(before);
+            if !after.is_exhausted(law.window_tokens) {
+                more = more.saturating_add(bytes(after));
+            } else if law.refresh == Refresh::Evict {
+                return 0;
+            }
+        }
+        (now - less).saturating_add(more).saturating_sub(now)
+    }
+
+    fn thought(&self, service: ServiceId, visit: Visit) -> Thought {
+        match self.contexts.get(service.index()) {
+            Some(contexts) => contexts.thought(visit.user),
+            None => self.thoughts[service.index()],
+        }
+    }
+
+    /// The context that a request of a batch finds, on average over its requests.
+    #[inline]
+    pub fn mean_thought(&self, service: ServiceId, visits: &[Visit]) -> Thought {
+        if self.contexts.is_empty() {
+            return self.thoughts[service.index()];
+        }
+        let (mut sum, mut count) = (Thought::default(), 0.0);
+        for &visit in visits {
+            let (thought, requests) = (self.thought(service, visit), f64::from(visit.num_requests));
+            sum.context_tokens += requests * thought.context_tokens;
+            sum.age_tokens += requests * thought.age_tokens;
+            count += requests;
+        }
+        Thought { context_tokens: sum.context_tokens / count, age_tokens: sum.age_tokens / count }
     }
 
     /// The evictable entry with the least age of thought that `spare` does not spare; among equals the one that served
     /// longest ago, then the lowest id.
     pub(crate) fn least_age_victim(&self, spare: impl Fn(ServiceId) -> bool) -> Option<ServiceId> {
         let mut best: Option<usize> = None;
-        for index in 0..self.bytes.len() {
+        for index in 0..self.residency.len() {
             let service = ServiceId::from_index(index);
             if !self.is_evictable(service) || spare(service) {
                 continue;
@@ -136,110 +265,196 @@ impl Cache {
         best.map(ServiceId::from_index)
     }
 
-    /// Loads an entry: the `victims` leave, then entries by least age of thought until it fits.
-    pub(crate) fn bring_in(&mut self, service: ServiceId, victims: &[ServiceId], counters: &mut Counters) {
-        let bytes = self.marginal_bytes(service);
+    /// Makes a service's entry resident, with `needed_bytes` free for what it adds: the `victims` leave, then entries by least
+    /// age of thought. The entry holds weights that others have loaded before any of those leaves.
+    pub(crate) fn bring_in(
+        &mut self,
+        service: ServiceId,
+        victims: &[ServiceId],
+        needed_bytes: u64,
+        counters: &mut Counters,
+    ) {
+        if !self.is_resident(service) && self.marginal_bytes(service) == 0 {
+            self.load(service);
+        }
         for &victim in victims {
-            assert!(self.is_evictable(victim), "a victim may leave");
+            assert!(self.is_evictable(victim) && victim != service, "a victim may leave");
             self.evict(victim);
-            counters.evictions += 1;
         }
-        while self.free_bytes < bytes {
-            let victim = self.least_age_victim(|_| false).expect("enough bytes can be freed");
-            self.evict(victim);
-            counters.evictions += 1;
+        counters.evictions += victims.len() as u64 + self.make_room(service, needed_bytes);
+        if !self.is_resident(service) {
+            counters.loads += 1;
+            counters.loaded_bytes += self.load(service);
         }
-        self.load(service);
-        counters.loads += 1;
-        counters.loaded_bytes += bytes;
     }
 
-    /// Brings an entry in, without thoughts.
-    pub(crate) fn load(&mut self, service: ServiceId) {
-        let bytes = self.bytes[service.index()];
+    /// Evicts by least age of thought until `bytes` are free for a batch of `service`; returns how many entries left.
+    /// Where entries share weights, one whose leaving would free nothing in the end stays.
+    ///
+    /// # Panics
+    /// When fewer bytes can be freed.
+    pub(crate) fn make_room(&mut self, service: ServiceId, bytes: u64) -> u64 {
+        let mut left = 0;
+        if !self.sizes.is_shared() {
+            while self.free_bytes < bytes {
+                let victim =
+                    self.least_age_victim(|victim| victim == service).expect("enough bytes can be freed");
+                self.evict(victim);
+                left += 1;
+            }
+            return left;
+        }
+        let mut victims = Vec::new();
+        while self.free_bytes + self.freed_bytes(&victims, service) < bytes {
+            let spare = |victim| victims.contains(&victim) || !self.is_evictable_for(victim, service);
+            victims.push(self.least_age_victim(spare).expect("enough bytes can be freed"));
+        }
+        let freed_bytes = self.freed_bytes(&victims, service);
+        for victim in victims.clone() {
+            let others: Vec<ServiceId> = victims.iter().copied().filter(|&other| other != victim).collect();
+            if self.freed_bytes(&others, service) == freed_bytes {
+                victims = others;
+            }
+        }
+        for victim in victims {
+            self.evict(victim);
+            left += 1;
+        }
+        left
+    }
+
+    /// Brings an entry in, without thoughts; returns the bytes of weights that were loaded for it.
+    pub(crate) fn load(&mut self, service: ServiceId) -> u64 {
+        let bytes = self.marginal_bytes(service);
         assert!(!self.is_resident(service) && bytes <= self.free_bytes, "a load never exceeds the memory");
         self.free_bytes -= bytes;
+        self.uses[self.sizes.copy(service.index())].holders += 1;
         self.residency[service.index()].is_resident = true;
+        bytes
     }
 
-    /// Drops an entry and its thoughts.
+    /// Drops an entry and its thoughts, and its weights if nobody else uses them.
     pub(crate) fn evict(&mut self, service: ServiceId) {
         let index = service.index();
         assert!(self.residency[index].is_resident, "only a resident entry is evicted");
-        self.free_bytes += self.bytes[index];
+        let copy = self.sizes.copy(index);
         if self.residency[index].is_protected {
-            self.protected_bytes -= self.bytes[index];
+            self.uses[copy].pinned -= 1;
+            if self.uses[copy].pinned == 0 {
+                self.protected_bytes -= self.sizes.copy_bytes(copy);
+            }
+            self.protected_bytes -= self.context_bytes[index];
         }
+        self.uses[copy].holders -= 1;
+        if self.uses[copy].holders == 0 {
+            self.free_bytes += self.sizes.copy_bytes(copy);
+        }
+        self.free_bytes += std::mem::take(&mut self.context_bytes[index]);
         self.residency[index] = Residency::default();
         self.thoughts[index] = Thought::default();
+        if let Some(contexts) = self.contexts.get_mut(index) {
+            contexts.clear();
+        }
     }
 
-    /// Notes that a resident entry serves batch number `now`: it gains `delta_tokens`, and stays until the slot ends
-    /// where that is the rule. Returns its thoughts before and after.
+    /// A resident entry serves batch number `now`: it stays until the slot ends where that is the rule, its contexts grow,
+    /// and what is exhausted then is refreshed. `note` is told of each visit with the context before and after. Returns how
+    /// many refreshes there were: contexts cleared, or one entry that left.
     pub(crate) fn serve(
         &mut self,
         service: ServiceId,
-        delta_tokens: f64,
-        zeta: f64,
+        visits: &[Visit],
+        law: &ContextLaw,
         now: u64,
-    ) -> (Thought, Thought) {
+        mut note: impl FnMut(Visit, Thought, Thought),
+    ) -> u64 {
         let index = service.index();
-        if self.protects_served && !self.residency[index].is_protected {
-            self.residency[index].is_protected = true;
-            self.protected_bytes += self.bytes[index];
-        }
+        self.protect(index);
         self.last_served[index] = now;
-        let before = self.thoughts[index];
-        self.thoughts[index].add(delta_tokens, zeta);
-        (before, self.thoughts[index])
+        let mut exhausted = 0;
+        for &visit in visits {
+            let (before, after) = if let Some(contexts) = self.contexts.get_mut(index) {
+                contexts.grow(visit, law)
+            } else {
+                let before = self.thoughts[index];
+                self.thoughts[index] = law.grown(before, visit.num_requests);
+                (before, self.thoughts[index])
+            };
+            exhausted += u64::from(after.is_exhausted(law.window_tokens));
+            note(visit, before, after);
+        }
+        if exhausted > 0 && law.refresh == Refresh::Evict {
+            self.evict(service);
+            return 1;
+        }
+        match self.contexts.get_mut(index) {
+            Some(contexts) => {
+                if exhausted > 0 {
+                    contexts.clear_exhausted(law.window_tokens);
+                }
+                self.thoughts[index] = contexts.total();
+            }
+            None if exhausted > 0 => self.thoughts[index] = Thought::default(),
+            None => {}
+        }
+        self.settle(index);
+        exhausted
+    }
+
+    fn protect(&mut self, index: usize) {
+        if !self.protects_served || self.residency[index].is_protected {
+            return;
+        }
+        self.residency[index].is_protected = true;
+        let copy = self.sizes.copy(index);
+        if self.uses[copy].pinned == 0 {
+            self.protected_bytes += self.sizes.copy_bytes(copy);
+        }
+        self.uses[copy].pinned += 1;
+        self.protected_bytes += self.context_bytes[index];
+    }
+
+    /// Gives the contexts of an entry the room that they need now.
+    fn settle(&mut self, index: usize) {
+        if !self.sizes.has_kv() {
+            return;
+        }
+        let bytes = |thought: &Thought| self.sizes.context_bytes(index, thought.context_tokens);
+        let after = match self.contexts.get(index) {
+            Some(contexts) => contexts.thoughts().map(bytes).sum(),
+            None => bytes(&self.thoughts[index]),
+        };
+        let before = std::mem::replace(&mut self.context_bytes[index], after);
+        assert!(after <= self.free_bytes + before, "a context never grows beyond the memory");
+        self.free_bytes = self.free_bytes + before - after;
+        if self.residency[index].is_protected {
+            self.protected_bytes = self.protected_bytes + after - before;
+        }
     }
 
     /// Ends a slot: thoughts fade, nothing is protected any more.
     pub(crate) fn end_slot(&mut self, fade_tokens: &[f64]) {
-        for (thought, &fade) in self.thoughts.iter_mut().zip(fade_tokens) {
-            thought.fade(fade);
+        if self.contexts.is_empty() {
+            for (thought, &fade) in self.thoughts.iter_mut().zip(fade_tokens) {
+                thought.fade(fade);
+            }
+        } else {
+            for ((contexts, total), &fade) in
+                self.contexts.iter_mut().zip(&mut self.thoughts).zip(fade_tokens)
+            {
+                contexts.fade(fade);
+                *total = contexts.total();
+            }
         }
         for residency in &mut self.residency {
             residency.is_protected = false;
+        }
+        for copy in &mut self.uses {
+            copy.pinned = 0;
         }
         self.protected_bytes = 0;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: ServiceId = ServiceId(0);
-    const B: ServiceId = ServiceId(1);
-    const C: ServiceId = ServiceId(2);
-
-    #[test]
-    fn bytes_are_conserved_through_load_serve_and_evict() {
-        let mut cache = Cache::new(10, vec![4, 6, 5]);
-        cache.load(A);
-        cache.load(B);
-        assert_eq!((cache.free_bytes(), cache.evictable_bytes()), (0, 10));
-        cache.serve(A, 200.0, 1.0, 1);
-        assert_eq!((cache.evictable_bytes(), cache.freed_bytes(A), cache.freed_bytes(B)), (6, 0, 6));
-        assert_eq!((cache.marginal_bytes(A), cache.marginal_bytes(C)), (0, 5));
-        cache.evict(A);
-        assert_eq!((cache.free_bytes(), cache.evictable_bytes()), (4, 6));
-        assert_eq!(cache.thoughts()[0], Thought::default(), "eviction throws the thoughts away");
-    }
-
-    #[test]
-    fn the_victim_is_the_least_age_then_the_least_recently_served_then_the_lowest_id() {
-        let mut cache = Cache::new(10, vec![1, 1, 1]);
-        for (service, age, batch) in [(A, 300.0, 1), (B, 200.0, 3), (C, 200.0, 2)] {
-            cache.load(service);
-            cache.serve(service, age, 1.0, batch);
-        }
-        assert_eq!(cache.least_age_victim(|_| false), None, "all served in this slot");
-        cache.end_slot(&[0.0; 3]);
-        assert_eq!(cache.least_age_victim(|_| false), Some(C));
-        assert_eq!(cache.least_age_victim(|service| service == C), Some(B));
-        cache.end_slot(&[1000.0; 3]);
-        assert_eq!(cache.least_age_victim(|_| false), Some(A), "all faded to zero: A served longest ago");
-    }
-}
+mod tests;

@@ -88,6 +88,8 @@ pub enum Stream {
     Replay,
     /// Resamples of a bootstrap interval.
     Bootstrap,
+    /// Which user a request comes from.
+    Users,
 }
 
 /// The coordinates of an episode.
@@ -152,6 +154,7 @@ mod tests {
             Stream::Initialisation,
             Stream::Replay,
             Stream::Bootstrap,
+            Stream::Users,
         ]
         .into_iter()
         .map(|stream| seed.stream(stream).next_u64())

@@ -1,31 +1,65 @@
 //! Thoughts: what an agent has built up in its context, and how fresh it is.
 //!
 //! Models: the context of a resident entry. Every request served there adds thoughts; the *age of thought* is the part of
-//! them that is still fresh. Large age = much fresh context.
+//! them that is still fresh. Large age = much fresh context. With `context.scope = "user"` an entry has one context for each
+//! user that it served ([`contexts`]); else all users share one.
 //!
 //! Equation:
 //! ```text
 //! K     <- K + delta                        P1 eq. 18
 //! kappa <- kappa + zeta * delta             P1 eq. 19 (arrivals)
+//! K > w after a batch: the context is exhausted and refreshed
 //! kappa <- max(0, kappa - fade)             P1 eq. 19, P2 eq. 13 (once a slot)
 //! ```
 //! Symbols: `K` context tokens; `kappa` age tokens; `delta` tokens added by a batch; `zeta` consensus factor; `fade`
-//! tokens lost in a slot. All in tokens.
+//! tokens lost in a slot; `w` the model's window. All in tokens.
 //!
 //! Assumptions: eviction loses both, and a load starts from nothing; thoughts are counted in tokens throughout, so that the
 //! cost coefficients of the papers are consistent (ours).
 //!
 //! Source: P1 arXiv 2403.05826; P2 arXiv 2501.14205.
 
+pub mod contexts;
+
 use serde::{Deserialize, Serialize};
 
-/// The context of one resident entry.
+/// One context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thought {
     /// `K`: tokens in the context window.
     pub context_tokens: f64,
     /// `kappa`, the age of thought: tokens that are still fresh.
     pub age_tokens: f64,
+}
+
+/// What becomes of an entry when a context of it has outgrown the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// The entry leaves the memory with all it has (P1).
+    Evict,
+    /// That context is emptied; the weights, and the contexts of other users, stay.
+    Clear,
+}
+
+/// How the contexts of one service grow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContextLaw {
+    /// Tokens that one request adds.
+    pub request_tokens: f64,
+    /// The share of them that counts as fresh (zeta).
+    pub consensus_factor: f64,
+    /// The window `w`.
+    pub window_tokens: f64,
+    /// What happens beyond it.
+    pub refresh: Refresh,
+}
+
+impl ContextLaw {
+    /// The context after `num_requests` more requests, before it is refreshed.
+    pub(crate) fn grown(&self, mut thought: Thought, num_requests: u32) -> Thought {
+        thought.add(f64::from(num_requests) * self.request_tokens, self.consensus_factor);
+        thought
+    }
 }
 
 impl Thought {
@@ -73,5 +107,13 @@ mod tests {
         assert!(!thought.is_exhausted(2000.0));
         assert!(thought.is_exhausted(1999.0));
         assert_eq!(thought.fresh_tokens(2000.0), 2000.0);
+    }
+
+    #[test]
+    fn a_law_adds_requests_times_tokens_of_which_zeta_are_fresh() {
+        let refresh = Refresh::Clear;
+        let law = ContextLaw { request_tokens: 200.0, consensus_factor: 0.5, window_tokens: 1000.0, refresh };
+        let before = Thought { context_tokens: 100.0, age_tokens: 40.0 };
+        assert_eq!(law.grown(before, 3), Thought { context_tokens: 700.0, age_tokens: 340.0 });
     }
 }

@@ -50,6 +50,15 @@ id! {
     /// A language model of the catalogue.
     ModelId
 }
+id! {
+    /// A user: who asks.
+    UserId
+}
+
+impl UserId {
+    /// Everybody, where context is not private.
+    pub const ALL: Self = Self(0);
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,16 +9,20 @@
 //! What happens in *open slot* never depends on a decision: two policies on one seed see the same requests, and
 //! [`World::exogenous_fingerprint`] shows it. The world ends nowhere; the horizon only says when an episode is cut.
 
-use crate::cache::Cache;
+mod edge;
+
+use crate::cache::{Cache, Sizes};
 use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::gym::api::Counters;
 use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
+use crate::thought::contexts::Visit;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::{Arrivals, ArrivalsState, Batch};
 use crate::workload::demand::Demand;
+use crate::workload::users::{Users, num_requests};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -89,6 +93,7 @@ pub struct Outcome {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct WorldState {
     arrivals: ArrivalsState,
+    users: Option<Users>,
     cells: Vec<Cell>,
     horizon_slots: u32,
     slot: u64,
@@ -103,6 +108,13 @@ pub(crate) struct WorldState {
 pub struct World {
     scenario: Arc<Scenario>,
     arrivals: Arrivals,
+    /// Who asks; absent where all users of a service share its context.
+    users: Option<Users>,
+    /// Whose requests the pending batch brings, and how many requests the slot had before it.
+    visits: Vec<Visit>,
+    requests_before: usize,
+    /// Bytes that serving the pending batch at the edge would add.
+    needed_bytes: u64,
     cells: Vec<Cell>,
     fade_tokens: Vec<f64>,
     horizon_slots: u32,
@@ -119,9 +131,9 @@ pub struct World {
 impl World {
     /// The world of a scenario, before its first episode.
     pub fn new(scenario: Arc<Scenario>) -> Self {
-        let bytes: Vec<u64> = scenario.services().iter().map(|service| service.bytes).collect();
         let num_services = scenario.services().len();
-        let cache = Cache::new(scenario.capacity_bytes(), bytes);
+        let num_users = scenario.num_users();
+        let cache = Cache::new(scenario.capacity_bytes(), Sizes::new(&scenario), num_users.is_some());
         let cell = Cell {
             cache: if scenario.is_per_request() { cache.without_protection() } else { cache },
             demand: vec![Demand::NONE; num_services],
@@ -137,6 +149,10 @@ impl World {
         let num_prefetches = if scenario.has_prefetch() { scenario.num_cells() as usize } else { 0 };
         Self {
             arrivals,
+            users: num_users.map(Users::new),
+            visits: Vec::new(),
+            requests_before: 0,
+            needed_bytes: 0,
             cells: vec![cell; scenario.num_cells() as usize],
             fade_tokens: scenario.services().iter().map(|service| service.fade_tokens).collect(),
             horizon_slots: scenario.horizon_slots(),
@@ -154,19 +170,25 @@ impl World {
     pub fn begin_episode(&mut self, seed: Seed) -> u32 {
         self.horizon_slots =
             self.arrivals.begin_episode(seed).unwrap_or_else(|| self.scenario.horizon_slots());
+        if let Some(users) = &mut self.users {
+            users.reseed(seed);
+        }
         for cell in &mut self.cells {
             cell.cache.clear();
             cell.demand.fill(Demand::NONE);
         }
         (self.slot, self.batches_served, self.fingerprint) = (0, 0, 0);
         self.open_slot();
-        self.skip_empty_slots()
+        let skipped = self.skip_empty_slots();
+        self.meet();
+        skipped
     }
 
     /// The state of this moment.
     pub(crate) fn state(&self) -> WorldState {
         WorldState {
             arrivals: self.arrivals.state().clone(),
+            users: self.users.clone(),
             cells: self.cells.clone(),
             horizon_slots: self.horizon_slots,
             slot: self.slot,
@@ -197,7 +219,16 @@ impl World {
         if !state.batches.iter().all(exists) || state.next > self.num_prefetches + state.batches.len() {
             return Err("it has batches of services that do not exist".into());
         }
+        let alike = match (&self.users, &state.users) {
+            (None, None) => true,
+            (Some(own), Some(users)) => own.fits(users, num_requests(&state.batches)),
+            _ => false,
+        };
+        if !alike {
+            return Err("its users are others".into());
+        }
         self.arrivals.restore(state.arrivals);
+        self.users = state.users;
         self.cells = state.cells;
         self.horizon_slots = state.horizon_slots;
         self.slot = state.slot;
@@ -205,12 +236,17 @@ impl World {
         self.next = state.next;
         self.batches_served = state.batches_served;
         self.fingerprint = state.fingerprint;
+        self.requests_before = num_requests(&self.batches[..self.next.saturating_sub(self.num_prefetches)]);
+        self.meet();
         Ok(())
     }
 
     /// Draws what has not happened yet anew; the requests of the present slot stay.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         self.arrivals.reseed_future(seed);
+        if let Some(users) = &mut self.users {
+            users.reseed(seed);
+        }
     }
 
     /// Whether a decision is pending: always, once an episode has begun.
@@ -280,6 +316,7 @@ impl World {
         demand[replaced.index()].pending_requests = 0;
         demand[service.index()].pending_requests = self.batches[0].num_requests;
         self.slot = 0;
+        self.meet();
         true
     }
 
@@ -288,29 +325,11 @@ impl World {
         self.fingerprint
     }
 
-    /// Bytes that have to be freed before the pending batch can be served at the edge; 0 at a prefetch decision.
-    pub fn missing_bytes(&self) -> u64 {
-        self.pending_batch().map_or(0, |batch| self.bytes_to_free(batch.cell, batch.service))
-    }
-
-    /// Bytes that have to be freed before the cell of a prefetch decision can load this service; 0 at a batch.
-    pub fn missing_bytes_ahead(&self, service: ServiceId) -> u64 {
-        match self.pending() {
-            Pending::Prefetch(cell) => self.bytes_to_free(cell, service),
-            Pending::Batch(_) => 0,
-        }
-    }
-
-    fn bytes_to_free(&self, cell: CellId, service: ServiceId) -> u64 {
-        let cache = &self.cells[cell.index()].cache;
-        cache.marginal_bytes(service).saturating_sub(cache.free_bytes())
-    }
-
     /// Whether the cell of a prefetch decision can load this service: it is absent, and enough bytes can be freed.
     pub fn can_prefetch(&self, service: ServiceId) -> bool {
         let Pending::Prefetch(cell) = self.pending() else { return false };
         let cache = &self.cells[cell.index()].cache;
-        !cache.is_resident(service) && self.bytes_to_free(cell, service) <= cache.evictable_bytes()
+        !cache.is_resident(service) && self.missing_bytes_ahead(service) <= cache.evictable_bytes_for(service)
     }
 
     /// Loads a service ahead of the slot's requests: evicts the `victims`, then by least age of thought until it fits.
@@ -321,9 +340,11 @@ impl World {
         assert!(self.can_prefetch(service), "only what is absent and fits is loaded ahead");
         let mut outcome = Outcome::default();
         let cell = self.pending().cell();
-        let price = self.scenario.service(service).load_cost;
-        self.cells[cell.index()].cache.bring_in(service, victims, &mut outcome.counters);
-        outcome.cost.switching = price;
+        let cache = &mut self.cells[cell.index()].cache;
+        cache.bring_in(service, victims, cache.marginal_bytes(service), &mut outcome.counters);
+        if outcome.counters.loads > 0 {
+            outcome.cost.switching = self.scenario.service(service).load_cost;
+        }
         outcome
     }
 
@@ -339,10 +360,10 @@ impl World {
         let within_budget =
             self.scenario.compute_budget_flop().is_none_or(|budget| cell.spent_flop + flop <= budget);
         let may_load = !cell.is_held(batch.service) || cell.cache.is_resident(batch.service);
-        within_budget && may_load && self.missing_bytes() <= cell.cache.evictable_bytes()
+        within_budget && may_load && self.missing_bytes() <= cell.cache.evictable_bytes_for(batch.service)
     }
 
-    /// Serves the pending batch: evicts the `victims`, then by least age of thought until the entry fits, loads, serves.
+    /// Serves the pending batch: evicts the `victims`, then by least age of thought until the batch fits, loads, serves.
     ///
     /// # Panics
     /// When [`can_serve`](Self::can_serve) says no, or a victim may not leave.
@@ -373,52 +394,20 @@ impl World {
 
     /// Moves to the next decision; returns the slots that passed (0 within a slot).
     pub fn advance(&mut self) -> u32 {
+        self.requests_before += self.pending_batch().map_or(0, |batch| batch.num_requests as usize);
         self.next += 1;
-        if self.has_begun() {
-            return 0;
+        let mut slots_elapsed = 0;
+        if !self.has_begun() {
+            self.close_slot();
+            self.open_slot();
+            slots_elapsed = 1 + self.skip_empty_slots();
         }
-        self.close_slot();
-        self.open_slot();
-        1 + self.skip_empty_slots()
-    }
-
-    fn serve_at_edge(&mut self, batch: Batch, victims: &[ServiceId]) -> Outcome {
-        assert!(self.can_serve(Placement::Edge), "only what fits is served at the edge");
-        let service = self.scenario.service(batch.service);
-        let prices = self.scenario.prices();
-        let Cell { cache, spent_flop, .. } = &mut self.cells[batch.cell.index()];
-        let requests = f64::from(batch.num_requests);
-        let mut cost = CostBreakdown::default();
-        let mut counters = Counters {
-            requests: u64::from(batch.num_requests),
-            edge_requests: u64::from(batch.num_requests),
-            ..Counters::default()
-        };
-        if cache.is_resident(batch.service) {
-            counters.hits = counters.requests;
-        } else {
-            cache.bring_in(batch.service, victims, &mut counters);
-            cost.switching = service.load_cost;
-        }
-        self.batches_served += 1;
-        let delta_tokens = requests * service.request_tokens;
-        let (before, after) =
-            cache.serve(batch.service, delta_tokens, self.scenario.consensus_factor(), self.batches_served);
-        let window = service.window_tokens;
-        let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
-        cost.transmission = requests * service.edge_per_request;
-        cost.compute = requests * service.request_flop * prices.per_flop;
-        cost.accuracy = requests * prices.accuracy_weight * unit;
-        *spent_flop += requests * service.request_flop;
-        if after.is_exhausted(window) {
-            cache.evict(batch.service);
-            counters.refreshes = 1;
-        }
-        Outcome { cost, counters }
+        self.meet();
+        slots_elapsed
     }
 
     fn open_slot(&mut self) {
-        self.next = 0;
+        (self.next, self.requests_before) = (0, 0);
         self.batches.clear();
         self.batches.extend_from_slice(self.arrivals.draw(self.slot));
         for cell in &mut self.cells {
@@ -433,6 +422,11 @@ impl World {
             self.cells[batch.cell.index()].demand[batch.service.index()].arrive(batch.num_requests);
             let place = u64::from(batch.cell.0) << 32 | u64::from(batch.service.0);
             self.fingerprint = mix(mix(self.fingerprint, place), u64::from(batch.num_requests));
+        }
+        if let Some(users) = &mut self.users {
+            for user in users.draw(&self.batches) {
+                self.fingerprint = mix(self.fingerprint, u64::from(user.0));
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use rand::RngExt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::{ActionId, End, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -22,7 +23,7 @@ fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
 
 /// One variant for every choice that a scenario without a recording has.
 fn variants() -> Vec<(String, Arc<Scenario>)> {
-    let changes: [&[(&str, &str)]; 18] = [
+    let changes: [&[(&str, &str)]; 23] = [
         &[],
         &[("cell.count", "3")],
         &[("cell.memory_gb", "400")],
@@ -50,6 +51,15 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
         &[("decision.prefetch", "true")],
         &[("decision.prefetch", "true"), ("cell.count", "3")],
         &[("decision.granularity", "request"), ("decision.hold", "true"), ("decision.prefetch", "true")],
+        &[("memory.refresh", "\"clear\"")],
+        &[("memory.shared_weights", "true"), ("cell.memory_gb", "400")],
+        &[
+            ("memory.kv", "true"),
+            ("models.0.kv_bytes_per_token", "2.6e7"),
+            ("models.1.kv_bytes_per_token", "4.7e7"),
+        ],
+        &[("context.scope", "\"user\""), ("context.users", "5")],
+        &[("context.scope", "\"user\""), ("context.users", "50")],
     ];
     let mut variants = Vec::new();
     for name in ["tight", "paper"] {
@@ -127,15 +137,20 @@ fn random_play_breaks_no_invariant() {
 fn check_memory(env: &DecisionEnv, scenario: &Scenario, name: &str) {
     for cell in (0..scenario.num_cells()).map(CellId) {
         let cache = env.world().cell(cell).cache();
-        let used: u64 = (0..scenario.services().len())
+        let mut models = BTreeSet::new();
+        let weights: u64 = (0..scenario.services().len())
             .map(ServiceId::from_index)
             .filter(|&service| cache.is_resident(service))
-            .map(|service| scenario.service(service).bytes)
+            .map(|service| scenario.service(service))
+            .filter(|service| models.insert(service.model) || !scenario.has_shared_weights())
+            .map(|service| service.bytes)
             .sum();
+        let used = weights + cache.context_bytes().iter().sum::<u64>();
         assert_eq!(used + cache.free_bytes(), scenario.capacity_bytes(), "{name}");
         for (thought, service) in cache.thoughts().iter().zip(scenario.services()) {
             assert!(thought.age_tokens >= 0.0 && thought.age_tokens <= thought.context_tokens, "{name}");
-            assert!(thought.context_tokens <= service.window_tokens, "{name}: an exhausted entry stayed");
+            let windows = service.window_tokens * f64::from(scenario.num_users().unwrap_or(1));
+            assert!(thought.context_tokens <= windows, "{name}: an exhausted entry stayed");
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The decision that all cache rules share.
 //!
 //! ```text
+//! edge illegal (cannot fit now)               -> elsewhere
 //! hit                                         -> edge
-//! miss, edge illegal (cannot fit now)         -> elsewhere
-//! miss                                        -> victims = entries by least rank until the batch's entry fits
-//!                                                admitted -> edge, evicting exactly those;  refused -> elsewhere
+//! miss                                        -> admitted -> edge;  refused -> elsewhere
+//! edge                                        -> evicting entries by least rank until the batch fits, and no others
 //! ```
-//! Ties between ranks go to the entry whose last access is oldest. When several entries have to go, the environment asks
+//! A hit needs victims only where context occupies memory (`memory.kv`). Where entries share weights, an entry whose leaving
+//! would free nothing in the end is not among the victims. Ties between ranks go to the entry whose last access is oldest. When several entries have to go, the environment asks
 //! for the same batch again and the victims are named one after another, so that a rule is itself and not the world's own
 //! least age of thought. *Elsewhere* is the first legal placement that needs no residency.
 //!
@@ -49,7 +50,7 @@ impl Scene<'_> {
         self.observation.demand[service.index()].request_rate
     }
 
-    /// Bytes of a service's entry.
+    /// Bytes that a service's entry stands for.
     pub(super) fn bytes(&self, service: ServiceId) -> f64 {
         self.observation.bytes[service.index()] as f64
     }
@@ -63,8 +64,8 @@ impl Scene<'_> {
 /// What was decided about a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Choice<'a> {
-    /// Served by its resident entry.
-    Hit,
+    /// Served by its resident entry; these leave for its context, in this order.
+    Hit(&'a [ServiceId]),
     /// Loaded; these leave for it, in this order.
     Load(&'a [ServiceId]),
     /// Not loaded although it could have been.
@@ -157,8 +158,17 @@ impl<R: CacheRule> CachePolicy<R> {
             if freed_bytes >= observation.missing_bytes {
                 break;
             }
-            freed_bytes += observation.bytes[service.index()];
             victims.push(service);
+            freed_bytes = observation.freed_bytes(victims);
+        }
+        if observation.shares_weights() {
+            for victim in victims.clone() {
+                let others: Vec<ServiceId> =
+                    victims.iter().copied().filter(|&other| other != victim).collect();
+                if observation.freed_bytes(&others) == freed_bytes {
+                    *victims = others;
+                }
+            }
         }
     }
 
@@ -201,16 +211,14 @@ impl<R: CacheRule> Policy<DecisionEnv> for CachePolicy<R> {
             return elsewhere(observation);
         };
         let is_hit = observation.is_hit();
-        if !is_hit {
-            self.choose_victims(observation);
-        }
+        self.choose_victims(observation);
         let Self { rule, history, victims, .. } = self;
         let admits = is_hit || rule.admits(Scene { observation, history }, victims);
         if admits {
             history.serve(observation);
         }
         let choice = match (is_hit, admits) {
-            (true, _) => Choice::Hit,
+            (true, _) => Choice::Hit(victims),
             (false, true) => Choice::Load(victims),
             (false, false) => Choice::Refused,
         };

@@ -86,8 +86,7 @@ impl CacheRule for Gdsf {
                 self.cells[cell].raise(key);
                 return;
             }
-            Choice::Load(victims) => self.cells[cell].evict(victims),
-            Choice::Hit => {}
+            Choice::Load(victims) | Choice::Hit(victims) => self.cells[cell].evict(victims),
         }
         let worth = self.worth(service, scene.stay(service).num_requests);
         self.cells[cell].touch(service, worth);

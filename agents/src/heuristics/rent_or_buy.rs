@@ -93,8 +93,7 @@ impl CacheRule for RentOrBuy {
                 *rent += f64::from(scene.observation.num_requests) * saving;
                 return;
             }
-            Choice::Load(victims) => credits.evict(victims),
-            Choice::Hit => {}
+            Choice::Load(victims) | Choice::Hit(victims) => credits.evict(victims),
         }
         *rent = 0.0;
         credits.touch(service, self.cost_per_gb[service.index()]);

@@ -31,16 +31,36 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     parameters: &[],
     prepare: |scenario, _| {
         let value = EdgeValue::new(scenario);
-        let bytes: Vec<u64> = scenario.services().iter().map(|service| service.bytes).collect();
         let sets = training_rates(scenario).into_iter().map(|rates| {
             let rates = rates.into_iter().enumerate();
             let values: Vec<f64> =
                 rates.map(|(i, rate)| value.per_slot(ServiceId::from_index(i), rate)).collect();
-            best_set(&bytes, &values, scenario.capacity_bytes())
+            best_entries(scenario, &values)
         });
         factory("static", scenario, Static { sets: Arc::new(sets.collect()) })
     },
 }];
+
+/// The set of entries that fits and is worth most. Services that share weights are one thing: all of them that are worth
+/// anything. Where context occupies memory, an entry has half a window of it for every user.
+fn best_entries(scenario: &Scenario, values: &[f64]) -> Vec<bool> {
+    let services = scenario.services();
+    let num_contexts = f64::from(scenario.num_users().unwrap_or(1));
+    let (mut bytes, mut sums) = (vec![0_u64; services.len()], vec![0.0; services.len()]);
+    let mut things = Vec::with_capacity(services.len());
+    for (index, service) in services.iter().enumerate() {
+        let with_model = services.iter().position(|other| other.model == service.model);
+        let thing = with_model.filter(|_| scenario.has_shared_weights()).unwrap_or(index);
+        things.push(thing);
+        if values[index] > 0.0 {
+            let context = service.kv_bytes_per_token * service.window_tokens / 2.0 * num_contexts;
+            bytes[thing] = bytes[thing].max(service.bytes).saturating_add(context as u64);
+            sums[thing] += values[index];
+        }
+    }
+    let taken = best_set(&bytes, &sums, scenario.capacity_bytes());
+    things.iter().zip(values).map(|(&thing, &value)| taken[thing] && value > 0.0).collect()
+}
 
 /// Mean requests per slot in the training part, by cell and service.
 fn training_rates(scenario: &Arc<Scenario>) -> Vec<Vec<f64>> {

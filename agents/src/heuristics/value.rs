@@ -8,13 +8,15 @@
 //! ```
 //! Symbols: `k` tokens that a request adds; `w` context window; `zeta` consensus factor; `fade` tokens lost per slot; `c` the
 //! service's unit accuracy cost at that age; `load` cost of one load, due again each time the window is exhausted, after
-//! `w / k` requests. With P1's quality law and no price on compute this is
+//! `w / k` requests, and never where exhaustion only clears the context. Where each of `n` users has a context, one grows
+//! with `ew / n` requests per slot, and a load is due after `n w / k`. With P1's quality law and no price on compute this is
 //! `ew (l_cloud - l_edge - w_acc (1-alpha) / (kbar ln(1/beta))) - lambda s ew k / w`.
 //!
 //! Assumptions: requests come evenly, the context grows from nothing to the window and fades all the while; an entry that is
 //! asked for too rarely to stay fresh is judged by a single request's thoughts.
 
 use thoughtcache_env::scenario::{Scenario, Service};
+use thoughtcache_env::thought::Refresh;
 use thoughtcache_env::units::ServiceId;
 
 #[derive(Clone, Copy, Debug)]
@@ -31,22 +33,31 @@ pub(super) struct EdgeValue {
     terms: Vec<Terms>,
     accuracy_weight: f64,
     zeta: f64,
+    /// Contexts that share the requests of a service.
+    num_contexts: f64,
 }
 
 impl EdgeValue {
     /// With the prices and services of this scenario.
     pub(super) fn new(scenario: &Scenario) -> Self {
         let prices = scenario.prices();
+        let num_contexts = f64::from(scenario.num_users().unwrap_or(1));
         let terms = scenario.services().iter().map(|service| Terms {
             service_cost: service.edge_per_request + service.request_flop * prices.per_flop,
             cloud_cost: service.cloud_per_request,
-            reload_per_request: service.load_cost * service.request_tokens / service.window_tokens,
+            reload_per_request: match scenario.refresh() {
+                Refresh::Evict => {
+                    service.load_cost * service.request_tokens / service.window_tokens / num_contexts
+                }
+                Refresh::Clear => 0.0,
+            },
         });
         Self {
             services: scenario.services().to_vec(),
             terms: terms.collect(),
             accuracy_weight: prices.accuracy_weight,
             zeta: scenario.consensus_factor(),
+            num_contexts,
         }
     }
 
@@ -62,7 +73,7 @@ impl EdgeValue {
     /// What a request saves when the edge serves it instead of the cloud, loads left out; may be negative.
     pub(super) fn saving_per_request(&self, service: ServiceId, rate: f64) -> f64 {
         let (terms, service) = (self.terms[service.index()], &self.services[service.index()]);
-        let age = self.mean_age_tokens(service, rate);
+        let age = self.mean_age_tokens(service, rate / self.num_contexts);
         let accuracy = self.accuracy_weight * service.quality.unit_cost(age, age);
         terms.cloud_cost - terms.service_cost - accuracy
     }

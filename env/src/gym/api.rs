@@ -113,11 +113,11 @@ pub struct Counters {
     pub edge_requests: u64,
     /// Requests served by an entry that was resident before their batch.
     pub hits: u64,
-    /// Entries loaded.
+    /// Loads of weights; an entry that finds its weights in memory (`memory.shared_weights`) comes without one.
     pub loads: u64,
     /// Entries evicted to free memory (a refresh is not an eviction).
     pub evictions: u64,
-    /// Entries dropped because their context window was exhausted.
+    /// Entries that left, or contexts that were cleared, because a context window was exhausted.
     pub refreshes: u64,
     /// Bytes of weights loaded.
     pub loaded_bytes: u64,

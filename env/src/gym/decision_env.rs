@@ -18,6 +18,7 @@ use super::space::{ActionSpace, Decision};
 use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
+use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
 use crate::world::{Outcome, Pending, World, WorldState};
@@ -84,6 +85,9 @@ impl DecisionEnv {
             bytes,
             held: cell.held().to_vec(),
             is_prefetch: false,
+            context_bytes: cell.cache().context_bytes().to_vec(),
+            sizes: Arc::new(cell.cache().sizes().clone()),
+            mean_thought: Thought::default(),
             service: ServiceId(0),
             num_requests: 0,
             fixed_placement: None,
@@ -124,13 +128,14 @@ impl DecisionEnv {
 
     /// Bytes that the present choices leave to be freed.
     fn missing_bytes(&self) -> u64 {
-        let cache = self.world.cell(self.observation.cell).cache();
-        let chosen: u64 = self.victims.iter().map(|&victim| cache.freed_bytes(victim)).sum();
-        let missing = match self.ahead {
+        let missing_bytes = match self.ahead {
             Some(service) => self.world.missing_bytes_ahead(service),
             None => self.world.missing_bytes(),
         };
-        missing.saturating_sub(chosen)
+        if self.victims.is_empty() {
+            return missing_bytes;
+        }
+        missing_bytes.saturating_sub(self.world.freed_bytes(&self.victims, self.observation.service))
     }
 
     /// Shows the pending decision; `only` leaves one placement legal (the forced step).
@@ -149,6 +154,15 @@ impl DecisionEnv {
             Pending::Batch(Batch { service, num_requests, .. }) => (false, service, num_requests),
             Pending::Prefetch(_) => (true, self.ahead.unwrap_or(ServiceId(0)), 0),
         };
+        observation.mean_thought = match (pending, observation.layout.has_user_contexts()) {
+            (Pending::Batch(_), true) => self.world.mean_thought(),
+            (Pending::Batch(Batch { service, .. }), false) => cache.thoughts()[service.index()],
+            (Pending::Prefetch(_), _) => Thought::default(),
+        };
+        let is_plain = observation.sizes.is_plain();
+        if !is_plain {
+            observation.weigh(cache);
+        }
         if self.world.scenario().shows_popularity_phase() {
             observation.popularity_phase = self.world.popularity_phase();
         }
@@ -160,6 +174,13 @@ impl DecisionEnv {
         let missing_bytes = self.missing_bytes();
         let observation = &mut self.observation;
         observation.missing_bytes = missing_bytes;
+        if missing_bytes > 0 && !is_plain {
+            for (index, residency) in observation.residency.iter_mut().enumerate() {
+                // What frees nothing for this service may not leave for it; an absent entry is not in question.
+                residency.is_protected |= residency.is_resident
+                    && !cache.is_evictable_for(ServiceId::from_index(index), observation.service);
+            }
+        }
         let (places, rest) = observation.legal.split_at_mut(observation.space.placements().len());
         for (legal, &placement) in places.iter_mut().zip(observation.space.placements()) {
             *legal = match (only, fixed) {
@@ -208,6 +229,7 @@ impl DecisionEnv {
     /// Takes what is to be loaded ahead; whether it fits as things are.
     fn choose_ahead(&mut self, service: ServiceId) -> bool {
         self.ahead = Some(service);
+        self.observation.service = service;
         self.observation.fixed_placement = self.observation.space.ahead();
         self.missing_bytes() == 0
     }

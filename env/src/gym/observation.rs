@@ -8,6 +8,11 @@
 //! resident, age, context, rate, recency and load of its own service once more; then `cell.free = bytes/G`. All lie in
 //! `[0, 1]`. No absolute time, no horizon: the task goes on for ever.
 //!
+//! `load` is what loading the weights would add: 0 where they are in memory, be it for another service. `protected` is also
+//! set for entries that would free nothing for a batch that lacks bytes. Where users have contexts of their own
+//! (`context.scope = "user"`), a service's `age` and `context` are `x/(1+x)` of the sum `x` over its users, and the batch's
+//! are the means over its requests of what their users have.
+//!
 //! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
 //! service and one for the batch; `decision.prefetch` one `batch.is_prefetch`; `observation.popularity_phase` the one-hot
 //! phase. At a prefetch decision the batch is the service that was chosen to be loaded, without requests; before the choice its
@@ -15,7 +20,7 @@
 
 use super::api::{ActionId, Entry, Rows};
 use super::space::ActionSpace;
-use crate::cache::Residency;
+use crate::cache::{Cache, Residency, Sizes};
 use crate::placement::Placement;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
@@ -55,6 +60,7 @@ pub(crate) struct Layout {
     has_prefetch: bool,
     /// Phases that are shown; 0 where none are.
     num_phases: usize,
+    has_user_contexts: bool,
 }
 
 impl Layout {
@@ -76,7 +82,14 @@ impl Layout {
                 .phases()
                 .filter(|_| scenario.shows_popularity_phase())
                 .map_or(0, PhasedModel::num_phases),
+            has_user_contexts: scenario.num_users().is_some(),
         }
+    }
+
+    /// Whether each user has a context of their own.
+    #[inline]
+    pub(crate) fn has_user_contexts(&self) -> bool {
+        self.has_user_contexts
     }
 
     /// Entries that every scenario has.
@@ -118,14 +131,20 @@ pub struct DecisionObservation {
     pub capacity_bytes: u64,
     /// Bytes of it that hold nothing.
     pub free_bytes: u64,
-    /// By service: is it in memory, may it leave.
+    /// By service: is it in memory; has it served in this slot, or would its leaving free nothing for a batch that lacks
+    /// bytes: then it may not leave.
     pub residency: Vec<Residency>,
-    /// By service: tokens in the context, and how many are fresh.
+    /// By service: tokens in the context, and how many are fresh; summed over users where each has a context.
     pub thoughts: Vec<Thought>,
     /// By service: requests still undecided in this slot, estimated rate, slots since the last request.
     pub demand: Vec<Demand>,
-    /// By service: bytes of its entry's weights.
-    pub bytes: Arc<[u64]>,
+    /// By service: bytes that its entry stands for. Of a resident entry its weights, an equal part of them where others use
+    /// them too, and its context where that occupies memory; of an absent one the weights that would have to be loaded.
+    /// What several victims free together is [`freed_bytes`](Self::freed_bytes).
+    pub bytes: Vec<u64>,
+    /// By service: bytes that its context occupies; 0 without `memory.kv`.
+    pub context_bytes: Vec<u64>,
+    pub(crate) sizes: Arc<Sizes>,
     /// By service: a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
     pub held: Vec<bool>,
     /// Whether this is no batch but the question which service to load ahead of the slot's requests.
@@ -135,6 +154,9 @@ pub struct DecisionObservation {
     pub service: ServiceId,
     /// Requests in the batch; 0 at a prefetch decision.
     pub num_requests: u32,
+    /// The context that a request of the batch finds at the edge, on average: its user's, or its service's where all users
+    /// share one.
+    pub mean_thought: Thought,
     /// The placement that earlier choices for this decision have fixed.
     pub fixed_placement: Option<Placement>,
     /// Bytes that still have to be freed before the batch can be served at the edge; 0 when it fits as things are.
@@ -176,6 +198,24 @@ impl DecisionObservation {
         &self.space
     }
 
+    /// Bytes that are free once these different resident entries have left together for the batch.
+    pub fn freed_bytes(&self, victims: &[ServiceId]) -> u64 {
+        self.sizes.freed_by(victims, self.service, &self.residency, &self.context_bytes)
+    }
+
+    /// Whether entries on one model share its weights, so that evicting one of them may free nothing.
+    pub fn shares_weights(&self) -> bool {
+        self.sizes.is_shared()
+    }
+
+    /// Notes what the entries of a memory stand for.
+    pub(crate) fn weigh(&mut self, cache: &Cache) {
+        self.context_bytes.copy_from_slice(cache.context_bytes());
+        for (index, bytes) in self.bytes.iter_mut().enumerate() {
+            *bytes = cache.entry_bytes(ServiceId::from_index(index));
+        }
+    }
+
     /// Whether the service of the batch is in memory; never at a prefetch decision.
     pub fn is_hit(&self) -> bool {
         !self.is_prefetch && self.residency[self.service.index()].is_resident
@@ -207,6 +247,7 @@ impl Rows for DecisionObservation {
             has_hold,
             has_prefetch,
             num_phases,
+            has_user_contexts,
         } = &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
@@ -219,11 +260,25 @@ impl Rows for DecisionObservation {
         for (x, residency) in block().iter_mut().zip(&self.residency) {
             *x = flag(residency.is_protected);
         }
-        for ((x, thought), inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
-            *x = (thought.age_tokens as f32 * inverse).min(1.0);
-        }
-        for ((x, thought), inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
-            *x = (thought.context_tokens as f32 * inverse).min(1.0);
+        let of_window = |tokens: f64, inverse: f32| (tokens as f32 * inverse).min(1.0);
+        if *has_user_contexts {
+            let of_sum = |tokens: f64, inverse: f32| {
+                let windows = tokens as f32 * inverse;
+                windows / (windows + 1.0)
+            };
+            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
+                *x = of_sum(thought.age_tokens, inverse);
+            }
+            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
+                *x = of_sum(thought.context_tokens, inverse);
+            }
+        } else {
+            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
+                *x = of_window(thought.age_tokens, inverse);
+            }
+            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
+                *x = of_window(thought.context_tokens, inverse);
+            }
         }
         for (x, demand) in block().iter_mut().zip(&self.demand) {
             *x = saturate(demand.pending_requests);
@@ -235,8 +290,15 @@ impl Rows for DecisionObservation {
         for (x, demand) in block().iter_mut().zip(&self.demand) {
             *x = 1.0 / (1.0 + demand.recency_slots as f32);
         }
-        for ((x, residency), share) in block().iter_mut().zip(&self.residency).zip(load_share) {
+        let load = block();
+        for ((x, residency), share) in load.iter_mut().zip(&self.residency).zip(load_share) {
             *x = if residency.is_resident { 0.0 } else { *share };
+        }
+        if self.sizes.is_shared() {
+            // Weights that are there need no load.
+            for (x, _) in load.iter_mut().zip(&self.bytes).filter(|(_, bytes)| **bytes == 0) {
+                *x = 0.0;
+            }
         }
 
         let own = self.service.index();
@@ -252,8 +314,8 @@ impl Rows for DecisionObservation {
             flag(self.fixed_placement.is_some()),
             share(self.missing_bytes),
             feature(0),
-            feature(2),
-            feature(3),
+            of_window(self.mean_thought.age_tokens, inverse_window[own]),
+            of_window(self.mean_thought.context_tokens, inverse_window[own]),
             feature(5),
             feature(6),
             feature(7),

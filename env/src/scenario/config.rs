@@ -23,8 +23,11 @@ pub struct ScenarioConfig {
     pub services: Vec<ServiceConfig>,
     /// How context builds up and fades.
     pub thought: ThoughtConfig,
-    /// What becomes of an entry whose window is full.
+    /// What occupies memory, and what becomes of an entry whose window is full.
     pub memory: MemoryConfig,
+    /// Whose the context is; all users of a service share it when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextConfig>,
     /// How good an answer is.
     pub quality: QualityConfig,
     /// Who asks for what, and when.
@@ -71,6 +74,10 @@ pub struct ModelConfig {
     /// Parameters that work on one token, in billions; needed where compute is priced or limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_parameters_b: Option<f64>,
+    /// Bytes that one token of context occupies, 1 to 1e9 (2 x layers x KV heads x head dimension x bytes per number);
+    /// needed with `memory.kv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kv_bytes_per_token: Option<f64>,
 }
 
 /// A kind of LLM agent.
@@ -116,12 +123,18 @@ pub struct ThoughtConfig {
     pub vanishing_thoughts_per_slot: f64,
 }
 
-/// MODEL 2, step 4.
+/// What occupies memory, and what becomes of a full window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemoryConfig {
     /// What happens to an entry whose context has outgrown the window.
     pub refresh: RefreshConfig,
+    /// Whether entries on one model share one copy of its weights; each pays for its own when absent (P1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared_weights: bool,
+    /// Whether context occupies memory: `K * kv_bytes_per_token` of its model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kv: bool,
 }
 
 /// See [`MemoryConfig::refresh`].
@@ -130,6 +143,29 @@ pub struct MemoryConfig {
 pub enum RefreshConfig {
     /// The entry leaves the memory, weights and all (P1).
     Evict,
+    /// The context is emptied, the weights stay.
+    Clear,
+}
+
+/// Whose the context of an entry is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextConfig {
+    /// Whose the context is.
+    pub scope: ContextScopeConfig,
+    /// How many users there are, 1 to 1,000,000; needed with scope `user`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<u32>,
+}
+
+/// See [`ContextConfig::scope`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContextScopeConfig {
+    /// The service's: its users improve one another's answers, and what one of them said may be seen through another's.
+    Service,
+    /// Each user's own: nobody sees or profits from another's.
+    User,
 }
 
 /// MODEL 3: quality laws.

@@ -12,6 +12,7 @@ pub use config::ScenarioConfig;
 
 use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
+use crate::thought::{ContextLaw, Refresh};
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
@@ -31,6 +32,8 @@ pub struct Service {
     pub model: ModelId,
     /// Bytes of its weights.
     pub bytes: u64,
+    /// Bytes that one token of its context occupies; 0 where context occupies nothing.
+    pub kv_bytes_per_token: f64,
     /// The context window in tokens; infinite without a limit.
     pub window_tokens: f64,
     /// Tokens that one request adds to the context: thought tokens times reasoning paths.
@@ -60,6 +63,14 @@ pub struct Prices {
     pub per_flop: f64,
 }
 
+/// What occupies memory, and what happens to a full window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct MemoryRules {
+    refresh: Refresh,
+    shares_weights: bool,
+    has_kv: bool,
+}
+
 /// A validated scenario.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a scenario that do not depend on each other")]
@@ -73,6 +84,8 @@ pub struct Scenario {
     services: Vec<Service>,
     model_names: Vec<String>,
     consensus_factor: f64,
+    memory: MemoryRules,
+    num_users: Option<u32>,
     prices: Prices,
     placements: Vec<Placement>,
     is_per_request: bool,
@@ -181,6 +194,38 @@ impl Scenario {
     /// The share of new thoughts that counts as fresh (zeta).
     pub fn consensus_factor(&self) -> f64 {
         self.consensus_factor
+    }
+
+    /// What happens to an entry whose context has outgrown the window.
+    pub fn refresh(&self) -> Refresh {
+        self.memory.refresh
+    }
+
+    /// Whether entries on one model share one copy of its weights.
+    pub fn has_shared_weights(&self) -> bool {
+        self.memory.shares_weights
+    }
+
+    /// Whether context occupies memory.
+    pub fn has_kv(&self) -> bool {
+        self.memory.has_kv
+    }
+
+    /// How many users there are, each with a context of their own at every service; `None` where all users of a service
+    /// share one.
+    pub fn num_users(&self) -> Option<u32> {
+        self.num_users
+    }
+
+    /// How the contexts of a service grow.
+    pub fn context_law(&self, id: ServiceId) -> ContextLaw {
+        let service = self.service(id);
+        ContextLaw {
+            request_tokens: service.request_tokens,
+            consensus_factor: self.consensus_factor,
+            window_tokens: service.window_tokens,
+            refresh: self.memory.refresh,
+        }
     }
 
     /// Prices that are the same for all services.

@@ -1,14 +1,15 @@
 //! From what was typed to what is meant: ranges, contradictions, SI units.
 
 use super::config::{
-    GranularityConfig, PhasedConfig, QualityConfig, ScenarioConfig, SwitchingConfig, TraceServicesConfig,
-    WorkloadConfig,
+    ContextConfig, ContextScopeConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
+    ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig,
 };
 use super::text::Invalid;
-use super::{Prices, Scenario, Service};
+use super::{MemoryRules, Prices, Scenario, Service};
 use crate::llm::quality::QualityLaw;
 use crate::message::nearest;
 use crate::placement::Placement;
+use crate::thought::Refresh;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
@@ -29,6 +30,10 @@ const MAX_NUMBER: f64 = 1e12;
 const MAX_GB: f64 = 1e6;
 /// How far from 1 the probabilities of a phase may sum to.
 const SUM_TOLERANCE: f64 = 1e-6;
+/// The most users.
+const MAX_USERS: u32 = 1_000_000;
+/// The most bytes that a token of context may occupy.
+const MAX_KV_BYTES_PER_TOKEN: f64 = 1e9;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
 const MIN_TOTAL_INTENSITY: f64 = 1e-3;
 
@@ -131,6 +136,15 @@ impl ScenarioConfig {
             services: self.services(load_s.as_deref())?,
             model_names: self.models.iter().map(|model| model.name.clone()).collect(),
             consensus_factor,
+            memory: MemoryRules {
+                refresh: match self.memory.refresh {
+                    RefreshConfig::Evict => Refresh::Evict,
+                    RefreshConfig::Clear => Refresh::Clear,
+                },
+                shares_weights: self.memory.shared_weights,
+                has_kv: self.memory.kv,
+            },
+            num_users: self.num_users()?,
             prices: self.prices()?,
             placements: self.placements()?,
             is_per_request: self.is_per_request(),
@@ -209,6 +223,7 @@ impl ScenarioConfig {
                 name: service.name.clone().unwrap_or_else(|| format!("service-{index}")),
                 model: ModelId::from_index(model_index),
                 bytes: gb_to_bytes(model.memory_gb),
+                kv_bytes_per_token: self.kv_bytes_per_token(model_index)?,
                 window_tokens: self.window_tokens(model_index)?,
                 request_tokens: thought_tokens * f64::from(paths),
                 thought_tokens,
@@ -235,6 +250,41 @@ impl ScenarioConfig {
                 Err(Invalid::new(key, "absent", allowed))
             }
             None => Ok(f64::INFINITY),
+        }
+    }
+
+    fn kv_bytes_per_token(&self, model_index: usize) -> Result<f64, Invalid> {
+        let key = format!("models[{model_index}].kv_bytes_per_token");
+        match (self.memory.kv, self.models[model_index].kv_bytes_per_token) {
+            (false, None) => Ok(0.0),
+            (true, Some(bytes)) => number(key, bytes, Range::Between(1.0, MAX_KV_BYTES_PER_TOKEN)),
+            (false, Some(bytes)) => {
+                let allowed = "no bytes, or memory.kv = true: nothing else reads them";
+                Err(Invalid::new(key, format!("{bytes:?}"), allowed))
+            }
+            (true, None) => {
+                let allowed = "a number of bytes, at least 1, because memory.kv is true";
+                Err(Invalid::new(key, "absent", allowed))
+            }
+        }
+    }
+
+    fn num_users(&self) -> Result<Option<u32>, Invalid> {
+        let key = "context.users";
+        match &self.context {
+            None | Some(ContextConfig { scope: ContextScopeConfig::Service, users: None }) => Ok(None),
+            Some(ContextConfig { scope: ContextScopeConfig::Service, users: Some(users) }) => {
+                let allowed = "no number, or context.scope = \"user\": users who share their context are not told apart";
+                Err(Invalid::new(key, users, allowed))
+            }
+            Some(ContextConfig { scope: ContextScopeConfig::User, users: Some(users) }) => {
+                count(key, *users, MAX_USERS).map(Some)
+            }
+            Some(ContextConfig { scope: ContextScopeConfig::User, users: None }) => {
+                let allowed =
+                    format!("a whole number from 1 to {MAX_USERS}, because context.scope is \"user\"");
+                Err(Invalid::new(key, "absent", allowed))
+            }
         }
     }
 

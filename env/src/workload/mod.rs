@@ -5,3 +5,4 @@ pub mod demand;
 pub mod phased;
 pub mod popularity;
 pub mod trace;
+pub(crate) mod users;

@@ -77,6 +77,14 @@ pub enum NotTiny {
         /// Its window.
         window_tokens: f64,
     },
+    /// Context takes room.
+    #[error(
+        "{scenario} is not tiny: an exact optimum needs memory.kv = false: how much room contexts take, is not part of its states"
+    )]
+    Context {
+        /// The scenario.
+        scenario: String,
+    },
     /// There are too many situations.
     #[error("{scenario} is not tiny: it has more than {limit} {what}")]
     TooLarge {
@@ -252,6 +260,9 @@ fn check(scenario: &Scenario) -> Result<&PhasedModel, NotTiny> {
     if let Some(service) = scenario.services().iter().find(|service| service.window_tokens.is_finite()) {
         let (service, window_tokens) = (service.name.clone(), service.window_tokens);
         return Err(NotTiny::Window { scenario: name(), service, window_tokens });
+    }
+    if scenario.has_kv() {
+        return Err(NotTiny::Context { scenario: name() });
     }
     if scenario.services().len() > MAX_SERVICES {
         return Err(NotTiny::TooLarge { scenario: name(), what: "services", limit: MAX_SERVICES });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::thought::Refresh;
 
 fn world(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
     let overrides: Vec<Override> = overrides
@@ -15,6 +16,18 @@ fn world(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
     let text = shipped::text(name).unwrap();
     Arc::new(Scenario::load(name, text, &overrides, |_| Err("no recording".into())).unwrap().1)
 }
+
+type Change = (&'static str, &'static str);
+const CLEAR: Change = ("memory.refresh", "\"clear\"");
+const SHARED: Change = ("memory.shared_weights", "true");
+/// One copy of the larger model, and room for contexts.
+const SMALL: Change = ("cell.memory_gb", "450");
+const KV: [Change; 3] = [
+    ("memory.kv", "true"),
+    ("models.0.kv_bytes_per_token", "2.6e7"),
+    ("models.1.kv_bytes_per_token", "1.2e7"),
+];
+const USERS: [Change; 2] = [("context.scope", "\"user\""), ("context.users", "6")];
 
 fn worlds() -> Vec<Arc<Scenario>> {
     vec![
@@ -41,6 +54,12 @@ fn worlds() -> Vec<Arc<Scenario>> {
         world("tiny-drift4", &[]),
         // Hardly a request: some episodes have none.
         world("paper", &[("workload.poisson.mean_requests_per_service", "0.001"), ("horizon_slots", "50")]),
+        world("tight", &[CLEAR, ("horizon_slots", "60")]),
+        world("tight", &[SHARED, SMALL, ("horizon_slots", "60")]),
+        world("tight", &[KV[0], KV[1], KV[2], ("horizon_slots", "60")]),
+        world("tight", &[USERS[0], USERS[1], ("horizon_slots", "60")]),
+        world("tight", &[CLEAR, SHARED, SMALL, KV[0], KV[1], KV[2], ("horizon_slots", "60")]),
+        world("tight", &[SHARED, SMALL, KV[0], KV[1], KV[2], USERS[0], USERS[1], ("horizon_slots", "60")]),
     ]
 }
 
@@ -59,7 +78,12 @@ fn no_rule_violates_a_mask_in_any_world() {
             for episode in 0..4 {
                 let counters = play(&rule, &scenario, Seed::new(Purpose::Test, 3).with_episode(episode));
                 assert!(counters.hits <= counters.edge_requests, "{name}");
-                assert!(counters.evictions + counters.refreshes <= counters.loads, "{name}");
+                // An entry leaves as often as it came; where weights are shared, it may come without a load.
+                let left = match scenario.refresh() {
+                    Refresh::Evict => counters.evictions + counters.refreshes,
+                    Refresh::Clear => counters.evictions,
+                };
+                assert!(left <= counters.loads || scenario.has_shared_weights(), "{name}");
             }
         }
     }

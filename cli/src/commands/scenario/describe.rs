@@ -16,6 +16,7 @@ use thoughtcache_env::gym::api::{Entry, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::{Scenario, Service};
+use thoughtcache_env::thought::Refresh;
 use thoughtcache_env::units::bytes_to_gb;
 use thoughtcache_env::workload::arrivals::ArrivalModel;
 
@@ -44,6 +45,8 @@ struct Description {
     num_cells: u32,
     memory_gb: f64,
     catalogue_gb: f64,
+    #[serde(flatten)]
+    memory: MemoryRules,
     slot_s: f64,
     horizon_slots: u32,
     requests: Vec<Load>,
@@ -83,6 +86,21 @@ impl Optimum {
     }
 }
 
+/// What differs from P1's memory: an entry with a full window leaves, each pays for its weights, context takes no room and
+/// is everybody's.
+#[derive(Serialize)]
+struct MemoryRules {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    clears_full_windows: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared_weights: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    kv: bool,
+    /// How many users there are, each with contexts of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<u32>,
+}
+
 /// How much is asked for.
 #[derive(Serialize)]
 struct Load {
@@ -99,6 +117,9 @@ struct ModelRow {
     memory_gb: f64,
     /// `None` without a limit.
     window_tokens: Option<f64>,
+    /// What a context takes that fills the window, where context takes room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_context_gb: Option<f64>,
     services: usize,
     /// The least and the greatest cost of a load, over its services.
     load_cost: [f64; 2],
@@ -145,6 +166,10 @@ impl Description {
             name: model.name.clone(),
             memory_gb: model.memory_gb,
             window_tokens: model.window_tokens,
+            full_context_gb: model
+                .kv_bytes_per_token
+                .zip(model.window_tokens)
+                .map(|(bytes, tokens)| bytes_to_gb((bytes * tokens).ceil() as u64)),
             services: scenario.services().iter().filter(|service| service.model.index() == index).count(),
             load_cost: of_model(index),
         });
@@ -154,7 +179,13 @@ impl Description {
             summary,
             num_cells: scenario.num_cells(),
             memory_gb: bytes_to_gb(scenario.capacity_bytes()),
-            catalogue_gb: scenario.services().iter().map(|service| bytes_to_gb(service.bytes)).sum(),
+            catalogue_gb: catalogue_gb(scenario),
+            memory: MemoryRules {
+                clears_full_windows: scenario.refresh() == Refresh::Clear,
+                shared_weights: scenario.has_shared_weights(),
+                kv: scenario.has_kv(),
+                users: scenario.num_users(),
+            },
             slot_s: scenario.slot_s(),
             horizon_slots: scenario.horizon_slots(),
             requests: load(scenario, &config.workload),
@@ -188,13 +219,14 @@ impl Description {
             ("cost of a load", Align::Right),
         ]);
         for model in &self.models {
+            let context = model.full_context_gb.map(|gb| format!(" = {} GB", number(gb)));
             models.row([
                 model.name.clone(),
                 model.services.to_string(),
                 format!("{} GB", number(model.memory_gb)),
                 model.window_tokens.map_or_else(
                     || "no limit".to_owned(),
-                    |tokens| format!("{} tokens", grouped(tokens as u64)),
+                    |tokens| format!("{} tokens{}", grouped(tokens as u64), context.unwrap_or_default()),
                 ),
                 range(model.load_cost),
             ]);
@@ -235,6 +267,7 @@ impl Description {
             scenario.services().len(),
             number(self.catalogue_gb),
         )?;
+        self.memory.write(text)?;
         let (slot_s, horizon) = (number(self.slot_s), self.horizon_slots);
         writeln!(
             text,
@@ -293,6 +326,41 @@ impl Description {
     }
 }
 
+impl MemoryRules {
+    fn write(&self, text: &mut String) -> fmt::Result {
+        if self.shared_weights {
+            writeln!(text, "            entries on one model share one copy of its weights")?;
+        }
+        if self.kv {
+            writeln!(text, "            the context of an entry takes room beside its weights")?;
+        }
+        if self.clears_full_windows {
+            writeln!(
+                text,
+                "            a context that outgrows its window is cleared, and the weights stay"
+            )?;
+        }
+        if let Some(users) = self.users {
+            let users = grouped(u64::from(users));
+            writeln!(text, "  users     {users}, each with a context of their own at every entry")?;
+        }
+        Ok(())
+    }
+}
+
+/// What all entries take together, without their contexts.
+fn catalogue_gb(scenario: &Scenario) -> f64 {
+    let services = scenario.services();
+    let is_counted = |index: usize| {
+        !scenario.has_shared_weights()
+            || !services[..index].iter().any(|earlier| earlier.model == services[index].model)
+    };
+    (0..services.len())
+        .filter(|&index| is_counted(index))
+        .map(|index| bytes_to_gb(services[index].bytes))
+        .sum()
+}
+
 fn load(scenario: &Scenario, workload: &WorkloadConfig) -> Vec<Load> {
     match (scenario.arrivals(), workload) {
         (ArrivalModel::Recorded { parts, .. }, _) => parts
@@ -325,8 +393,13 @@ fn prices(scenario: &Scenario) -> Vec<Price> {
     };
     let fixed =
         |component, amount, per: &str| Price { component, amount: number(amount), per: per.to_owned() };
+    let per_load = if scenario.has_shared_weights() {
+        "per load, by model; evictions and weights that are there already are free"
+    } else {
+        "per load, by model; evictions are free"
+    };
     let mut rows = vec![
-        of_services("switching", |service| service.load_cost, "per load, by model; evictions are free"),
+        of_services("switching", |service| service.load_cost, per_load),
         of_services("transmission", |service| service.edge_per_request, "per request served at the edge"),
         fixed("accuracy", prices.accuracy_weight, "x the unit accuracy cost, per request served at the edge"),
         of_services("cloud", |service| service.cloud_per_request, "per request served in the cloud"),
@@ -423,6 +496,7 @@ pub(super) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thoughtcache_env::scenario::text::Override;
 
     #[test]
     fn names_that_count_up_are_one_group() {
@@ -440,6 +514,42 @@ mod tests {
                 ("edge evict 0..1", 4, 2)
             ]
         );
+    }
+
+    #[test]
+    fn rules_of_memory_and_context_are_said_in_words_where_they_differ_from_the_papers() {
+        let describe = |changes: &[(&str, &str)]| {
+            let changes: Vec<Override> = changes
+                .iter()
+                .map(|&(key, value)| Override { key: key.into(), value: value.into() })
+                .collect();
+            let loaded = crate::scenario_file::load("tight", &changes).unwrap();
+            let mut policy = registry::build("least-aot", &loaded.scenario).unwrap();
+            let story = story::tell(&loaded.scenario, policy.as_mut(), 0, 3).unwrap();
+            Description::new(&loaded, String::new(), story).text(&loaded)
+        };
+        let rules = [
+            "all 20 services take 478 GB",
+            "entries on one model share one copy of its weights",
+            "the context of an entry takes room beside its weights",
+            "a context that outgrows its window is cleared, and the weights stay",
+            "users     1,000, each with a context of their own at every entry",
+            "2,000 tokens = 4 GB",
+            "evictions and weights that are there already are free",
+        ];
+        let text = describe(&[
+            ("memory.refresh", "\"clear\""),
+            ("memory.shared_weights", "true"),
+            ("memory.kv", "true"),
+            ("models.0.kv_bytes_per_token", "2e6"),
+            ("models.1.kv_bytes_per_token", "4e6"),
+            ("context.scope", "\"user\""),
+            ("context.users", "1000"),
+        ]);
+        let plain = describe(&[]);
+        for rule in rules {
+            assert!(text.contains(rule) && !plain.contains(rule), "{rule}: {text}");
+        }
     }
 
     #[test]

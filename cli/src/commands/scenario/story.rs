@@ -12,7 +12,7 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::thought::Thought;
+use thoughtcache_env::thought::{Refresh, Thought};
 use thoughtcache_env::units::{CellId, ServiceId, bytes_to_gb};
 use thoughtcache_env::workload::arrivals::Batch;
 use thoughtcache_env::world::Pending;
@@ -49,6 +49,9 @@ struct Entry {
     service: String,
     model: String,
     memory_gb: f64,
+    /// What its context takes, where context takes room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_gb: Option<f64>,
     #[serde(flatten)]
     context: Tokens,
 }
@@ -98,9 +101,18 @@ struct Told {
     model: String,
     memory_gb: f64,
     requests: u32,
-    /// Its context when its entry was resident before.
+    /// How many users ask, where each has a context of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<usize>,
+    /// Its context, of all users together, when its entry was resident before.
     before: Option<Tokens>,
     free_gb: f64,
+    /// What the edge needs beyond what is free, where a resident entry can need any: room for its context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_gb: Option<f64>,
+    /// The weights are in memory for another service's entry.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    finds_weights: bool,
     /// Why the mask ruled out the edge; absent when it did not.
     edge_obstacle: Option<Obstacle>,
     /// The actions by name; several when victims are chosen one by one.
@@ -110,8 +122,11 @@ struct Told {
     evicted: Vec<Entry>,
     /// Its context with the thoughts of this batch; absent when it went to the cloud.
     after: Option<Tokens>,
-    /// The window was exhausted and the entry dropped.
+    /// The window was exhausted and the entry dropped, or its context cleared.
     is_refreshed: bool,
+    /// How many contexts were cleared, where exhaustion clears them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cleared: Option<u64>,
     cost: Cost,
 }
 
@@ -202,11 +217,13 @@ impl Teller<'_> {
 
     fn entry(&self, cell: CellId, id: ServiceId) -> Entry {
         let service = self.scenario().service(id);
+        let cache = self.env.world().cell(cell).cache();
         Entry {
             service: service.name.clone(),
             model: self.scenario().model_name(service.model).to_owned(),
             memory_gb: bytes_to_gb(service.bytes),
-            context: tokens(self.env.world().cell(cell).cache().thoughts()[id.index()]),
+            context_gb: self.scenario().has_kv().then(|| bytes_to_gb(cache.context_bytes()[id.index()])),
+            context: tokens(cache.thoughts()[id.index()]),
         }
     }
 
@@ -235,9 +252,10 @@ impl Teller<'_> {
         let cell = self.env.world().cell(batch.cell);
         let flop = f64::from(batch.num_requests) * service.request_flop;
         let budget = scenario.compute_budget_flop().unwrap_or(f64::INFINITY);
+        let needed_bytes = cell.cache().free_bytes().saturating_add(self.env.world().missing_bytes());
         Some(if !scenario.placements().contains(&Placement::Edge) {
             Obstacle::NotAllowed
-        } else if service.bytes > cell.cache().capacity_bytes() {
+        } else if needed_bytes > cell.cache().capacity_bytes() {
             Obstacle::LargerThanMemory
         } else if flop > budget {
             Obstacle::LargerThanCompute
@@ -293,7 +311,12 @@ impl Teller<'_> {
         let own = self.entry(cell, batch.service);
         let resident = self.entries(cell);
         let was_resident = resident.iter().any(|(id, _)| *id == batch.service);
-        let free_gb = bytes_to_gb(self.env.world().cell(cell).cache().free_bytes());
+        let world = self.env.world();
+        let free_gb = bytes_to_gb(world.cell(cell).cache().free_bytes());
+        let missing_bytes = world.missing_bytes();
+        let missing_gb = (world.scenario().has_kv() && missing_bytes > 0).then(|| bytes_to_gb(missing_bytes));
+        let finds_weights = !was_resident && world.cell(cell).cache().marginal_bytes(batch.service) == 0;
+        let users = world.scenario().num_users().map(|_| world.visits().len());
         let edge_obstacle = self.edge_obstacle(batch);
         let (actions, info) = self.finish()?;
         let Counters { edge_requests, loads, refreshes, .. } = info.counters;
@@ -320,8 +343,11 @@ impl Teller<'_> {
             model: own.model,
             memory_gb: own.memory_gb,
             requests: batch.num_requests,
+            users,
             before,
             free_gb,
+            missing_gb,
+            finds_weights,
             edge_obstacle,
             actions,
             is_served_at_edge: edge_requests > 0,
@@ -329,6 +355,7 @@ impl Teller<'_> {
             evicted,
             after,
             is_refreshed: refreshes > 0,
+            cleared: (refreshes > 0 && self.scenario().refresh() == Refresh::Clear).then_some(refreshes),
             cost: info.cost.into(),
         };
         Ok((told, info.cost))
@@ -478,6 +505,25 @@ mod tests {
         assert_eq!(served, 2);
         assert!(text.contains("It takes more compute than a slot has: to the cloud."), "{text}");
         assert!(text.contains("Too little of the slot's compute is left: to the cloud."), "{text}");
+    }
+
+    #[test]
+    fn shared_weights_context_that_takes_room_and_users_are_told() {
+        let (batches, _, text) = obstacles(&[
+            ("memory.shared_weights", "true"),
+            ("memory.kv", "true"),
+            ("models.0.kv_bytes_per_token", "2e6"),
+            ("models.1.kv_bytes_per_token", "4e6"),
+            ("context.scope", "\"user\""),
+            ("context.users", "3"),
+        ]);
+        // Both models are in memory after 30 slots: what is absent finds its weights there.
+        assert!(batches.iter().all(|batch| batch.before.is_some() != batch.finds_weights));
+        assert!(batches.iter().all(|batch| batch.users.is_some_and(|users| (1..=3).contains(&users))));
+        assert!(text.contains("it is not in memory, but its weights are."), "{text}");
+        assert!(text.contains(" that are there, serve at the edge; it now has K = "), "{text}");
+        assert!(text.contains("is asked once by one user; it is "), "{text}");
+        assert!(text.contains(" GB  "), "{text}");
     }
 
     #[test]

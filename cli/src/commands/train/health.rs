@@ -219,8 +219,7 @@ mod tests {
     #[test]
     fn the_worst_ratio_counts_the_last_variance_counts_and_late_certainty_is_no_collapse() {
         let later = "{\"decisions\":90,\"train/entropy_loss\":-1e-6,\"train/explained_variance\":0.9}";
-        let first =
-            "{\"decisions\":5,\"train/explained_variance\":-3.0,\"train/first_ratio_error\":0.5}";
+        let first = "{\"decisions\":5,\"train/explained_variance\":-3.0,\"train/first_ratio_error\":0.5}";
         assert_eq!(odd(&[first, WELL, later], Algorithm::Ppo), ["ratio at the first epoch"]);
     }
 }

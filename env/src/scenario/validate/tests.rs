@@ -69,6 +69,12 @@ fn impossible_values_name_the_key_and_what_is_allowed() {
         ("services", "[]"),
         ("cost.accuracy_weight", "1e308"),
         ("models.0.memory_gb", "1e9"),
+        ("memory.refresh", "\"forget\""),
+        ("memory.kv", "true"),
+        ("models.1.kv_bytes_per_token", "2e6"),
+        ("context.scope", "\"user\""),
+        ("context.scope", "\"cell\""),
+        ("context.users", "5"),
     ]
     .into_iter()
     .map(|change| tight(&[change]).unwrap_err())
@@ -108,6 +114,25 @@ fn tight_request_is_tight_but_for_its_decisions_and_its_margins() {
         ..tight
     };
     assert_eq!(request, same);
+}
+
+#[test]
+fn memory_and_context_contradictions_name_the_key_and_what_is_allowed() {
+    let user = ("context.scope", "\"user\"");
+    let refusals: Vec<String> = [
+        [user, ("context.users", "0")],
+        [user, ("context.users", "1000001")],
+        [("context.scope", "\"service\""), ("context.users", "5")],
+        [("memory.kv", "true"), ("models.0.kv_bytes_per_token", "2e6")],
+        [("memory.kv", "true"), ("models.1.kv_bytes_per_token", "0.5")],
+        [("memory.kv", "true"), ("models.1.kv_bytes_per_token", "nan")],
+        [("memory.kv", "false"), ("models.1.kv_bytes_per_token", "2e6")],
+        [("memory.shared_weights", "1"), user],
+    ]
+    .iter()
+    .map(|changes| tight(changes).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(refusals.join("\n"));
 }
 
 #[test]

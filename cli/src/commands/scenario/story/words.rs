@@ -65,12 +65,13 @@ impl Memory {
             ("context K", Align::Right),
             ("fresh kappa", Align::Right),
         ]);
-        for Entry { service, model, memory_gb, context } in &self.resident {
+        for Entry { service, model, memory_gb, context_gb, context } in &self.resident {
+            let tokens = grouped(context.context_tokens.round() as u64);
             table.row([
                 service.clone(),
                 model.clone(),
                 format!("{} GB", number(*memory_gb)),
-                grouped(context.context_tokens.round() as u64),
+                context_gb.map_or(tokens.clone(), |gb| format!("{tokens} = {} GB", number(gb))),
                 grouped(context.age_tokens.round() as u64),
             ]);
         }
@@ -110,13 +111,23 @@ impl Told {
         let place = if is_named { format!(" at cell {}", self.cell) } else { String::new() };
         let state = match self.before {
             Some(before) => format!("resident with {}", before.words()),
+            None if self.finds_weights => "not in memory, but its weights are".to_owned(),
             None => format!(
                 "not in memory ({} GB needed, {} GB free)",
                 number(self.memory_gb),
                 number(self.free_gb)
             ),
         };
-        writeln!(text, "\n  {position:>2}. {} is asked {times}{place}; it is {state}.", self.service)?;
+        let users = self
+            .users
+            .map_or(String::new(), |users| format!(" by {}", counted(users as u32, "user", "users")));
+        let missing =
+            self.missing_gb.map_or(String::new(), |gb| format!("; {} GB have to leave for it", number(gb)));
+        writeln!(
+            text,
+            "\n  {position:>2}. {} is asked {times}{users}{place}; it is {state}{missing}.",
+            self.service
+        )?;
         writeln!(text, "      {}", self.deed())?;
         writeln!(text, "      Cost {}", self.cost.sentence())
     }
@@ -134,15 +145,29 @@ impl Told {
             deed += if index == 0 { "Evict " } else { ", " };
             let _ = write!(deed, "{service} (kappa {})", grouped(context.age_tokens.round() as u64));
         }
-        if self.is_loaded {
+        if self.finds_weights {
+            deed += if self.evicted.is_empty() { "Use" } else { ", use" };
+            let _ = write!(deed, " the weights of {} that are there, serve", self.model);
+        } else if self.is_loaded {
             deed += if self.evicted.is_empty() { "Load" } else { ", load" };
             let _ = write!(deed, " {} ({} GB), serve", self.model, number(self.memory_gb));
         } else {
-            deed += "Serve";
+            deed += if self.evicted.is_empty() { "Serve" } else { ", serve" };
         }
         let _ = write!(deed, " at the edge; it now has {}.", after.words());
-        if self.is_refreshed {
-            deed += " Its window is exhausted: it leaves the memory.";
+        match (self.is_refreshed, self.cleared) {
+            (false, _) => {}
+            (true, None) => deed += " Its window is exhausted: it leaves the memory.",
+            (true, Some(_)) if self.users.is_none() => {
+                deed += " Its window is exhausted: its context is cleared.";
+            }
+            (true, Some(cleared)) => {
+                let _ = write!(
+                    deed,
+                    " {} cleared.",
+                    counted(cleared as u32, "exhausted context is", "exhausted contexts are")
+                );
+            }
         }
         deed
     }

@@ -1,0 +1,143 @@
+//! What entries occupy: weights, alone or shared, and context.
+//!
+//! Weights lie in memory as *copies*. Without `memory.shared_weights` every service has a copy of its own (P1); with it the
+//! services on one model use one copy, which is there as long as one of their entries is. With `memory.kv` a context of `K`
+//! tokens occupies `K * kv_bytes_per_token`, rounded up to whole bytes for each context.
+
+use super::Residency;
+use crate::scenario::Scenario;
+use crate::units::ServiceId;
+use serde::{Deserialize, Serialize};
+
+/// The sizes of all entries of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sizes {
+    /// By service: the copy of weights that its entry uses; empty where each service has a copy of its own number.
+    copies: Vec<u32>,
+    /// By copy: its bytes.
+    copy_bytes: Vec<u64>,
+    /// By service; empty where context occupies nothing.
+    kv_bytes_per_token: Vec<f64>,
+}
+
+impl Sizes {
+    /// Entries that pay for their weights each, and for nothing else.
+    #[cfg(test)]
+    pub(crate) fn alone(bytes: Vec<u64>) -> Self {
+        Self::of(Vec::new(), bytes, Vec::new())
+    }
+
+    /// Each service's copy (none where none is shared), the copies' bytes, and each service's bytes per token.
+    #[cfg(test)]
+    pub(crate) fn of(copies: Vec<u32>, copy_bytes: Vec<u64>, kv_bytes_per_token: Vec<f64>) -> Self {
+        Self { copies, copy_bytes, kv_bytes_per_token }
+    }
+
+    /// The entries of a scenario.
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let services = scenario.services();
+        let mut sizes = Self {
+            copies: Vec::new(),
+            copy_bytes: services.iter().map(|service| service.bytes).collect(),
+            kv_bytes_per_token: Vec::new(),
+        };
+        if scenario.has_shared_weights() {
+            sizes.copy_bytes.clear();
+            for (index, service) in services.iter().enumerate() {
+                let earlier = services[..index].iter().position(|earlier| earlier.model == service.model);
+                sizes
+                    .copies
+                    .push(earlier.map_or(sizes.copy_bytes.len() as u32, |earlier| sizes.copies[earlier]));
+                if earlier.is_none() {
+                    sizes.copy_bytes.push(service.bytes);
+                }
+            }
+        }
+        if scenario.has_kv() {
+            sizes.kv_bytes_per_token = services.iter().map(|service| service.kv_bytes_per_token).collect();
+        }
+        sizes
+    }
+
+    /// How many services there are.
+    pub(crate) fn num_services(&self) -> usize {
+        if self.is_shared() { self.copies.len() } else { self.copy_bytes.len() }
+    }
+
+    /// How many copies there can be.
+    pub(crate) fn num_copies(&self) -> usize {
+        self.copy_bytes.len()
+    }
+
+    /// Whether services on one model use one copy.
+    #[inline]
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.copies.is_empty()
+    }
+
+    /// Whether context occupies memory.
+    #[inline]
+    pub(crate) fn has_kv(&self) -> bool {
+        !self.kv_bytes_per_token.is_empty()
+    }
+
+    /// Whether every entry occupies its own weights and nothing else.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_shared() && !self.has_kv()
+    }
+
+    /// The copy that a service's entry uses.
+    #[inline]
+    pub(crate) fn copy(&self, service: usize) -> usize {
+        if self.is_shared() { self.copies[service] as usize } else { service }
+    }
+
+    /// Bytes of a copy.
+    #[inline]
+    pub(crate) fn copy_bytes(&self, copy: usize) -> u64 {
+        self.copy_bytes[copy]
+    }
+
+    /// Bytes of the weights that a service's entry uses.
+    #[inline]
+    pub(crate) fn weight_bytes(&self, service: usize) -> u64 {
+        self.copy_bytes[self.copy(service)]
+    }
+
+    /// Bytes of one context of so many tokens: more than any memory where they cannot be counted.
+    pub(crate) fn context_bytes(&self, service: usize, context_tokens: f64) -> u64 {
+        self.kv_bytes_per_token.get(service).map_or(0, |per_token| (context_tokens * per_token).ceil() as u64)
+    }
+
+    /// Bytes that are free once these different resident entries have left together for a batch of `service`. Its own
+    /// weights stay, even if all others that use them leave.
+    pub(crate) fn freed_by(
+        &self,
+        victims: &[ServiceId],
+        service: ServiceId,
+        residency: &[Residency],
+        context_bytes: &[u64],
+    ) -> u64 {
+        if victims.is_empty() {
+            return 0;
+        }
+        let context: u64 = victims.iter().map(|victim| context_bytes[victim.index()]).sum();
+        if !self.is_shared() {
+            return context + victims.iter().map(|victim| self.weight_bytes(victim.index())).sum::<u64>();
+        }
+        let leaves = |copy: usize| {
+            let mut users = (0..residency.len()).filter(|&i| self.copies[i] as usize == copy);
+            users.all(|i| !residency[i].is_resident || victims.contains(&ServiceId::from_index(i)))
+        };
+        let mut weights = 0;
+        for (place, victim) in victims.iter().enumerate() {
+            let copy = self.copy(victim.index());
+            let is_counted = victims[..place].iter().any(|earlier| self.copy(earlier.index()) == copy);
+            if copy != self.copy(service.index()) && !is_counted && leaves(copy) {
+                weights += self.copy_bytes[copy];
+            }
+        }
+        context + weights
+    }
+}

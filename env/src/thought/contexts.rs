@@ -1,0 +1,107 @@
+//! Private contexts: one for each user that an entry has served.
+//!
+//! Only users with a context take room, in order of their ids, so that every sum is the same on every machine.
+
+use super::{ContextLaw, Thought};
+use crate::units::UserId;
+use serde::{Deserialize, Serialize};
+
+/// How many requests of a batch are one user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// Whose they are; [`UserId::ALL`] where all users share a context.
+    pub user: UserId,
+    /// How many, at least 1.
+    pub num_requests: u32,
+}
+
+/// The contexts of one entry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UserContexts {
+    /// Ascending by user.
+    by_user: Vec<(UserId, Thought)>,
+}
+
+impl UserContexts {
+    /// Forgets all users.
+    pub(crate) fn clear(&mut self) {
+        self.by_user.clear();
+    }
+
+    /// All contexts.
+    pub(crate) fn thoughts(&self) -> impl Iterator<Item = &Thought> {
+        self.by_user.iter().map(|(_, thought)| thought)
+    }
+
+    /// The context of a user: empty when there is none.
+    pub(crate) fn thought(&self, user: UserId) -> Thought {
+        self.position(user).map_or_else(|_| Thought::default(), |place| self.by_user[place].1)
+    }
+
+    /// A user's requests leave thoughts behind; returns the context before and after.
+    pub(crate) fn grow(&mut self, visit: Visit, law: &ContextLaw) -> (Thought, Thought) {
+        let place = self.position(visit.user).unwrap_or_else(|place| {
+            self.by_user.insert(place, (visit.user, Thought::default()));
+            place
+        });
+        let thought = &mut self.by_user[place].1;
+        let before = *thought;
+        *thought = law.grown(before, visit.num_requests);
+        (before, *thought)
+    }
+
+    /// Empties the contexts that have outgrown the window; returns how many.
+    pub(crate) fn clear_exhausted(&mut self, window_tokens: f64) -> u64 {
+        let before = self.by_user.len();
+        self.by_user.retain(|(_, thought)| !thought.is_exhausted(window_tokens));
+        (before - self.by_user.len()) as u64
+    }
+
+    /// A slot passes.
+    pub(crate) fn fade(&mut self, fade_tokens: f64) {
+        self.by_user.iter_mut().for_each(|(_, thought)| thought.fade(fade_tokens));
+    }
+
+    /// The sum over all users.
+    pub(crate) fn total(&self) -> Thought {
+        let mut total = Thought::default();
+        for thought in self.thoughts() {
+            total.context_tokens += thought.context_tokens;
+            total.age_tokens += thought.age_tokens;
+        }
+        total
+    }
+
+    fn position(&self, user: UserId) -> Result<usize, usize> {
+        self.by_user.binary_search_by_key(&user, |(user, _)| *user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Refresh;
+    use super::*;
+
+    #[test]
+    fn every_user_has_a_context_of_their_own() {
+        let law = ContextLaw {
+            request_tokens: 100.0,
+            consensus_factor: 1.0,
+            window_tokens: 250.0,
+            refresh: Refresh::Clear,
+        };
+        let mut contexts = UserContexts::default();
+        let visit = |user, num_requests| Visit { user: UserId(user), num_requests };
+        contexts.grow(visit(7, 2), &law);
+        contexts.grow(visit(3, 1), &law);
+        let (before, after) = contexts.grow(visit(7, 1), &law);
+        assert_eq!((before.context_tokens, after.context_tokens), (200.0, 300.0));
+        assert_eq!(contexts.total(), Thought { context_tokens: 400.0, age_tokens: 400.0 });
+        contexts.fade(150.0);
+        // 100 faded to nothing, 300 to 150: not max(0, 400 - 150).
+        assert_eq!(contexts.total(), Thought { context_tokens: 400.0, age_tokens: 150.0 });
+        assert_eq!(contexts.clear_exhausted(250.0), 1);
+        assert_eq!(contexts.thought(UserId(7)), Thought::default());
+        assert_eq!(contexts.thought(UserId(3)).context_tokens, 100.0);
+    }
+}
