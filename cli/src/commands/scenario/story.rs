@@ -95,6 +95,7 @@ struct Ahead {
 
 /// One batch and what became of it.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of a step, told one by one")]
 struct Told {
     cell: u32,
     service: String,
