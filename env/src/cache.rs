@@ -125,6 +125,7 @@ impl Cache {
     }
 
     /// Bytes that may leave now for a batch of this service: neither its own context nor the weights that it uses.
+    #[inline]
     pub fn evictable_bytes_for(&self, service: ServiceId) -> u64 {
         let index = service.index();
         let copy = self.sizes.copy(index);
@@ -267,6 +268,7 @@ impl Cache {
 
     /// Makes a service's entry resident, with `needed_bytes` free for what it adds: the `victims` leave, then entries by least
     /// age of thought. The entry holds weights that others have loaded before any of those leaves.
+    #[inline]
     pub(crate) fn bring_in(
         &mut self,
         service: ServiceId,
@@ -293,6 +295,7 @@ impl Cache {
     ///
     /// # Panics
     /// When fewer bytes can be freed.
+    #[inline]
     pub(crate) fn make_room(&mut self, service: ServiceId, bytes: u64) -> u64 {
         let mut left = 0;
         if !self.sizes.is_shared() {
@@ -324,6 +327,7 @@ impl Cache {
     }
 
     /// Brings an entry in, without thoughts; returns the bytes of weights that were loaded for it.
+    #[inline]
     pub(crate) fn load(&mut self, service: ServiceId) -> u64 {
         let bytes = self.marginal_bytes(service);
         assert!(!self.is_resident(service) && bytes <= self.free_bytes, "a load never exceeds the memory");
@@ -334,6 +338,7 @@ impl Cache {
     }
 
     /// Drops an entry and its thoughts, and its weights if nobody else uses them.
+    #[inline]
     pub(crate) fn evict(&mut self, service: ServiceId) {
         let index = service.index();
         assert!(self.residency[index].is_resident, "only a resident entry is evicted");
@@ -360,6 +365,7 @@ impl Cache {
     /// A resident entry serves batch number `now`: it stays until the slot ends where that is the rule, its contexts grow,
     /// and what is exhausted then is refreshed. `note` is told of each visit with the context before and after. Returns how
     /// many refreshes there were: contexts cleared, or one entry that left.
+    #[inline]
     pub(crate) fn serve(
         &mut self,
         service: ServiceId,
