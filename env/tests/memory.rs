@@ -350,7 +350,7 @@ impl Account {
     fn peak(&self, scenario: &Scenario, leaving: &[usize], service: usize, visits: &[(u32, u32)]) -> u64 {
         let (after, _) = self.after(scenario, leaving, service, visits);
         let mut loaded = self.clone();
-        for victim in &leaving {
+        for victim in leaving {
             loaded.entries.remove(victim);
         }
         loaded.entries.entry(service).or_default();
