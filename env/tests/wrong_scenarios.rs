@@ -94,6 +94,17 @@ fn page(text: &str, from: &str) -> String {
         with("is misspelt", Some(format!("{}_{} = {value}", &key[..1], &key[1..])));
         let values: &[&str] = if value.starts_with('"') {
             &["3", "\"\"", "\"nonsense\"", "\"two\\nlines\"", "[]"]
+        } else if value.starts_with("[[") {
+            &[
+                "3",
+                "[]",
+                "[[]]",
+                "[[1.0, 0.0]]",
+                "[[0.5], [1.0]]",
+                "[[-1.0], [1.0]]",
+                "[[nan], [1.0]]",
+                "[[\"x\"]]",
+            ]
         } else if value.starts_with('[') {
             &["3", "[]", "[\"edge\"]", "[\"clout\"]", "[\"cloud\", \"cloud\"]"]
         } else if value == "true" {
@@ -128,6 +139,11 @@ fn every_key_of_the_other_choices() {
     let other = SMALL.replace(poisson, drawn);
     assert_eq!(verdict(&other), "accepted");
     pages.push(page(&other, "path = \"x.tct\"").split("decision.").take(1).map(str::to_owned).collect());
+    let phased = "[workload.phased]\npopularity = [[1.0], [1.0]]\nstay_prob = 0.5\n[observation]\npopularity_phase = true\n";
+    let other = SMALL.replace(poisson, phased);
+    assert_eq!(verdict(&other), "accepted");
+    let first = "popularity = [[1.0], [1.0]]";
+    pages.push(page(&other, first).split("decision.").take(1).map(str::to_owned).collect());
     insta::assert_snapshot!(pages.join("\n"));
 }
 

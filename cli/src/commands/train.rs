@@ -17,7 +17,7 @@ mod validation;
 #[cfg(feature = "torch")]
 mod watch;
 
-use crate::args::Setting;
+use crate::args::{Setting, whole};
 use crate::clock::parse_duration;
 use crate::console::{Console, Verdict};
 use anyhow::Result;
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<Setting>,
     /// The run's number: other numbers, other draws [default: the experiment's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0, i64::MAX as u64))]
     seed: Option<u64>,
     /// The run's folder, new or empty [default: runs/EXPERIMENT-N]
     #[arg(long, value_name = "DIR")]

@@ -1,5 +1,6 @@
 //! `thoughtcache verify determinism`: one config, trained twice with different numbers of threads.
 
+use crate::args::whole;
 use crate::console::{Console, Verdict};
 use anyhow::Result;
 
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     #[arg(value_name = "CONFIG")]
     config: std::path::PathBuf,
     /// Train this much instead of what the config says
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
 }
 

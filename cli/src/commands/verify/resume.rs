@@ -5,6 +5,7 @@
 //! when it goes on; one in six is drawn over the start of the program instead. A run that ends before its kill begins a
 //! new round, until all kills have been made; every round is compared.
 
+use crate::args::whole;
 use crate::console::{Console, Verdict};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -26,13 +27,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     kills: u32,
     /// Train this much instead of what the run's config says
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
     /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     checkpoint_every: Option<u64>,
     /// Chooses the moments
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
 }
 

@@ -22,6 +22,7 @@ fn of_the_program_and_its_commands() {
     );
 }
 
+#[cfg(feature = "torch")]
 #[test]
 fn of_training() {
     let desk = Desk::new();
@@ -43,6 +44,20 @@ fn of_training() {
             "train --config x.toml --set",
             "train --config x.toml --set seed",
             "train --config x.toml --set =3",
+            "train --config x.toml --set seed=3 --seed 4",
+            "train --config x.toml --time-limit soon",
+            "train --config x.toml --time-limit -1",
+            "train --config x.toml --time-limit 0s",
+            "train --config x.toml --on-nan panic",
+            "train --config x.toml --from last",
+            "train --resume",
+            "train --resume missing --from",
+            "verify",
+            "verify resume",
+            "verify determinism",
+            "verify determinsm x.toml",
+            "verify determinism x.toml --decisions 0",
+            "verify determinism x.toml --decisions many",
             "bench train --config x.toml --decisions 0",
             "bench train --config x.toml --at-least fast",
         ],

@@ -16,7 +16,12 @@ fn desk() -> Desk {
     let reference = repository("runs/reference/tight-ppo");
     std::fs::create_dir_all(desk.path("run/checkpoints/best")).unwrap();
     std::fs::create_dir(desk.path("folder")).unwrap();
-    for file in ["config.toml", "checkpoints/best/policy.safetensors", "checkpoints/best/meta.json"] {
+    for file in [
+        "config.toml",
+        "provenance.toml",
+        "checkpoints/best/policy.safetensors",
+        "checkpoints/best/meta.json",
+    ] {
         std::fs::copy(reference.join(file), desk.path("run").join(file)).unwrap();
     }
     std::fs::copy(repository("configs/agents/ppo-tight.toml"), desk.path("agent.toml")).unwrap();
@@ -86,6 +91,19 @@ fn of_experiments_and_agents() {
             "train --config experiment.toml --out notes/below",
             "train --config experiment.toml --out run",
             "bench train --config missing.toml",
+            "train --resume missing",
+            "train --resume folder",
+            "train --resume notes",
+            "train --resume run",
+            "train --resume run --config experiment.toml",
+            "train --resume run --set seed=3",
+            "train --resume run --seed 3",
+            "train --resume run --out other",
+            "train --resume run --from step-3",
+            "verify resume missing",
+            "verify resume folder",
+            "verify determinism missing.toml",
+            "verify determinism folder",
         ],
     );
 }
