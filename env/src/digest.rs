@@ -6,6 +6,14 @@ pub const fn mix(hash: u64, word: u64) -> u64 {
     (x ^ (x >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(29)
 }
 
+/// The digest of bytes and of how many they are.
+pub fn of_bytes(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let hash =
+        words.iter().fold(mix(0, bytes.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, &byte| mix(hash, u64::from(byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

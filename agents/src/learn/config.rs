@@ -159,9 +159,22 @@ impl AgentConfig {
             let allowed = format!("1 to {MAX_WARM_START_DECISIONS}");
             check("warm_start_decisions", decisions, is_count, allowed)?;
         }
-        match &self.learner {
-            LearnerConfig::Ppo(config) => config.validate(),
-            LearnerConfig::Dqn(config) => config.validate(),
+        let (least, what) = match &self.learner {
+            LearnerConfig::Ppo(config) => {
+                config.validate()?;
+                (config.n_envs.saturating_mul(config.n_steps) as u64, "a rollout, n_envs * n_steps")
+            }
+            LearnerConfig::Dqn(config) => {
+                config.validate()?;
+                ((config.batch_size as u64).max(config.train_freq), "a batch and train_freq")
+            }
+        };
+        match &self.warm_start {
+            Some(WarmStartConfig { decisions, .. }) => {
+                let allowed = format!("at least {least}: {what}, for nothing is learnt from less");
+                check("warm_start_decisions", decisions, *decisions >= least, allowed)
+            }
+            None => Ok(()),
         }
     }
 }

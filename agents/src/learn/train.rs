@@ -241,6 +241,8 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
         })?;
         let envs = (0..lanes).map(&mut make_env).collect();
         warm_start::imitate(run.agent.as_mut(), envs, &mut teachers, *decisions, settings.run, observer)?;
+        // What was learnt so far is not lost when the run is ended before its first checkpoint.
+        run.checkpoint(observer)?;
     }
     run.go_on(observer)
 }

@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(notes.reports.len(), 1);
         let env = DecisionEnv::new(Arc::new(Scenario::shipped("tight")));
         let settings = TrainSettings { budget: 16, run: 1, ..TrainSettings::default() };
-        let warm_start = Some(WarmStartConfig { policy: "lru".into(), decisions: 5 });
+        let warm_start = Some(WarmStartConfig { policy: "lru".into(), decisions: 5_000 });
         let config = AgentConfig { warm_start, ..ppo() };
         let error = train(&config, |_| env.clone(), settings, &mut Notes::default()).unwrap_err();
         assert_eq!(

@@ -66,7 +66,10 @@ impl Checkpoints {
             remove(&fresh)?;
             fs::create_dir(&fresh)?;
             for (file, bytes) in files {
-                write_synced(&fresh.join(file), bytes)?;
+                // A folder counts as whole once it has the description, so that one must not be there in part.
+                let beside = fresh.join(format!(".{file}.part"));
+                write_synced(&beside, bytes)?;
+                fs::rename(&beside, fresh.join(file))?;
             }
             sync_folder(&fresh)?;
             if place.exists() {
@@ -79,6 +82,25 @@ impl Checkpoints {
         };
         put().with_context(|| format!("cannot write the checkpoint {}", place.display()))?;
         Ok(place)
+    }
+
+    /// Puts a copy of a checkpoint in place of another one.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub(crate) fn copy(&self, place: &Path, name: &str) -> Result<()> {
+        let context = || format!("cannot read the checkpoint {}", place.display());
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        for entry in fs::read_dir(place).with_context(context)? {
+            let path = entry.with_context(context)?.path();
+            let file = path.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
+            files.push((file, fs::read(&path).with_context(context)?));
+        }
+        // The description last, as ever.
+        files.sort_by_key(|(file, _)| (file == META_FILE, file.clone()));
+        let files: Vec<CheckpointFile> =
+            files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())).collect();
+        self.write(name, &files).map(drop)
     }
 
     /// The newest whole checkpoint of this name: in its place, or beside it after a crash between two renames.

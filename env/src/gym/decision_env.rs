@@ -39,6 +39,8 @@ enum Phase {
 /// What changes from step to step.
 #[derive(Serialize, Deserialize)]
 struct State {
+    /// The digest of the scenario: what things cost is no part of the state, and must be the same.
+    scenario: u64,
     world: WorldState,
     ahead: Option<ServiceId>,
     victims: Vec<ServiceId>,
@@ -302,6 +304,7 @@ impl Env for DecisionEnv {
 
     fn snapshot(&self) -> Snapshot {
         let state = State {
+            scenario: self.world.scenario().digest(),
             world: self.world.state(),
             ahead: self.ahead,
             victims: self.victims.clone(),
@@ -312,7 +315,10 @@ impl Env for DecisionEnv {
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let State { world, ahead, victims, fixed_placement, phase } = snapshot.state(&self.spec)?;
+        let State { scenario, world, ahead, victims, fixed_placement, phase } = snapshot.state(&self.spec)?;
+        if scenario != self.world.scenario().digest() {
+            return Err(SnapshotError::foreign(&self.spec, "its scenario is another"));
+        }
         self.world.restore(world).map_err(|difference| SnapshotError::foreign(&self.spec, difference))?;
         if !self.world.has_begun() {
             *self = Self::new(Arc::clone(self.world.scenario()));

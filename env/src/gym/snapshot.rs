@@ -4,7 +4,7 @@
 //! a damaged byte, is refused.
 
 use super::api::EnvSpec;
-use crate::digest::mix;
+use crate::digest::{mix, of_bytes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -61,7 +61,7 @@ impl Snapshot {
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..16].copy_from_slice(&spec_digest(spec).to_le_bytes());
         let mut bytes = postcard::to_extend(state, bytes).expect("a state of plain numbers and lists");
-        let digest = bytes_digest(&bytes[HEAD_BYTES..]);
+        let digest = of_bytes(&bytes[HEAD_BYTES..]);
         bytes[16..24].copy_from_slice(&digest.to_le_bytes());
         Self { bytes }
     }
@@ -77,7 +77,7 @@ impl Snapshot {
             return Err(SnapshotError::damaged("it does not begin as a snapshot does"));
         }
         let state = &self.bytes[HEAD_BYTES..];
-        if head[16..24] != bytes_digest(state).to_le_bytes() {
+        if head[16..24] != of_bytes(state).to_le_bytes() {
             return Err(SnapshotError::damaged("its checksum is not that of its bytes"));
         }
         if head[8..16] != spec_digest(spec).to_le_bytes() {
@@ -103,16 +103,9 @@ impl Snapshot {
     }
 }
 
-fn bytes_digest(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash =
-        words.iter().fold(mix(0, bytes.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(hash, |hash, &byte| mix(hash, u64::from(byte)))
-}
-
 fn spec_digest(spec: &EnvSpec) -> u64 {
     let names = spec.entries.iter().map(|entry| &entry.name).chain(&spec.actions);
-    names.fold(bytes_digest(spec.id.as_bytes()), |hash, name| mix(hash, bytes_digest(name.as_bytes())))
+    names.fold(of_bytes(spec.id.as_bytes()), |hash, name| mix(hash, of_bytes(name.as_bytes())))
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ struct MemoryRules {
 #[expect(clippy::struct_excessive_bools, reason = "switches of a scenario that do not depend on each other")]
 pub struct Scenario {
     name: String,
+    digest: u64,
     horizon_slots: u32,
     slot_s: f64,
     num_cells: u32,
@@ -144,6 +145,11 @@ impl Scenario {
         let (_, scenario) = Self::load(name, text, &[], |path| Err(format!("{path} is not at hand")))
             .expect("shipped scenarios are valid");
         scenario
+    }
+
+    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by their path.
+    pub fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// The name in tables.

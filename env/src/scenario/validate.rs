@@ -6,6 +6,7 @@ use super::config::{
 };
 use super::text::Invalid;
 use super::{MemoryRules, Prices, Scenario, Service};
+use crate::digest;
 use crate::llm::quality::QualityLaw;
 use crate::message::nearest;
 use crate::placement::Placement;
@@ -126,8 +127,11 @@ impl ScenarioConfig {
         let (arrivals, load_s, outside_requests) = self.arrivals(trace, num_cells)?;
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
+        let written =
+            toml::to_string(self).map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
         Ok(Scenario {
             name: self.name.clone(),
+            digest: digest::of_bytes(written.as_bytes()),
             horizon_slots,
             slot_s,
             num_cells,

@@ -5,7 +5,7 @@ use crate::run_dir::RunDir;
 use crate::run_dir::checkpoints::{CheckpointFile, Checkpoints, META_FILE};
 use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use thoughtcache_agents::checkpoint::{Checkpoint, LOG_FILE, POLICY_FILE, REPLAY_FILE, TRAINER_FILE};
 use thoughtcache_agents::learn::train::TrainerState;
 
@@ -14,6 +14,8 @@ pub(crate) const LAST: &str = "last";
 
 /// A state that was read and whose checksums are right.
 pub(super) struct Kept {
+    /// Where it was found.
+    pub(super) place: PathBuf,
     pub(super) decisions: u64,
     pub(super) trainer: Vec<u8>,
     pub(super) replay: Option<Vec<u8>>,
@@ -82,6 +84,18 @@ pub(super) fn read(folder: &RunDir, from: Option<&str>) -> Result<Option<Kept>> 
     })
 }
 
+/// Makes a state the newest one of its run, so that a run that goes back to it and is killed goes on from there.
+///
+/// # Errors
+/// When it cannot be copied.
+pub(super) fn make_last(folder: &RunDir, kept: &Kept) -> Result<()> {
+    let checkpoints = folder.checkpoints();
+    if checkpoints.find(LAST).as_ref() == Some(&kept.place) {
+        return Ok(());
+    }
+    checkpoints.copy(&kept.place, LAST)
+}
+
 /// What to type when a checkpoint cannot be used.
 fn advice(folder: &RunDir, checkpoints: &Checkpoints, not: &str) -> String {
     let run = folder.root().display();
@@ -111,6 +125,7 @@ fn read_place(place: &Path) -> Result<Kept> {
     };
     let replay = checkpoint.has_file(REPLAY_FILE).then(|| whole(REPLAY_FILE)).transpose()?;
     Ok(Kept {
+        place: place.to_owned(),
         decisions: checkpoint.meta().decisions,
         trainer: whole(TRAINER_FILE)?,
         replay,

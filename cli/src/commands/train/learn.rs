@@ -96,9 +96,9 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
         Provenance::at_resume(&folder, from_decisions, libtorch::version(), recording(&experiment));
     let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance };
     let what = start.what();
-    console.note(&match from_decisions {
-        0 => format!("{place}: {what}; it was ended before its first checkpoint and begins again"),
-        decisions => format!("{place}: {what}; going on after {}", grouped(decisions)),
+    console.note(&match start.kept {
+        None => format!("{place}: {what}; it was ended before its first checkpoint and begins again"),
+        Some(_) => format!("{place}: {what}; going on after {}", grouped(from_decisions)),
     });
     start.run(console, &Stop::new(interrupt, terms.time_limit), terms.on_nan)
 }
@@ -118,7 +118,13 @@ fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Resul
     Provenance::at_resume(folder, experiment.decisions, libtorch::version(), recording)
         .at_end("done")
         .write(folder)?;
-    console.note(&format!("{place}: all of its {} decisions were taken", grouped(experiment.decisions)));
+    let text = format!("{place}: all of its {} decisions were taken\n", grouped(experiment.decisions));
+    let ended = serde_json::json!({
+        "run": place.to_string(),
+        "decisions": experiment.decisions,
+        "interrupted": false,
+    });
+    console.result(&ended, || text)?;
     Ok(Verdict::Done)
 }
 
@@ -183,6 +189,9 @@ impl Start<'_> {
 
     fn run(self, console: Console, stop: &Stop, on_nan: OnNan) -> Result<Verdict> {
         let Self { experiment, folder, inputs, kept, provenance } = self;
+        if let Some(kept) = &kept {
+            kept::make_last(folder, kept)?;
+        }
         let logs: Option<(u64, LogState)> = kept.as_ref().map(|kept| (kept.decisions, kept.log.clone()));
         let at_start = provenance.clone();
         let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
@@ -235,8 +244,10 @@ impl Start<'_> {
             Some(StopReason::TimeLimit) | None => Verdict::Done,
         };
         if let Err(error @ TrainError::StoppedInWarmStart) = &trained {
-            console
-                .note(&format!("{place}: {error}; to begin it again: thoughtcache train --resume {place}"));
+            let text = format!("{place}: {error}; to begin it again: thoughtcache train --resume {place}\n");
+            let nothing =
+                serde_json::json!({ "run": place.to_string(), "decisions": 0, "interrupted": true });
+            console.result(&nothing, || text)?;
             return Ok(verdict);
         }
         let trained = trained.with_context(|| format!("{place}: training stopped"))?;

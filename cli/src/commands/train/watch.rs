@@ -287,7 +287,13 @@ impl<'a> Watch<'a> {
 
     /// Keeps the batch of a number that is not finite, and goes back with the run if it does.
     fn met_nan(&mut self, report: &NanReport) -> Result<()> {
-        let name = format!("nan/update-{}.safetensors", report.update);
+        // An update may meet several, and a run that goes back meets the same update again: none replaces another.
+        let names = (1_u32..).map(|number| match number {
+            1 => format!("nan/update-{}.safetensors", report.update),
+            number => format!("nan/update-{}-{number}.safetensors", report.update),
+        });
+        let mut names = names.filter(|name| !self.folder.path(name).exists());
+        let name = names.next().unwrap_or_else(|| "nan/update.safetensors".to_owned());
         let place = self.folder.path(&name);
         fs::create_dir_all(self.folder.path("nan"))
             .with_context(|| format!("cannot write {}", place.display()))?;
