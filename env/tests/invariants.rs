@@ -5,6 +5,7 @@ use rand::RngExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::{ActionId, End, Env};
+use thoughtcache_env::gym::check::{CheckSettings, check_env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
@@ -132,6 +133,26 @@ fn random_play_breaks_no_invariant() {
             assert!((reward + cost).abs() <= 1e-9 * cost, "{name}: {reward} against {cost}");
         }
     }
+}
+
+/// What `check_env` looks at, over so many decisions in every variant.
+fn contract(steps: u64) {
+    for (name, scenario) in variants() {
+        let settings = CheckSettings { steps, ..CheckSettings::default() };
+        let checked = check_env(|| DecisionEnv::new(Arc::clone(&scenario)), settings);
+        assert!(checked.as_ref().is_ok_and(|checked| checked.steps >= steps), "{name}: {checked:?}");
+    }
+}
+
+#[test]
+fn every_variant_keeps_the_contract() {
+    contract(1_000);
+}
+
+#[test]
+#[ignore = "minutes: cargo xtask bars"]
+fn every_variant_keeps_the_contract_over_a_million_decisions() {
+    contract(1_000_000);
 }
 
 fn check_memory(env: &DecisionEnv, scenario: &Scenario, name: &str) {

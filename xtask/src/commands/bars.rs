@@ -38,6 +38,8 @@ enum How {
     Kills { experiment: &'static str, kills: u32 },
     /// Runs tests that are ignored otherwise; the words after `cargo test --release`.
     Tests(&'static str),
+    /// Calls the program; the words after `thoughtcache`.
+    Program(&'static str),
 }
 
 const PROOFS: &[Proof] = &[
@@ -87,11 +89,47 @@ net_arch = [32, 32]
         },
     },
     Proof {
-        name: "ignored-tests",
-        what: "every test that is too long for each change",
-        how: How::Tests(
-            "--no-fail-fast -p thoughtcache-env -p thoughtcache-agents -p thoughtcache -- --ignored",
-        ),
+        name: "kills-warm-start",
+        what: "the same for a PPO run that begins with a warm start",
+        how: How::Kills {
+            experiment: "\
+scenario = \"tight-request\"
+decisions = 32_768
+eval_every_decisions = 8_192
+
+[agent]
+from = \"ppo-tight\"
+warm_start = \"density\"
+warm_start_decisions = 16_384
+
+[agent.ppo]
+n_envs = 8
+n_steps = 64
+batch_size = 128
+net_arch = [32, 32]
+",
+            kills: 20,
+        },
+    },
+    Proof {
+        name: "tiny-worlds",
+        what: "PPO and DQN come within 1 % of the exact average cost, three seeds each, greedy over a million slots",
+        how: How::Program("bench tiny"),
+    },
+    Proof {
+        name: "million-decisions",
+        what: "every variant of the scenarios keeps the contract over a million random decisions",
+        how: How::Tests("-p thoughtcache-env --test invariants million -- --ignored --nocapture"),
+    },
+    Proof {
+        name: "corruptions",
+        what: "10,000 corruptions of each kind: a checkpoint is refused or untouched, never anything else",
+        how: How::Tests("-p thoughtcache-agents --lib ten_thousand_times -- --ignored --nocapture"),
+    },
+    Proof {
+        name: "ten-million-rows",
+        what: "recordings of ten million rows in less than 100 MB beside libtorch",
+        how: How::Tests("-p thoughtcache --test cli ten_million -- --ignored --nocapture"),
     },
 ];
 
@@ -149,6 +187,11 @@ impl Proof {
     fn prove(&self, workspace: &Workspace) -> Result<Said, Failure> {
         match self.how {
             How::Kills { experiment, kills } => self.kill(workspace, experiment, kills),
+            How::Program(words) => {
+                let mut program = program(workspace);
+                program.args(words.split_whitespace());
+                conclude(&mut program, Vec::new())
+            }
             How::Tests(words) => {
                 let mut cargo = workspace.cargo();
                 cargo.args(["test", "--release"]).args(words.split_whitespace());

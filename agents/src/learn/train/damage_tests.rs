@@ -2,7 +2,7 @@
 //!
 //! With checksums, the outcome is a refusal or the untouched result. With checksums made right again (the bytes are what
 //! somebody wrote, and nonsense), it is a refusal or a run; never a panic, and never numbers that are not finite.
-//! `THOUGHTCACHE_CORRUPTIONS` sets how many there are; 300 by default, 10,000 in `cargo xtask bars`.
+//! 300 in every test run; 10,000 of each kind in the tests that are ignored, which `cargo xtask bars` runs.
 
 use super::recorder::{Recorder, SETTINGS, dqn, go_on, ppo, run};
 use super::*;
@@ -20,9 +20,9 @@ const REPLAY: usize = 4;
 /// The files of a checkpoint in the order of the constants; a replay buffer only where there is one.
 type Files = Vec<Vec<u8>>;
 
-fn count() -> u64 {
-    std::env::var("THOUGHTCACHE_CORRUPTIONS").map_or(300, |text| text.parse().expect("a whole number"))
-}
+/// Corruptions of both learners together, in every test run and in the long proof.
+const FEW: u64 = 300;
+const MANY: u64 = 10_000;
 
 fn world() -> TableWorld {
     probes::truncation().env()
@@ -99,12 +99,22 @@ fn corrupt(files: &mut Files, only: Option<usize>, rng: &mut SimRng) -> String {
 
 #[test]
 fn a_damaged_checkpoint_is_refused_or_untouched() {
+    damage(FEW);
+}
+
+#[test]
+#[ignore = "minutes: cargo xtask bars"]
+fn a_damaged_checkpoint_is_refused_or_untouched_ten_thousand_times() {
+    damage(MANY);
+}
+
+fn damage(count: u64) {
     for (algorithm, config) in [ppo(), dqn()].into_iter().enumerate() {
         let files = whole(&config);
         let expected = read_and_go_on(&config, &files).unwrap();
         let mut rng = Seed::new(Purpose::Test, algorithm as u64).stream(Stream::Arrivals);
         let mut refused = 0;
-        for number in 0..count().div_ceil(2) {
+        for number in 0..count.div_ceil(2) {
             let mut damaged = files.clone();
             let how = corrupt(&mut damaged, None, &mut rng);
             match read_and_go_on(&config, &damaged) {
@@ -112,18 +122,28 @@ fn a_damaged_checkpoint_is_refused_or_untouched() {
                 Ok(outcome) => assert!(outcome == expected, "{number}: {how}"),
             }
         }
-        assert!(refused > count() / 3, "{refused} refused");
+        assert!(refused > count / 3, "{refused} refused");
     }
 }
 
 #[test]
 fn nonsense_with_right_checksums_never_panics_and_never_becomes_a_policy() {
+    nonsense(FEW);
+}
+
+#[test]
+#[ignore = "minutes: cargo xtask bars"]
+fn nonsense_with_right_checksums_never_panics_and_never_becomes_a_policy_ten_thousand_times() {
+    nonsense(MANY);
+}
+
+fn nonsense(count: u64) {
     for (algorithm, config) in [ppo(), dqn()].into_iter().enumerate() {
         let files = whole(&config);
         let policy = Checkpoint::from_bytes(&files[POLICY], &files[META]).unwrap();
         let mut rng = Seed::new(Purpose::Test, 10 + algorithm as u64).stream(Stream::Arrivals);
         let mut refused = 0;
-        for number in 0..count().div_ceil(2) {
+        for number in 0..count.div_ceil(2) {
             let mut damaged = files.clone();
             let at = if files.len() > REPLAY && rng.random() { REPLAY } else { TRAINER };
             let how = corrupt(&mut damaged, Some(at), &mut rng);
@@ -140,6 +160,6 @@ fn nonsense_with_right_checksums_never_panics_and_never_becomes_a_policy() {
                 Ok((end, _)) => assert_eq!(end.decisions, SETTINGS.budget, "{number}: {how}"),
             }
         }
-        assert!(refused > count() / 8, "{refused} refused");
+        assert!(refused > count / 8, "{refused} refused");
     }
 }
