@@ -88,7 +88,7 @@ fn page(text: &str, from: &str) -> String {
                 None => drop(changed.remove(index)),
             }
             let verdict = verdict(&(changed.join("\n") + "\n"));
-            page.extend([&table, key, " ", what, "\n    ", &verdict, "\n"]);
+            page.extend([table.as_str(), key, " ", what, "\n    ", &verdict, "\n"]);
         };
         with("is missing", None);
         with("is misspelt", Some(format!("{}_{} = {value}", &key[..1], &key[1..])));
