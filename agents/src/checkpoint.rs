@@ -322,6 +322,7 @@ fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
     }
     let known = |file: &str| file == POLICY_FILE || (schema > 1 && EXTRA_FILES.contains(&file));
     if let Some(file) = meta.checksums.keys().find(|file| !known(file)) {
+        let file = shown(file);
         let reason = format!("it names `{file}`, which is no file of a checkpoint with schema {schema}");
         return Err(CheckpointError::Meta { reason });
     }

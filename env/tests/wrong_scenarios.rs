@@ -18,6 +18,7 @@ name = "a"
 memory_gb = 1.0
 window_tokens = 400.0
 active_parameters_b = 7.0
+kv_bytes_per_token = 1000.0
 [thought]
 tokens = 200.0
 paths = 1
@@ -25,6 +26,11 @@ consensus_factor = 1.0
 vanishing_thoughts_per_slot = 0.6
 [memory]
 refresh = "evict"
+shared_weights = true
+kv = true
+[context]
+scope = "user"
+users = 5
 [quality.linear]
 beta = 0.5
 [workload.poisson]
@@ -49,6 +55,8 @@ model = "a"
 alpha = 0.5
 thought_tokens = 100.0
 load_s = 1.5
+edge_per_request = 0.25
+cloud_per_request = 0.75
 [policies.density]
 margin = 1.2
 "#;
@@ -155,7 +163,7 @@ fn tables_and_combinations_that_contradict_each_other() {
         ("a line is cut off", SMALL[..SMALL.len() - 20].into()),
         ("a key stands twice", SMALL.replace("slot_s = 1.0", "slot_s = 1.0\nslot_s = 2.0")),
         ("a table stands twice", format!("{SMALL}[memory]\nrefresh = \"evict\"\n")),
-        ("a table is missing", SMALL.replace("[memory]\nrefresh = \"evict\"\n", "")),
+        ("a table is missing", SMALL.replace("[memory]\nrefresh = \"evict\"\nshared_weights = true\nkv = true\n", "")),
         ("a table is misspelt", SMALL.replace("[thought]", "[thougt]")),
         ("a choice is misspelt", SMALL.replace("[quality.linear]", "[quality.liner]")),
         ("a choice is left open", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality]")),
@@ -167,6 +175,12 @@ fn tables_and_combinations_that_contradict_each_other() {
         ("no services", SMALL[..SMALL.find("[[services]]").unwrap()].into()),
         ("compute is priced without a speed", SMALL.replace("compute_tflop_per_s = 100.0\n", "")),
         ("a speed that nothing reads", SMALL.replace("compute_weight = 2.0", "compute_weight = 0.0")),
+        ("memory for contexts of unknown size", SMALL.replace("kv_bytes_per_token = 1000.0\n", "")),
+        ("sizes of contexts that nothing reads", SMALL.replace("kv = true\n", "")),
+        ("users who are not told apart", SMALL.replace("scope = \"user\"", "scope = \"service\"")),
+        ("contexts of users without their number", SMALL.replace("users = 5\n", "")),
+        ("a price of loads that nothing reads", SMALL.replace("load_s = 1.5", "load_cost = 1.5")),
+        ("a refusal that lasts, with nothing to last for", SMALL.replace("\"request\"", "\"service\"")),
         ("compute is priced without parameters", SMALL.replace("active_parameters_b = 7.0\n", "")),
         ("an alpha that the quality law does not read", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.logarithmic]\nbase = 0.3\ngain = 0.1\nexponent = 1.0\nmax_accuracy = 0.9")),
         ("a quality law without its alpha", SMALL.replace("alpha = 0.5\n", "")),

@@ -61,7 +61,11 @@ margin = 1.2
 "#;
 
 /// Changes that make other scenarios of the small one.
-const CHANGES: [&str; 9] = [
+const CHANGES: [&str; 13] = [
+    "--set decision.granularity=request\n--set decision.hold=true\n--set decision.prefetch=true\n",
+    "--set cell.count=1\n--set workload.phased.popularity=[[0.5,0.25,0.25],[0.1,0.8,0.1]]\n--set workload.phased.stay_prob=0.9\n--set observation.popularity_phase=true\n",
+    "--set memory.kv=true\n--set memory.shared_weights=true\n--set memory.refresh=clear\n--set models.0.kv_bytes_per_token=1e6\n--set models.1.kv_bytes_per_token=2e6\n",
+    "--set context={scope=\"user\",users=7}\n--set services.0.edge_per_request=0.5\n--set services.1.cloud_per_request=2\n--set cost.switching.per_load.weight=1\n--set services.2.load_cost=3\n",
     "--set cell.compute_budget_tflop_per_slot=90\n--set models.0.active_parameters_b=1\n--set models.1.active_parameters_b=7\n",
     "--set cost.compute_weight=2\n--set cell.compute_tflop_per_s=100\n--set models.0.active_parameters_b=1\n--set models.1.active_parameters_b=7\n",
     "--set cost.switching.per_load.weight=0.25\n",

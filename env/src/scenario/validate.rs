@@ -171,6 +171,9 @@ impl ScenarioConfig {
             name(format!("models[{index}].name"), &model.name)?;
             number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, MAX_GB))?;
             self.window_tokens(index)?;
+            if model.kv_bytes_per_token.is_some() {
+                self.kv_bytes_per_token(index)?;
+            }
             if let Some(billions) = model.active_parameters_b {
                 number(format!("models[{index}].active_parameters_b"), billions, Range::Positive)?;
             }
