@@ -24,6 +24,13 @@ pub fn best_legal(numbers: &[f32], legal: &[bool]) -> Option<usize> {
     best
 }
 
+/// In how many rows the best legal action is the one that was taken: numbers and flags row after row, one action a row.
+pub fn num_agreeing(numbers: &[f32], legal: &[bool], actions: &[ActionId]) -> usize {
+    let width = (legal.len() / actions.len().max(1)).max(1);
+    let rows = numbers.chunks_exact(width).zip(legal.chunks_exact(width)).zip(actions);
+    rows.filter(|((numbers, legal), action)| best_legal(numbers, legal) == Some(action.index())).count()
+}
+
 /// A trained network as a policy: always the legal action with the greatest logit or action value.
 ///
 /// Copies share their weights.
@@ -92,6 +99,14 @@ mod tests {
     use super::*;
     use crate::anchors::{TableWorld, probes};
     use thoughtcache_env::random::{Purpose, Seed, Stream};
+
+    #[test]
+    fn rows_agree_where_the_best_legal_action_was_taken() {
+        // Best legal: 1 (2 is not legal), then 0.
+        let (numbers, legal) = ([1.0, 2.0, 3.0, 9.0, 2.0, 3.0], [true, true, false, true, true, true]);
+        assert_eq!(num_agreeing(&numbers, &legal, &[ActionId(1), ActionId(0)]), 2);
+        assert_eq!(num_agreeing(&numbers, &legal, &[ActionId(2), ActionId(0)]), 1);
+    }
 
     #[test]
     fn the_lowest_of_equal_legal_actions_is_taken() {

@@ -1,7 +1,7 @@
 //! The memory of one edge server: which entries are resident, and what may leave.
 //!
 //! Models: GPU memory of fixed size, filled with the weights of resident entries and, with `memory.kv`, their contexts.
-//! With `memory.shared_weights` the entries on one model use one copy of its weights ([`sizes`]).
+//! With `memory.shared_weights` the entries on one model use one copy of its weights (`sizes.rs`).
 //!
 //! Invariants, kept by every method: the bytes of all copies in use, of all contexts and the free bytes add up to the
 //! capacity; an entry that is not resident has no thoughts, occupies nothing and is not protected.

@@ -6,7 +6,7 @@
 //!
 //! # Target
 //! `reward + discount * Q_target(s', best legal action)`; the loss is in [`dqn_loss`](super::dqn_loss), the n-step reward and
-//! discount are in [`n_step`](super::n_step).
+//! discount are in [`n_step`].
 //!
 //! # Deviations from the paper
 //! Masks, in acting and in the target: an action that cannot be taken next has no say in what the present one is worth.
@@ -30,7 +30,7 @@ use super::replay::{Batch, Replay};
 use super::state::{AgentState, StateDict, StateError, inside, take_generators};
 use super::tensor_rows;
 use super::threads::use_torch_threads;
-use crate::net_policy::{Mlp, best_legal};
+use crate::net_policy::{Mlp, best_legal, num_agreeing};
 use rand::RngExt;
 use tch::{Tensor, no_grad_guard};
 use thoughtcache_env::gym::api::{ActionId, End, EnvSpec};
@@ -120,6 +120,18 @@ impl DqnAgent {
             nan_guard: NanGuard::default(),
             config: config.clone(),
         })
+    }
+
+    /// Takes note of what the lanes see, as the net sees it.
+    fn look(&mut self, observations: &[f32], masks: &[bool], num_chosen: usize) -> Result<(), AgentError> {
+        let lanes = self.config.n_envs;
+        AgentError::check_len("observations", observations.len(), lanes * self.num_entries)?;
+        AgentError::check_len("masks", masks.len(), lanes * self.num_actions)?;
+        AgentError::check_len("actions", num_chosen, lanes)?;
+        use_torch_threads(self.config.torch_threads);
+        self.rows.copy_from_slice(observations);
+        hide(&mut self.rows, self.num_entries, &self.hidden_columns);
+        Ok(())
     }
 
     /// The action values of rows (one after the other), lane by lane.
@@ -218,13 +230,7 @@ impl Agent for DqnAgent {
         masks: &[bool],
         actions: &mut [ActionId],
     ) -> Result<(), AgentError> {
-        let lanes = self.config.n_envs;
-        AgentError::check_len("observations", observations.len(), lanes * self.num_entries)?;
-        AgentError::check_len("masks", masks.len(), lanes * self.num_actions)?;
-        AgentError::check_len("actions", actions.len(), lanes)?;
-        use_torch_threads(self.config.torch_threads);
-        self.rows.copy_from_slice(observations);
-        hide(&mut self.rows, self.num_entries, &self.hidden_columns);
+        self.look(observations, masks, actions.len())?;
         let epsilon = self.config.epsilon(self.decisions, self.budget);
         let values = if epsilon < 1.0 { self.values_of(&self.rows) } else { vec![0.0; masks.len()] };
         for (lane, legal) in masks.chunks_exact(self.num_actions).enumerate() {
@@ -332,19 +338,8 @@ impl Agent for DqnAgent {
         masks: &[bool],
         actions: &[ActionId],
     ) -> Result<usize, AgentError> {
-        let lanes = self.config.n_envs;
-        AgentError::check_len("observations", observations.len(), lanes * self.num_entries)?;
-        AgentError::check_len("masks", masks.len(), lanes * self.num_actions)?;
-        AgentError::check_len("actions", actions.len(), lanes)?;
-        use_torch_threads(self.config.torch_threads);
-        self.rows.copy_from_slice(observations);
-        hide(&mut self.rows, self.num_entries, &self.hidden_columns);
-        let values = self.values_of(&self.rows);
-        let agrees = |lane: &usize| {
-            let own = lane * self.num_actions..(lane + 1) * self.num_actions;
-            best_legal(&values[own.clone()], &masks[own]) == Some(actions[*lane].index())
-        };
-        Ok((0..lanes).filter(agrees).count())
+        self.look(observations, masks, actions.len())?;
+        Ok(num_agreeing(&self.values_of(&self.rows), masks, actions))
     }
 
     fn imitate(&mut self) -> Result<Option<Metrics>, AgentError> {

@@ -81,7 +81,7 @@ impl Nets {
     }
 
     /// The lesson of a batch that a rule played: its actions are to have the greatest values
-    /// ([`margin_loss`](super::imitation_loss::margin_loss)).
+    /// ([`margin_loss`]).
     pub fn imitate(&mut self, batch: &Batch, double_q: bool) -> Option<Lesson> {
         self.lesson(batch, double_q, true)
     }

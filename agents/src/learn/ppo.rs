@@ -29,7 +29,7 @@ use super::rollout::{Rollout, RolloutError, Targets};
 use super::state::{AgentState, StateDict, StateError, inside, take_generators};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
-use crate::net_policy::{Mlp, best_legal};
+use crate::net_policy::{Mlp, num_agreeing};
 use rand::RngExt;
 use tch::{Tensor, no_grad_guard};
 use thoughtcache_env::gym::api::{ActionId, EnvSpec};
@@ -150,6 +150,24 @@ impl PpoAgent {
         parameters
     }
 
+    /// Begins a step of the rollout with what the lanes see, and computes the logits; gives the rows as the actor sees them.
+    fn look(
+        &mut self,
+        observations: &[f32],
+        masks: &[bool],
+        num_chosen: usize,
+    ) -> Result<Tensor, AgentError> {
+        let lanes = self.config.n_envs;
+        AgentError::check_len("observations", observations.len(), lanes * self.actor.net.spec().inputs)?;
+        AgentError::check_len("masks", masks.len(), self.logits.len())?;
+        AgentError::check_len("actions", num_chosen, lanes)?;
+        use_torch_threads(self.config.torch_threads);
+        let _guard = no_grad_guard();
+        let rows = self.rollout.begin_step(observations, masks);
+        tensor_rows::read(&self.actor.net.forward(&rows).contiguous(), 0, &mut self.logits);
+        Ok(rows)
+    }
+
     fn is_time(&self) -> bool {
         self.rollout.steps() == self.config.n_steps
             || (self.decisions >= self.budget && !self.rollout.is_empty())
@@ -266,13 +284,7 @@ impl Agent for PpoAgent {
         actions: &mut [ActionId],
     ) -> Result<(), AgentError> {
         let lanes = self.config.n_envs;
-        AgentError::check_len("observations", observations.len(), lanes * self.actor.net.spec().inputs)?;
-        AgentError::check_len("masks", masks.len(), self.logits.len())?;
-        AgentError::check_len("actions", actions.len(), lanes)?;
-        use_torch_threads(self.config.torch_threads);
-        let _guard = no_grad_guard();
-        let rows = self.rollout.begin_step(observations, masks);
-        tensor_rows::read(&self.actor.net.forward(&rows).contiguous(), 0, &mut self.logits);
+        let rows = self.look(observations, masks, actions.len())?;
         for (lane, action) in actions.iter_mut().enumerate() {
             let logits = &self.logits[lane * self.num_actions..][..self.num_actions];
             let legal = &masks[lane * self.num_actions..][..self.num_actions];
@@ -314,20 +326,9 @@ impl Agent for PpoAgent {
         masks: &[bool],
         actions: &[ActionId],
     ) -> Result<usize, AgentError> {
-        let lanes = self.config.n_envs;
-        AgentError::check_len("observations", observations.len(), lanes * self.actor.net.spec().inputs)?;
-        AgentError::check_len("masks", masks.len(), self.logits.len())?;
-        AgentError::check_len("actions", actions.len(), lanes)?;
-        use_torch_threads(self.config.torch_threads);
-        let _guard = no_grad_guard();
-        let rows = self.rollout.begin_step(observations, masks);
-        tensor_rows::read(&self.actor.net.forward(&rows).contiguous(), 0, &mut self.logits);
+        let _rows = self.look(observations, masks, actions.len())?;
         self.log_probs.fill(0.0);
-        let agrees = |lane: &usize| {
-            let own = lane * self.num_actions..(lane + 1) * self.num_actions;
-            best_legal(&self.logits[own.clone()], &masks[own]) == Some(actions[*lane].index())
-        };
-        Ok((0..lanes).filter(agrees).count())
+        Ok(num_agreeing(&self.logits, masks, actions))
     }
 
     fn imitate(&mut self) -> Result<Option<Metrics>, AgentError> {

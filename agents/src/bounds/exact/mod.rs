@@ -3,7 +3,7 @@
 //! Models: a world of [`PhasedModel`](thoughtcache_env::workload::phased::PhasedModel) as a finite Markov decision process.
 //! Between two slots its state is *(resident set, phase)*; within a slot it is *(resident set, requested service, victims
 //! chosen so far, phase)*. Costs, legal actions and what becomes of the memory are not modelled a second time: the table is
-//! made by stepping the decision environment through every situation ([`table`]). Only the chances of the next phase and
+//! made by stepping the decision environment through every situation (`table.rs`). Only the chances of the next phase and
 //! the next request come from the workload.
 //!
 //! Equations, `W` the cost to come between slots, `V` within a slot, `S` the resident set, `p`, `q` phases, `m` services:
