@@ -21,8 +21,19 @@ use serde::{Deserialize, Serialize};
 pub struct Residency {
     /// The weights are in memory, and the entry uses them.
     pub is_resident: bool,
-    /// Served earlier in this slot: may not be evicted before the slot ends.
+    /// May not be evicted: it served earlier in this slot, or, in physical scenarios, it is loading or serving.
     pub is_protected: bool,
+}
+
+/// What keeps an entry from leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Protection {
+    /// Having served, until the slot ends (P1, P2: all requests of a service are decided together).
+    UntilSlotEnds,
+    /// Nothing: requests are decided one by one, and serving takes no time.
+    Nothing,
+    /// A pin, while the entry loads or serves: both take time.
+    Pins,
 }
 
 /// Who uses a copy of weights.
@@ -53,8 +64,9 @@ pub struct Cache {
     context_bytes: Vec<u64>,
     /// When each entry last served, in batches since the episode began; breaks ties between equal ages.
     last_served: Vec<u64>,
-    /// Whether an entry that has served stays until the slot ends.
-    protects_served: bool,
+    protection: Protection,
+    /// Whether a context of a user that has faded to nothing is dropped when the slot ends.
+    drops_faded: bool,
 }
 
 impl Cache {
@@ -72,15 +84,20 @@ impl Cache {
             contexts: vec![UserContexts::default(); contexts],
             context_bytes: vec![0; services],
             last_served: vec![0; services],
-            protects_served: true,
+            protection: Protection::UntilSlotEnds,
+            drops_faded: false,
             sizes,
         }
     }
 
-    /// The same memory for requests that are decided one by one: an entry is needed only while it serves, which takes no
-    /// time here, so that it may leave for the next request.
-    pub(crate) fn without_protection(self) -> Self {
-        Self { protects_served: false, ..self }
+    /// The same memory with another rule about what may leave.
+    pub(crate) fn with_protection(self, protection: Protection) -> Self {
+        Self { protection, ..self }
+    }
+
+    /// The same memory, which keeps no context that has faded to nothing.
+    pub(crate) fn dropping_faded(self, drops_faded: bool) -> Self {
+        Self { drops_faded, ..self }
     }
 
     /// Whether another memory has this one's size, entries and protection.
@@ -91,7 +108,8 @@ impl Cache {
         };
         self.capacity_bytes == other.capacity_bytes
             && self.sizes == other.sizes
-            && self.protects_served == other.protects_served
+            && self.protection == other.protection
+            && self.drops_faded == other.drops_faded
             && lengths(self) == lengths(other)
     }
 
@@ -344,11 +362,7 @@ impl Cache {
         assert!(self.residency[index].is_resident, "only a resident entry is evicted");
         let copy = self.sizes.copy(index);
         if self.residency[index].is_protected {
-            self.uses[copy].pinned -= 1;
-            if self.uses[copy].pinned == 0 {
-                self.protected_bytes -= self.sizes.copy_bytes(copy);
-            }
-            self.protected_bytes -= self.context_bytes[index];
+            self.release(index);
         }
         self.uses[copy].holders -= 1;
         if self.uses[copy].holders == 0 {
@@ -375,7 +389,9 @@ impl Cache {
         mut note: impl FnMut(Visit, Thought, Thought),
     ) -> u64 {
         let index = service.index();
-        self.protect(index);
+        if self.protection == Protection::UntilSlotEnds {
+            self.protect(index);
+        }
         self.last_served[index] = now;
         let mut exhausted = 0;
         for &visit in visits {
@@ -407,8 +423,36 @@ impl Cache {
         exhausted
     }
 
+    /// Whether entries stay for as long as they are pinned.
+    pub(crate) fn has_pins(&self) -> bool {
+        self.protection == Protection::Pins
+    }
+
+    /// A resident entry begins to load or to serve, and may not leave before that ends.
+    pub(crate) fn pin(&mut self, service: ServiceId) {
+        assert!(self.has_pins() && self.is_resident(service), "a pin holds an entry");
+        self.protect(service.index());
+    }
+
+    /// An entry neither loads nor serves any more.
+    pub(crate) fn unpin(&mut self, service: ServiceId) {
+        if self.residency[service.index()].is_protected {
+            self.release(service.index());
+        }
+    }
+
+    fn release(&mut self, index: usize) {
+        self.residency[index].is_protected = false;
+        let copy = self.sizes.copy(index);
+        self.uses[copy].pinned -= 1;
+        if self.uses[copy].pinned == 0 {
+            self.protected_bytes -= self.sizes.copy_bytes(copy);
+        }
+        self.protected_bytes -= self.context_bytes[index];
+    }
+
     fn protect(&mut self, index: usize) {
-        if !self.protects_served || self.residency[index].is_protected {
+        if self.residency[index].is_protected {
             return;
         }
         self.residency[index].is_protected = true;
@@ -438,7 +482,7 @@ impl Cache {
         }
     }
 
-    /// Ends a slot: thoughts fade, nothing is protected any more.
+    /// Ends a slot: thoughts fade, and nothing is protected any more but what is pinned.
     pub(crate) fn end_slot(&mut self, fade_tokens: &[f64]) {
         if self.contexts.is_empty() {
             for (thought, &fade) in self.thoughts.iter_mut().zip(fade_tokens) {
@@ -449,8 +493,17 @@ impl Cache {
                 self.contexts.iter_mut().zip(&mut self.thoughts).zip(fade_tokens)
             {
                 contexts.fade(fade);
+                if self.drops_faded {
+                    contexts.drop_faded();
+                }
                 *total = contexts.total();
             }
+            if self.drops_faded {
+                (0..self.residency.len()).for_each(|index| self.settle(index));
+            }
+        }
+        if self.has_pins() {
+            return;
         }
         for residency in &mut self.residency {
             residency.is_protected = false;

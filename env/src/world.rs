@@ -11,7 +11,7 @@
 
 mod edge;
 
-use crate::cache::{Cache, Sizes};
+use crate::cache::{Cache, Protection, Sizes};
 use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::gym::api::Counters;
@@ -135,7 +135,11 @@ impl World {
         let num_users = scenario.num_users();
         let cache = Cache::new(scenario.capacity_bytes(), Sizes::new(&scenario), num_users.is_some());
         let cell = Cell {
-            cache: if scenario.is_per_request() { cache.without_protection() } else { cache },
+            cache: if scenario.is_per_request() {
+                cache.with_protection(Protection::Nothing)
+            } else {
+                cache
+            },
             demand: vec![Demand::NONE; num_services],
             spent_flop: 0.0,
             held: if scenario.has_hold() { vec![false; num_services] } else { Vec::new() },

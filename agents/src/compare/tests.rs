@@ -33,7 +33,10 @@ fn the_document_has_exactly_the_promised_keys() {
         ["ci95", "cost", "decide_us", "hit_ratio", "kind", "mean_cost", "name", "relative"]
     );
     assert_eq!(keys(&net["relative"]), ["ci95", "mean"]);
-    assert_eq!(keys(&net["cost"]), ["accuracy", "cloud", "compute", "switching", "transmission"]);
+    assert_eq!(
+        keys(&net["cost"]),
+        ["accuracy", "cloud", "compute", "deadline", "holding", "switching", "transmission"]
+    );
     assert_eq!((&net["name"], &net["kind"]), (&Value::from("net"), &Value::from("ppo")));
     assert_eq!(net["relative"], serde_json::json!({ "mean": -0.5, "ci95": [-0.5, -0.5] }));
     assert_eq!((&net["mean_cost"], &net["decide_us"]), (&Value::from(1.5), &Value::from(2.0)));

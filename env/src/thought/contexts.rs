@@ -62,6 +62,11 @@ impl UserContexts {
         self.by_user.iter_mut().for_each(|(_, thought)| thought.fade(fade_tokens));
     }
 
+    /// Drops the contexts of which nothing is fresh.
+    pub(crate) fn drop_faded(&mut self) {
+        self.by_user.retain(|(_, thought)| thought.age_tokens > 0.0);
+    }
+
     /// The sum over all users.
     pub(crate) fn total(&self) -> Thought {
         let mut total = Thought::default();

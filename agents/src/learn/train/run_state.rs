@@ -158,14 +158,13 @@ fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, Sta
     let (costs, _) = costs.as_chunks::<NUM_COSTS>();
     let (counters, _) = counters.as_chunks::<NUM_COUNTERS>();
     let episode = |lane: usize| {
-        let [switching, transmission, compute, accuracy, cloud] = costs[lane];
         let [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes] = counters[lane];
         Episode {
             lane,
             reward: rewards[lane],
             decisions: decisions[lane],
             slots: slots[lane],
-            cost: CostBreakdown { switching, transmission, compute, accuracy, cloud },
+            cost: CostBreakdown::from_components(costs[lane]),
             counters: Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes },
         }
     };

@@ -1,0 +1,481 @@
+//! The physical part of a scenario as meant: everything that a request's price needs, in SI units.
+//!
+//! [`Physical::view`] puts the numbers of one request together with those of the scenario; `placement/pipeline.rs` prices it.
+
+use super::config::ScenarioConfig;
+use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig, WeightsConfig};
+use super::text::Invalid;
+use super::validate::{Range, count, name, number};
+use crate::cost::CostBreakdown;
+use crate::llm::catalogue::{Catalogue, Device, Model};
+use crate::llm::energy;
+use crate::llm::inference::Server;
+use crate::llm::loading::LoadPath;
+use crate::llm::quality::AccuracyLaw;
+use crate::placement::pipeline::{Features, RequestView, SiteView, Stage, StageBill};
+use crate::radio::features::FeatureLaw;
+use crate::radio::sensing::Modality;
+use crate::twin::TwinLaw;
+use crate::units::{ModelId, ServiceId, bytes_to_gb};
+use crate::world::request::RequestFacts;
+
+/// Bits of a token as text: about four characters of a byte each.
+const TOKEN_BITS: f64 = 32.0;
+/// How far from 1 the shares of the device classes may sum to.
+const SUM_TOLERANCE: f64 = 1e-6;
+
+/// A model at one site, and how good it is.
+#[derive(Clone, Debug)]
+struct Site {
+    server: Server,
+    law: AccuracyLaw,
+    alignment_quality: f64,
+    prompt_token_price: f64,
+    output_token_price: f64,
+}
+
+impl Site {
+    fn view(&self, modality_quality: f64) -> SiteView<'_> {
+        SiteView {
+            server: &self.server,
+            law: &self.law,
+            modality_quality,
+            alignment_quality: self.alignment_quality,
+            prompt_token_price: self.prompt_token_price,
+            output_token_price: self.output_token_price,
+            gpu_s_price: 0.0,
+        }
+    }
+}
+
+/// A class of devices that users carry.
+#[derive(Clone, Debug)]
+pub struct DeviceClass {
+    name: String,
+    /// Users up to this share of all carry this class or one before it.
+    up_to_share: f64,
+    /// By service, for the tokens of a thought differ.
+    sites: Vec<Site>,
+}
+
+impl DeviceClass {
+    /// The name in tables and observations.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What a request of a service asks for.
+#[derive(Clone, Debug)]
+pub struct Demands {
+    /// What its sensors see.
+    pub modality: Modality,
+    /// Bits of its sensor data.
+    pub sensor_bits: f64,
+    /// What it sends of them in a coarse and in a fine split.
+    features: [Features; 2],
+    perception_flop: f64,
+    /// Seconds after which its answer is late.
+    pub deadline_s: f64,
+    edge: Site,
+    cloud: Site,
+}
+
+/// What things cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    per_s: f64,
+    per_j: f64,
+    per_quality: f64,
+    per_currency: f64,
+    per_missed_deadline: f64,
+    per_store_byte: f64,
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Physical {
+    gpus: f64,
+    max_batch: u32,
+    server_device: Device,
+    path: LoadPath,
+    model_bytes: Vec<u64>,
+    classes: Vec<DeviceClass>,
+    demands: Vec<Demands>,
+    uplink_w: f64,
+    downlink_w: f64,
+    backhaul_bps: f64,
+    core_delay_s: f64,
+    twin: TwinLaw,
+    carries_context: bool,
+    weights: Weights,
+}
+
+impl Physical {
+    /// GPUs of a cell.
+    pub fn num_gpus(&self) -> f64 {
+        self.gpus
+    }
+
+    /// The most requests of one service that run together.
+    pub fn max_batch(&self) -> u32 {
+        self.max_batch
+    }
+
+    /// The classes of devices.
+    pub fn classes(&self) -> &[DeviceClass] {
+        &self.classes
+    }
+
+    /// The class of a user's device: users are spread over the classes by their number, so that every episode has the same
+    /// shares.
+    pub fn class_of(&self, user: crate::units::UserId) -> usize {
+        // Multiples of the golden ratio fill the unit interval evenly, whatever the number of users.
+        let place = (f64::from(user.0) * 0.618_033_988_749_894_9).fract();
+        let last = self.classes.len() - 1;
+        self.classes[..last].iter().position(|class| place < class.up_to_share).unwrap_or(last)
+    }
+
+    /// What requests of a service ask for.
+    pub fn demands(&self, service: ServiceId) -> &Demands {
+        &self.demands[service.index()]
+    }
+
+    /// The way of weights into GPU memory.
+    pub fn load_path(&self) -> &LoadPath {
+        &self.path
+    }
+
+    /// Bytes of the weights of each model.
+    pub fn model_bytes(&self) -> &[u64] {
+        &self.model_bytes
+    }
+
+    /// How pictures of users go stale.
+    pub fn twin(&self) -> TwinLaw {
+        self.twin
+    }
+
+    /// Whether device and cloud are sent the context of a request.
+    pub fn carries_context(&self) -> bool {
+        self.carries_context
+    }
+
+    /// What a slot costs in which so many bytes are resident.
+    pub fn holding_cost(&self, resident_bytes: u64, slot_s: f64) -> f64 {
+        self.weights.per_j * energy::holding_w(&self.server_device, resident_bytes) * slot_s
+    }
+
+    /// What a load costs beside the time that requests wait for it.
+    pub fn load_cost(&self, load_s: f64, store_bytes: u64) -> f64 {
+        self.weights.per_j * self.path.load_j(load_s) + self.weights.per_store_byte * store_bytes as f64
+    }
+
+    /// All numbers that the price of a request depends on.
+    pub fn view(&self, facts: &RequestFacts) -> RequestView<'_> {
+        let demands = self.demands(facts.service);
+        let modality_quality = demands.modality.quality();
+        let device = &self.classes[facts.class as usize].sites[facts.service.index()];
+        RequestView {
+            device: device.view(modality_quality),
+            edge: demands.edge.view(modality_quality),
+            cloud: demands.cloud.view(modality_quality),
+            uplink_bps: facts.link.uplink_bps,
+            downlink_bps: facts.link.downlink_bps,
+            uplink_w: self.uplink_w,
+            downlink_w: self.downlink_w,
+            backhaul_bps: self.backhaul_bps,
+            backhaul_delay_s: self.core_delay_s,
+            sensor_bits: demands.sensor_bits,
+            coarse: demands.features[0],
+            fine: demands.features[1],
+            perception_flop: demands.perception_flop,
+            token_bits: TOKEN_BITS,
+            new_tokens: facts.new_tokens,
+            output_tokens: facts.output_tokens,
+            kept_tokens: facts.kept_tokens,
+            fresh_tokens: facts.fresh_tokens,
+            carried_tokens: if self.carries_context { facts.said_tokens } else { 0.0 },
+            edge_batch: facts.edge_batch,
+            backlog_s: facts.backlog_s,
+            load_s: facts.load_s,
+            sensing_quality: facts.link.sensing_quality,
+            twin_factor: self.twin.grounding(facts.twin_age_slots),
+        }
+    }
+
+    /// What a served request costs, by component: time and energy where they were spent. Loads cost extra, see
+    /// [`load_cost`](Self::load_cost).
+    pub fn cost(&self, bill: &StageBill, service: ServiceId) -> CostBreakdown {
+        let weights = &self.weights;
+        let mut cost = CostBreakdown {
+            accuracy: weights.per_quality * (1.0 - bill.quality),
+            cloud: weights.per_currency * bill.money,
+            deadline: if self.is_late(bill, service) { weights.per_missed_deadline } else { 0.0 },
+            ..CostBreakdown::default()
+        };
+        for stage in Stage::ALL {
+            let line = bill.line(stage);
+            let price = weights.per_s * line.seconds + weights.per_j * line.joules;
+            match stage {
+                Stage::Load => cost.switching += price,
+                Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
+                    cost.transmission += price;
+                }
+                Stage::Perceive | Stage::Wait | Stage::Prefill | Stage::Decode | Stage::Align => {
+                    cost.compute += price;
+                }
+            }
+        }
+        cost
+    }
+
+    /// Whether an answer comes after its deadline.
+    pub fn is_late(&self, bill: &StageBill, service: ServiceId) -> bool {
+        bill.latency_s > self.demands(service).deadline_s
+    }
+}
+
+impl ScenarioConfig {
+    /// The physical part, where there is one.
+    pub(super) fn physical(&self) -> Result<Option<Physical>, Invalid> {
+        let Some(config) = &self.physical else {
+            return self.refuse_physical_keys().map(|()| None);
+        };
+        let catalogue = Catalogue::shipped();
+        let server = &config.server;
+        let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
+        let gpus = count("physical.server.gpus", server.gpus, 1024)?;
+        let parts = Parts { config, catalogue: &catalogue, server_device: &server_device, gpus };
+        let demands: Vec<Demands> = (0..self.services.len())
+            .map(|index| self.demands(&parts, index))
+            .collect::<Result<_, Invalid>>()?;
+        let band = config.radio.band("physical.radio")?;
+        let cloud = &config.cloud;
+        Ok(Some(Physical {
+            gpus: f64::from(gpus),
+            max_batch: count("physical.server.max_batch", server.max_batch, 1024)?,
+            path: config.loading.validate("physical.loading")?,
+            model_bytes: (0..self.models.len())
+                .map(|index| Ok(self.catalogue_model(&catalogue, index)?.weight_bytes()))
+                .collect::<Result<_, Invalid>>()?,
+            classes: self.classes(&parts)?,
+            demands,
+            uplink_w: band.device.power.to_w(),
+            downlink_w: band.base.power.to_w(),
+            backhaul_bps: 1e9
+                * number(
+                    "physical.cloud.backhaul_gbit_per_s",
+                    cloud.backhaul_gbit_per_s,
+                    Range::Between(1e-6, 1e6),
+                )?,
+            core_delay_s: 1e-3
+                * number("physical.cloud.core_delay_ms", cloud.core_delay_ms, Range::Between(0.0, 1e6))?,
+            twin: config.twin.validate("physical.twin", self.slot_s)?,
+            carries_context: config.carries_context,
+            weights: config.weights.validate()?,
+            server_device,
+        }))
+    }
+
+    /// The model of the catalogue behind an entry of `[[models]]`.
+    fn catalogue_model(&self, catalogue: &Catalogue, index: usize) -> Result<Model, Invalid> {
+        let typed = &self.models[index];
+        let key = format!("models[{index}].catalogue");
+        let Some(named) = &typed.catalogue else {
+            return Err(Invalid::new(key, "absent", "a model of the catalogue, because of [physical]"));
+        };
+        let model = catalogue.model(&key, named)?.clone();
+        match typed.bytes_per_weight {
+            Some(bytes) => model.with_bytes_per_weight(&format!("models[{index}].bytes_per_weight"), bytes),
+            None => Ok(model),
+        }
+    }
+
+    fn demands(&self, parts: &Parts<'_>, index: usize) -> Result<Demands, Invalid> {
+        let service = &self.services[index];
+        let place = format!("services[{index}].demands");
+        let Some(typed) = &service.demands else {
+            let allowed = "a table of what a request asks for, because of [physical]";
+            return Err(Invalid::new(place, "absent", allowed));
+        };
+        let key = |field: &str| format!("{place}.{field}");
+        let sensor_bits = 1e3 * number(key("sensor_kbit"), typed.sensor_kbit, Range::Between(1e-6, 1e9))?;
+        let laws = parts.config.features.validate("physical.features")?;
+        let thought_tokens = self.thought_tokens(index)?;
+        let model_index = self.model_index(index)?;
+        let model = self.catalogue_model(parts.catalogue, model_index)?;
+        let model_key = format!("models[{model_index}].quality");
+        let Some(quality) = &self.models[model_index].quality else {
+            let allowed = "a table of how good its answers are, because of [physical]";
+            return Err(Invalid::new(model_key, "absent", allowed));
+        };
+        let (law, alignment_quality) = quality.validate(&model_key, thought_tokens)?;
+        let Some(server) = Server::fitting(parts.server_device, &model, parts.gpus, model.window_tokens())
+        else {
+            let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token() * model.window_tokens();
+            let has = bytes_to_gb(parts.server_device.memory_bytes());
+            let allowed = format!(
+                "enough GPUs of {has} GB for {}, which needs {:.1} GB with a full window on a power of two of them",
+                self.models[model_index].name,
+                bytes / 1e9
+            );
+            return Err(Invalid::new("physical.server.gpus", parts.gpus, allowed));
+        };
+        let edge =
+            Site { server, law, alignment_quality, prompt_token_price: 0.0, output_token_price: 0.0 };
+        Ok(Demands {
+            modality: typed.modality,
+            sensor_bits,
+            features: laws.map(|law| features(law, sensor_bits)),
+            perception_flop: 1e9
+                * number(key("perception_gflop"), typed.perception_gflop, Range::Between(0.0, 1e9))?,
+            deadline_s: number(key("deadline_s"), typed.deadline_s, Range::Between(1e-6, 1e9))?,
+            edge,
+            cloud: parts.cloud(thought_tokens)?,
+        })
+    }
+
+    fn classes(&self, parts: &Parts<'_>) -> Result<Vec<DeviceClass>, Invalid> {
+        let typed = &parts.config.devices;
+        if !(1..=64).contains(&typed.len()) {
+            let value = format!("{} classes", typed.len());
+            return Err(Invalid::new("physical.devices", value, "1 to 64 of them"));
+        }
+        let mut classes = Vec::with_capacity(typed.len());
+        let mut up_to_share = 0.0;
+        for (index, class) in typed.iter().enumerate() {
+            let key = |field: &str| format!("physical.devices[{index}].{field}");
+            name(key("name"), &class.name)?;
+            up_to_share += number(key("share"), class.share, Range::Between(1e-6, 1.0))?;
+            let device = parts.catalogue.device(&key("device"), &class.device)?;
+            let model = parts.catalogue.model(&key("model"), &class.model)?;
+            let Some(server) = Server::fitting(device, model, 1, 0.0) else {
+                let (needs, has) = (bytes_to_gb(model.weight_bytes()), bytes_to_gb(device.memory_bytes()));
+                let value = format!("{:?}", class.model);
+                let allowed = format!("a model of at most {has} GB, the memory of the device; this one has {needs}");
+                return Err(Invalid::new(key("model"), value, allowed));
+            };
+            let sites = (0..self.services.len())
+                .map(|service| {
+                    let thought_tokens = self.thought_tokens(service)?;
+                    let (law, alignment_quality) = class.quality.validate(&key("quality"), thought_tokens)?;
+                    Ok(Site {
+                        server,
+                        law,
+                        alignment_quality,
+                        prompt_token_price: 0.0,
+                        output_token_price: 0.0,
+                    })
+                })
+                .collect::<Result<_, Invalid>>()?;
+            classes.push(DeviceClass { name: class.name.clone(), up_to_share, sites });
+        }
+        if (up_to_share - 1.0).abs() > SUM_TOLERANCE {
+            let allowed = "shares that sum to 1 over all classes";
+            return Err(Invalid::new("physical.devices", format!("a sum of {up_to_share}"), allowed));
+        }
+        Ok(classes)
+    }
+
+    /// Keys that only a physical scenario reads.
+    fn refuse_physical_keys(&self) -> Result<(), Invalid> {
+        let allowed = "no such key, or [physical]: abstract scenarios do not read it";
+        for (index, model) in self.models.iter().enumerate() {
+            if let Some(named) = &model.catalogue {
+                return Err(Invalid::new(format!("models[{index}].catalogue"), format!("{named:?}"), allowed));
+            }
+            if let Some(bytes) = model.bytes_per_weight {
+                return Err(Invalid::new(format!("models[{index}].bytes_per_weight"), bytes, allowed));
+            }
+            if model.quality.is_some() {
+                return Err(Invalid::new(format!("models[{index}].quality"), "a table", allowed));
+            }
+        }
+        let services = self.services.iter().enumerate();
+        match services.map(|(index, service)| (index, &service.demands)).find(|(_, typed)| typed.is_some()) {
+            Some((index, _)) => Err(Invalid::new(format!("services[{index}].demands"), "a table", allowed)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What several parts are made of.
+struct Parts<'a> {
+    config: &'a PhysicalConfig,
+    catalogue: &'a Catalogue,
+    server_device: &'a Device,
+    gpus: u32,
+}
+
+impl Parts<'_> {
+    fn cloud(&self, thought_tokens: f64) -> Result<Site, Invalid> {
+        let typed = &self.config.cloud;
+        let device = self.catalogue.device("physical.cloud.device", &typed.device)?;
+        let model = self.catalogue.model("physical.cloud.model", &typed.model)?;
+        let gpus = count("physical.cloud.gpus", typed.gpus, 64)?;
+        let key = "physical.cloud.gpus";
+        if !gpus.is_power_of_two() {
+            return Err(Invalid::new(key, gpus, "a power of two"));
+        }
+        if model.weight_bytes() > u64::from(gpus) * device.memory_bytes() {
+            let needs = bytes_to_gb(model.weight_bytes());
+            let allowed = format!("enough of them to hold the {needs} GB of the model");
+            return Err(Invalid::new(key, gpus, allowed));
+        }
+        let (law, alignment_quality) = typed.quality.validate("physical.cloud.quality", thought_tokens)?;
+        let price = |field: &str, typed: f64| {
+            Ok::<f64, Invalid>(1e-6 * number(format!("physical.cloud.{field}"), typed, Range::Between(0.0, 1e9))?)
+        };
+        Ok(Site {
+            server: Server::new(device, model, gpus),
+            law,
+            alignment_quality,
+            prompt_token_price: price(
+                "currency_per_million_prompt_tokens",
+                typed.currency_per_million_prompt_tokens,
+            )?,
+            output_token_price: price(
+                "currency_per_million_output_tokens",
+                typed.currency_per_million_output_tokens,
+            )?,
+        })
+    }
+}
+
+fn features(law: FeatureLaw, sensor_bits: f64) -> Features {
+    Features { bits: law.bits(sensor_bits), quality: law.quality(sensor_bits) }
+}
+
+impl AccuracyConfig {
+    fn validate(&self, place: &str, thought_tokens: f64) -> Result<(AccuracyLaw, f64), Invalid> {
+        let share = |field: &str, value: f64| number(format!("{place}.{field}"), value, Range::Share);
+        let law = AccuracyLaw::Logarithmic {
+            base: share("base", self.base)?,
+            gain: number(format!("{place}.gain"), self.gain, Range::NonNegative)?,
+            exponent: number(format!("{place}.exponent"), self.exponent, Range::Positive)?,
+            max_accuracy: number(
+                format!("{place}.max_accuracy"),
+                self.max_accuracy,
+                Range::Between(self.base, 1.0),
+            )?,
+            thought_tokens,
+        };
+        Ok((law, share("alignment", self.alignment)?))
+    }
+}
+
+impl WeightsConfig {
+    fn validate(&self) -> Result<Weights, Invalid> {
+        let weight =
+            |field: &str, value: f64| number(format!("physical.weights.{field}"), value, Range::NonNegative);
+        Ok(Weights {
+            per_s: weight("cost_per_s", self.cost_per_s)?,
+            per_j: weight("cost_per_j", self.cost_per_j)?,
+            per_quality: weight("cost_per_quality", self.cost_per_quality)?,
+            per_currency: weight("cost_per_currency", self.cost_per_currency)?,
+            per_missed_deadline: weight("cost_per_missed_deadline", self.cost_per_missed_deadline)?,
+            per_store_byte: 1e-9 * weight("cost_per_store_gb", self.cost_per_store_gb)?,
+        })
+    }
+}

@@ -1,0 +1,427 @@
+//! The physical part of the world: sessions bring requests, users that ask are connected, and cells work, load and remember.
+//!
+//! ```text
+//! open slot    sessions bring requests; whoever asks moves, is connected and shares the air of the cell    exogenous
+//! meet         what a request finds at its cell: context, backlog, weights on their way, its user's twin
+//! serve        the placement is priced; the cell takes on its work, and the twin is refreshed
+//! close slot   cells work the backlog off, weights come nearer, what is resident costs its holding
+//! ```
+//! A user who asks for nothing is not touched: the draws of a user in a slot have an address of their own.
+
+use super::request::{RequestFacts, UserLink};
+use crate::cache::Cache;
+use crate::digest::mix;
+use crate::llm::loading::{Loading, Tier};
+use crate::llm::queue::Backlog;
+use crate::radio::fading::block::BlockFading;
+use crate::radio::fading::Fading;
+use crate::radio::mobility::Position;
+use crate::radio::user::{Connection, UserRadios};
+use crate::random::{Purpose, Seed, Stream};
+use crate::scenario::Scenario;
+use crate::scenario::physics::Physical;
+use crate::twin::Twin;
+use crate::units::{CellId, ServiceId, UserId};
+use crate::workload::arrivals::Batch;
+use crate::workload::sessions::{Sessions, SessionsState};
+use serde::{Deserialize, Serialize};
+
+/// No link is slower: beyond that a call is dropped and made again, which no stage tells.
+const LEAST_BPS: f64 = 1e5;
+/// Places of 64 words that the draws of a user in a slot may take: so many, and one for every `CELLS_PER_PLACE` cells.
+const BASE_PLACES: u32 = 2;
+const CELLS_PER_PLACE: u32 = 4;
+
+/// What a cell does beside keeping entries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Station {
+    backlog: Backlog,
+    loading: Loading,
+    /// By service: requests that were served at the edge in this slot.
+    served: Vec<u32>,
+    /// By service: when its entry neither loads nor serves any more, in seconds since the episode began.
+    busy_until_s: Vec<f64>,
+}
+
+impl Station {
+    /// Work that was accepted and is not yet done.
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Weights outside GPU memory, and on their way into it.
+    pub fn loading(&self) -> &Loading {
+        &self.loading
+    }
+}
+
+/// What changes while the physical world runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PhysicsState {
+    sessions: SessionsState,
+    radios: UserRadios,
+    /// By cell, then by user.
+    twins: Vec<Twin>,
+    stations: Vec<Station>,
+    seed: Seed,
+    requests: Vec<RequestFacts>,
+    handovers: u64,
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub(crate) struct Physics {
+    sessions: Sessions,
+    radios: UserRadios,
+    cells: Vec<Position>,
+    twins: Vec<Twin>,
+    stations: Vec<Station>,
+    seed: Seed,
+    /// The requests of the slot in the order of decision, with what does not depend on decisions.
+    requests: Vec<RequestFacts>,
+    /// Users that moved to another cell since the episode began.
+    handovers: u64,
+    /// Who asks in this slot, each once, by id; where they are connected; room for counting.
+    users: Vec<UserId>,
+    connections: Vec<Connection>,
+    active: Vec<u32>,
+    /// The cell of each request.
+    places: Vec<(CellId, u32)>,
+}
+
+impl Physics {
+    pub(super) fn new(scenario: &Scenario, physical: &Physical) -> Self {
+        let (services, num_cells) = (scenario.services().len(), scenario.num_cells() as usize);
+        let num_users = physical.num_users() as usize;
+        let station = Station {
+            backlog: Backlog::default(),
+            loading: Loading::default(),
+            served: vec![0; services],
+            busy_until_s: vec![0.0; services],
+        };
+        Self {
+            sessions: Sessions::new(physical.sessions().clone()),
+            radios: UserRadios::new(num_users, num_cells),
+            cells: physical.cells().to_vec(),
+            twins: vec![Twin::default(); num_cells * num_users],
+            stations: vec![station; num_cells],
+            seed: Seed::new(Purpose::Train, 0),
+            requests: Vec::new(),
+            handovers: 0,
+            users: Vec::new(),
+            connections: Vec::new(),
+            active: vec![0; num_cells],
+            places: Vec::new(),
+        }
+    }
+
+    pub(super) fn begin_episode(&mut self, seed: Seed) {
+        self.seed = seed;
+        self.sessions.begin_episode(seed);
+        self.radios.reset();
+        self.twins.fill(Twin::default());
+        self.handovers = 0;
+        for station in &mut self.stations {
+            station.backlog = Backlog::default();
+            station.loading.clear();
+            station.served.fill(0);
+            station.busy_until_s.fill(0.0);
+        }
+    }
+
+    /// Draws the future anew; the requests of the present slot stay.
+    pub(super) fn reseed_future(&mut self, seed: Seed) {
+        self.seed = seed;
+        self.sessions.reseed_future(seed);
+    }
+
+    pub(super) fn state(&self) -> PhysicsState {
+        PhysicsState {
+            sessions: self.sessions.state().clone(),
+            radios: self.radios.clone(),
+            twins: self.twins.clone(),
+            stations: self.stations.clone(),
+            seed: self.seed,
+            requests: self.requests.clone(),
+            handovers: self.handovers,
+        }
+    }
+
+    /// Comes back to a state that fits.
+    pub(super) fn restore(&mut self, state: PhysicsState) {
+        self.sessions.restore(state.sessions);
+        self.radios = state.radios;
+        self.twins = state.twins;
+        self.stations = state.stations;
+        self.seed = state.seed;
+        self.requests = state.requests;
+        self.handovers = state.handovers;
+    }
+
+    /// Whether a state fits.
+    ///
+    /// # Errors
+    /// What does not.
+    pub(super) fn check(&self, state: &PhysicsState, physical: &Physical) -> Result<(), String> {
+        self.sessions.check(&state.sessions)?;
+        let services = self.stations[0].served.len();
+        if state.radios.num_users() != self.radios.num_users()
+            || state.twins.len() != self.twins.len()
+            || state.stations.len() != self.stations.len()
+        {
+            return Err("its users or its cells are others".into());
+        }
+        let is_sound = |station: &Station| {
+            station.backlog.is_valid()
+                && station.loading.is_valid(physical.load_path(), physical.model_bytes(), services)
+                && station.served.len() == services
+                && station.busy_until_s.len() == services
+                && station.busy_until_s.iter().all(|time| time.is_finite() && *time >= 0.0)
+        };
+        if !state.stations.iter().all(is_sound) {
+            return Err("what its cells work on cannot be".into());
+        }
+        let is_known = |facts: &RequestFacts| {
+            let numbers = [
+                facts.arrival_s,
+                facts.link.uplink_bps,
+                facts.link.downlink_bps,
+                facts.link.sensing_quality,
+                facts.new_tokens,
+                facts.output_tokens,
+                facts.said_tokens,
+            ];
+            facts.user.index() < self.radios.num_users()
+                && facts.service.index() < services
+                && (facts.class as usize) < physical.classes().len()
+                && numbers.iter().all(|number| number.is_finite() && *number >= 0.0)
+                && facts.link.uplink_bps >= LEAST_BPS
+                && facts.link.downlink_bps >= LEAST_BPS
+        };
+        if !state.requests.iter().all(is_known) {
+            return Err("its requests cannot be".into());
+        }
+        Ok(())
+    }
+
+    /// What a cell does beside keeping entries.
+    pub(super) fn station(&self, cell: CellId) -> &Station {
+        &self.stations[cell.index()]
+    }
+
+    /// Users that moved to another cell since the episode began.
+    pub(super) fn handovers(&self) -> u64 {
+        self.handovers
+    }
+
+    /// The requests of a slot, cell by cell in order of arrival.
+    pub(super) fn draw(&mut self, slot: u64, physical: &Physical, batches: &mut Vec<Batch>) {
+        let requests = self.sessions.draw(slot);
+        self.users.clear();
+        self.users.extend(requests.iter().map(|request| request.user));
+        self.users.sort_unstable();
+        self.users.dedup();
+        self.connect(slot, physical);
+        let requests = self.sessions.requests();
+        let connection = |user: UserId| &self.connections[place_of(&self.users, user)];
+        self.places.clear();
+        self.places.extend(
+            (0..).zip(requests).map(|(index, request)| (connection(request.user).cell, index)),
+        );
+        // Arrivals are in order already; cells come by id.
+        self.places.sort_unstable();
+        self.requests.clear();
+        for &(cell, index) in &self.places {
+            let request = &requests[index as usize];
+            let link = link(
+                connection(request.user),
+                self.active[cell.index()],
+                physical,
+                &self.radios,
+                (self.seed, request.user),
+            );
+            batches.push(Batch { cell, service: request.service, num_requests: 1 });
+            self.requests.push(RequestFacts {
+                user: request.user,
+                class: physical.class_of(request.user) as u32,
+                service: request.service,
+                arrival_s: request.arrival_s,
+                link,
+                new_tokens: f64::from(request.new_tokens),
+                output_tokens: f64::from(request.output_tokens),
+                said_tokens: f64::from(request.context_tokens_before),
+                kept_tokens: 0.0,
+                fresh_tokens: 0.0,
+                edge_batch: 1,
+                backlog_s: 0.0,
+                load_s: 0.0,
+                twin_age_slots: None,
+            });
+        }
+        for station in &mut self.stations {
+            station.served.fill(0);
+        }
+    }
+
+    /// Connects everybody who asks in this slot, and counts them by cell.
+    fn connect(&mut self, slot: u64, physical: &Physical) {
+        let now_s = slot as f64 * physical.slot_s();
+        let places = BASE_PLACES + self.cells.len() as u32 / CELLS_PER_PLACE;
+        self.active.fill(0);
+        self.connections.clear();
+        for &user in &self.users {
+            let mut rng =
+                self.seed.stream_at(Stream::Channel, u64::from(user.0), (slot as u32).wrapping_mul(places));
+            let connection =
+                self.radios.advance(user, &self.cells, now_s, &mut rng, physical.radio());
+            self.active[connection.cell.index()] += 1;
+            self.handovers += u64::from(connection.handover_from.is_some());
+            self.connections.push(connection);
+        }
+    }
+
+    /// A digest of what a slot brought.
+    pub(super) fn fingerprint(&self, before: u64) -> u64 {
+        self.requests.iter().fold(before, |digest, facts| {
+            let who = u64::from(facts.user.0) << 32 | u64::from(facts.service.0);
+            let digest = mix(mix(digest, who), facts.arrival_s.to_bits());
+            mix(mix(digest, facts.link.uplink_bps.to_bits()), facts.link.downlink_bps.to_bits())
+        })
+    }
+
+    /// Entries that neither load nor serve any more may leave when this request is decided.
+    pub(super) fn release(&self, now_s: f64, cell: CellId, cache: &mut Cache) {
+        let station = &self.stations[cell.index()];
+        for (index, &until_s) in station.busy_until_s.iter().enumerate() {
+            let service = ServiceId::from_index(index);
+            if until_s <= now_s && !station.loading.is_loading(service) {
+                cache.unpin(service);
+            }
+        }
+    }
+
+    /// When a request of this slot arrived, in seconds since the episode began.
+    pub(super) fn arrival_s(&self, slot: u64, request: usize, physical: &Physical) -> f64 {
+        slot as f64 * physical.slot_s() + self.requests[request].arrival_s
+    }
+
+    /// What a request finds at its cell; its context there is `thought`.
+    pub(super) fn facts(
+        &self,
+        (slot, request, cell): (u64, usize, CellId),
+        cache: &Cache,
+        thought: crate::thought::Thought,
+        (scenario, physical): (&Scenario, &Physical),
+    ) -> RequestFacts {
+        let facts = self.requests[request];
+        let (service, station) = (facts.service, &self.stations[cell.index()]);
+        let entry = scenario.service(service);
+        let load_s = if cache.is_resident(service) {
+            station.loading.seconds_left(service)
+        } else {
+            let bytes = cache.marginal_bytes(service);
+            station.loading.expected_s(physical.load_path(), entry.model, bytes)
+        };
+        let twin = self.twins[self.twin_place(cell, facts.user)];
+        RequestFacts {
+            kept_tokens: thought.context_tokens,
+            fresh_tokens: thought.fresh_tokens(entry.window_tokens),
+            edge_batch: 1 + station.served[service.index()] % physical.max_batch(),
+            backlog_s: station.backlog.waiting_s(physical.num_gpus()),
+            load_s,
+            twin_age_slots: twin.age_slots(slot as u32),
+            ..facts
+        }
+    }
+
+    fn twin_place(&self, cell: CellId, user: UserId) -> usize {
+        cell.index() * self.radios.num_users() + user.index()
+    }
+
+    /// A perception result of a user reaches a cell.
+    pub(super) fn refresh_twin(&mut self, cell: CellId, user: UserId, slot: u64) {
+        let place = self.twin_place(cell, user);
+        self.twins[place].refresh(slot as u32);
+    }
+
+    /// Weights of so many bytes begin their way into the memory of a cell; returns seconds until they are there, and the
+    /// bytes that came from outside the cell.
+    pub(super) fn load(
+        &mut self,
+        (cell, service, bytes): (CellId, ServiceId, u64),
+        now_s: f64,
+        (scenario, physical): (&Scenario, &Physical),
+    ) -> (f64, u64) {
+        let station = &mut self.stations[cell.index()];
+        let model = scenario.service(service).model;
+        let store_bytes = if station.loading.tier(model) == Tier::Remote { bytes } else { 0 };
+        let load_s =
+            station.loading.begin(physical.load_path(), physical.model_bytes(), service, model, bytes);
+        station.keep_busy(service, now_s + load_s);
+        (load_s, store_bytes)
+    }
+
+    /// An entry has left the memory of a cell.
+    pub(super) fn evicted(
+        &mut self,
+        cell: CellId,
+        service: ServiceId,
+        (scenario, physical): (&Scenario, &Physical),
+    ) {
+        let station = &mut self.stations[cell.index()];
+        station.loading.cancel(service);
+        let model = scenario.service(service).model;
+        station.loading.evicted(physical.load_path(), physical.model_bytes(), model);
+    }
+
+    /// A cell takes on a request that will be done at `until_s`.
+    pub(super) fn work(&mut self, cell: CellId, service: ServiceId, gpu_s: f64, until_s: f64) {
+        let station = &mut self.stations[cell.index()];
+        station.backlog.add(gpu_s);
+        station.served[service.index()] += 1;
+        station.keep_busy(service, until_s);
+    }
+
+    /// A slot passes at a cell.
+    pub(super) fn end_slot(&mut self, cell: CellId, physical: &Physical) {
+        let station = &mut self.stations[cell.index()];
+        station.backlog.drain(physical.num_gpus(), physical.slot_s());
+        station.loading.advance(physical.slot_s());
+    }
+}
+
+impl Station {
+    fn keep_busy(&mut self, service: ServiceId, until_s: f64) {
+        let busy_until_s = &mut self.busy_until_s[service.index()];
+        *busy_until_s = busy_until_s.max(until_s);
+    }
+}
+
+fn place_of(users: &[UserId], user: UserId) -> usize {
+    users.binary_search(&user).expect("everybody who asks is connected")
+}
+
+/// The link of a user who shares the cell with `active` users, itself included.
+fn link(
+    connection: &Connection,
+    active: u32,
+    physical: &Physical,
+    radios: &UserRadios,
+    (seed, user): (Seed, UserId),
+) -> UserLink {
+    let radio = physical.radio();
+    let time_share = radio.communication_share() / f64::from(active);
+    let waves = (radio.fading == Fading::Block)
+        .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
+    let walked_m = radios.user(user).walked_m();
+    let waves = waves.as_ref().map(|waves| (waves, walked_m));
+    let [downlink_bps, uplink_bps] =
+        radio.rates_bits_per_s(connection, waves, time_share).map(|rate| rate.max(LEAST_BPS));
+    UserLink {
+        uplink_bps,
+        downlink_bps,
+        is_los: connection.is_los,
+        is_blocked: connection.is_blocked,
+        sensing_quality: radio.sensing_quality(connection),
+    }
+}
