@@ -6,6 +6,7 @@
 //! Invariants, kept by every method: the bytes of all copies in use, of all contexts and the free bytes add up to the
 //! capacity; an entry that is not resident has no thoughts, occupies nothing and is not protected.
 
+mod check;
 mod sizes;
 
 pub(crate) use sizes::Sizes;

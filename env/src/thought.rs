@@ -79,6 +79,23 @@ impl Thought {
         self.context_tokens > window_tokens
     }
 
+    /// Whether serving can lead to this context: what is kept fits the window, and no more is fresh than there is.
+    ///
+    /// # Errors
+    /// What is impossible.
+    pub(crate) fn check(&self, window_tokens: f64) -> Result<(), String> {
+        let Self { context_tokens, age_tokens } = *self;
+        let is_possible = context_tokens.is_finite()
+            && (0.0..=window_tokens).contains(&context_tokens)
+            && (0.0..=context_tokens).contains(&age_tokens);
+        if is_possible {
+            return Ok(());
+        }
+        Err(format!(
+            "it has {context_tokens} tokens of context, {age_tokens} of them fresh, in a window of {window_tokens}"
+        ))
+    }
+
     /// The fresh tokens that fit the window: what the quality of an answer depends on.
     pub fn fresh_tokens(&self, window_tokens: f64) -> f64 {
         self.age_tokens.min(window_tokens)

@@ -10,6 +10,7 @@
 //! [`World::exogenous_fingerprint`] shows it. The world ends nowhere; the horizon only says when an episode is cut.
 
 mod edge;
+mod state;
 
 use crate::cache::{Cache, Protection, Sizes};
 use crate::cost::CostBreakdown;
@@ -20,11 +21,13 @@ use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::contexts::Visit;
 use crate::units::{CellId, ServiceId};
-use crate::workload::arrivals::{Arrivals, ArrivalsState, Batch};
+use crate::workload::arrivals::{Arrivals, Batch};
 use crate::workload::demand::Demand;
-use crate::workload::users::{Users, num_requests};
+use crate::workload::users::Users;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+pub(crate) use state::{Misfit, WorldState};
 
 /// One base station with its edge server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,20 +90,6 @@ pub struct Outcome {
     pub cost: CostBreakdown,
     /// The counts.
     pub counters: Counters,
-}
-
-/// What changes while the world runs; everything else stands in the scenario.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct WorldState {
-    arrivals: ArrivalsState,
-    users: Option<Users>,
-    cells: Vec<Cell>,
-    horizon_slots: u32,
-    slot: u64,
-    batches: Vec<Batch>,
-    next: usize,
-    batches_served: u64,
-    fingerprint: u64,
 }
 
 /// The state of everything.
@@ -188,63 +177,6 @@ impl World {
         skipped
     }
 
-    /// The state of this moment.
-    pub(crate) fn state(&self) -> WorldState {
-        WorldState {
-            arrivals: self.arrivals.state().clone(),
-            users: self.users.clone(),
-            cells: self.cells.clone(),
-            horizon_slots: self.horizon_slots,
-            slot: self.slot,
-            batches: self.batches.clone(),
-            next: self.next,
-            batches_served: self.batches_served,
-            fingerprint: self.fingerprint,
-        }
-    }
-
-    /// Comes back to a state of the same scenario.
-    ///
-    /// # Errors
-    /// What shows that it is another scenario's; nothing has changed then.
-    pub(crate) fn restore(&mut self, state: WorldState) -> Result<(), String> {
-        self.arrivals.check(&state.arrivals)?;
-        let services = self.scenario.services().len();
-        let fits = |(cell, own): (&Cell, &Cell)| {
-            cell.cache.is_alike(&own.cache)
-                && cell.demand.len() == services
-                && cell.held.len() == own.held.len()
-        };
-        if state.cells.len() != self.cells.len() || !state.cells.iter().zip(&self.cells).all(fits) {
-            return Err("its cells or the sizes of its entries are others".into());
-        }
-        let exists =
-            |batch: &Batch| batch.cell.index() < self.cells.len() && batch.service.index() < services;
-        if !state.batches.iter().all(exists) || state.next > self.num_prefetches + state.batches.len() {
-            return Err("it has batches of services that do not exist".into());
-        }
-        let alike = match (&self.users, &state.users) {
-            (None, None) => true,
-            (Some(own), Some(users)) => own.fits(users, num_requests(&state.batches)),
-            _ => false,
-        };
-        if !alike {
-            return Err("its users are others".into());
-        }
-        self.arrivals.restore(state.arrivals);
-        self.users = state.users;
-        self.cells = state.cells;
-        self.horizon_slots = state.horizon_slots;
-        self.slot = state.slot;
-        self.batches = state.batches;
-        self.next = state.next;
-        self.batches_served = state.batches_served;
-        self.fingerprint = state.fingerprint;
-        self.requests_before = num_requests(&self.batches[..self.next.saturating_sub(self.num_prefetches)]);
-        self.meet();
-        Ok(())
-    }
-
     /// Draws what has not happened yet anew; the requests of the present slot stay.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         self.arrivals.reseed_future(seed);
@@ -308,10 +240,11 @@ impl World {
 
     /// Replaces the request of the present slot by one for this service, in this phase, and sets the clock back to slot 0;
     /// memory stays as it is. `false`, and nothing has changed, where requests have no phases, the service or the phase
-    /// does not exist, or no episode has begun.
+    /// does not exist, no episode has begun, or a slot begins with prefetch decisions: what was loaded ahead in it would
+    /// belong to another request.
     pub(crate) fn imagine(&mut self, service: ServiceId, phase: u32) -> bool {
         let exists = self.has_begun() && service.index() < self.scenario.services().len();
-        if !exists || !self.arrivals.set_phase(phase) {
+        if !exists || self.num_prefetches > 0 || !self.arrivals.set_phase(phase) {
             return false;
         }
         // One request a slot: it is the pending one, and nothing has been served yet.
@@ -428,7 +361,7 @@ impl World {
             self.fingerprint = mix(mix(self.fingerprint, place), u64::from(batch.num_requests));
         }
         if let Some(users) = &mut self.users {
-            for user in users.draw(&self.batches) {
+            for user in users.draw(&self.batches, self.arrivals.users()) {
                 self.fingerprint = mix(self.fingerprint, u64::from(user.0));
             }
         }

@@ -115,6 +115,12 @@ impl Provenance {
         self.ending.as_deref() == Some("done")
     }
 
+    /// Whether the run has kept its state at least once: it was stopped in good order, or has gone on from one.
+    pub(crate) fn had_state(&self) -> bool {
+        matches!(self.ending.as_deref(), Some("done" | "interrupted" | "time limit"))
+            || self.resumed.iter().any(|resumed| resumed.from_decisions > 0)
+    }
+
     /// Whether all of the run was done by this program on this machine.
     pub(crate) fn is_done_here(&self) -> bool {
         let (version, commit, machine) = (env!("CARGO_PKG_VERSION"), commit(), Machine::this());
@@ -192,6 +198,18 @@ mod tests {
         assert_eq!(read.resumed.iter().map(|start| start.from_decisions).collect::<Vec<_>>(), [64, 128]);
         assert_eq!(read.ending.as_deref(), Some("done"));
         assert_eq!(text.matches("[[resumed]]").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_in_good_order_or_went_on_had_a_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        let first = Provenance::at_start(None, None);
+        assert!(!first.had_state() && !first.clone().at_end("failed").had_state());
+        assert!(first.clone().at_end("time limit").had_state());
+        first.write(&run).unwrap();
+        assert!(!Provenance::at_resume(&run, 0, None, None).had_state(), "it began again");
+        assert!(Provenance::at_resume(&run, 64, None, None).had_state());
     }
 
     #[test]

@@ -229,6 +229,89 @@ fn a_run_goes_on_from_an_older_state_too() {
 }
 
 #[test]
+fn a_run_that_goes_back_and_is_killed_goes_on_from_where_it_went_back_to() {
+    let desk = Desk::new();
+    desk.write("apart.toml", APART);
+    let config = format!("--config apart.toml {SHORT} --set keep_checkpoints=30");
+    desk.run(&format!("train {config} --out whole --quiet")).expect(0);
+    desk.run(&format!("train {config} --out killed --quiet")).expect(0);
+    // Back to an early state, and killed twice: soon after it, and later.
+    let mut child = start(&desk, "train --resume killed --from step-1024");
+    wait_for("a validation after the state", || (5..30).contains(&validations(&desk.path("killed"))));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut child = start(&desk, "train --resume killed");
+    wait_for("a later state", || {
+        let text = desk.read("killed/eval.csv");
+        let (last, count) = (text.lines().last().unwrap_or_default(), text.lines().count());
+        count < 60 && last.split(',').next().and_then(|decisions| decisions.parse().ok()) > Some(3_072_u64)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!desk.read("killed/provenance.toml").contains("ending"));
+    desk.run("train --resume killed --quiet").expect(0);
+    assert_same_run(&desk, "killed", "whole");
+    assert_shown(&desk, "killed");
+    let meta = |run: &str| desk.read(&format!("{run}/checkpoints/best/meta.json"));
+    assert_eq!(meta("killed"), meta("whole"));
+    let provenance = desk.read("killed/provenance.toml");
+    assert!(provenance.contains("from_decisions = 1024"), "{provenance}");
+}
+
+#[test]
+fn a_run_with_a_warm_start_is_killed_in_it_and_after_it_and_goes_on() {
+    let desk = Desk::new();
+    desk.write("apart.toml", APART);
+    let config = format!(
+        "--config apart.toml {SHORT} --set decisions=8192 --set agent.warm_start=density \
+         --set agent.warm_start_decisions=20000"
+    );
+    desk.run(&format!("train {config} --out whole --quiet")).expect(0);
+    let mut child = start(&desk, &format!("train {config} --out killed"));
+    wait_for("the warm start", || desk.path("killed/provenance.toml").exists());
+    std::thread::sleep(Duration::from_millis(50));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!desk.path("killed/checkpoints").exists(), "it was killed too late");
+    let mut child = start(&desk, "train --resume killed");
+    wait_for("two validations", || validations(&desk.path("killed")) >= 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let outcome = desk.run("train --resume killed").expect(0);
+    assert!(outcome.stderr.contains("; going on after "), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("watching density"), "it is warm already: {}", outcome.stderr);
+    assert_same_run(&desk, "killed", "whole");
+    assert_shown(&desk, "killed");
+}
+
+#[test]
+fn a_run_that_was_killed_at_its_very_end_keeps_no_more_states_than_it_should() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let config =
+        format!("--config tiny.toml {SHORT} --set checkpoint_every_decisions=256 --set keep_checkpoints=2");
+    desk.run(&format!("train {config} --out run --quiet")).expect(0);
+    // As if the kill had come after the last state was written, and before the oldest one was removed.
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([desk.path("run/checkpoints/step-768"), desk.path("run/checkpoints/step-512")])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    let provenance = desk.read("run/provenance.toml");
+    let unended = provenance.lines().filter(|line| !line.starts_with("end")).collect::<Vec<_>>().join("\n");
+    desk.write("run/provenance.toml", &unended);
+    let outcome = desk.run("train --resume run").expect(0);
+    assert_eq!(outcome.stdout, "run: all of its 1,024 decisions were taken\n");
+    let mut names: Vec<String> = std::fs::read_dir(desk.path("run/checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["best", "last", "step-1024", "step-768"]);
+}
+
+#[test]
 fn a_run_has_one_writer() {
     let desk = Desk::new();
     desk.write("tiny.toml", TINY);
@@ -274,7 +357,7 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         bytes[middle] ^= 1;
         std::fs::write(desk.path(file), bytes).unwrap();
     };
-    for name in ["config", "scenario", "bit", "gone", "short", "policy", "nothing"] {
+    for name in ["config", "scenario", "bit", "gone", "short", "policy", "nothing", "best-alone", "lost"] {
         copy(name);
     }
     change("config/config.toml", "gamma = ", "gamma = 0.5 # ");
@@ -286,6 +369,15 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
     std::fs::remove_dir_all(desk.path("policy/checkpoints/last")).unwrap();
     std::fs::rename(best, desk.path("policy/checkpoints/last")).unwrap();
     std::fs::remove_dir_all(desk.path("nothing/checkpoints")).unwrap();
+    // What somebody passes on of a run; and a run whose states are gone.
+    for name in ["best-alone", "lost"] {
+        for state in ["last", "step-768"] {
+            let _ = std::fs::remove_dir_all(desk.path(&format!("{name}/checkpoints/{state}")));
+        }
+        assert_eq!(std::fs::read_dir(desk.path(&format!("{name}/checkpoints"))).unwrap().count(), 1);
+    }
+    std::fs::remove_file(desk.path("best-alone/provenance.toml")).unwrap();
+    change("lost/provenance.toml", "ending = \"done\"", "ending = \"interrupted\"");
     let mut transcripts = Vec::new();
     for line in [
         "train --resume missing",
@@ -300,6 +392,8 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         "train --resume short",
         "train --resume policy",
         "train --resume nothing",
+        "train --resume best-alone",
+        "train --resume lost",
         "train --resume done --set decisions=2048",
         "train --resume done --config tiny.toml",
         "train --resume done --seed 2",
@@ -369,12 +463,12 @@ fn kills(options: &str, files: usize) {
 
 #[test]
 fn a_ppo_run_that_is_killed_three_times_ends_with_the_bytes_of_one_that_is_not() {
-    kills("", 5);
+    kills("", 6);
 }
 
 #[test]
 fn a_dqn_run_that_is_killed_three_times_ends_with_the_bytes_of_one_that_is_not() {
-    kills(DQN, 6);
+    kills(DQN, 7);
 }
 
 #[test]
@@ -389,6 +483,17 @@ fn a_proof_that_fails_says_what_differs_and_exits_with_one() {
     assert!(outcome.stdout.contains("DIFFERENT  eval.csv") && outcome.stdout.contains("line 2: 512,1."));
     assert!(outcome.stdout.contains("equal      checkpoints/last/trainer.safetensors"));
     assert!(outcome.stdout.ends_with("NOT EQUAL\n"), "{}", outcome.stdout);
+    // The description of its best policy counts, and so does where the kills fall.
+    desk.write("run/eval.csv", &csv);
+    let meta = desk.read("run/checkpoints/best/meta.json");
+    desk.write("run/checkpoints/best/meta.json", &format!("{meta} "));
+    let outcome = desk.run("verify resume run --kills 1").expect(1);
+    assert!(outcome.stdout.contains("DIFFERENT  checkpoints/best/meta.json"), "{}", outcome.stdout);
+    desk.write("run/checkpoints/best/meta.json", &meta);
+    let hard = "--kills 1 --checkpoint-every 1000000 --in-checkpoint 2";
+    let outcome = desk.run(&format!("verify resume run {hard}")).expect(1);
+    let few = "everything is equal, but TOO FEW KILLS fell into the middle of a checkpoint: ";
+    assert!(outcome.stdout.contains(few), "{}", outcome.stdout);
 }
 
 #[test]

@@ -24,6 +24,44 @@ fn a_world_and_one_of_its_slots_are_told() {
     insta::assert_snapshot!(Desk::new().transcript(&["scenario describe tight --slot 12 --seed 3"]));
 }
 
+/// Rows of three users who ask for 24 models in turns, and for the first of them more often.
+fn write_recording(desk: &Desk) {
+    let mut text = "gmt_create,predict_type,predict_status,exec_time_seconds,groupId,prompt_length,\
+                    negative_prompt_length,num_images_per_prompt,num_inference_steps,checkpoint_model_version_id,num_lora\n"
+        .to_owned();
+    for row in 0..360 {
+        let (day, hour, minute) = (row / 144 + 1, row % 144 / 6, row % 6 * 10);
+        let model = if row % 3 == 0 { 0 } else { row % 24 };
+        let user = row % 3;
+        text += &format!(
+            "2024-11-{day:02} {hour:02}:{minute:02}:00,TXT_2_IMG,SUCCEED,9.5,G{user},63.0,,1.0,30.0,M{model},0\n"
+        );
+    }
+    desk.write("rows.csv", &text);
+    desk.write("loads.csv", "timestamp_anon,value,container_ip\n1.0,22700,a\n");
+    let import = "trace import rows.csv --format gentd26 --load-times loads.csv --out trace.tct";
+    desk.run(import).expect(0);
+}
+
+#[test]
+fn whose_the_requests_of_a_recording_are_is_said_and_users_are_not_typed_where_they_are_recorded() {
+    let desk = Desk::new();
+    write_recording(&desk);
+    let scenario = "trace-gentd26 --set scenario.workload.trace.path=trace.tct";
+    let scenario =
+        format!("{scenario} --set scenario.workload.trace.services.drawn={{zipf_exponent=1.0,seed=1}}");
+    let described = desk
+        .run(&format!("scenario describe {scenario} --set scenario.context={{scope=\"user\"}}"))
+        .expect(0)
+        .stdout;
+    assert!(
+        described.contains("users     3, as recorded, each with a context of their own at every entry"),
+        "{described}"
+    );
+    let typed = format!("scenario check {scenario} --set scenario.context={{scope=\"user\",users=3}}");
+    insta::assert_snapshot!(desk.run(&typed).expect(2).transcript());
+}
+
 #[test]
 fn another_policy_tells_another_story_of_the_same_requests() {
     let desk = Desk::new();

@@ -148,6 +148,11 @@ fn assert_bounded(rows: u64) {
         ] {
             peaks.push((name, peak_of(&desk, &line)));
         }
+        if format == "gentd26" {
+            let users =
+                "--set scenario.workload.trace.path=trace.tct --set scenario.context={scope=\"user\"}";
+            peaks.push(("load with users", peak_of(&desk, &format!("scenario check {scenario} {users}"))));
+        }
         let bytes = std::fs::metadata(desk.path("trace.tct")).unwrap().len();
         println!("{format}: {rows} rows, {bytes} bytes, {start} resident at the start, {peaks:?}");
         let libraries = if cfg!(feature = "torch") { start } else { 0 };

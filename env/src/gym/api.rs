@@ -202,7 +202,8 @@ pub enum EnvError {
     NotRunning,
     /// The situation that was to be imagined does not exist.
     #[error(
-        "nobody can imagine {what} in {id}: one of its services, in one of its phases, in a running episode"
+        "nobody can imagine {what} in {id}: one of its services, in one of its phases, in a running episode without \
+         prefetch decisions"
     )]
     Unimaginable {
         /// The environment's name.

@@ -21,7 +21,7 @@ use crate::scenario::Scenario;
 use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
-use crate::world::{Outcome, Pending, World, WorldState};
+use crate::world::{Misfit, Outcome, Pending, World, WorldState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -46,6 +46,13 @@ struct State {
     victims: Vec<ServiceId>,
     fixed_placement: Option<Placement>,
     phase: Phase,
+}
+
+impl State {
+    /// Whether it is in the middle of a decision.
+    fn has_choices(&self) -> bool {
+        self.ahead.is_some() || !self.victims.is_empty() || self.fixed_placement.is_some()
+    }
 }
 
 /// The environment of a scenario.
@@ -114,15 +121,14 @@ impl DecisionEnv {
     /// as before. For exact solutions, which have to ask about every situation of a world.
     ///
     /// # Errors
-    /// Where requests have no phases, the service or the phase does not exist, or no episode has begun; the state is
-    /// unchanged then.
+    /// Where requests have no phases, the service or the phase does not exist, no episode has begun, or slots begin with
+    /// prefetch decisions; the state is unchanged then.
     pub fn imagine(&mut self, service: ServiceId, phase: u32) -> Result<(), EnvError> {
         if !self.world.imagine(service, phase) {
             let what = format!("a request for service {} in phase {phase}", service.0);
             return Err(EnvError::Unimaginable { id: self.spec.id.clone(), what });
         }
-        self.victims.clear();
-        self.observation.fixed_placement = None;
+        self.forget_choices();
         self.phase = Phase::Running;
         self.look();
         Ok(())
@@ -236,6 +242,41 @@ impl DecisionEnv {
         self.missing_bytes() == 0
     }
 
+    /// Makes the choices of a decision that was kept in its middle, as they were made: each has to be legal, and to leave
+    /// something to be chosen.
+    fn choose_again(
+        &mut self,
+        ahead: Option<ServiceId>,
+        fixed: Option<Placement>,
+        victims: &[ServiceId],
+    ) -> Result<(), SnapshotError> {
+        let refused =
+            || SnapshotError::damaged("it is in the middle of a decision that nobody can have begun");
+        if self.phase != Phase::Running {
+            return Err(refused());
+        }
+        self.forget_choices();
+        self.observe(None);
+        let space = Arc::clone(&self.observation.space);
+        let is_legal = |env: &Self, action: Option<ActionId>| {
+            action.is_some_and(|action| env.observation.legal[action.index()])
+        };
+        if let Some(service) = ahead {
+            if !is_legal(self, space.load(service)) || self.choose_ahead(service) {
+                return Err(refused());
+            }
+            self.observe(None);
+        }
+        for &victim in victims {
+            let placement = fixed.ok_or_else(refused)?;
+            if !is_legal(self, space.evict(placement, victim)) || self.choose(placement, victim) {
+                return Err(refused());
+            }
+            self.observe(None);
+        }
+        if self.observation.fixed_placement == fixed { Ok(()) } else { Err(refused()) }
+    }
+
     /// Takes one more victim for the pending decision; whether enough are chosen now.
     fn choose(&mut self, placement: Placement, victim: ServiceId) -> bool {
         self.observation.fixed_placement = Some(placement);
@@ -315,19 +356,42 @@ impl Env for DecisionEnv {
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let State { scenario, world, ahead, victims, fixed_placement, phase } = snapshot.state(&self.spec)?;
-        if scenario != self.world.scenario().digest() {
+        let state: State = snapshot.state(&self.spec)?;
+        if state.scenario != self.world.scenario().digest() {
             return Err(SnapshotError::foreign(&self.spec, "its scenario is another"));
         }
-        self.world.restore(world).map_err(|difference| SnapshotError::foreign(&self.spec, difference))?;
-        if !self.world.has_begun() {
+        self.world.check(&state.world).map_err(|misfit| match misfit {
+            Misfit::Foreign(difference) => SnapshotError::foreign(&self.spec, difference),
+            Misfit::Impossible(reason) => SnapshotError::damaged(reason),
+        })?;
+        let is_begun = self.world.is_begun_in(&state.world);
+        let is_over = state.world.is_over();
+        let is_possible = match state.phase {
+            Phase::Running => is_begun && !is_over,
+            Phase::Forced => is_begun && is_over,
+            Phase::Ended => !is_begun || is_over,
+        };
+        if !is_possible {
+            let phase = format!("{:?}", state.phase).to_lowercase();
+            return Err(SnapshotError::damaged(format!(
+                "its episode is {phase} at another moment than it can be"
+            )));
+        }
+        if state.has_choices() {
+            let mut chosen = self.clone();
+            chosen.world.restore(state.world);
+            chosen.phase = state.phase;
+            chosen.choose_again(state.ahead, state.fixed_placement, &state.victims)?;
+            *self = chosen;
+            return Ok(());
+        }
+        if !is_begun {
             *self = Self::new(Arc::clone(self.world.scenario()));
             return Ok(());
         }
-        self.ahead = ahead;
-        self.victims = victims;
-        self.observation.fixed_placement = fixed_placement;
-        self.phase = phase;
+        self.world.restore(state.world);
+        self.forget_choices();
+        self.phase = state.phase;
         self.look();
         Ok(())
     }
@@ -336,3 +400,6 @@ impl Env for DecisionEnv {
         self.world.reseed_future(seed);
     }
 }
+
+#[cfg(test)]
+mod tests;

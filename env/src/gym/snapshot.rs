@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What a snapshot begins with: a name and the version of its form.
-const MAGIC: [u8; 8] = *b"tcsnap01";
+const MAGIC: [u8; 8] = *b"tcsnap02";
 /// Magic, digest of the spec, digest of the state.
 const HEAD_BYTES: usize = 24;
 
@@ -73,6 +73,9 @@ impl Snapshot {
     pub fn state<S: DeserializeOwned>(&self, spec: &EnvSpec) -> Result<S, SnapshotError> {
         let head: &[u8; HEAD_BYTES] =
             self.bytes.first_chunk().ok_or_else(|| SnapshotError::damaged("it is too short"))?;
+        if head[..6] == MAGIC[..6] && head[6..8] != MAGIC[6..] {
+            return Err(SnapshotError::damaged("another version of this program made it"));
+        }
         if head[..8] != MAGIC {
             return Err(SnapshotError::damaged("it does not begin as a snapshot does"));
         }
@@ -138,6 +141,10 @@ mod tests {
             let short = whole.as_bytes()[..at].to_vec();
             assert!(Snapshot::from_bytes(short).state::<Vec<u32>>(&spec("stay")).is_err(), "{at} bytes");
         }
+        let mut old = whole.as_bytes().to_vec();
+        old[7] = b'1';
+        let refused = Snapshot::from_bytes(old).state::<Vec<u32>>(&spec("stay")).unwrap_err();
+        assert_eq!(refused.to_string(), "the snapshot is damaged: another version of this program made it");
         let mut long = whole.as_bytes().to_vec();
         long.push(0);
         assert!(Snapshot::from_bytes(long).state::<Vec<u32>>(&spec("stay")).is_err());

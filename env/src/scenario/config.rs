@@ -153,7 +153,8 @@ pub enum RefreshConfig {
 pub struct ContextConfig {
     /// Whose the context is.
     pub scope: ContextScopeConfig,
-    /// How many users there are, 1 to 1,000,000; needed with scope `user`.
+    /// How many users there are, 1 to 1,000,000, each as likely to ask; needed with scope `user`, but for a recording that
+    /// names its users: there each request is its recorded user's, and nothing may stand here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<u32>,
 }

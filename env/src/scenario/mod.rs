@@ -217,8 +217,8 @@ impl Scenario {
         self.memory.has_kv
     }
 
-    /// How many users there are, each with a context of their own at every service; `None` where all users of a service
-    /// share one.
+    /// How many users there are, recorded or drawn, each with a context of their own at every service; `None` where all
+    /// users of a service share one.
     pub fn num_users(&self) -> Option<u32> {
         self.num_users
     }
@@ -267,6 +267,15 @@ impl Scenario {
     /// Whether the requests are a recording, whose test part is one run.
     pub fn is_recorded(&self) -> bool {
         matches!(self.arrivals, ArrivalModel::Recorded { .. })
+    }
+
+    /// Whether each request is that of its recorded user: those of a recording that names them, where users have contexts of
+    /// their own.
+    pub fn has_recorded_users(&self) -> bool {
+        match &self.arrivals {
+            ArrivalModel::Recorded { parts, .. } => parts[0].has_users(),
+            ArrivalModel::Poisson { .. } | ArrivalModel::Phased(_) => false,
+        }
     }
 
     /// The phases of its popularity, where it has any.

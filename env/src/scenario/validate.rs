@@ -148,7 +148,7 @@ impl ScenarioConfig {
                 shares_weights: self.memory.shared_weights,
                 has_kv: self.memory.kv,
             },
-            num_users: self.num_users()?,
+            num_users: self.num_users(trace)?,
             prices: self.prices()?,
             placements: self.placements()?,
             is_per_request: self.is_per_request(),
@@ -276,23 +276,34 @@ impl ScenarioConfig {
         }
     }
 
-    fn num_users(&self) -> Result<Option<u32>, Invalid> {
+    /// Whether every user has a context of their own.
+    fn has_user_contexts(&self) -> bool {
+        matches!(&self.context, Some(ContextConfig { scope: ContextScopeConfig::User, .. }))
+    }
+
+    /// How many users have contexts of their own: those of the recording where it names them, else as many as are typed.
+    fn num_users(&self, trace: Option<&impl Requests>) -> Result<Option<u32>, Invalid> {
         let key = "context.users";
-        match &self.context {
-            None | Some(ContextConfig { scope: ContextScopeConfig::Service, users: None }) => Ok(None),
-            Some(ContextConfig { scope: ContextScopeConfig::Service, users: Some(users) }) => {
-                let allowed = "no number, or context.scope = \"user\": users who share their context are not told apart";
-                Err(Invalid::new(key, users, allowed))
+        let typed = self.context.as_ref().and_then(|context| context.users);
+        let is_replayed = matches!(self.workload, WorkloadConfig::Trace(_));
+        let header = trace.filter(|_| is_replayed).map(Requests::header);
+        let recorded = header.filter(|header| header.columns.user).map(|header| header.num_users);
+        let allowed = match (self.has_user_contexts(), recorded, typed) {
+            (false, _, None) => return Ok(None),
+            (true, Some(recorded), None) => return Ok(Some(recorded)),
+            (true, None, Some(users)) => return count(key, users, MAX_USERS).map(Some),
+            (false, _, Some(_)) => {
+                "no number, or context.scope = \"user\": users who share their context are not told apart"
+                    .into()
             }
-            Some(ContextConfig { scope: ContextScopeConfig::User, users: Some(users) }) => {
-                count(key, *users, MAX_USERS).map(Some)
+            (true, Some(recorded), Some(_)) => {
+                format!("no number: the recording names the users of its requests, {recorded} of them")
             }
-            Some(ContextConfig { scope: ContextScopeConfig::User, users: None }) => {
-                let allowed =
-                    format!("a whole number from 1 to {MAX_USERS}, because context.scope is \"user\"");
-                Err(Invalid::new(key, "absent", allowed))
+            (true, None, None) => {
+                format!("a whole number from 1 to {MAX_USERS}, because context.scope is \"user\"")
             }
-        }
+        };
+        Err(Invalid::new(key, typed.map_or_else(|| "absent".to_owned(), |users| users.to_string()), allowed))
     }
 
     fn quality_law(&self, index: usize, thought_tokens: f64) -> Result<QualityLaw, Invalid> {
@@ -560,8 +571,12 @@ impl ScenarioConfig {
         map: &ServiceMap,
         path: &str,
     ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
-        let parts = SlottedRequests::parts(trace, self.slot_s, map)
-            .map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
+        let parts = if self.has_user_contexts() {
+            SlottedRequests::parts_with_users(trace, self.slot_s, map)
+        } else {
+            SlottedRequests::parts(trace, self.slot_s, map)
+        };
+        let parts = parts.map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
             let allowed =
                 format!("a recording with requests in every part; its {} part has none", empty.part().name());

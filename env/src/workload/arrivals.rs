@@ -12,7 +12,7 @@ use super::phased::PhasedModel;
 use super::popularity::{Ranking, zipf_intensities};
 use super::trace::{SlottedRequests, TracePart};
 use crate::random::{Purpose, Seed, SimRng, Stream};
-use crate::units::{CellId, ServiceId};
+use crate::units::{CellId, ServiceId, UserId};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_distr::{Distribution, Poisson};
@@ -94,6 +94,8 @@ pub(crate) struct Arrivals {
     /// Room to count the requests of a slot; zero between slots.
     counts: Vec<u32>,
     batches: Vec<Batch>,
+    /// The recorded users of the slot's requests, in the order of its batches; empty where none are recorded.
+    users: Vec<UserId>,
 }
 
 impl Arrivals {
@@ -122,6 +124,7 @@ impl Arrivals {
             },
             counts: vec![0; num_services],
             batches: Vec::with_capacity(num_services * num_cells as usize),
+            users: Vec::new(),
         }
     }
 
@@ -170,20 +173,55 @@ impl Arrivals {
         &self.state
     }
 
-    /// Whether a state fits.
+    /// Whether a state is one that these requests can be in.
     ///
     /// # Errors
-    /// What does not.
+    /// What is impossible about it.
     pub(crate) fn check(&self, state: &ArrivalsState) -> Result<(), String> {
-        if state.ranking.services().len() != self.counts.len() || state.part > 2 {
-            return Err("it has another number of services".into());
+        if !state.ranking.is_alike(&self.state.ranking) {
+            return Err("its popularity ranks are not those of these services".into());
         }
-        if let ArrivalModel::Phased(model) = &self.model
-            && state.phase as usize >= model.num_phases()
-        {
-            return Err("it has more phases".into());
+        let (parts, phases) = match &self.model {
+            ArrivalModel::Poisson { .. } => (None, 1),
+            ArrivalModel::Recorded { parts, .. } => (Some(parts), 1),
+            ArrivalModel::Phased(model) => (None, model.num_phases()),
+        };
+        if state.phase as usize >= phases {
+            return Err(format!("it is in phase {} of {phases}, counted from 0", state.phase));
+        }
+        let slots = match (parts, state.part) {
+            (Some(parts), part @ 0..3) => parts[part].num_slots() as u64,
+            (None, 0) => 1,
+            (_, part) => return Err(format!("it plays part {part} of its requests, which there is not")),
+        };
+        if state.offset >= slots {
+            return Err(format!("it begins in slot {} of {slots}, counted from 0", state.offset));
         }
         Ok(())
+    }
+
+    /// Whether an episode can have so many slots, where `usual` are those of the scenario.
+    pub(crate) fn is_horizon(&self, horizon_slots: u32, usual: u32) -> bool {
+        let of_part = |parts: &[SlottedRequests; 3]| {
+            let mut slots = parts.iter().map(|part| (part.part(), part.num_slots() as u64));
+            slots.any(|(part, slots)| {
+                let most = if part == TracePart::Test { slots } else { slots.min(u64::from(usual)) };
+                most == u64::from(horizon_slots)
+            })
+        };
+        match &self.model {
+            ArrivalModel::Recorded { parts, .. } => horizon_slots == usual || of_part(parts),
+            ArrivalModel::Poisson { .. } | ArrivalModel::Phased(_) => horizon_slots == usual,
+        }
+    }
+
+    /// The recorded users of the slot that was drawn last, one a request in the order of its batches; `None` where users are
+    /// not recorded.
+    pub(crate) fn users(&self) -> Option<&[UserId]> {
+        match &self.model {
+            ArrivalModel::Recorded { parts, .. } if parts[0].has_users() => Some(&self.users),
+            _ => None,
+        }
     }
 
     /// The phase of the present slot, where requests have phases.
@@ -231,7 +269,10 @@ impl Arrivals {
                 let part = &parts[state.part];
                 let slot = (state.offset + slot) % part.num_slots() as u64;
                 let requests = part.slot(slot as usize);
+                let users = part.slot_users(slot as usize);
                 if self.is_per_request {
+                    self.users.clear();
+                    self.users.extend(users.into_iter().flatten().map(UserId));
                     self.batches.extend(requests.map(|service| Batch {
                         cell: CellId(0),
                         service: ServiceId(service),
@@ -242,6 +283,7 @@ impl Arrivals {
                 for service in requests.clone() {
                     self.counts[service as usize] += 1;
                 }
+                let all = requests.clone();
                 for service in requests {
                     let num_requests = std::mem::take(&mut self.counts[service as usize]);
                     if num_requests > 0 {
@@ -251,6 +293,9 @@ impl Arrivals {
                             num_requests,
                         });
                     }
+                }
+                if let Some(users) = users {
+                    by_batch(&self.batches, all.zip(users), &mut self.counts, &mut self.users);
                 }
             }
             ArrivalModel::Phased(model) => {
@@ -262,6 +307,31 @@ impl Arrivals {
             }
         }
         &self.batches
+    }
+}
+
+/// Puts the users of a slot's requests, which come as service and user in order of arrival, into the order of the slot's
+/// batches, which are of different services; `places` has room for each service and is left at zero.
+fn by_batch(
+    batches: &[Batch],
+    requests: impl Iterator<Item = (u32, u32)>,
+    places: &mut [u32],
+    users: &mut Vec<UserId>,
+) {
+    let mut next = 0;
+    for batch in batches {
+        places[batch.service.index()] = next;
+        next += batch.num_requests;
+    }
+    users.clear();
+    users.resize(next as usize, UserId::ALL);
+    for (service, user) in requests {
+        let place = &mut places[service as usize];
+        users[*place as usize] = UserId(user);
+        *place += 1;
+    }
+    for batch in batches {
+        places[batch.service.index()] = 0;
     }
 }
 
@@ -319,6 +389,18 @@ mod tests {
         }
         // A fair coin within five standard errors; order by rank or by id would give 1 or 0.
         assert!((first / both - 0.5_f64).abs() < 5.0 * (0.25_f64 / both).sqrt(), "{first} of {both}");
+    }
+
+    #[test]
+    fn recorded_users_follow_the_batches_and_within_one_the_order_of_arrival() {
+        let batch =
+            |service, num_requests| Batch { cell: CellId(0), service: ServiceId(service), num_requests };
+        // Arrived: 2 by user 7, 0 by 1, 2 by 3, 2 by 7.
+        let (mut places, mut users) = (vec![0; SERVICES], vec![UserId(9)]);
+        let requests = [(2, 7), (0, 1), (2, 3), (2, 7)];
+        by_batch(&[batch(2, 3), batch(0, 1)], requests.into_iter(), &mut places, &mut users);
+        assert_eq!(users, [7, 3, 7, 1].map(UserId));
+        assert_eq!(places, [0; SERVICES], "ready for the next slot");
     }
 
     #[test]

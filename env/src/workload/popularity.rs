@@ -47,6 +47,16 @@ impl Ranking {
         }
     }
 
+    /// Whether another ranking is one of the same services, dealt as often.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let sorted = |ranking: &Self| {
+            let mut services = ranking.services.clone();
+            services.sort_unstable();
+            services
+        };
+        self.reshuffle_slots == other.reshuffle_slots && sorted(self) == sorted(other)
+    }
+
     pub(crate) fn services(&self) -> &[ServiceId] {
         &self.services
     }

@@ -1,9 +1,10 @@
 //! Who asks: the user behind each request, where context is private (`context.scope = "user"`).
 //!
-//! Models: every request comes from one of `users` users, each as likely as any other, drawn from a stream of its own: the
-//! requests themselves stay as they are, and nothing here depends on an action. Users keep their number at every cell.
+//! Models: a recording that names its users says whose each request is. Elsewhere every request comes from one of
+//! `context.users` users, each as likely as any other, drawn from a stream of its own: the requests themselves stay as they
+//! are. Nothing here depends on an action. Users keep their number at every cell.
 //!
-//! Assumptions: users are alike and ask independently (ours). Recorded requests draw their users in the same way.
+//! Assumptions: drawn users are alike and ask independently (ours).
 
 use crate::random::{Purpose, Seed, SimRng, Stream};
 use crate::thought::contexts::Visit;
@@ -33,14 +34,23 @@ impl Users {
         self.rng = seed.stream(Stream::Users);
     }
 
-    /// Whether a state is one of as many users, for so many requests.
-    pub(crate) fn fits(&self, state: &Self, num_requests: usize) -> bool {
-        state.count == self.count && state.of_slot.len() == num_requests
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
-    /// Draws the users of a slot's requests; returns them.
-    pub(crate) fn draw(&mut self, batches: &[Batch]) -> &[UserId] {
+    /// The users of the present slot's requests.
+    pub(crate) fn of_slot(&self) -> &[UserId] {
+        &self.of_slot
+    }
+
+    /// Takes the users of a slot's requests as they were recorded, one a request, or draws them; returns them.
+    pub(crate) fn draw(&mut self, batches: &[Batch], recorded: Option<&[UserId]>) -> &[UserId] {
         self.of_slot.clear();
+        if let Some(recorded) = recorded {
+            self.of_slot.extend_from_slice(recorded);
+            return &self.of_slot;
+        }
         for _ in 0..num_requests(batches) {
             self.of_slot.push(UserId(self.rng.random_range(0..self.count)));
         }
@@ -76,7 +86,7 @@ mod tests {
         let batch =
             |service, num_requests| Batch { cell: CellId(0), service: ServiceId(service), num_requests };
         let batches = [batch(2, 3), batch(0, 39_997)];
-        users.draw(&batches);
+        users.draw(&batches, None);
         let mut visits = Vec::new();
         users.visits(3, batches[1], &mut visits);
         assert!(visits.is_sorted_by_key(|visit| visit.user.0));

@@ -45,7 +45,7 @@ enum How {
 const PROOFS: &[Proof] = &[
     Proof {
         name: "kills-ppo",
-        what: "a PPO run that is killed 20 times and resumed ends with the bytes of one that is not",
+        what: "a PPO run that is killed 20 times, in the middle of a checkpoint too, and resumed ends with the bytes of one that is not",
         how: How::Kills {
             experiment: "\
 scenario = \"tight\"
@@ -67,7 +67,7 @@ net_arch = [32, 32]
     },
     Proof {
         name: "kills-dqn",
-        what: "a DQN run that is killed 20 times and resumed ends with the bytes of one that is not",
+        what: "a DQN run that is killed 20 times, in the middle of a checkpoint too, and resumed ends with the bytes of one that is not",
         how: How::Kills {
             experiment: "\
 scenario = \"tight\"
@@ -215,8 +215,9 @@ impl Proof {
         train.args(["train", "--config", &config, "--out", &run]);
         call(&mut train)?;
         let mut verify = program(workspace);
-        // A checkpoint every few steps: many kills fall into the middle of one.
+        // A checkpoint every few steps: many kills fall into the middle of one, and at least one has to.
         verify.args(["verify", "resume", &run, "--kills", &kills.to_string(), "--checkpoint-every", "64"]);
+        verify.args(["--in-checkpoint", "1"]);
         conclude(&mut verify, vec![typed(&train)])
     }
 

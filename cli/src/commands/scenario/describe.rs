@@ -99,6 +99,12 @@ struct MemoryRules {
     /// How many users there are, each with contexts of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<u32>,
+    /// Where the user of a request comes from: `recorded` or `drawn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users_are: Option<&'static str>,
+    /// Whether the requests are recorded.
+    #[serde(skip)]
+    is_recorded: bool,
 }
 
 /// How much is asked for.
@@ -185,6 +191,10 @@ impl Description {
                 shared_weights: scenario.has_shared_weights(),
                 kv: scenario.has_kv(),
                 users: scenario.num_users(),
+                users_are: scenario
+                    .num_users()
+                    .map(|_| if scenario.has_recorded_users() { "recorded" } else { "drawn" }),
+                is_recorded: scenario.is_recorded(),
             },
             slot_s: scenario.slot_s(),
             horizon_slots: scenario.horizon_slots(),
@@ -342,7 +352,12 @@ impl MemoryRules {
         }
         if let Some(users) = self.users {
             let users = grouped(u64::from(users));
-            writeln!(text, "  users     {users}, each with a context of their own at every entry")?;
+            let origin = match (self.is_recorded, self.users_are) {
+                (true, Some("recorded")) => ", as recorded",
+                (true, _) => ", drawn for each request, for the recording names none",
+                (false, _) => "",
+            };
+            writeln!(text, "  users     {users}{origin}, each with a context of their own at every entry")?;
         }
         Ok(())
     }

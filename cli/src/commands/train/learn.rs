@@ -4,7 +4,7 @@ use super::health::{self, Finding};
 use super::kept::{self, Kept};
 use super::log_state::{Inputs, LogState};
 use super::memory;
-use super::watch::{Watch, Watched};
+use super::watch::{BEST, Watch, Watched};
 use crate::clock::human;
 use crate::console::{Console, Verdict};
 use crate::experiment::{Experiment, ExperimentArgs};
@@ -84,12 +84,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
                 return finished(console, &experiment, &folder);
             }
         }
-        // `done` is said of a run whose folder keeps only some of its files, too.
-        None => ensure!(
-            Provenance::ending_of(&folder).as_deref() != Some("done"),
-            "{place} is finished and keeps no state to go on from; to train it anew, type: \
-             thoughtcache train --config {place}/{CONFIG_FILE}"
-        ),
+        None => check_nothing_is_lost(&folder)?,
     }
     let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
     let provenance =
@@ -103,6 +98,25 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     start.run(console, &Stop::new(interrupt, terms.time_limit), terms.on_nan)
 }
 
+/// A run without a state begins again in its folder, which replaces what is there: fine when it was killed before its first
+/// checkpoint, and not when its state is gone.
+fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
+    let place = folder.root().display();
+    let anew = format!("to train it anew, type: thoughtcache train --config {place}/{CONFIG_FILE}");
+    let provenance = Provenance::read(folder.root());
+    // `done` is said of a run whose folder keeps only some of its files, too.
+    ensure!(
+        !provenance.as_ref().is_some_and(Provenance::is_done),
+        "{place} is finished and keeps no state to go on from; {anew}"
+    );
+    let had_state = provenance.is_none_or(|provenance| provenance.had_state());
+    ensure!(
+        !had_state || folder.checkpoints().find(BEST).is_none(),
+        "{place} has a best policy and no state to go on from (checkpoints/last): beginning again would replace it; {anew}"
+    );
+    Ok(())
+}
+
 /// A run that has nothing left to do. One that was killed between its last checkpoint and its end is ended here.
 fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Result<Verdict> {
     let place = folder.root().display();
@@ -113,7 +127,10 @@ fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Resul
             grouped(experiment.decisions)
         );
     }
-    folder.checkpoints().recover()?;
+    let checkpoints = folder.checkpoints();
+    checkpoints.recover()?;
+    // The kill may have come before this part of the last checkpoint.
+    checkpoints.retain(experiment.keep_checkpoints)?;
     let recording = recording(experiment);
     Provenance::at_resume(folder, experiment.decisions, libtorch::version(), recording)
         .at_end("done")

@@ -44,7 +44,7 @@ const STATES: [&str; 5] = [
     "train/rollbacks",
 ];
 /// The policy with the least validation cost.
-const BEST: &str = "best";
+pub(super) const BEST: &str = "best";
 
 /// Opens the logs, once everything else is in order.
 type Opening<'a> = Box<dyn FnOnce() -> Result<Logs> + 'a>;

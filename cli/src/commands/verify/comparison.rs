@@ -1,7 +1,7 @@
 //! What two runs of one config must have in common: the bytes of their checkpoints, and their logs but for times.
 
 use crate::metrics_log::DECISIONS;
-use crate::run_dir::checkpoints::Checkpoints;
+use crate::run_dir::checkpoints::{Checkpoints, META_FILE};
 use crate::table::{Align, Table};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -11,8 +11,15 @@ use std::path::Path;
 use thoughtcache_agents::checkpoint::{POLICY_FILE, REPLAY_FILE, TRAINER_FILE, sha256};
 
 /// The files of checkpoints that are compared; where one run has a file, the other must have it.
-const FILES: [(&str, &str); 4] =
-    [("best", POLICY_FILE), ("last", POLICY_FILE), ("last", TRAINER_FILE), ("last", REPLAY_FILE)];
+///
+/// The description of `best` has no times in it. That of `last` has the checksum of `log.json`, which does.
+const FILES: [(&str, &str); 5] = [
+    ("best", POLICY_FILE),
+    ("best", META_FILE),
+    ("last", POLICY_FILE),
+    ("last", TRAINER_FILE),
+    ("last", REPLAY_FILE),
+];
 
 /// One line of the result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     checkpoint_every: Option<u64>,
+    /// Fail unless at least so many kills fell into the middle of a checkpoint
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    in_checkpoint: u32,
     /// Chooses the moments
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
@@ -41,7 +44,7 @@ impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(super) fn run(self, _: Console) -> Result<Verdict> {
-        let Self { run: _, kills: _, decisions: _, checkpoint_every: _, seed: _ } = self;
+        let Self { run: _, kills: _, decisions: _, checkpoint_every: _, in_checkpoint: _, seed: _ } = self;
         anyhow::bail!(crate::commands::train::NO_TORCH)
     }
 
@@ -88,6 +91,8 @@ mod proof {
         kills: u32,
         /// Kills that left a half-written checkpoint.
         kills_in_checkpoint: u32,
+        /// How many of those were asked for.
+        needed_in_checkpoint: u32,
         /// Kills before the run's first checkpoint.
         kills_before_checkpoint: u32,
         rounds: u32,
@@ -153,16 +158,34 @@ mod proof {
             is_run_compared,
             kills: campaign.kills,
             kills_in_checkpoint: campaign.in_checkpoint,
+            needed_in_checkpoint: args.in_checkpoint,
             kills_before_checkpoint: campaign.before_checkpoint,
             rounds,
             is_equal: compared.iter().all(|row| row.is_equal),
             compared,
         };
         console.result(&proof, || proof.text())?;
-        Ok(if proof.is_equal { Verdict::Done } else { Verdict::Failed })
+        Ok(if proof.is_equal && proof.is_hard_enough() { Verdict::Done } else { Verdict::Failed })
     }
 
     impl Proof {
+        /// Whether as many kills as were asked for fell into the middle of a checkpoint.
+        fn is_hard_enough(&self) -> bool {
+            self.kills_in_checkpoint >= self.needed_in_checkpoint
+        }
+
+        fn verdict(&self) -> String {
+            match (self.is_equal, self.is_hard_enough()) {
+                (false, _) => "NOT EQUAL".to_owned(),
+                (true, true) => "everything is equal".to_owned(),
+                (true, false) => format!(
+                    "everything is equal, but TOO FEW KILLS fell into the middle of a checkpoint: {} of {}; take more --kills, \
+                     or a smaller --checkpoint-every",
+                    self.kills_in_checkpoint, self.needed_in_checkpoint
+                ),
+            }
+        }
+
         fn text(&self) -> String {
             let with =
                 if self.is_run_compared { "the run itself" } else { "a repetition that was not killed" };
@@ -176,7 +199,7 @@ mod proof {
                 self.kills_in_checkpoint,
                 self.kills_before_checkpoint,
                 comparison::text(&self.compared),
-                if self.is_equal { "everything is equal" } else { "NOT EQUAL" }
+                self.verdict()
             )
         }
     }

@@ -116,6 +116,12 @@ pub enum TraceError {
         /// The bytes that were there.
         found: [u8; 4],
     },
+    /// Users were asked for, and this request has none though others have.
+    #[error("row {row} names no user, others do; name one in every row, or in none: then users are drawn")]
+    NoUser {
+        /// The row.
+        row: u64,
+    },
     /// The header is not what the format says.
     #[error("trace header: {reason}")]
     BadHeader {

@@ -1,18 +1,22 @@
 //! What a world replays: the requests of one part of a trace, slot by slot, as requests for services.
 //!
 //! *Assumptions.* Requests for models that are no service are served elsewhere whatever a policy does: they are counted
-//! and left out. Within a slot, requests keep the order in which they arrived.
+//! and left out. Within a slot, requests keep the order in which they arrived. Users are kept where somebody wants them
+//! ([`SlottedRequests::parts_with_users`]); then every request has to have one.
 //!
 //! *Source.* MODEL.md section 8, "Recorded requests".
 
-use std::iter::Copied;
 use std::ops::Range;
-use std::slice::Iter;
 
 use super::service_map::{Assignment, ServiceInfo, ServiceMap};
 use super::{Requests, TimeSplit, TraceError, TracePart};
 
-/// The requests of one part, by slot: one or two bytes a request, four a slot.
+mod columns;
+
+use columns::{ServiceColumn, UserColumn};
+pub use columns::{SlotServices, SlotUsers};
+
+/// The requests of one part, by slot: one or two bytes a request, two or four more for its user, four a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlottedRequests {
     split: TimeSplit,
@@ -21,81 +25,10 @@ pub struct SlottedRequests {
     /// Where each slot begins in `request_services`; one more at the end.
     slot_offsets: Vec<u32>,
     request_services: ServiceColumn,
+    /// Where users are kept.
+    request_users: Option<UserColumn>,
     outside_requests: u64,
 }
-
-/// One service a request, in the smallest integers that hold every service.
-#[derive(Clone, Debug, PartialEq)]
-enum ServiceColumn {
-    /// Up to 256 services.
-    Narrow(Vec<u8>),
-    /// Up to 65,536, the most that a map may have.
-    Wide(Vec<u16>),
-}
-
-impl ServiceColumn {
-    fn new(num_services: usize) -> Self {
-        if num_services <= 1 << u8::BITS { Self::Narrow(Vec::new()) } else { Self::Wide(Vec::new()) }
-    }
-
-    fn push(&mut self, service: u32) {
-        match self {
-            Self::Narrow(services) => services.push(service as u8),
-            Self::Wide(services) => services.push(service as u16),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Narrow(services) => services.len(),
-            Self::Wide(services) => services.len(),
-        }
-    }
-
-    fn shrink_to_fit(&mut self) {
-        match self {
-            Self::Narrow(services) => services.shrink_to_fit(),
-            Self::Wide(services) => services.shrink_to_fit(),
-        }
-    }
-
-    fn range(&self, range: Range<usize>) -> SlotServices<'_> {
-        SlotServices(match self {
-            Self::Narrow(services) => Width::Narrow(services[range].iter().copied()),
-            Self::Wide(services) => Width::Wide(services[range].iter().copied()),
-        })
-    }
-}
-
-/// The services asked for in a slot, one a request, in order of arrival: [`SlottedRequests::slot`].
-#[derive(Clone, Debug)]
-pub struct SlotServices<'a>(Width<'a>);
-
-#[derive(Clone, Debug)]
-enum Width<'a> {
-    Narrow(Copied<Iter<'a, u8>>),
-    Wide(Copied<Iter<'a, u16>>),
-}
-
-impl Iterator for SlotServices<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        match &mut self.0 {
-            Width::Narrow(services) => services.next().map(u32::from),
-            Width::Wide(services) => services.next().map(u32::from),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        match &self.0 {
-            Width::Narrow(services) => services.size_hint(),
-            Width::Wide(services) => services.size_hint(),
-        }
-    }
-}
-
-impl ExactSizeIterator for SlotServices<'_> {}
 
 impl SlottedRequests {
     /// All parts of a trace, in the order of [`TracePart::ALL`]. The requests are visited two or three times and not
@@ -106,6 +39,27 @@ impl SlottedRequests {
     /// names fewer models than asked for; [`TraceError::BadServiceMap`] for parameters out of range;
     /// [`TraceError::TooManyRequests`] for a part of more than 4,294,967,295; whatever a visit reports.
     pub fn parts(requests: &impl Requests, slot_s: f64, map: &ServiceMap) -> Result<[Self; 3], TraceError> {
+        Self::collect(requests, slot_s, map, false)
+    }
+
+    /// The same, with the user of each request where the trace has that column.
+    ///
+    /// # Errors
+    /// As [`parts`](Self::parts); [`TraceError::NoUser`] for a request of a service that names none where others do.
+    pub fn parts_with_users(
+        requests: &impl Requests,
+        slot_s: f64,
+        map: &ServiceMap,
+    ) -> Result<[Self; 3], TraceError> {
+        Self::collect(requests, slot_s, map, requests.header().columns.user)
+    }
+
+    fn collect(
+        requests: &impl Requests,
+        slot_s: f64,
+        map: &ServiceMap,
+        keeps_users: bool,
+    ) -> Result<[Self; 3], TraceError> {
         let mut last_us = None;
         requests.visit(&mut |request| last_us = Some(request.time_us))?;
         let split = TimeSplit::new(slot_s, last_us.ok_or(TraceError::Empty)?)?;
@@ -116,20 +70,31 @@ impl SlottedRequests {
             slot_offsets: Vec::with_capacity(split.slots(part).len() + 1),
             request_services: ServiceColumn::new(services.len()),
             services: services.clone(),
+            request_users: keeps_users.then(|| UserColumn::new(requests.header().num_users)),
             outside_requests: 0,
         });
-        let mut row = 0;
+        let (mut row, mut nameless) = (0, None);
         requests.visit(&mut |request| {
             // A trace that changed meanwhile cannot lead out of the last slot.
             let slot = split.slot_of(request.time_us).min(split.num_slots() - 1);
             let part = &mut parts[split.part_of(slot) as usize];
             part.begin_slots(slot + 1 - split.slots(part.part).start);
             match assignment.service(request.model, row, slot) {
-                Some(service) => part.request_services.push(service),
+                Some(service) => {
+                    part.request_services.push(service);
+                    match (&mut part.request_users, request.user) {
+                        (Some(users), Some(user)) => users.push(user),
+                        (Some(_), None) => nameless = nameless.or(Some(row)),
+                        (None, _) => {}
+                    }
+                }
                 None => part.outside_requests += 1,
             }
             row += 1;
         })?;
+        if let Some(row) = nameless {
+            return Err(TraceError::NoUser { row });
+        }
         for part in &mut parts {
             let requests = part.num_requests() as u64;
             if requests > u64::from(u32::MAX) {
@@ -138,6 +103,7 @@ impl SlottedRequests {
             }
             part.begin_slots(split.slots(part.part).len() + 1);
             part.request_services.shrink_to_fit();
+            part.request_users.iter_mut().for_each(UserColumn::shrink_to_fit);
         }
         Ok(parts)
     }
@@ -208,6 +174,19 @@ impl SlottedRequests {
         self.request_services.range(self.places(slot..slot + 1))
     }
 
+    /// Whether the user of each request is kept.
+    pub fn has_users(&self) -> bool {
+        self.request_users.is_some()
+    }
+
+    /// The users of a slot's requests, in the order of [`slot`](Self::slot); `None` where they are not kept.
+    ///
+    /// # Panics
+    /// If `slot` is not below [`num_slots`](Self::num_slots).
+    pub fn slot_users(&self, slot: usize) -> Option<SlotUsers<'_>> {
+        self.request_users.as_ref().map(|users| users.range(self.places(slot..slot + 1)))
+    }
+
     /// Requests per service over a range of slots of this part: what a static set is chosen from.
     ///
     /// # Panics
@@ -272,6 +251,56 @@ mod tests {
         let test = trace.slotted(1.0, TracePart::Test, &map).unwrap();
         assert_eq!([test.slot(0), test.slot(1)].map(Iterator::collect::<Vec<_>>), [[2], [1]]);
         assert_eq!((test.num_requests(), test.outside_requests()), (2, 4));
+    }
+
+    #[test]
+    fn the_user_of_each_request_stands_beside_its_service_where_users_are_wanted() {
+        // One request a second, of model a by user 0, b by 1, c by 2 and so on in turns of 3 models and 4 users.
+        for (num_users, is_narrow) in [(4, true), (70_000, false)] {
+            let mut header = Header {
+                columns: Columns { model: true, user: true, ..Columns::default() },
+                models: vec!["a".into(), "b".into(), "c".into()],
+                num_users,
+                ..Header::named("turns", "0")
+            };
+            let request = |second: u32| Request {
+                time_us: u64::from(second) * 1_000_000,
+                model: Some(second % 3),
+                user: Some(second % 4 + num_users - 4),
+                ..Request::default()
+            };
+            let requests: Vec<Request> = (0..20).map(request).collect();
+            let trace = Trace::from_requests(header.clone(), requests.clone()).unwrap();
+            // Training is the first 12 s: each model 4 times, so that a and b become services.
+            let map = ServiceMap::TopModels { count: 2 };
+            let [train, ..] = SlottedRequests::parts_with_users(&trace, 4.0, &map).unwrap();
+            assert_eq!(matches!(train.request_users, Some(UserColumn::Narrow(_))), is_narrow);
+            let first = num_users - 4;
+            assert_eq!(train.slot(0).collect::<Vec<_>>(), [0, 1, 0]);
+            assert_eq!(train.slot_users(0).unwrap().collect::<Vec<_>>(), [first, first + 1, first + 3]);
+            assert_eq!(train.slot_users(1).unwrap().collect::<Vec<_>>(), [first, first + 2, first + 3]);
+            let [train, ..] = SlottedRequests::parts(&trace, 4.0, &map).unwrap();
+            assert!(!train.has_users() && train.slot_users(0).is_none(), "nobody wanted them");
+
+            let mut nameless = requests.clone();
+            nameless[2].user = None;
+            let of_c = Trace::from_requests(header.clone(), nameless.clone()).unwrap();
+            assert!(SlottedRequests::parts_with_users(&of_c, 4.0, &map).is_ok(), "it is no service's");
+            nameless[7].user = None;
+            let of_b = Trace::from_requests(header.clone(), nameless).unwrap();
+            let error = SlottedRequests::parts_with_users(&of_b, 4.0, &map).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "row 7 names no user, others do; name one in every row, or in none: then users are drawn"
+            );
+
+            header.columns.user = false;
+            header.num_users = 0;
+            let without = requests.iter().map(|request| Request { user: None, ..*request }).collect();
+            let without = Trace::from_requests(header, without).unwrap();
+            let [train, ..] = SlottedRequests::parts_with_users(&without, 4.0, &map).unwrap();
+            assert!(!train.has_users());
+        }
     }
 
     #[test]

@@ -1,0 +1,369 @@
+//! Snapshots that were made up: the right checksum, and something in them that no play leads to.
+
+use super::*;
+use crate::digest::of_bytes;
+use crate::random::{Purpose, SimRng, Stream};
+use crate::scenario::text::Override;
+use crate::workload::trace::{Columns, Header, Request, Trace};
+use rand::RngExt;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Two services on a model of 2 GB, one on a model of 3 GB; memory for one of each, and little more.
+const TEXT: &str = r#"
+name = "forged"
+horizon_slots = 12
+slot_s = 1.0
+models = [
+  { name = "a", memory_gb = 2.0, window_tokens = 900.0, active_parameters_b = 1.0 },
+  { name = "b", memory_gb = 3.0, window_tokens = 900.0, active_parameters_b = 1.0 },
+]
+services = [{ model = "a", alpha = 0.5 }, { model = "a", alpha = 0.5 }, { model = "b", alpha = 0.5 }]
+[cell]
+count = 1
+memory_gb = 5.5
+[thought]
+tokens = 100.0
+paths = 1
+consensus_factor = 0.7
+vanishing_thoughts_per_slot = 0.5
+[memory]
+refresh = "clear"
+[quality.linear]
+beta = 0.5
+[workload.poisson]
+mean_requests_per_service = 0.8
+zipf_exponent = 1.0
+[decision]
+granularity = "service"
+placements = ["edge", "cloud"]
+[cost]
+edge_per_request = 1.0
+cloud_per_request = 10.0
+accuracy_weight = 1000.0
+compute_weight = 0.0
+[cost.switching.per_gb]
+weight = 2.0
+"#;
+
+const KV: [(&str, &str); 3] =
+    [("memory.kv", "true"), ("models.0.kv_bytes_per_token", "4e5"), ("models.1.kv_bytes_per_token", "4e5")];
+
+/// A recording in which three models are asked for in turns, by five users in turns.
+fn recording() -> Trace {
+    let header = Header {
+        columns: Columns { model: true, user: true, ..Columns::default() },
+        models: vec!["x".into(), "y".into(), "z".into()],
+        num_users: 5,
+        ..Header::named("turns", "0")
+    };
+    let request = |row: u32| Request {
+        time_us: u64::from(row) * 400_000,
+        model: Some(row % 3),
+        user: Some(row % 5),
+        ..Request::default()
+    };
+    Trace::from_requests(header, (0..100).map(request).collect()).unwrap()
+}
+
+fn world(changes: &[(&str, &str)]) -> DecisionEnv {
+    let overrides: Vec<Override> =
+        changes.iter().map(|(key, value)| Override { key: (*key).into(), value: (*value).into() }).collect();
+    let (_, scenario) = Scenario::load("forged", TEXT, &overrides, |_| Ok(recording())).unwrap();
+    DecisionEnv::new(Arc::new(scenario))
+}
+
+fn worlds() -> Vec<(&'static str, DecisionEnv)> {
+    let users = [("context.scope", "\"user\""), ("context.users", "4")];
+    let recorded = [
+        ("workload", r#"{ trace = { path = "turns", services = { top_models = {} } } }"#),
+        ("context.scope", "\"user\""),
+        ("decision.granularity", "\"request\""),
+    ];
+    let phased = r#"{ phased = { popularity = [[0.5, 0.25, 0.25], [0.0, 0.5, 0.5]], stay_prob = 0.5 } }"#;
+    let everything = [
+        &users[..],
+        &KV,
+        &[
+            ("cell.count", "2"),
+            ("decision.prefetch", "true"),
+            ("memory.shared_weights", "true"),
+            ("workload.poisson.reshuffle_slots", "3"),
+        ],
+    ];
+    let budget = [("cell.compute_budget_tflop_per_slot", "1.0"), ("decision.prefetch", "true")];
+    let request = [("decision.granularity", "\"request\""), ("decision.hold", "true"), KV[0], KV[1], KV[2]];
+    vec![
+        ("everything", world(&everything.concat())),
+        ("budget", world(&budget)),
+        ("request", world(&request)),
+        ("recorded", world(&recorded)),
+        ("phased", world(&[("workload", phased)])),
+    ]
+}
+
+fn act(env: &mut DecisionEnv, rng: &mut SimRng) {
+    let legal: Vec<usize> =
+        (0..env.observation.legal.len()).filter(|&index| env.observation.legal[index]).collect();
+    let Some(&action) = legal.get(rng.random_range(0..legal.len().max(1))) else {
+        panic!("{}: nothing is legal", env.spec.id);
+    };
+    let step = env.step(&ActionId::from_index(action)).unwrap();
+    assert!(step.reward.is_finite() && step.reward <= 0.0, "{}: {}", env.spec.id, step.reward);
+    let cache = env.world.cell(env.observation.cell).cache();
+    assert!(cache.free_bytes() <= cache.capacity_bytes());
+    if step.end.is_end() {
+        env.reset(Seed::new(Purpose::Test, 3));
+    }
+}
+
+/// Whatever is accepted can be played on.
+fn play_on(env: &mut DecisionEnv, rng: &mut SimRng) {
+    if env.phase == Phase::Ended {
+        env.reset(Seed::new(Purpose::Validate, 3));
+    }
+    (0..30).for_each(|_| act(env, rng));
+}
+
+/// Snapshots of a world, every few decisions of two episodes and at the end of one.
+fn moments(env: &mut DecisionEnv) -> Vec<Snapshot> {
+    let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+    let mut moments = vec![env.snapshot()];
+    for purpose in [Purpose::Train, Purpose::Test] {
+        env.reset(Seed::new(purpose, 5));
+        for decision in 0..60 {
+            act(env, &mut rng);
+            if decision % 6 == 0 || (env.observation.fixed_placement.is_some() && decision % 2 == 0) {
+                moments.push(env.snapshot());
+            }
+        }
+    }
+    env.reset(Seed::new(Purpose::Train, 5));
+    while env.phase == Phase::Running {
+        let action = env.observation.legal.iter().position(|&is_legal| is_legal).unwrap();
+        env.step(&ActionId::from_index(action)).unwrap();
+    }
+    moments.push(env.snapshot());
+    moments
+}
+
+fn to_json(env: &DecisionEnv, snapshot: &Snapshot) -> Value {
+    serde_json::to_value(snapshot.state::<State>(&env.spec).unwrap()).unwrap()
+}
+
+/// The snapshot of a state that was typed; nothing where it has not the form of one.
+fn from_json(env: &DecisionEnv, state: Value) -> Option<Snapshot> {
+    serde_json::from_value::<State>(state).ok().map(|state| Snapshot::of(&env.spec, &state))
+}
+
+/// Pointers to everything in a document.
+fn places(value: &Value, here: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| places(value, &format!("{here}/{name}"), found));
+        }
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| places(value, &format!("{here}/{index}"), found));
+        }
+        _ => {}
+    }
+    found.push(here.to_owned());
+}
+
+/// What may stand there instead.
+fn forgeries(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Null => vec![json!(0), json!(u32::MAX), json!("Edge"), json!("edge")],
+        Value::Bool(is_so) => vec![json!(!is_so)],
+        Value::String(_) => ["Running", "Forced", "Ended", "edge", "cloud"].map(|word| json!(word)).to_vec(),
+        Value::Number(number) => match number.as_u64() {
+            Some(number) => {
+                let near = [number.wrapping_add(1), number.wrapping_sub(1), 0];
+                [&near[..], &[u64::from(u32::MAX), 1 << 53, u64::MAX]]
+                    .concat()
+                    .iter()
+                    .map(|n| json!(n))
+                    .collect()
+            }
+            None => {
+                let number = number.as_f64().unwrap();
+                [number + 0.5, number * 2.0, -1.0, -1e-300, 1e300].map(|number| json!(number)).to_vec()
+            }
+        },
+        Value::Array(items) => {
+            let shorter = items.split_last().map(|(_, rest)| rest.to_vec());
+            let longer = items.last().map(|last| [&items[..], &[last.clone()]].concat());
+            let reversed = items.iter().rev().cloned().collect();
+            let numbers = vec![json!(0)];
+            [Some(reversed), Some(numbers), shorter, longer].into_iter().flatten().map(Value::Array).collect()
+        }
+        Value::Object(_) => vec![Value::Null],
+    }
+}
+
+#[test]
+fn every_field_of_a_state_is_refused_when_no_play_leads_to_it_and_else_it_can_be_played_on() {
+    let mut rng = Seed::new(Purpose::Test, 2).stream(Stream::Policy);
+    // How often each field was forged, and refused.
+    let mut fields: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for (name, mut env) in worlds() {
+        for snapshot in moments(&mut env) {
+            env.restore(&snapshot).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(env.snapshot(), snapshot, "{name}");
+            let state = to_json(&env, &snapshot);
+            assert_eq!(from_json(&env, state.clone()).unwrap(), snapshot, "{name}");
+            let mut found = Vec::new();
+            places(&state, "", &mut found);
+            for place in found.iter().filter(|place| !place.is_empty()) {
+                let field = place.split('/').filter(|part| part.parse::<u32>().is_err());
+                let field = field.collect::<Vec<_>>().join("/");
+                // A generator may be in any state: a few bytes of it will do.
+                if field.ends_with("rng") && rng.random_range(0..40) > 0 {
+                    continue;
+                }
+                let value = state.pointer(place).unwrap();
+                for forgery in forgeries(value).into_iter().filter(|forgery| forgery != value) {
+                    let mut forged = state.clone();
+                    *forged.pointer_mut(place).unwrap() = forgery.clone();
+                    let Some(forged) = from_json(&env, forged) else { continue };
+                    let (forged_times, refused) = fields.entry(field.clone()).or_default();
+                    *forged_times += 1;
+                    let mut played = env.clone();
+                    match played.restore(&forged) {
+                        Err(error) => {
+                            *refused += 1;
+                            assert_eq!(error.to_string().lines().count(), 1, "{error}");
+                            assert_eq!(played.snapshot(), snapshot, "{name}: nothing has changed");
+                        }
+                        Ok(()) => {
+                            // Before the first episode there is nothing to come back to.
+                            let is_kept = !played.world.has_begun() || played.snapshot() == forged;
+                            assert!(is_kept, "{name}: {place} = {forgery}");
+                            play_on(&mut played, &mut rng);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let free: BTreeSet<&str> =
+        fields.iter().filter(|(_, (_, refused))| *refused == 0).map(|(field, _)| field.as_str()).collect();
+    // Whatever stands there is possible.
+    let possible =
+        ["/world/arrivals/popularity_rng", "/world/arrivals/rng", "/world/fingerprint", "/world/users/rng"];
+    assert_eq!(free, BTreeSet::from(possible));
+    assert!(fields.len() > 40, "{fields:?}");
+}
+
+#[test]
+fn random_bytes_under_a_right_checksum_are_refused_or_can_be_played_on() {
+    let mut rng = Seed::new(Purpose::Test, 4).stream(Stream::Policy);
+    let (mut refused, mut accepted) = (0, 0);
+    for (_, mut env) in worlds() {
+        for snapshot in moments(&mut env) {
+            for _ in 0..40 {
+                let mut bytes = snapshot.as_bytes().to_vec();
+                for _ in 0..rng.random_range(1..3) {
+                    let place = rng.random_range(24..bytes.len());
+                    bytes[place] = rng.random();
+                }
+                let digest = of_bytes(&bytes[24..]);
+                bytes[16..24].copy_from_slice(&digest.to_le_bytes());
+                let mut played = env.clone();
+                if played.restore(&Snapshot::from_bytes(bytes)).is_ok() {
+                    accepted += 1;
+                    play_on(&mut played, &mut rng);
+                } else {
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 500 && accepted > 500, "{refused} refused, {accepted} accepted");
+}
+
+#[test]
+fn refusals_say_what_is_impossible_and_where() {
+    let [(_, mut everything), .., (_, mut recorded), (_, mut phased)] = <[_; 5]>::try_from(worlds()).unwrap();
+    let at_first = Seed::new(Purpose::Train, 5);
+    let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+    everything.reset(at_first);
+    // Both services on model a are there, and the first has served.
+    for action in ["load.0", "pass"] {
+        let action = everything.spec.actions.iter().position(|name| name == action).unwrap();
+        everything.step(&ActionId::from_index(action)).unwrap();
+    }
+    for env in [&mut recorded, &mut phased] {
+        env.reset(at_first);
+        act(env, &mut rng);
+    }
+    let changes = [
+        (&everything, "/phase", json!("Forced")),
+        (&everything, "/fixed_placement", json!("cloud")),
+        (&everything, "/ahead", json!(1)),
+        (&everything, "/victims", json!([0])),
+        (&everything, "/world/slot", json!(u64::MAX)),
+        (&everything, "/world/horizon_slots", json!(13)),
+        (&everything, "/world/next", json!(99)),
+        (&everything, "/world/batches_served", json!(u64::MAX)),
+        (&everything, "/world/batches/0/service", json!(3)),
+        (&everything, "/world/batches/0/num_requests", json!(0)),
+        (&everything, "/world/users/count", json!(5)),
+        (&everything, "/world/users/of_slot/0", json!(4)),
+        (&everything, "/world/users/of_slot", json!([])),
+        (&everything, "/world/cells/0/spent_flop", json!(-1.0)),
+        (&everything, "/world/cells/0/demand/1/pending_requests", json!(77)),
+        (&everything, "/world/cells/0/demand/1/request_rate", json!(-0.5)),
+        (&everything, "/world/cells/0/demand/1/recency_slots", json!(1000)),
+        (&everything, "/world/cells/0/cache/capacity_bytes", json!(1)),
+        (&everything, "/world/cells/0/cache/free_bytes", json!(5_500_000_000_u64)),
+        (&everything, "/world/cells/0/cache/protected_bytes", json!(1)),
+        (&everything, "/world/cells/0/cache/uses/0/holders", json!(2)),
+        (&everything, "/world/cells/0/cache/residency/0/is_protected", json!(true)),
+        (&everything, "/world/cells/0/cache/thoughts/0/context_tokens", json!(5.0)),
+        (
+            &everything,
+            "/world/cells/0/cache/contexts/0/by_user",
+            json!([[0, { "context_tokens": 1000.0, "age_tokens": 0.0 }]]),
+        ),
+        (
+            &everything,
+            "/world/cells/0/cache/contexts/0/by_user",
+            json!([[9, { "context_tokens": 1.0, "age_tokens": 0.0 }]]),
+        ),
+        (&everything, "/world/cells/0/cache/context_bytes/0", json!(1)),
+        (&everything, "/world/cells/0/cache/last_served/0", json!(9)),
+        (&everything, "/world/arrivals/ranking/services/0", json!(7)),
+        (&everything, "/world/arrivals/part", json!(1)),
+        (&recorded, "/world/arrivals/part", json!(3)),
+        (&recorded, "/world/arrivals/offset", json!(99)),
+        (&phased, "/world/arrivals/phase", json!(2)),
+        (&phased, "/world/cells/0/cache/thoughts/2/context_tokens", json!(-5.0)),
+    ];
+    let mut page = Vec::new();
+    for (env, place, value) in changes {
+        let mut state = to_json(env, &env.snapshot());
+        *state.pointer_mut(place).unwrap_or_else(|| panic!("{place}")) = value.clone();
+        let error = env.clone().restore(&from_json(env, state).unwrap()).unwrap_err();
+        page.push(format!("{place} = {value}\n  {error}"));
+    }
+    insta::assert_snapshot!(page.join("\n"));
+}
+
+#[test]
+fn a_situation_is_not_imagined_where_slots_begin_with_prefetch_decisions() {
+    let phased = r#"{ phased = { popularity = [[0.5, 0.25, 0.25]] } }"#;
+    let mut env = world(&[("workload", phased), ("decision.prefetch", "true")]);
+    env.reset(Seed::new(Purpose::Train, 5));
+    let before = env.snapshot();
+    let error = env.imagine(ServiceId(1), 0).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "nobody can imagine a request for service 1 in phase 0 in forged: one of its services, in one of its phases, in a \
+         running episode without prefetch decisions"
+    );
+    assert_eq!(env.snapshot(), before, "nothing has changed");
+}
