@@ -2,14 +2,19 @@
 //!
 //! ```text
 //! open slot      popularity drifts, requests arrive, rates are estimated        workload
+//!                physical: whoever asks moves and is connected                    radio
 //! prefetch       where the scenario has it: each cell may load one service         cache, cost
 //! decisions      one batch after another: evictions, load, service, refresh     cache, thought, llm, cost
 //! close slot     thoughts fade, nothing is protected any more                   cache, thought
+//!                physical: backlogs drain, loads advance, memory costs            llm, cost
 //! ```
 //! What happens in *open slot* never depends on a decision: two policies on one seed see the same requests, and
 //! [`World::exogenous_fingerprint`] shows it. The world ends nowhere; the horizon only says when an episode is cut.
 
 mod edge;
+pub(crate) mod physics;
+mod placed;
+pub mod request;
 mod state;
 
 use crate::cache::{Cache, Protection, Sizes};
@@ -17,6 +22,7 @@ use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::gym::api::Counters;
 use crate::placement::Placement;
+use crate::placement::pipeline::StageBill;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::contexts::Visit;
@@ -24,6 +30,7 @@ use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::{Arrivals, Batch};
 use crate::workload::demand::Demand;
 use crate::workload::users::Users;
+use physics::Physics;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -115,6 +122,19 @@ pub struct World {
     next: usize,
     batches_served: u64,
     fingerprint: u64,
+    /// Sessions, radio and what cells work on; absent in abstract scenarios.
+    physics: Option<Physics>,
+    /// What the last served request took; absent before it, and in abstract scenarios.
+    last_bill: Option<StageBill>,
+}
+
+/// What passed until the next decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Elapsed {
+    /// Slots; 0 within a slot.
+    pub slots: u32,
+    /// What those slots cost whatever was decided.
+    pub cost: CostBreakdown,
 }
 
 impl World {
@@ -123,12 +143,13 @@ impl World {
         let num_services = scenario.services().len();
         let num_users = scenario.num_users();
         let cache = Cache::new(scenario.capacity_bytes(), Sizes::new(&scenario), num_users.is_some());
+        let protection = match (scenario.physical(), scenario.is_per_request()) {
+            (Some(_), _) => Protection::Pins,
+            (None, true) => Protection::Nothing,
+            (None, false) => Protection::UntilSlotEnds,
+        };
         let cell = Cell {
-            cache: if scenario.is_per_request() {
-                cache.with_protection(Protection::Nothing)
-            } else {
-                cache
-            },
+            cache: cache.with_protection(protection).dropping_faded(scenario.drops_faded()),
             demand: vec![Demand::NONE; num_services],
             spent_flop: 0.0,
             held: if scenario.has_hold() { vec![false; num_services] } else { Vec::new() },
@@ -155,6 +176,8 @@ impl World {
             next: num_prefetches,
             batches_served: 0,
             fingerprint: 0,
+            physics: scenario.physical().map(|physical| Physics::new(&scenario, physical)),
+            last_bill: None,
             scenario,
         }
     }
@@ -166,13 +189,23 @@ impl World {
         if let Some(users) = &mut self.users {
             users.reseed(seed);
         }
+        if let Some(physics) = &mut self.physics {
+            physics.begin_episode(seed);
+        }
+        self.last_bill = None;
         for cell in &mut self.cells {
             cell.cache.clear();
             cell.demand.fill(Demand::NONE);
         }
         (self.slot, self.batches_served, self.fingerprint) = (0, 0, 0);
         self.open_slot();
-        let skipped = self.skip_empty_slots();
+        let mut skipped = 0;
+        while !self.has_begun() {
+            // Nothing is in memory yet, so that these slots cost nothing.
+            self.close_slot();
+            self.open_slot();
+            skipped += 1;
+        }
         self.meet();
         skipped
     }
@@ -182,6 +215,9 @@ impl World {
         self.arrivals.reseed_future(seed);
         if let Some(users) = &mut self.users {
             users.reseed(seed);
+        }
+        if let Some(physics) = &mut self.physics {
+            physics.reseed_future(seed);
         }
     }
 
@@ -278,7 +314,13 @@ impl World {
         let mut outcome = Outcome::default();
         let cell = self.pending().cell();
         let cache = &mut self.cells[cell.index()].cache;
-        cache.bring_in(service, victims, cache.marginal_bytes(service), &mut outcome.counters);
+        let bytes = cache.marginal_bytes(service);
+        if self.physics.is_some() {
+            let now_s = self.slot as f64 * self.scenario.slot_s();
+            outcome.cost.switching = self.bring_in(cell, service, victims, bytes, now_s, &mut outcome.counters);
+            return outcome;
+        }
+        cache.bring_in(service, victims, bytes, &mut outcome.counters);
         if outcome.counters.loads > 0 {
             outcome.cost.switching = self.scenario.service(service).load_cost;
         }
@@ -306,16 +348,17 @@ impl World {
     /// When [`can_serve`](Self::can_serve) says no, or a victim may not leave.
     pub fn serve(&mut self, placement: Placement, victims: &[ServiceId]) -> Outcome {
         let batch = self.pending_batch().expect("a batch is pending");
-        let outcome = match placement {
-            Placement::Edge => self.serve_at_edge(batch, victims),
-            Placement::Cloud => {
-                let service = self.scenario.service(batch.service);
-                let cloud = f64::from(batch.num_requests) * service.cloud_per_request;
-                let requests = u64::from(batch.num_requests);
-                Outcome {
-                    cost: CostBreakdown { cloud, ..CostBreakdown::default() },
-                    counters: Counters { requests, ..Counters::default() },
-                }
+        let outcome = if self.physics.is_some() {
+            self.serve_placed(batch, placement, victims)
+        } else if placement.needs_residency() {
+            self.serve_at_edge(batch, victims)
+        } else {
+            let service = self.scenario.service(batch.service);
+            let cloud = f64::from(batch.num_requests) * service.cloud_per_request;
+            let requests = u64::from(batch.num_requests);
+            Outcome {
+                cost: CostBreakdown { cloud, ..CostBreakdown::default() },
+                counters: Counters { requests, ..Counters::default() },
             }
         };
         let cell = &mut self.cells[batch.cell.index()];
@@ -329,24 +372,27 @@ impl World {
         outcome
     }
 
-    /// Moves to the next decision; returns the slots that passed (0 within a slot).
-    pub fn advance(&mut self) -> u32 {
+    /// Moves to the next decision; returns what passed until then.
+    pub fn advance(&mut self) -> Elapsed {
         self.requests_before += self.pending_batch().map_or(0, |batch| batch.num_requests as usize);
         self.next += 1;
-        let mut slots_elapsed = 0;
-        if !self.has_begun() {
-            self.close_slot();
+        let mut elapsed = Elapsed::default();
+        while !self.has_begun() {
+            elapsed.cost += self.close_slot();
             self.open_slot();
-            slots_elapsed = 1 + self.skip_empty_slots();
+            elapsed.slots += 1;
         }
         self.meet();
-        slots_elapsed
+        elapsed
     }
 
     fn open_slot(&mut self) {
         (self.next, self.requests_before) = (0, 0);
         self.batches.clear();
-        self.batches.extend_from_slice(self.arrivals.draw(self.slot));
+        match (&mut self.physics, self.scenario.physical()) {
+            (Some(physics), Some(physical)) => physics.draw(self.slot, physical, &mut self.batches),
+            _ => self.batches.extend_from_slice(self.arrivals.draw(self.slot)),
+        }
         for cell in &mut self.cells {
             cell.spent_flop = 0.0;
             cell.held.fill(false);
@@ -360,27 +406,29 @@ impl World {
             let place = u64::from(batch.cell.0) << 32 | u64::from(batch.service.0);
             self.fingerprint = mix(mix(self.fingerprint, place), u64::from(batch.num_requests));
         }
+        if let Some(physics) = &self.physics {
+            self.fingerprint = physics.fingerprint(self.fingerprint);
+        }
         if let Some(users) = &mut self.users {
-            for user in users.draw(&self.batches, self.arrivals.users()) {
+            let known = self.physics.as_ref().map(Physics::askers).or_else(|| self.arrivals.users());
+            for user in users.draw(&self.batches, known) {
                 self.fingerprint = mix(self.fingerprint, u64::from(user.0));
             }
         }
     }
 
-    fn close_slot(&mut self) {
-        for cell in &mut self.cells {
+    /// Ends a slot; returns what it cost whatever was decided.
+    fn close_slot(&mut self) -> CostBreakdown {
+        let mut cost = CostBreakdown::default();
+        for (index, cell) in self.cells.iter_mut().enumerate() {
             cell.cache.end_slot(&self.fade_tokens);
+            if let (Some(physics), Some(physical)) = (&mut self.physics, self.scenario.physical()) {
+                physics.end_slot(CellId::from_index(index), physical);
+                let resident_bytes = cell.cache.capacity_bytes() - cell.cache.free_bytes();
+                cost.holding += physical.holding_cost(resident_bytes);
+            }
         }
         self.slot += 1;
-    }
-
-    fn skip_empty_slots(&mut self) -> u32 {
-        let mut skipped = 0;
-        while !self.has_begun() {
-            self.close_slot();
-            self.open_slot();
-            skipped += 1;
-        }
-        skipped
+        cost
     }
 }

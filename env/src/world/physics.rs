@@ -87,6 +87,8 @@ pub(crate) struct Physics {
     active: Vec<u32>,
     /// The cell of each request.
     places: Vec<(CellId, u32)>,
+    /// Who asks, request by request.
+    askers: Vec<UserId>,
 }
 
 impl Physics {
@@ -112,6 +114,7 @@ impl Physics {
             connections: Vec::new(),
             active: vec![0; num_cells],
             places: Vec::new(),
+            askers: Vec::new(),
         }
     }
 
@@ -258,6 +261,8 @@ impl Physics {
                 twin_age_slots: None,
             });
         }
+        self.askers.clear();
+        self.askers.extend(self.requests.iter().map(|facts| facts.user));
         for station in &mut self.stations {
             station.served.fill(0);
         }
@@ -278,6 +283,11 @@ impl Physics {
             self.handovers += u64::from(connection.handover_from.is_some());
             self.connections.push(connection);
         }
+    }
+
+    /// Who asks, request by request.
+    pub(super) fn askers(&self) -> &[UserId] {
+        &self.askers
     }
 
     /// A digest of what a slot brought.

@@ -1,0 +1,161 @@
+//! Serving a request of a physical scenario in one of its placements: what it finds, what it costs, what it leaves behind.
+
+use super::request::RequestFacts;
+use super::{Cell, Outcome, World};
+use crate::cost::CostBreakdown;
+use crate::gym::api::Counters;
+use crate::placement::pipeline::{StageBill, price};
+use crate::placement::{Payload, Placement};
+use crate::scenario::physics::Physical;
+use crate::units::{CellId, ServiceId};
+use crate::workload::arrivals::Batch;
+use super::physics::{Physics, Station};
+
+impl World {
+    /// What a cell of a physical scenario does beside keeping entries; `None` in abstract ones.
+    pub fn station(&self, cell: CellId) -> Option<&Station> {
+        self.physics.as_ref().map(|physics| physics.station(cell))
+    }
+
+    /// What the last served request took, stage by stage; `None` before it and in abstract scenarios.
+    pub fn last_bill(&self) -> Option<&StageBill> {
+        self.last_bill.as_ref()
+    }
+
+    /// Users that moved to another cell since the episode began; `None` in abstract scenarios.
+    pub fn handovers(&self) -> Option<u64> {
+        self.physics.as_ref().map(Physics::handovers)
+    }
+
+    /// All that the price of the pending request depends on, the length of its answer included; `None` at a prefetch decision
+    /// and in abstract scenarios.
+    pub fn facts(&self) -> Option<RequestFacts> {
+        let (physics, physical) = (self.physics.as_ref()?, self.scenario.physical()?);
+        let batch = self.pending_batch()?;
+        let cache = &self.cells[batch.cell.index()].cache;
+        let place = (self.slot, self.requests_before, batch.cell);
+        Some(physics.facts(place, cache, self.mean_thought(), (&self.scenario, physical)))
+    }
+
+    /// Entries whose work is done may leave before the pending decision is taken.
+    pub(super) fn release_idle(&mut self) {
+        let cell = self.pending().cell();
+        let is_batch = self.pending_batch().is_some();
+        let (Some(physics), Some(physical)) = (&self.physics, self.scenario.physical()) else { return };
+        let now_s = if is_batch {
+            physics.arrival_s(self.slot, self.requests_before, physical)
+        } else {
+            self.slot as f64 * physical.slot_s()
+        };
+        physics.release(now_s, cell, &mut self.cells[cell.index()].cache);
+    }
+
+    pub(super) fn serve_placed(
+        &mut self,
+        batch: Batch,
+        placement: Placement,
+        victims: &[ServiceId],
+    ) -> Outcome {
+        assert!(self.can_serve(placement), "only what fits is served at the edge");
+        let mut facts = self.facts().expect("a request of a physical scenario");
+        let scenario = std::sync::Arc::clone(&self.scenario);
+        let physical = scenario.physical().expect("a physical scenario");
+        let now_s = self.slot as f64 * physical.slot_s() + facts.arrival_s;
+        let mut cost = CostBreakdown::default();
+        let mut counters = Counters { requests: 1, ..Counters::default() };
+        if placement.needs_residency() {
+            counters.edge_requests = 1;
+            counters.hits = u64::from(self.cells[batch.cell.index()].cache.is_resident(batch.service));
+            let needed_bytes = self.needed_bytes;
+            let (cell, service) = (batch.cell, batch.service);
+            cost.switching = self.bring_in(cell, service, victims, needed_bytes, now_s, &mut counters);
+            facts.load_s = self.physics_mut().station(cell).loading().seconds_left(service);
+        }
+        let bill = price(placement, &physical.view(&facts));
+        cost += physical.cost(&bill, batch.service);
+        counters.late = u64::from(physical.is_late(&bill, batch.service));
+        if placement.needs_residency() {
+            let until_s = now_s + bill.latency_s;
+            self.physics_mut().work(batch.cell, batch.service, bill.edge_gpu_s, until_s);
+            counters.refreshes = self.remember(batch, until_s > now_s);
+        }
+        if placement.payload() != Payload::Nothing {
+            let slot = self.slot;
+            self.physics_mut().refresh_twin(batch.cell, facts.user, slot);
+        }
+        self.last_bill = Some(bill);
+        Outcome { cost, counters }
+    }
+
+    fn physics_mut(&mut self) -> &mut Physics {
+        self.physics.as_mut().expect("a physical scenario")
+    }
+
+    /// Makes an entry resident, and begins its load where its weights are absent; returns what that costs beside waiting.
+    pub(super) fn bring_in(
+        &mut self,
+        cell: CellId,
+        service: ServiceId,
+        victims: &[ServiceId],
+        needed_bytes: u64,
+        now_s: f64,
+        counters: &mut Counters,
+    ) -> f64 {
+        let scenario = std::sync::Arc::clone(&self.scenario);
+        let physical = scenario.physical().expect("a physical scenario");
+        let cache = &mut self.cells[cell.index()].cache;
+        let before = counters.evictions;
+        let residents: Vec<ServiceId> = if victims.is_empty() && needed_bytes <= cache.free_bytes() {
+            Vec::new()
+        } else {
+            (0..scenario.services().len())
+                .map(ServiceId::from_index)
+                .filter(|&service| cache.is_resident(service))
+                .collect()
+        };
+        let was_resident = cache.is_resident(service);
+        cache.bring_in(service, victims, needed_bytes, counters);
+        let bytes = counters.loaded_bytes;
+        if !was_resident {
+            cache.pin(service);
+        }
+        let left: Vec<ServiceId> = if counters.evictions > before {
+            residents.into_iter().filter(|&service| !cache.is_resident(service)).collect()
+        } else {
+            Vec::new()
+        };
+        let physics = self.physics.as_mut().expect("a physical scenario");
+        for victim in left {
+            physics.evicted(cell, victim, (&scenario, physical));
+        }
+        if was_resident {
+            return 0.0;
+        }
+        let (load_s, store_bytes) =
+            physics.load((cell, service, bytes), now_s, (&scenario, physical));
+        if counters.loads > 0 { load_cost(physical, load_s, store_bytes, bytes) } else { 0.0 }
+    }
+
+    /// The entry keeps what was said, and stays while it works; returns the contexts that were refreshed.
+    fn remember(&mut self, batch: Batch, is_busy: bool) -> u64 {
+        self.batches_served += 1;
+        let law = self.scenario.context_law(batch.service);
+        let Cell { cache, .. } = &mut self.cells[batch.cell.index()];
+        if is_busy {
+            cache.pin(batch.service);
+        }
+        let refreshes =
+            cache.serve(batch.service, &self.visits, &law, self.batches_served, |_, _, _| ());
+        if !cache.is_resident(batch.service) {
+            let scenario = std::sync::Arc::clone(&self.scenario);
+            let physical = scenario.physical().expect("a physical scenario");
+            self.physics_mut().evicted(batch.cell, batch.service, (&scenario, physical));
+        }
+        refreshes
+    }
+}
+
+/// An entry on weights that are there already costs nothing to load.
+fn load_cost(physical: &Physical, load_s: f64, store_bytes: u64, bytes: u64) -> f64 {
+    if bytes > 0 { physical.load_cost(load_s, store_bytes) } else { 0.0 }
+}
