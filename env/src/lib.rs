@@ -9,6 +9,9 @@ pub mod random;
 pub mod digest;
 pub mod message;
 
+pub mod radio;
+pub mod twin;
+
 pub mod workload;
 pub mod llm;
 pub mod thought;

@@ -12,18 +12,24 @@
 mod azure;
 mod csv;
 mod gentd26;
+mod irish5g;
 mod lines;
 mod mooncake;
 mod names;
+mod paths;
 mod sort;
+mod throughput;
 mod timestamp;
 
 use std::io::{Cursor, Read, Write};
 
 pub use azure::azure;
 pub use gentd26::{LOAD_TIME_SEED, gentd26};
+pub use irish5g::{CellularRow, irish5g, irish5g_throughput};
 pub use mooncake::{BLOCK_TOKENS, mooncake};
+pub use paths::paths;
 pub use sort::Scratch;
+pub use throughput::throughput;
 
 use super::{Header, Request, Trace, TraceError, TraceWriter};
 use gentd26::FirstUse;

@@ -1,0 +1,86 @@
+//! Task-oriented communication: features instead of everything that a sensor saw.
+//!
+//! *Models.* A device that perceives by itself sends only what the task needs; the less it sends, the less the answer is worth.
+//!
+//! *Equation.* `feature_bits = ratio * sensor_bits`, quality factor `1 - exp(-feature_bits / bits_0)`.
+//!
+//! *Symbols.* ratio: part of the sensor's bits that travels; `bits_0`: bits at which a factor of 1 - 1/e is reached.
+//!
+//! *Assumptions.* Ours: the law is concave, 0 for nothing, 1 for everything. Two ratios (coarse, fine) are two placements.
+//!
+//! *Source.* The idea: Xu et al., arXiv 2401.07764 (task-oriented communications); the law is ours.
+
+use crate::radio::check::positive;
+use crate::scenario::text::Invalid;
+use serde::{Deserialize, Serialize};
+
+/// `[radio.features]`: what a split placement sends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesConfig {
+    /// Part of the sensor's bits that coarse features keep, above 0, at most 1.
+    pub coarse_ratio: f64,
+    /// Part that fine features keep, above 0, at most 1, more than coarse ones.
+    pub fine_ratio: f64,
+    /// Bits, in Mbit, at which the quality factor is 1 - 1/e; above 0, at most 1,000,000.
+    pub enough_mbit: f64,
+}
+
+impl FeaturesConfig {
+    /// Checks the numbers; the laws of coarse and fine features.
+    ///
+    /// # Errors
+    /// The first number out of its range; coarse features that are not coarser than fine ones.
+    pub fn validate(&self, table: &str) -> Result<[FeatureLaw; 2], Invalid> {
+        let coarse = positive(table, "coarse_ratio", self.coarse_ratio, 1.0)?;
+        let fine = positive(table, "fine_ratio", self.fine_ratio, 1.0)?;
+        if fine <= coarse {
+            let allowed = format!("more than coarse_ratio, which is {coarse:?}");
+            return Err(Invalid::new(format!("{table}.fine_ratio"), format!("{fine:?}"), allowed));
+        }
+        let enough_bits = 1e6 * positive(table, "enough_mbit", self.enough_mbit, 1e6)?;
+        Ok([coarse, fine].map(|ratio| FeatureLaw { ratio, enough_bits }))
+    }
+}
+
+/// What features of one fineness are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FeatureLaw {
+    ratio: f64,
+    enough_bits: f64,
+}
+
+impl FeatureLaw {
+    /// Bits that travel for what a sensor saw.
+    pub fn bits(&self, sensor_bits: f64) -> f64 {
+        self.ratio * sensor_bits
+    }
+
+    /// The factor of the answer's quality.
+    pub fn quality(&self, sensor_bits: f64) -> f64 {
+        -libm::expm1(-self.bits(sensor_bits) / self.enough_bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: FeaturesConfig = FeaturesConfig { coarse_ratio: 0.02, fine_ratio: 0.1, enough_mbit: 0.5 };
+
+    #[test]
+    fn fine_features_of_ten_megabits_are_two_times_enough() {
+        let [coarse, fine] = CONFIG.validate("radio.features").unwrap();
+        assert_eq!((coarse.bits(10e6), fine.bits(10e6)), (200e3, 1e6));
+        approx::assert_relative_eq!(fine.quality(10e6), 1.0 - (-2.0_f64).exp(), max_relative = 1e-14);
+        approx::assert_relative_eq!(coarse.quality(10e6), 1.0 - (-0.4_f64).exp(), max_relative = 1e-14);
+        assert_eq!(fine.quality(0.0), 0.0);
+    }
+
+    #[test]
+    fn fine_features_that_are_no_finer_are_refused() {
+        let config = FeaturesConfig { fine_ratio: 0.02, ..CONFIG };
+        let error = config.validate("radio.features").unwrap_err().to_string();
+        assert_eq!(error, "radio.features.fine_ratio = 0.02: more than coarse_ratio, which is 0.02");
+    }
+}

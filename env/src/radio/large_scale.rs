@@ -1,0 +1,248 @@
+//! The large-scale gain of a link: everything but fading.
+//!
+//! *Models.* What a link loses on average over some wavelengths: path loss, shadowing, blockage and the air, less the antennas.
+//!
+//! *Equation.* `gain = 10^-((PL + S + blockage + gamma d3 - antennas) / 10)`.
+//!
+//! *Symbols.* PL: path loss, dB; S: shadowing, dB; gamma: absorption, dB/m; d3: distance in space, m; antennas: both gains, dB.
+//!
+//! *Assumptions.* Path loss is the standard's up to 100 GHz ([`path_loss`](crate::radio::`path_loss`)), the close-in model's beyond
+//! ([`close_in`](crate::radio::`close_in`)); the air is counted with both (ours; a few hundredths of a decibel in a street below 50
+//! GHz). View, shadow and K of a link change with the metres that the user walks, not with time.
+//!
+//! *Source.* The parts name theirs.
+
+use crate::radio::close_in::{CloseIn, CloseInConfig};
+use crate::radio::line_of_sight::{LineOfSight, los_prob};
+use crate::radio::path_loss::{PathLoss, Separation};
+use crate::radio::rician::Rician;
+use crate::radio::shadowing::{Shadowing, correlation_over};
+use crate::radio::site::Site;
+use crate::scenario::text::Invalid;
+use crate::units::Decibel;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// `[radio.path_loss.umi]`, `.uma`, `.inh_open`, `.inh_mixed` or `.close_in`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PathLossConfig {
+    /// Street canyon, base stations 10 m high, 0.5 to 100 GHz.
+    Umi(HeightsConfig),
+    /// Base stations on roofs, 25 m high, 0.5 to 100 GHz.
+    Uma(HeightsConfig),
+    /// Open office, 0.5 to 100 GHz.
+    InhOpen(HeightsConfig),
+    /// Offices and corridors, 0.5 to 100 GHz.
+    InhMixed(HeightsConfig),
+    /// Above 100 GHz.
+    CloseIn(CloseInConfig),
+}
+
+/// The heights of both ends, where they are not the usual ones of the site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeightsConfig {
+    /// Height of base stations in m: 10 (`umi`), 25 (`uma`), 0.5 to 10 in offices (3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_height_m: Option<f64>,
+    /// Height of users' devices in m: 1.5 to 22.5 (1.5), 0.5 to 10 in offices (1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_height_m: Option<f64>,
+}
+
+impl PathLossConfig {
+    /// Checks the numbers for a carrier and for air of `absorption_db_per_km`.
+    ///
+    /// # Errors
+    /// What the standard, or the close-in model, does not cover.
+    pub fn validate(
+        &self,
+        table: &str,
+        carrier_hz: f64,
+        absorption_db_per_km: f64,
+    ) -> Result<LargeScale, Invalid> {
+        let (site, name, heights) = match self {
+            Self::Umi(heights) => (Site::UmiStreetCanyon, "umi", *heights),
+            Self::Uma(heights) => (Site::Uma, "uma", *heights),
+            Self::InhOpen(heights) => (Site::InhOpen, "inh_open", *heights),
+            Self::InhMixed(heights) => (Site::InhMixed, "inh_mixed", *heights),
+            Self::CloseIn(config) => (config.site, "close_in", HeightsConfig::default()),
+        };
+        let table = format!("{table}.{name}");
+        let base_height_m = heights.base_height_m.unwrap_or(site.base_height_m());
+        let user_height_m = heights.user_height_m.unwrap_or(site.user_height_m());
+        let law = match self {
+            Self::CloseIn(config) => {
+                Law::CloseIn(config.validate(&table, carrier_hz, base_height_m, user_height_m)?)
+            }
+            _ => Law::Standard(PathLoss::new(&table, site, carrier_hz, base_height_m, user_height_m)?),
+        };
+        Ok(LargeScale { law, site, user_height_m, absorption_db_per_m: absorption_db_per_km / 1e3 })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Law {
+    Standard(PathLoss),
+    CloseIn(CloseIn),
+}
+
+/// Large-scale gains at one site and carrier.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LargeScale {
+    law: Law,
+    site: Site,
+    user_height_m: f64,
+    absorption_db_per_m: f64,
+}
+
+/// What is remembered of the link of one user to one cell; 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkState {
+    shadowing: Shadowing,
+    view: LineOfSight,
+    rician: Rician,
+    is_los: bool,
+}
+
+impl LinkState {
+    /// Whether the view was clear when the link was last looked at.
+    pub fn is_los(&self) -> bool {
+        self.is_los
+    }
+}
+
+/// Correlations over a way, the same for all links of a user.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Walk {
+    view: f64,
+    shadowing_los: f64,
+    shadowing_nlos: f64,
+}
+
+impl LargeScale {
+    /// The kind of site.
+    pub fn site(&self) -> Site {
+        self.site
+    }
+
+    /// The correlations that are left after some metres.
+    pub fn walk(&self, moved_m: f64) -> Walk {
+        let shadowing = |is_los| correlation_over(moved_m, self.site.shadowing(is_los).decorrelation_m);
+        Walk {
+            view: correlation_over(moved_m, self.site.los_decorrelation_m()),
+            shadowing_los: shadowing(true),
+            shadowing_nlos: shadowing(false),
+        }
+    }
+
+    /// A distance on the map, within the validity of the path loss.
+    pub fn separation(&self, d2d_m: f64) -> Separation {
+        match &self.law {
+            Law::Standard(law) => law.separation(d2d_m),
+            Law::CloseIn(law) => law.separation(d2d_m),
+        }
+    }
+
+    fn is_los(&self, link: &LinkState, separation: Separation) -> bool {
+        link.view.is_clear(los_prob(self.site, separation.d2d_m, self.user_height_m))
+    }
+
+    /// A link that nothing is known of.
+    pub fn draw(&self, separation: Separation, rng: &mut impl Rng) -> LinkState {
+        let mut link = LinkState {
+            shadowing: Shadowing::draw(rng),
+            view: LineOfSight::draw(rng),
+            rician: Rician::draw(rng),
+            is_los: false,
+        };
+        link.is_los = self.is_los(&link, separation);
+        link
+    }
+
+    /// Walks on to a new distance. Two words of the generator, three where the view is drawn anew.
+    pub fn advance(&self, link: &mut LinkState, walk: &Walk, separation: Separation, rng: &mut impl Rng) {
+        link.shadowing.advance(if link.is_los { walk.shadowing_los } else { walk.shadowing_nlos }, rng);
+        if link.view.advance(walk.view, rng) {
+            link.rician = Rician::draw(rng);
+        }
+        link.is_los = self.is_los(link, separation);
+    }
+
+    /// What the link loses, antennas and blockage apart.
+    pub fn loss(&self, link: &LinkState, separation: Separation) -> Decibel {
+        let (path, sigma) = match &self.law {
+            Law::Standard(law) => (law.loss(separation, link.is_los), self.site.shadowing(link.is_los).sigma),
+            Law::CloseIn(law) => (law.loss(separation, link.is_los), law.law(link.is_los).sigma),
+        };
+        path + link.shadowing.loss(sigma) + Decibel(self.absorption_db_per_m * separation.d3d_m)
+    }
+
+    /// The straight share of the link's power.
+    pub fn straight_share(&self, link: &LinkState) -> f64 {
+        link.rician.straight_share(self.site.k_factor(), link.is_los)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::radio::reference::{mean, variance};
+    use crate::random::{Purpose, Seed, Stream};
+
+    fn street() -> LargeScale {
+        let config = PathLossConfig::Umi(HeightsConfig::default());
+        config.validate("radio.path_loss", 28e9, 0.1).unwrap()
+    }
+
+    #[test]
+    fn links_at_100_m_have_the_views_losses_and_spreads_of_the_standard() {
+        let large_scale = street();
+        let separation = large_scale.separation(100.0);
+        let mut rng = Seed::new(Purpose::Test, 21).stream(Stream::Channel);
+        let walk = large_scale.walk(25.0);
+        let links: Vec<LinkState> = (0..20_000)
+            .map(|_| {
+                let mut link = large_scale.draw(separation, &mut rng);
+                large_scale.advance(&mut link, &walk, separation, &mut rng);
+                link
+            })
+            .collect();
+        let num_los = links.iter().filter(|link| link.is_los()).count() as f64;
+        // 0.18 + exp(-100/36) 0.82 = 0.23098; five standard errors are .015.
+        assert!((num_los / 20_000.0 - 0.230_98).abs() < 0.015);
+        for (is_los, path_db, sigma_db) in [(true, 103.376, 4.0), (false, 123.880, 7.82)] {
+            let losses: Vec<f64> = links
+                .iter()
+                .filter(|link| link.is_los() == is_los)
+                .map(|link| large_scale.loss(link, separation).0)
+                .collect();
+            let bound = 5.0 * sigma_db / (losses.len() as f64).sqrt();
+            // 0.1 dB/km over 100.4 m is 0.010 dB.
+            assert!((mean(&losses) - path_db - 0.010).abs() < bound, "{is_los}: {}", mean(&losses));
+            assert!((variance(&losses).sqrt() / sigma_db - 1.0).abs() < 0.06, "{is_los}");
+        }
+    }
+
+    #[test]
+    fn only_clear_links_have_a_straight_path() {
+        let large_scale = street();
+        let mut rng = Seed::new(Purpose::Test, 22).stream(Stream::Channel);
+        for _ in 0..100 {
+            let link = large_scale.draw(large_scale.separation(60.0), &mut rng);
+            assert_eq!(large_scale.straight_share(&link) > 0.0, link.is_los());
+        }
+        assert_eq!(size_of::<LinkState>(), 16);
+    }
+
+    #[test]
+    fn messages_name_the_table_of_the_choice() {
+        let heights = HeightsConfig { base_height_m: Some(12.0), user_height_m: None };
+        let error = PathLossConfig::Uma(heights).validate("radio.path_loss", 7e9, 0.0).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "radio.path_loss.uma.base_height_m = 12.0: 25.0, the only height that the standard covers here"
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! A velocity that drifts.
+//!
+//! *Models.* A user who turns and changes pace smoothly, and turns back at the border of the area.
+//!
+//! *Equation.* Each of the two parts v of the velocity, with q = elapsed / tau and r = exp(-q), all drawn together:
+//!
+//! ```text
+//! v' = r v + s sqrt(1 - r^2) z1                              s = mean speed sqrt(2 / pi)
+//! x' = x + tau (1 - r) v + N        Var N = s^2 tau^2 (2q - 3 + 4r - r^2)      Cov(N, v') = s^2 tau (1 - r)^2
+//! walked = elapsed (w (|v| + |v'|) / 2 + (1 - w) mean speed)       w = (1 - r) / q
+//! ```
+//!
+//! *Symbols.* tau: memory of the velocity, s; s: standard deviation of each part, m/s; z1: standard normal number; x: place, m.
+//!
+//! *Assumptions.* No direction is preferred. Velocity and place are exact over any time; the border reflects, which is exact, too,
+//! as the law is symmetric. The way walked within a step is not Gaussian: it is put together from the speeds at both ends and the
+//! mean speed (ours; right in the mean, and in the limits of short and of long steps).
+//!
+//! *Source.* Liang, Haas, "Predictive distance-based mobility management for PCS networks", INFOCOM 1999, in continuous time
+//! (Ornstein, Uhlenbeck 1930).
+
+use super::{Area, Position};
+use crate::radio::check::positive;
+use crate::radio::normal::standard_normal;
+use crate::scenario::text::Invalid;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// `[radio.mobility.gauss_markov]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaussMarkovConfig {
+    /// Mean speed in m/s, above 0, at most 100 (walking: 0.8).
+    pub mean_speed_m_per_s: f64,
+    /// Seconds after which the correlation of the velocity is 1/e, above 0, at most 100,000.
+    pub memory_s: f64,
+}
+
+impl GaussMarkovConfig {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// The first number out of its range.
+    pub fn validate(&self, table: &str, area: Area) -> Result<GaussMarkov, Invalid> {
+        let mean_speed_m_per_s = positive(table, "mean_speed_m_per_s", self.mean_speed_m_per_s, 100.0)?;
+        Ok(GaussMarkov {
+            area,
+            memory_s: positive(table, "memory_s", self.memory_s, 1e5)?,
+            mean_speed_m_per_s,
+            spread_m_per_s: mean_speed_m_per_s * std::f64::consts::FRAC_2_PI.sqrt(),
+        })
+    }
+}
+
+/// Ready to walk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GaussMarkov {
+    area: Area,
+    memory_s: f64,
+    mean_speed_m_per_s: f64,
+    spread_m_per_s: f64,
+}
+
+/// Place and velocity of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    place_m: [f32; 2],
+    velocity_m_per_s: [f32; 2],
+}
+
+impl Drift {
+    /// Where the user is.
+    pub fn position(&self) -> Position {
+        Position { x_m: f64::from(self.place_m[0]), y_m: f64::from(self.place_m[1]) }
+    }
+
+    /// How fast the user is, m/s.
+    pub fn speed_m_per_s(&self) -> f64 {
+        let [x, y] = self.velocity_m_per_s.map(f64::from);
+        (x * x + y * y).sqrt()
+    }
+}
+
+/// What a step of one length does to place and velocity.
+struct Step {
+    decay: f64,
+    /// Standard deviation of the new velocity.
+    velocity_std: f64,
+    /// Metres for each metre a second at the start.
+    reach_s: f64,
+    /// Metres for each standard deviation of the velocity's noise.
+    shared_m: f64,
+    /// Standard deviation of what is left of the place's noise.
+    place_std_m: f64,
+}
+
+impl GaussMarkov {
+    /// A user that nothing is known of.
+    pub fn draw(&self, rng: &mut impl Rng) -> Drift {
+        let place = self.area.draw(rng);
+        Drift {
+            place_m: [place.x_m as f32, place.y_m as f32],
+            velocity_m_per_s: [0, 1].map(|_| (self.spread_m_per_s * standard_normal(rng)) as f32),
+        }
+    }
+
+    fn step(&self, elapsed_s: f64) -> Step {
+        let q = elapsed_s / self.memory_s;
+        let decay = libm::exp(-q);
+        let fresh = -libm::expm1(-q);
+        let kept = (1.0 - decay * decay).max(0.0).sqrt();
+        let scale_m = self.spread_m_per_s * self.memory_s;
+        // Var N - Cov^2 / Var v', in units of scale^2; its first term where digits would cancel.
+        let (shared, rest) = if q < 1e-3 {
+            (q * (q / 2.0).sqrt(), q * q * q / 6.0)
+        } else {
+            let shared = fresh * fresh / kept;
+            (shared, 2.0 * q - 3.0 + 4.0 * decay - decay * decay - shared * shared)
+        };
+        Step {
+            decay,
+            velocity_std: self.spread_m_per_s * kept,
+            reach_s: self.memory_s * fresh,
+            shared_m: scale_m * shared,
+            place_std_m: scale_m * rest.max(0.0).sqrt(),
+        }
+    }
+
+    /// Moves a user on; returns the metres walked. Four words of the generator.
+    pub fn advance(&self, drift: &mut Drift, elapsed_s: f64, rng: &mut impl Rng) -> f64 {
+        if elapsed_s <= 0.0 {
+            return 0.0;
+        }
+        let step = self.step(elapsed_s);
+        let before = drift.speed_m_per_s();
+        for (axis, side_m) in [self.area.width_m, self.area.depth_m].into_iter().enumerate() {
+            let velocity = f64::from(drift.velocity_m_per_s[axis]);
+            let (shared, own) = (standard_normal(rng), standard_normal(rng));
+            let place = f64::from(drift.place_m[axis])
+                + step.reach_s * velocity
+                + step.shared_m * shared
+                + step.place_std_m * own;
+            let velocity = step.decay * velocity + step.velocity_std * shared;
+            let unfolded = place.rem_euclid(2.0 * side_m);
+            let is_back = unfolded > side_m;
+            drift.place_m[axis] = if is_back { 2.0 * side_m - unfolded } else { unfolded } as f32;
+            drift.velocity_m_per_s[axis] = if is_back { -velocity } else { velocity } as f32;
+        }
+        let weight = step.reach_s / elapsed_s;
+        let ends = 0.5 * (before + drift.speed_m_per_s());
+        elapsed_s * (weight * ends + (1.0 - weight) * self.mean_speed_m_per_s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::radio::reference::{correlation, mean, smirnov, smirnov_bound, variance};
+    use crate::random::{Purpose, Seed, Stream};
+
+    fn model() -> GaussMarkov {
+        let area = Area { width_m: 80.0, depth_m: 200.0 };
+        GaussMarkovConfig { mean_speed_m_per_s: 1.5, memory_s: 20.0 }.validate("gauss_markov", area).unwrap()
+    }
+
+    type Value = fn(&(Drift, Drift, f64)) -> f64;
+
+    #[test]
+    fn one_long_step_and_many_short_ones_have_the_same_law() {
+        let mut rng = Seed::new(Purpose::Test, 18).stream(Stream::Mobility);
+        let model = model();
+        for total_s in [5.0, 40.0, 4_000.0] {
+            let n = 3_000;
+            let runs = [1, 50].map(|steps| {
+                (0..n)
+                    .map(|_| {
+                        let mut drift = model.draw(&mut rng);
+                        let from = drift;
+                        let moved: f64 = (0..steps)
+                            .map(|_| model.advance(&mut drift, total_s / f64::from(steps), &mut rng))
+                            .sum();
+                        (from, drift, moved)
+                    })
+                    .collect::<Vec<_>>()
+            });
+            let values: [Value; 3] = [
+                |run| run.1.position().x_m,
+                |run| run.0.position().distance_m(run.1.position()),
+                |run| run.1.speed_m_per_s(),
+            ];
+            for value in values {
+                let [once, often] = runs.each_ref().map(|run| run.iter().map(value).collect::<Vec<_>>());
+                assert!(smirnov(once, often) < smirnov_bound(n, n), "{total_s}");
+            }
+            for run in &runs {
+                let moved: Vec<f64> = run.iter().map(|run| run.2).collect();
+                assert!((mean(&moved) / (1.5 * total_s) - 1.0).abs() < 0.05, "{total_s}: {}", mean(&moved));
+            }
+        }
+    }
+
+    #[test]
+    fn the_speed_has_its_mean_and_the_velocity_its_memory() {
+        let mut rng = Seed::new(Purpose::Test, 19).stream(Stream::Mobility);
+        // A wide area: no border turns anybody back.
+        let area = Area { width_m: 1e5, depth_m: 1e5 };
+        let config = GaussMarkovConfig { mean_speed_m_per_s: 1.5, memory_s: 20.0 };
+        let model = config.validate("gauss_markov", area).unwrap();
+        let mut speeds = Vec::new();
+        let pairs: Vec<(f64, f64)> = (0..20_000)
+            .map(|_| {
+                let mut drift = model.draw(&mut rng);
+                let before = f64::from(drift.velocity_m_per_s[0]);
+                model.advance(&mut drift, 10.0, &mut rng);
+                speeds.push(drift.speed_m_per_s());
+                (before, f64::from(drift.velocity_m_per_s[0]))
+            })
+            .collect();
+        // Five standard errors: the spread of a Rayleigh speed of mean 1.5 is .78.
+        assert!((mean(&speeds) - 1.5).abs() < 5.0 * 0.78 / 20_000.0_f64.sqrt());
+        assert!((correlation(&pairs) - libm::exp(-0.5)).abs() < 0.03);
+    }
+
+    #[test]
+    fn very_short_steps_spread_like_the_formula_says() {
+        // Just below and just above where the first term replaces the formula.
+        let model = model();
+        let [low, high] = [0.000_999, 0.001_001].map(|q| model.step(q * 20.0));
+        assert!((high.place_std_m / low.place_std_m - 1.0).abs() < 0.01);
+        assert!((high.shared_m / low.shared_m - 1.0).abs() < 0.01);
+        assert!((high.velocity_std / low.velocity_std - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn users_stay_in_the_area_and_fill_it_evenly() {
+        let mut rng = Seed::new(Purpose::Test, 20).stream(Stream::Mobility);
+        let model = model();
+        let places: Vec<f64> = (0..10_000)
+            .map(|_| {
+                let mut drift = model.draw(&mut rng);
+                model.advance(&mut drift, 500.0, &mut rng);
+                assert!((0.0..=200.0).contains(&drift.position().y_m));
+                drift.position().x_m
+            })
+            .collect();
+        assert!(places.iter().all(|x| (0.0..=80.0).contains(x)));
+        // Uniform on 80 m: mean 40, variance 533; five standard errors.
+        assert!((mean(&places) - 40.0).abs() < 1.16 && (variance(&places) / 533.3 - 1.0).abs() < 0.05);
+    }
+}

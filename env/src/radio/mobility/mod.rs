@@ -1,0 +1,230 @@
+//! Where users are, and how far they have walked.
+//!
+//! A user who asks for nothing is not moved: when next asked, the whole time is made up for in one step, in law, at a cost that
+//! does not grow with the time. Each model is a file: [`random_waypoint`], [`gauss_markov`], [`recorded`].
+
+pub mod gauss_markov;
+pub mod random_waypoint;
+pub mod recorded;
+
+use crate::radio::check::positive;
+use crate::radio::normal::uniform;
+use crate::scenario::text::Invalid;
+use gauss_markov::{Drift, GaussMarkov, GaussMarkovConfig};
+use rand::Rng;
+use random_waypoint::{Leg, RandomWaypoint, RandomWaypointConfig};
+use recorded::{OnPath, RecordedPaths};
+use serde::{Deserialize, Serialize};
+
+/// A place on the map, metres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// To the east.
+    pub x_m: f64,
+    /// To the north.
+    pub y_m: f64,
+}
+
+impl Position {
+    /// Distance on the map, m.
+    pub fn distance_m(self, other: Self) -> f64 {
+        let (x, y) = (self.x_m - other.x_m, self.y_m - other.y_m);
+        (x * x + y * y).sqrt()
+    }
+}
+
+/// The rectangle that users stay in, from (0, 0) to (width, depth).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Area {
+    /// To the east, m.
+    pub width_m: f64,
+    /// To the north, m.
+    pub depth_m: f64,
+}
+
+impl Area {
+    /// Any place, all alike.
+    pub fn draw(self, rng: &mut impl Rng) -> Position {
+        Position { x_m: self.width_m * uniform(rng), y_m: self.depth_m * uniform(rng) }
+    }
+}
+
+/// `[radio.area]`: where users are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AreaConfig {
+    /// Metres from west to east, above 0, at most 100,000.
+    pub width_m: f64,
+    /// Metres from south to north, above 0, at most 100,000.
+    pub depth_m: f64,
+}
+
+impl AreaConfig {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// A length that is not above 0, or above 100 km.
+    pub fn validate(&self, table: &str) -> Result<Area, Invalid> {
+        Ok(Area {
+            width_m: positive(table, "width_m", self.width_m, 1e5)?,
+            depth_m: positive(table, "depth_m", self.depth_m, 1e5)?,
+        })
+    }
+}
+
+/// `[radio.mobility.still]`, `.random_waypoint`, `.gauss_markov` or `.recorded`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MobilityConfig {
+    /// Users stand at places drawn once.
+    Still(super::fading::NoKeys),
+    /// From one place to another in a straight line, with pauses.
+    RandomWaypoint(RandomWaypointConfig),
+    /// A velocity that drifts.
+    GaussMarkov(GaussMarkovConfig),
+    /// Recorded ways.
+    Recorded(RecordedConfig),
+}
+
+/// `[radio.mobility.recorded]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedConfig {
+    /// The file of recorded ways: columns `path,time_s,x_m,y_m`.
+    pub file: String,
+}
+
+impl MobilityConfig {
+    /// Checks the numbers; `paths` are the recorded ways that `[radio.mobility.recorded]` names.
+    ///
+    /// # Errors
+    /// The first number out of its range, recorded ways that are not there.
+    pub fn validate(
+        &self,
+        table: &str,
+        area: Area,
+        paths: Option<&RecordedPaths>,
+    ) -> Result<Mobility, Invalid> {
+        Ok(match self {
+            Self::Still(_) => Mobility::Still(area),
+            Self::RandomWaypoint(config) => {
+                Mobility::RandomWaypoint(config.validate(&format!("{table}.random_waypoint"), area)?)
+            }
+            Self::GaussMarkov(config) => {
+                Mobility::GaussMarkov(config.validate(&format!("{table}.gauss_markov"), area)?)
+            }
+            Self::Recorded(config) => Mobility::Recorded(paths.cloned().ok_or_else(|| {
+                let key = format!("{table}.recorded.file");
+                Invalid::new(key, &config.file, "the recorded ways were not read")
+            })?),
+        })
+    }
+}
+
+/// How users move.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mobility {
+    /// Not at all.
+    Still(Area),
+    /// See [`random_waypoint`].
+    RandomWaypoint(RandomWaypoint),
+    /// See [`gauss_markov`].
+    GaussMarkov(GaussMarkov),
+    /// See [`recorded`].
+    Recorded(RecordedPaths),
+}
+
+/// What has to be known of a user to move on; 28 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Motion {
+    /// Nothing is known yet.
+    #[default]
+    Unknown,
+    /// Stands.
+    Still {
+        /// To the east, m.
+        x_m: f32,
+        /// To the north, m.
+        y_m: f32,
+    },
+    /// Walks to a place, or pauses.
+    Leg(Leg),
+    /// Drifts.
+    Drift(Drift),
+    /// On a recorded way.
+    OnPath(OnPath),
+}
+
+impl Motion {
+    /// Where the user is; the corner of the area while nothing is known.
+    pub fn position(&self) -> Position {
+        let at = |x_m: f32, y_m: f32| Position { x_m: f64::from(x_m), y_m: f64::from(y_m) };
+        match self {
+            Self::Unknown => Position::default(),
+            Self::Still { x_m, y_m } => at(*x_m, *y_m),
+            Self::Leg(leg) => leg.position(),
+            Self::Drift(drift) => drift.position(),
+            Self::OnPath(place) => place.position(),
+        }
+    }
+}
+
+impl Mobility {
+    /// A user that nothing is known of, from the stationary law.
+    pub fn draw(&self, now_s: f64, rng: &mut impl Rng) -> Motion {
+        match self {
+            Self::Still(area) => {
+                let place = area.draw(rng);
+                Motion::Still { x_m: place.x_m as f32, y_m: place.y_m as f32 }
+            }
+            Self::RandomWaypoint(model) => Motion::Leg(model.draw(rng)),
+            Self::GaussMarkov(model) => Motion::Drift(model.draw(rng)),
+            Self::Recorded(paths) => Motion::OnPath(paths.draw(now_s, rng)),
+        }
+    }
+
+    /// Moves a user on from `from_s` to `to_s`; returns the metres walked. A user of whom nothing is known is drawn.
+    pub fn advance(&self, motion: &mut Motion, from_s: f64, to_s: f64, rng: &mut impl Rng) -> f64 {
+        let elapsed_s = to_s - from_s;
+        match (self, &mut *motion) {
+            (Self::Still(_), Motion::Still { .. }) => 0.0,
+            (Self::RandomWaypoint(model), Motion::Leg(leg)) => model.advance(leg, elapsed_s, rng),
+            (Self::GaussMarkov(model), Motion::Drift(drift)) => model.advance(drift, elapsed_s, rng),
+            (Self::Recorded(paths), Motion::OnPath(place)) => paths.advance(place, from_s, to_s),
+            _ => {
+                *motion = self.draw(to_s, rng);
+                0.0
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Seed, Stream};
+
+    #[test]
+    fn a_state_of_motion_is_small_and_still_users_stay() {
+        assert!(size_of::<Motion>() <= 28, "{}", size_of::<Motion>());
+        let area = AreaConfig { width_m: 200.0, depth_m: 100.0 }.validate("radio.area").unwrap();
+        let mut rng = Seed::new(Purpose::Test, 13).stream(Stream::Mobility);
+        let mobility = Mobility::Still(area);
+        let mut motion = Motion::default();
+        assert_eq!(mobility.advance(&mut motion, 0.0, 5.0, &mut rng), 0.0);
+        let drawn = motion.position();
+        assert!((0.0..=200.0).contains(&drawn.x_m) && (0.0..=100.0).contains(&drawn.y_m));
+        mobility.advance(&mut motion, 5.0, 500.0, &mut rng);
+        assert_eq!(motion.position(), drawn);
+    }
+
+    #[test]
+    fn recorded_ways_that_were_not_read_and_areas_of_no_size_are_refused() {
+        let area = AreaConfig { width_m: 1.0, depth_m: 0.0 }.validate("radio.area").unwrap_err();
+        assert_eq!(area.to_string(), "radio.area.depth_m = 0.0: a number above 0, at most 100000.0");
+        let config = MobilityConfig::Recorded(RecordedConfig { file: "walks.csv".into() });
+        let area = Area { width_m: 1.0, depth_m: 1.0 };
+        let error = config.validate("radio.mobility", area, None).unwrap_err().to_string();
+        assert_eq!(error, "radio.mobility.recorded.file = walks.csv: the recorded ways were not read");
+    }
+}

@@ -1,0 +1,306 @@
+//! The air between users and cells: from places to bits per second.
+//!
+//! *Reading order.* Where users are ([`mobility`]) → what kind of place it is ([`site`]) → what a link loses: [`path_loss`] or
+//! [`close_in`], [`line_of_sight`], [`shadowing`], [`blockage`], [`absorption`], together [`large_scale`] → which cell serves
+//! ([`association`]) → how the rest varies ([`rician`], [`fading`]) → bits per second ([`band`], [`link`]), or recorded ones
+//! ([`replay`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
+//!
+//! *Assumptions.* Everything here is exogenous: it depends on when users ask for something, and on nothing that is decided. Linear
+//! inside, decibels at the boundary and as types; draws and transcendental functions give the same bits on every platform.
+
+pub mod mobility;
+pub mod site;
+pub mod path_loss;
+pub mod close_in;
+pub mod line_of_sight;
+pub mod shadowing;
+pub mod blockage;
+pub mod absorption;
+pub mod large_scale;
+pub mod association;
+pub mod rician;
+pub mod fading;
+pub mod band;
+pub mod link;
+pub mod replay;
+pub mod sensing;
+pub mod features;
+pub mod user;
+
+mod check;
+mod normal;
+#[cfg(test)]
+pub(crate) mod reference;
+
+use crate::scenario::text::Invalid;
+use crate::units::SPEED_OF_LIGHT_M_PER_S;
+use absorption::{Atmosphere, AtmosphereConfig, absorption};
+use association::{Association, AssociationConfig};
+use band::{Band, BandConfig};
+use blockage::{Blockage, BlockageConfig};
+use fading::block::BlockFading;
+use fading::{Fading, FadingConfig};
+use features::{FeatureLaw, FeaturesConfig};
+use large_scale::{LargeScale, PathLossConfig};
+use link::{Fade, LinkBudget, LinkConfig};
+use mobility::recorded::RecordedPaths;
+use mobility::{Area, AreaConfig, Mobility, MobilityConfig};
+use sensing::{Sensing, SensingConfig};
+use serde::{Deserialize, Serialize};
+use user::Connection;
+
+/// The paths of choice tables below `radio`: an override that names another variant replaces the whole table.
+pub const CHOICES: [&str; 3] = ["radio.mobility", "radio.path_loss", "radio.fading"];
+
+/// `[radio]`: the air between users and cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RadioConfig {
+    /// Carrier, powers, antennas.
+    pub band: BandConfig,
+    /// What a link loses over its distance.
+    pub path_loss: PathLossConfig,
+    /// Where users are.
+    pub area: AreaConfig,
+    /// How users move.
+    pub mobility: MobilityConfig,
+    /// The air; a mild day at sea level when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atmosphere: Option<AtmosphereConfig>,
+    /// Passers-by; nobody is in the way when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blockage: Option<BlockageConfig>,
+    /// How fading counts; its mean over a slot when absent.
+    #[serde(default)]
+    pub fading: FadingConfig,
+    /// What codes and other cells cost.
+    #[serde(default)]
+    pub link: LinkConfig,
+    /// Which cell serves.
+    #[serde(default)]
+    pub association: AssociationConfig,
+    /// What base stations see; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensing: Option<SensingConfig>,
+    /// What split placements send; needed where they are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeaturesConfig>,
+}
+
+/// Everything about the radio, in SI units, with nothing left to check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RadioParameters {
+    /// Carrier and both ends.
+    pub band: Band,
+    /// Losses of links.
+    pub large_scale: LargeScale,
+    /// Where users are.
+    pub area: Area,
+    /// How users move.
+    pub mobility: Mobility,
+    /// Passers-by.
+    pub blockage: Option<Blockage>,
+    /// How fading counts.
+    pub fading: Fading,
+    /// Budgets of links.
+    pub link: LinkBudget,
+    /// Which cell serves.
+    pub association: Association,
+    /// What base stations see.
+    pub sensing: Option<Sensing>,
+    /// What split placements send: coarse, then fine.
+    pub features: Option<[FeatureLaw; 2]>,
+}
+
+impl RadioConfig {
+    /// Checks everything and converts to SI units. `table` is the path of this table, `radio` say; `paths` are the recorded ways
+    /// that `[radio.mobility.recorded]` names.
+    ///
+    /// # Errors
+    /// The first value that cannot be meant.
+    pub fn validate(&self, table: &str, paths: Option<&RecordedPaths>) -> Result<RadioParameters, Invalid> {
+        let at = |key: &str| format!("{table}.{key}");
+        let band = self.band.validate(&at("band"))?;
+        let air = match &self.atmosphere {
+            Some(config) => config.validate(&at("atmosphere"))?,
+            None => Atmosphere::default(),
+        };
+        let gamma_db_per_km = absorption(&at("band"), band.carrier_hz, air)?.total_db_per_km();
+        let area = self.area.validate(&at("area"))?;
+        Ok(RadioParameters {
+            large_scale: self.path_loss.validate(&at("path_loss"), band.carrier_hz, gamma_db_per_km)?,
+            mobility: self.mobility.validate(&at("mobility"), area, paths)?,
+            blockage: self.blockage.map(|config| config.validate(&at("blockage"))).transpose()?,
+            fading: self.fading.into(),
+            link: self.link.validate(&at("link"), &band)?,
+            association: self.association.validate(&at("association"))?,
+            sensing: self.sensing.map(|config| config.validate(&at("sensing"), &band)).transpose()?,
+            features: self.features.map(|config| config.validate(&at("features"))).transpose()?,
+            area,
+            band,
+        })
+    }
+}
+
+impl RadioParameters {
+    /// Length of a wave, m.
+    pub fn wavelength_m(&self) -> f64 {
+        SPEED_OF_LIGHT_M_PER_S / self.band.carrier_hz
+    }
+
+    /// The fading of a connection: its mean, or with `waves` its value after `walked_m` metres.
+    pub fn fade(&self, connection: &Connection, waves: Option<(&BlockFading, f64)>) -> Fade {
+        let straight_share = connection.straight_share;
+        match waves {
+            None => Fade::Mean { straight_share },
+            Some((waves, walked_m)) => {
+                Fade::Instant { power: waves.power(walked_m / self.wavelength_m(), straight_share) }
+            }
+        }
+    }
+
+    /// Downlink and uplink rates of a connection in a part of the time, bit/s. `waves`: see [`fade`](Self::fade).
+    pub fn rates_bits_per_s(
+        &self,
+        connection: &Connection,
+        waves: Option<(&BlockFading, f64)>,
+        time_share: f64,
+    ) -> [f64; 2] {
+        let fade = self.fade(connection, waves);
+        let down = self.link.downlink_sinr(connection.gain, connection.gain_of_others);
+        let up = self.link.uplink_sinr(connection.gain);
+        [down, up].map(|sinr| self.link.rate_bits_per_s(sinr, fade, time_share))
+    }
+
+    /// Quality of sensing the user of a connection, 0 to 1; 0 where base stations do not sense.
+    pub fn sensing_quality(&self, connection: &Connection) -> f64 {
+        let is_clear = connection.is_los && !connection.is_blocked;
+        self.sensing.map_or(0.0, |sensing| sensing.quality(connection.distance_m, is_clear))
+    }
+}
+
+/// A street at 28 GHz, for tests.
+#[cfg(test)]
+pub(crate) fn example_street() -> RadioConfig {
+    use mobility::gauss_markov::GaussMarkovConfig;
+    RadioConfig {
+        band: BandConfig::of(band::BandName::Millimetre),
+        path_loss: PathLossConfig::Umi(large_scale::HeightsConfig::default()),
+        area: AreaConfig { width_m: 200.0, depth_m: 200.0 },
+        mobility: MobilityConfig::GaussMarkov(GaussMarkovConfig { mean_speed_m_per_s: 1.2, memory_s: 30.0 }),
+        atmosphere: None,
+        blockage: Some(BlockageConfig {
+            density_per_m2: 0.05,
+            speed_m_per_s: 1.0,
+            reach_m: 5.0,
+            mean_duration_s: 0.5,
+            loss_db: 15.0,
+        }),
+        fading: FadingConfig::default(),
+        link: LinkConfig::default(),
+        association: AssociationConfig::default(),
+        sensing: Some(SensingConfig {
+            time_ratio: 0.1,
+            processing_interval_ms: 1.0,
+            cross_section_m2: 1.0,
+            range_error_m: 0.1,
+        }),
+        features: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREET: &str = r#"
+        [band]
+        name = "28ghz"
+        [path_loss.umi]
+        [area]
+        width_m = 200.0
+        depth_m = 200.0
+        [mobility.gauss_markov]
+        mean_speed_m_per_s = 1.2
+        memory_s = 30.0
+        [blockage]
+        density_per_m2 = 0.05
+        speed_m_per_s = 1.0
+        reach_m = 5.0
+        mean_duration_s = 0.5
+        loss_db = 15.0
+        [sensing]
+        time_ratio = 0.1
+        processing_interval_ms = 1.0
+        cross_section_m2 = 1.0
+        range_error_m = 0.1
+    "#;
+
+    #[test]
+    fn a_street_is_a_few_lines_of_toml_and_comes_back_as_it_was() {
+        let config: RadioConfig = toml::from_str(STREET).unwrap();
+        assert_eq!(config, example_street());
+        let again: RadioConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again, config);
+        let parameters = config.validate("radio", None).unwrap();
+        assert!((parameters.wavelength_m() - 0.010_706_9).abs() < 1e-7);
+    }
+
+    #[test]
+    fn an_office_at_140_ghz_needs_the_close_in_model() {
+        let office = STREET.replace("28ghz", "140ghz").replace("path_loss.umi", "path_loss.inh_open");
+        let config: RadioConfig = toml::from_str(&office).unwrap();
+        assert_eq!(
+            config.validate("radio", None).unwrap_err().to_string(),
+            "radio.band.carrier_ghz = 140: a number from 0.5 to 100 with this path loss; \
+             [radio.path_loss.close_in] goes beyond"
+        );
+        let office = office.replace("path_loss.inh_open]", "path_loss.close_in]\nsite = \"inh_open\"");
+        let config: RadioConfig = toml::from_str(&office).unwrap();
+        config.validate("radio", None).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_refused_wherever_it_stands() {
+        for (place, key) in [
+            ("[area]", "height_m = 3.0"),
+            ("[path_loss.umi]", "height_m = 3.0"),
+            ("[blockage]", "height_m = 3.0"),
+            ("name = \"28ghz\"", "height_m = 3.0"),
+        ] {
+            let text = STREET.replace(place, &format!("{place}\n{key}"));
+            assert!(
+                toml::from_str::<RadioConfig>(&text).unwrap_err().to_string().contains("height_m"),
+                "{place}"
+            );
+        }
+    }
+
+    #[test]
+    fn block_fading_is_one_power_and_its_mean_rate_is_the_ergodic_one() {
+        use crate::random::{Purpose, Seed, Stream};
+        let parameters = example_street().validate("radio", None).unwrap();
+        let mut rng = Seed::new(Purpose::Test, 41).stream(Stream::Channel);
+        let connection = Connection {
+            cell: crate::units::CellId(0),
+            handover_from: None,
+            gain: crate::units::Decibel(-90.0).to_linear(),
+            gain_of_others: 0.0,
+            straight_share: 0.7,
+            distance_m: 50.0,
+            is_los: true,
+            is_blocked: false,
+            moved_m: 0.0,
+            num_clamped: 0,
+        };
+        let [_, mean] = parameters.rates_bits_per_s(&connection, None, 1.0);
+        let n = 4_000;
+        let sum: f64 = (0..n)
+            .map(|_| {
+                let waves = BlockFading::draw(&mut rng);
+                parameters.rates_bits_per_s(&connection, Some((&waves, 3.0)), 1.0)[1]
+            })
+            .sum();
+        assert!((sum / f64::from(n) / mean - 1.0).abs() < 0.03, "{} {mean}", sum / f64::from(n));
+    }
+}

@@ -1,0 +1,247 @@
+//! Recorded throughput instead of a channel.
+//!
+//! *Models.* A user whose rate is what somebody measured.
+//!
+//! *Equation.* `mean rate from t to t + d = (bits(t + d) - bits(t)) / d`, bits(t): bits of the recording up to t, over and over.
+//!
+//! *Symbols.* t: seconds of the recording; d: length of a slot, s.
+//!
+//! *Assumptions.* A value holds until the next one; the recording repeats. Each user follows a trace, drawn, from an instant,
+//! drawn (ours). Where the uplink was not recorded it is a part of the downlink (ours). Even-numbered traces are for fitting,
+//! odd ones for testing.
+//!
+//! *Source.* The recordings; see `workload::trace::import::{throughput, irish5g}`.
+
+use crate::radio::normal::uniform;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The measured rates of one way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThroughputTrace {
+    name: String,
+    /// Start of each value, s.
+    times_s: Vec<f64>,
+    /// Bits before each value, and after the last: downlink and uplink.
+    bits: Vec<[f64; 2]>,
+    has_uplink: bool,
+}
+
+/// One measured value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Seconds since some instant.
+    pub time_s: f64,
+    /// To the user.
+    pub downlink_bits_per_s: f64,
+    /// From the user, where it was recorded.
+    pub uplink_bits_per_s: Option<f64>,
+}
+
+/// Mean rates of a slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Throughput {
+    /// To the user.
+    pub downlink_bits_per_s: f64,
+    /// From the user, where it was recorded.
+    pub uplink_bits_per_s: Option<f64>,
+}
+
+impl ThroughputTrace {
+    /// A trace of values in strict order of time. The last one holds for `last_s` seconds. `None` for no value, or for one that
+    /// is no number, negative, or out of order.
+    pub fn new(name: impl Into<String>, samples: &[Sample], last_s: f64) -> Option<Self> {
+        let last = samples.last()?;
+        let has_uplink = samples.iter().all(|sample| sample.uplink_bits_per_s.is_some());
+        let is_rate = |rate: f64| rate >= 0.0 && rate.is_finite();
+        let is_good = |sample: &Sample| {
+            sample.time_s.is_finite()
+                && is_rate(sample.downlink_bits_per_s)
+                && is_rate(sample.uplink_bits_per_s.unwrap_or(0.0))
+        };
+        let is_ordered = samples.windows(2).all(|pair| pair[0].time_s < pair[1].time_s);
+        if !is_ordered || !samples.iter().all(is_good) || last_s <= 0.0 {
+            return None;
+        }
+        let start_s = samples[0].time_s;
+        let mut times_s: Vec<f64> = samples.iter().map(|sample| sample.time_s - start_s).collect();
+        times_s.push(last.time_s - start_s + last_s);
+        let mut bits = vec![[0.0; 2]];
+        for (sample, time) in samples.iter().zip(times_s.windows(2)) {
+            let before: [f64; 2] = bits[bits.len() - 1];
+            let held_s = time[1] - time[0];
+            bits.push([
+                before[0] + held_s * sample.downlink_bits_per_s,
+                before[1] + held_s * sample.uplink_bits_per_s.unwrap_or(0.0),
+            ]);
+        }
+        Some(Self { name: name.into(), times_s, bits, has_uplink })
+    }
+
+    /// Its name in the recording.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Seconds until it repeats.
+    pub fn duration_s(&self) -> f64 {
+        self.times_s[self.times_s.len() - 1]
+    }
+
+    fn bits_until(&self, time_s: f64) -> [f64; 2] {
+        let duration_s = self.duration_s();
+        let laps = (time_s / duration_s).floor();
+        let within_s = (time_s - laps * duration_s).clamp(0.0, duration_s);
+        let after = self.times_s.partition_point(|start| *start <= within_s).clamp(1, self.bits.len() - 1);
+        let part = (within_s - self.times_s[after - 1]) / (self.times_s[after] - self.times_s[after - 1]);
+        let all = self.bits[self.bits.len() - 1];
+        [0, 1].map(|way| {
+            let (low, high) = (self.bits[after - 1][way], self.bits[after][way]);
+            laps * all[way] + low + part * (high - low)
+        })
+    }
+
+    /// Mean rates from an instant on, over a duration above 0.
+    pub fn mean(&self, from_s: f64, duration_s: f64) -> Throughput {
+        let (before, after) = (self.bits_until(from_s), self.bits_until(from_s + duration_s));
+        let rate = |way: usize| ((after[way] - before[way]) / duration_s).max(0.0);
+        Throughput { downlink_bits_per_s: rate(0), uplink_bits_per_s: self.has_uplink.then(|| rate(1)) }
+    }
+}
+
+/// The traces that users follow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThroughputTraces(Arc<[ThroughputTrace]>);
+
+/// Which trace a user follows, and from when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    trace: u32,
+    begins_s: f32,
+}
+
+impl ThroughputTraces {
+    /// One or more traces; `None` for none.
+    pub fn new(traces: Vec<ThroughputTrace>) -> Option<Self> {
+        (!traces.is_empty()).then(|| Self(traces.into()))
+    }
+
+    /// All traces.
+    pub fn traces(&self) -> &[ThroughputTrace] {
+        &self.0
+    }
+
+    /// The even-numbered traces (0, 2, ...), to fit on, or the odd ones, to test on; `None` where there are none.
+    #[must_use]
+    pub fn half(&self, is_odd: bool) -> Option<Self> {
+        Self::new(self.0.iter().skip(usize::from(is_odd)).step_by(2).cloned().collect())
+    }
+
+    /// A user that nothing is known of.
+    pub fn draw(&self, rng: &mut impl Rng) -> Replay {
+        let trace = ((uniform(rng) * self.0.len() as f64) as usize).min(self.0.len() - 1);
+        Replay { trace: trace as u32, begins_s: (uniform(rng) * self.0[trace].duration_s()) as f32 }
+    }
+
+    /// A user's mean rates over a slot.
+    pub fn mean(&self, user: Replay, slot_begins_s: f64, slot_s: f64) -> Throughput {
+        self.0[user.trace as usize].mean(slot_begins_s + f64::from(user.begins_s), slot_s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(values: &[(f64, f64)]) -> Option<ThroughputTrace> {
+        let samples: Vec<Sample> = values
+            .iter()
+            .map(|&(time_s, rate)| Sample { time_s, downlink_bits_per_s: rate, uplink_bits_per_s: None })
+            .collect();
+        ThroughputTrace::new("a", &samples, 1.0)
+    }
+
+    #[test]
+    fn values_hold_until_the_next_and_the_trace_repeats() {
+        // 100 for two seconds, 40 for one.
+        let trace = trace(&[(7.0, 100.0), (9.0, 40.0)]).unwrap();
+        assert_eq!(trace.duration_s(), 3.0);
+        let rate = |from, duration| trace.mean(from, duration).downlink_bits_per_s;
+        assert_eq!(
+            (rate(0.0, 1.0), rate(1.0, 1.0), rate(2.0, 1.0), rate(3.0, 1.0)),
+            (100.0, 100.0, 40.0, 100.0)
+        );
+        assert_eq!(rate(1.5, 1.0), 70.0);
+        assert_eq!(rate(2.5, 6.0), 80.0);
+        assert_eq!(trace.mean(0.0, 1.0).uplink_bits_per_s, None);
+    }
+
+    #[test]
+    fn traces_without_values_out_of_order_or_below_zero_are_none() {
+        assert!(trace(&[]).is_none());
+        assert!(trace(&[(1.0, 1.0), (1.0, 2.0)]).is_none());
+        assert!(trace(&[(1.0, -1.0)]).is_none());
+        assert!(trace(&[(1.0, f64::NAN)]).is_none());
+    }
+
+    #[test]
+    fn every_trace_is_drawn_and_halves_have_every_other_one() {
+        let traces: Vec<_> = (0..5).map(|rate| trace(&[(0.0, f64::from(rate))]).unwrap()).collect();
+        let traces = ThroughputTraces::new(traces).unwrap();
+        let mut rng =
+            crate::random::Seed::new(crate::random::Purpose::Test, 40).stream(crate::random::Stream::Channel);
+        let mut counts = [0; 5];
+        for _ in 0..1_000 {
+            let user = traces.draw(&mut rng);
+            counts[traces.mean(user, 3.0, 2.0).downlink_bits_per_s as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| *count > 130), "{counts:?}");
+        assert_eq!(traces.half(false).unwrap().traces().len(), 3);
+        assert_eq!(traces.half(true).unwrap().mean(Replay::default(), 0.0, 1.0).downlink_bits_per_s, 1.0);
+    }
+
+    fn open(name: &str) -> Option<std::fs::File> {
+        let file =
+            std::fs::File::open(format!("{}/../../shared/data/{name}", env!("CARGO_MANIFEST_DIR"))).ok();
+        if file.is_none() {
+            println!("skipped: recorded data ../shared/data/{name} is not here");
+        }
+        file
+    }
+
+    /// Correlation of the rates of neighbouring seconds, over all traces, each about its own mean; and the share of seconds
+    /// below 1 Mbit/s.
+    fn lag_1_and_outage(traces: &ThroughputTraces) -> (f64, f64) {
+        let (mut covariance, mut variance, mut outages, mut seconds) = (0.0, 0.0, 0, 0);
+        for trace in traces.traces() {
+            let rates: Vec<f64> = (0..trace.duration_s() as u32)
+                .map(|second| trace.mean(f64::from(second), 1.0).downlink_bits_per_s)
+                .collect();
+            let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+            covariance += rates.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum::<f64>();
+            variance += rates.iter().map(|rate| (rate - mean) * (rate - mean)).sum::<f64>();
+            outages += rates.iter().filter(|rate| **rate < 1e6).count();
+            seconds += rates.len();
+        }
+        (covariance / variance, outages as f64 / seconds as f64)
+    }
+
+    #[test]
+    fn recorded_5g_changes_slowly_from_second_to_second_and_fails_now_and_then() {
+        use crate::workload::trace::import;
+        let Some(lumos) = open("sigcomm21_5g/lumos5g_abr_traces_1s.csv.gz") else { return };
+        let lumos = import::throughput(lumos, Some("5G")).unwrap();
+        assert_eq!(lumos.traces().len(), 60);
+        for is_odd in [false, true] {
+            let (lag_1, outage) = lag_1_and_outage(&lumos.half(is_odd).unwrap());
+            assert!((0.8..0.95).contains(&lag_1), "{lag_1}");
+            assert!((0.01..0.1).contains(&outage), "{outage}");
+        }
+        let Some(irish) = open("irish5g/irish5g_1s.csv.gz") else { return };
+        let irish = import::irish5g_throughput(irish).unwrap();
+        assert_eq!(irish.traces().len(), 21);
+        let (lag_1, _) = lag_1_and_outage(&irish);
+        assert!((0.8..0.99).contains(&lag_1), "{lag_1}");
+    }
+}

@@ -1,0 +1,209 @@
+//! One user's radio: the state that is kept while the user asks for nothing, and what it becomes when the user asks.
+//!
+//! *Models.* A user who walks among cells. Nothing happens while the user is idle; the whole time is made up for at once.
+//!
+//! *Equation.* Those of [`mobility`](crate::radio::mobility), [`blockage`](crate::radio::blockage) and
+//! [`large_scale`](crate::radio::`large_scale`), in this order: move for the time, change view, shadow and K for the metres moved.
+//!
+//! *Symbols.* None of its own.
+//!
+//! *Assumptions.* A link is drawn when its user first asks for something. Over a long idle time the view and the shadow of each
+//! cell change by the length of the way, and the path loss is that of its end: the same in law as many short steps, up to what
+//! the parts say. What is drawn depends on when the user asks, and so on exogenous times only.
+//!
+//! *Source.* Ours.
+
+use crate::radio::RadioParameters;
+use crate::radio::association::Candidate;
+use crate::radio::large_scale::LinkState;
+use crate::radio::mobility::{Motion, Position};
+use crate::units::{CellId, Decibel, UserId};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// What is remembered of a user, links apart; 56 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserRadio {
+    motion: Motion,
+    serving: CellId,
+    advanced_at_s: f64,
+    walked_m: f64,
+    is_blocked: bool,
+}
+
+/// A user's link to the cell that serves it, at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Connection {
+    /// The cell that serves.
+    pub cell: CellId,
+    /// The cell that served before, where it was another.
+    pub handover_from: Option<CellId>,
+    /// Large-scale gain, linear, antennas included.
+    pub gain: f64,
+    /// Sum of the gains of all other cells, linear.
+    pub gain_of_others: f64,
+    /// Straight share of the power, K / (K + 1); 0 without a line of sight.
+    pub straight_share: f64,
+    /// Distance in space, m.
+    pub distance_m: f64,
+    /// Whether the view is clear.
+    pub is_los: bool,
+    /// Whether a passer-by is in the way.
+    pub is_blocked: bool,
+    /// Metres walked since the user last asked.
+    pub moved_m: f64,
+    /// Cells whose distance was outside the validity of the path loss.
+    pub num_clamped: u32,
+}
+
+impl UserRadio {
+    /// Where the user was when it last asked.
+    pub fn position(&self) -> Position {
+        self.motion.position()
+    }
+
+    /// Metres walked since it was first looked at; fading depends on it.
+    pub fn walked_m(&self) -> f64 {
+        self.walked_m
+    }
+
+    /// The cell that served last.
+    pub fn serving(&self) -> CellId {
+        self.serving
+    }
+
+    /// Makes up for the time since the user last asked, up to `now_s`, and connects it. `cells` are the places of the base
+    /// stations (one or more) and `links` what is remembered of each.
+    pub fn advance(
+        &mut self,
+        links: &mut [LinkState],
+        cells: &[Position],
+        now_s: f64,
+        rng: &mut impl Rng,
+        parameters: &RadioParameters,
+    ) -> Connection {
+        let is_new = self.motion == Motion::Unknown;
+        let elapsed_s = (now_s - self.advanced_at_s).max(0.0);
+        let moved_m = parameters.mobility.advance(&mut self.motion, now_s - elapsed_s, now_s, rng);
+        self.advanced_at_s = now_s;
+        self.walked_m += moved_m;
+        let mut common = parameters.link.antennas();
+        if let Some(blockage) = &parameters.blockage {
+            self.is_blocked =
+                if is_new { blockage.draw(rng) } else { blockage.advance(self.is_blocked, elapsed_s, rng) };
+            if self.is_blocked {
+                common = common - blockage.loss();
+            }
+        }
+        self.connect(links, cells, moved_m, is_new, common, rng, parameters)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the second half of `advance`, which has them all")]
+    fn connect(
+        &mut self,
+        links: &mut [LinkState],
+        cells: &[Position],
+        moved_m: f64,
+        is_new: bool,
+        common: Decibel,
+        rng: &mut impl Rng,
+        parameters: &RadioParameters,
+    ) -> Connection {
+        let large_scale = &parameters.large_scale;
+        let place = self.motion.position();
+        let walk = large_scale.walk(moved_m);
+        let mut strongest = Candidate { cell: CellId(0), gain: -1.0 };
+        let mut serving = None;
+        let (mut sum, mut num_clamped) = (0.0, 0);
+        for (index, (link, cell)) in links.iter_mut().zip(cells).enumerate() {
+            let separation = large_scale.separation(place.distance_m(*cell));
+            if is_new {
+                *link = large_scale.draw(separation, rng);
+            } else {
+                large_scale.advance(link, &walk, separation, rng);
+            }
+            let gain = (common - large_scale.loss(link, separation)).to_linear();
+            num_clamped += u32::from(separation.is_clamped);
+            sum += gain;
+            let candidate = Candidate { cell: CellId::from_index(index), gain };
+            if gain > strongest.gain {
+                strongest = candidate;
+            }
+            if !is_new && candidate.cell == self.serving {
+                serving = Some(candidate);
+            }
+        }
+        let chosen = parameters.association.choose(serving, strongest);
+        let handover_from = (!is_new && chosen.cell != self.serving).then_some(self.serving);
+        self.serving = chosen.cell;
+        let link = &links[chosen.cell.index()];
+        Connection {
+            cell: chosen.cell,
+            handover_from,
+            gain: chosen.gain,
+            gain_of_others: (sum - chosen.gain).max(0.0),
+            straight_share: large_scale.straight_share(link),
+            distance_m: large_scale.separation(place.distance_m(cells[chosen.cell.index()])).d3d_m,
+            is_los: link.is_los(),
+            is_blocked: self.is_blocked,
+            moved_m,
+            num_clamped,
+        }
+    }
+}
+
+/// All users among all cells; nothing is drawn before a user first asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserRadios {
+    users: Vec<UserRadio>,
+    links: Vec<LinkState>,
+    num_cells: usize,
+}
+
+impl UserRadios {
+    /// Users of whom nothing is known yet, at time 0.
+    pub fn new(num_users: usize, num_cells: usize) -> Self {
+        Self {
+            users: vec![UserRadio::default(); num_users],
+            links: vec![LinkState::default(); num_users * num_cells],
+            num_cells,
+        }
+    }
+
+    /// How many users there are.
+    pub fn num_users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Forgets everything: another episode.
+    pub fn reset(&mut self) {
+        self.users.fill(UserRadio::default());
+    }
+
+    /// A user as last looked at.
+    pub fn user(&self, user: UserId) -> &UserRadio {
+        &self.users[user.index()]
+    }
+
+    /// See [`UserRadio::advance`].
+    pub fn advance(
+        &mut self,
+        user: UserId,
+        cells: &[Position],
+        now_s: f64,
+        rng: &mut impl Rng,
+        parameters: &RadioParameters,
+    ) -> Connection {
+        let from = user.index() * self.num_cells;
+        let links = &mut self.links[from..from + self.num_cells];
+        self.users[user.index()].advance(links, cells, now_s, rng, parameters)
+    }
+
+    /// Bytes that a user occupies while idle.
+    pub fn bytes_per_user(num_cells: usize) -> usize {
+        size_of::<UserRadio>() + num_cells * size_of::<LinkState>()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+use super::*;
+use crate::radio::reference::{correlation, mean, smirnov, smirnov_bound, variance};
+use crate::radio::{RadioConfig, example_street};
+use crate::random::{Purpose, Seed, SimRng, Stream};
+
+const CELLS: [Position; 3] = [
+    Position { x_m: 50.0, y_m: 50.0 },
+    Position { x_m: 150.0, y_m: 50.0 },
+    Position { x_m: 100.0, y_m: 150.0 },
+];
+
+fn street() -> RadioParameters {
+    example_street().validate("radio", None).unwrap()
+}
+
+fn rng(run: u64) -> SimRng {
+    Seed::new(Purpose::Test, run).stream(Stream::Channel)
+}
+
+#[test]
+fn an_idle_user_among_seven_cells_takes_less_than_200_bytes() {
+    assert!(UserRadios::bytes_per_user(7) < 200, "{}", UserRadios::bytes_per_user(7));
+}
+
+#[test]
+fn one_long_idle_time_and_many_short_ones_have_the_same_law() {
+    let parameters = street();
+    let mut rng = rng(30);
+    for total_s in [5.0, 600.0] {
+        let n = 3_000;
+        let runs = [1_u32, 25].map(|steps| {
+            let mut radios = UserRadios::new(n, 3);
+            (0..n)
+                .map(|user| {
+                    let user = UserId::from_index(user);
+                    let first = radios.advance(user, &CELLS, 0.0, &mut rng, &parameters);
+                    let mut last = first;
+                    for step in 1..=steps {
+                        let now_s = total_s * f64::from(step) / f64::from(steps);
+                        last = radios.advance(user, &CELLS, now_s, &mut rng, &parameters);
+                    }
+                    (first, last)
+                })
+                .collect::<Vec<_>>()
+        });
+        let db = |gain: f64| Decibel::from_linear(gain).0;
+        let values = |value: fn(&Connection) -> f64| {
+            runs.each_ref().map(|run| run.iter().map(|(_, last)| value(last)).collect::<Vec<_>>())
+        };
+        let [once, often] = values(|last| Decibel::from_linear(last.gain + last.gain_of_others).0);
+        assert!((mean(&once) - mean(&often)).abs() < 5.0 * (2.0 * variance(&once) / n as f64).sqrt());
+        assert!(smirnov(once, often) < smirnov_bound(n, n), "{total_s} s: gains");
+        let [once, often] = values(|last| f64::from(u8::from(last.is_blocked)));
+        assert!((mean(&once) - mean(&often)).abs() < 5.0 * (0.5 / n as f64).sqrt(), "{total_s} s: blocked");
+        let lag: [f64; 2] = runs.each_ref().map(|run| {
+            let pairs: Vec<(f64, f64)> = run
+                .iter()
+                .map(|(first, last)| {
+                    (db(first.gain + first.gain_of_others), db(last.gain + last.gain_of_others))
+                })
+                .collect();
+            correlation(&pairs)
+        });
+        assert!((lag[0] - lag[1]).abs() < 0.1, "{total_s} s: {lag:?}");
+    }
+}
+
+#[test]
+fn a_user_who_stands_still_and_is_not_blocked_keeps_the_connection() {
+    let mut config = example_street();
+    config.mobility = crate::radio::mobility::MobilityConfig::Still(crate::radio::fading::NoKeys {});
+    config.blockage = None;
+    let parameters = config.validate("radio", None).unwrap();
+    let (mut radios, mut rng) = (UserRadios::new(1, 3), rng(31));
+    let first = radios.advance(UserId(0), &CELLS, 3.0, &mut rng, &parameters);
+    let second = radios.advance(UserId(0), &CELLS, 500.0, &mut rng, &parameters);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn handovers_are_told_and_rarer_with_more_hysteresis() {
+    let handovers = |hysteresis_db| {
+        let config = RadioConfig {
+            association: crate::radio::association::AssociationConfig { hysteresis_db },
+            ..example_street()
+        };
+        let parameters = config.validate("radio", None).unwrap();
+        let (mut radios, mut rng) = (UserRadios::new(40, 3), rng(32));
+        let mut count = 0;
+        for user in 0..40 {
+            let mut serving = None;
+            for slot in 0..100 {
+                let connection = radios.advance(UserId(user), &CELLS, f64::from(slot), &mut rng, &parameters);
+                assert_eq!(connection.handover_from, serving.filter(|cell| *cell != connection.cell));
+                serving = Some(connection.cell);
+                count += u32::from(connection.handover_from.is_some());
+            }
+        }
+        count
+    };
+    let (none, some, much) = (handovers(0.0), handovers(3.0), handovers(30.0));
+    assert!(none > some && some > much && some > 0, "{none} {some} {much}");
+}
+
+#[test]
+fn without_hysteresis_the_strongest_cell_serves() {
+    let config = RadioConfig {
+        association: crate::radio::association::AssociationConfig { hysteresis_db: 0.0 },
+        ..example_street()
+    };
+    let parameters = config.validate("radio", None).unwrap();
+    let (mut radios, mut rng) = (UserRadios::new(1, 2), rng(33));
+    for slot in 0..500 {
+        let connection = radios.advance(UserId(0), &CELLS[..2], f64::from(slot), &mut rng, &parameters);
+        assert!(connection.gain >= connection.gain_of_others);
+    }
+}
+
+#[test]
+fn states_that_are_written_and_read_go_on_alike() {
+    let parameters = street();
+    let (mut radios, mut first_rng) = (UserRadios::new(5, 3), rng(34));
+    for user in 0..4 {
+        radios.advance(UserId(user), &CELLS, 1.0, &mut first_rng, &parameters);
+    }
+    let bytes = postcard::to_stdvec(&radios).unwrap();
+    let mut read: UserRadios = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!(read, radios);
+    for user in 0..5 {
+        let mut second_rng = first_rng.clone();
+        let ours = radios.advance(UserId(user), &CELLS, 9.0, &mut first_rng, &parameters);
+        assert_eq!(read.advance(UserId(user), &CELLS, 9.0, &mut second_rng, &parameters), ours);
+    }
+}
+
+#[test]
+fn rates_fall_with_distance_and_the_uplink_is_the_slower_one() {
+    let parameters = street();
+    let mut rng = rng(35);
+    let mean_rates = |distance_m: f64, rng: &mut SimRng| {
+        let cells = [Position { x_m: 100.0 + distance_m, y_m: 100.0 }];
+        let mut sums = [0.0; 2];
+        let mut radios = UserRadios::new(500, 1);
+        for user in 0..500 {
+            let connection = radios.advance(UserId(user), &cells, 0.0, rng, &parameters);
+            let [down, up] = parameters.rates_bits_per_s(&connection, None, 0.1);
+            sums[0] += down / 500.0;
+            sums[1] += up / 500.0;
+        }
+        sums
+    };
+    let [near, far] = [10.0, 400.0].map(|distance_m| mean_rates(distance_m, &mut rng));
+    assert!(near[0] > far[0] && near[1] > far[1] && far[0] > far[1], "{near:?} {far:?}");
+    // 400 MHz, at most 7.4 bit/s/Hz, a tenth of the time.
+    assert!(near[0] <= 0.1 * 400e6 * 7.4);
+}
