@@ -47,6 +47,14 @@ impl Ranking {
         }
     }
 
+    /// Whether the other one ranks as many services, each once.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        let mut services = other.services.clone();
+        services.sort_unstable();
+        services.len() == self.services.len()
+            && services.iter().enumerate().all(|(index, service)| service.index() == index)
+    }
+
     pub(crate) fn services(&self) -> &[ServiceId] {
         &self.services
     }

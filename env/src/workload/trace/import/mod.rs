@@ -15,6 +15,7 @@ mod gentd26;
 mod lines;
 mod mooncake;
 mod names;
+mod servegen;
 mod sort;
 mod timestamp;
 
@@ -23,6 +24,7 @@ use std::io::{Cursor, Read, Write};
 pub use azure::azure;
 pub use gentd26::{LOAD_TIME_SEED, gentd26};
 pub use mooncake::{BLOCK_TOKENS, mooncake};
+pub use servegen::servegen;
 pub use sort::Scratch;
 
 use super::{Header, Request, Trace, TraceError, TraceWriter};
@@ -44,6 +46,8 @@ pub fn looks_like<R: Read>(source: R) -> Option<&'static str> {
         Some("azure")
     } else if line == gentd26::COLUMNS.join(",") {
         Some("gentd26")
+    } else if line == servegen::COLUMNS.join(",") {
+        Some("servegen")
     } else {
         (line.starts_with('{') && line.contains("\"hash_ids\"")).then_some("mooncake")
     }
