@@ -12,7 +12,6 @@ use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::text::{self, ConfigError, Override};
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
-use thoughtcache_env::workload::trace::Requests;
 
 /// What `--set` keys of a scenario begin with.
 const PREFIX: &str = "scenario.";
@@ -71,14 +70,21 @@ impl ScenarioText {
     /// Every mistake, with its place.
     pub(crate) fn load(&self, overrides: &[Override]) -> Result<LoadedScenario> {
         let opened = RefCell::new(None);
-        let loaded = Scenario::load_replaying(&self.file, &self.text, overrides, |path| {
-            let (found, trace) = self.open_trace(path).map_err(|error| format!("{error:#}"))?;
-            opened.replace(Some(found));
-            Ok(trace)
-        });
+        let find = |path: &str, format: &str| {
+            let found = self.find_recording(path, format).map_err(|error| format!("{error:#}"))?;
+            opened.replace(Some(found.clone()));
+            Ok::<PathBuf, String>(found)
+        };
+        let trace = |path: &str| {
+            let found = find(path, "azure|gentd26|mooncake")?;
+            recording::stored(&found).map_err(|error| format!("{error:#}"))
+        };
+        let rates =
+            |path: &str| recording::rates(&find(path, "servegen")?).map_err(|error| format!("{error:#}"));
+        let loaded = Scenario::load_recorded(&self.file, &self.text, overrides, trace, rates);
         let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
-        if let (WorkloadConfig::Trace(workload), Some(path)) = (&mut config.workload, opened.into_inner()) {
-            workload.path = path.to_string_lossy().into_owned();
+        if let (Some(typed), Some(path)) = (recording_path_mut(&mut config.workload), opened.into_inner()) {
+            *typed = path.to_string_lossy().into_owned();
         }
         registry::check_parameters(&scenario).map_err(|error| {
             let line = text::locate(&self.text, &error.key());
@@ -99,27 +105,23 @@ impl ScenarioText {
     }
 
     /// Finds the recording in the current directory, else beside the scenario's file.
-    fn open_trace(&self, path: &str) -> Result<(PathBuf, impl Requests + use<>)> {
+    fn find_recording(&self, path: &str, format: &str) -> Result<PathBuf> {
         let here = PathBuf::from(path);
         let beside =
             self.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty()).map(|f| f.join(path));
         let found = [Some(&here), beside.as_ref()].into_iter().flatten().find(|path| path.is_file());
-        let Some(found) = found.cloned() else {
+        found.cloned().ok_or_else(|| {
             let places = match &self.folder {
                 Some(folder) if !folder.as_os_str().is_empty() => {
                     format!("the current directory and in {}", folder.display())
                 }
                 _ => "the current directory".to_owned(),
             };
-            return Err(anyhow!(
-                "no such recording in {places}; make it with: {}",
-                self.import_line().unwrap_or_else(|| format!(
-                    "thoughtcache trace import FILE --format azure|gentd26|mooncake --out {path}"
-                ))
-            ));
-        };
-        let trace = recording::stored(&found)?;
-        Ok((found, trace))
+            let line = self.import_line();
+            let line = line
+                .unwrap_or_else(|| format!("thoughtcache trace import FILE --format {format} --out {path}"));
+            anyhow!("no such recording in {places}; make it with: {line}")
+        })
     }
 
     /// The line that makes the recording, if the comments at the head of the file say it.
@@ -137,6 +139,27 @@ impl ScenarioText {
         let first =
             self.text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or_default().trim();
         first.split_once(": ").map_or(first, |(_, summary)| summary).trim_end_matches('.').to_owned()
+    }
+}
+
+/// The path of the recording that a workload names, if it names one.
+pub(crate) fn recording_path(workload: &WorkloadConfig) -> Option<&str> {
+    match workload {
+        WorkloadConfig::Trace(workload) => Some(&workload.path),
+        WorkloadConfig::Rates(workload) => Some(&workload.path),
+        WorkloadConfig::Poisson(_)
+        | WorkloadConfig::Gamma(_)
+        | WorkloadConfig::Weibull(_)
+        | WorkloadConfig::Modulated(_)
+        | WorkloadConfig::Phased(_) => None,
+    }
+}
+
+fn recording_path_mut(workload: &mut WorkloadConfig) -> Option<&mut String> {
+    match workload {
+        WorkloadConfig::Trace(workload) => Some(&mut workload.path),
+        WorkloadConfig::Rates(workload) => Some(&mut workload.path),
+        _ => None,
     }
 }
 

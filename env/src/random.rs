@@ -92,6 +92,9 @@ pub enum Stream {
     Users,
 }
 
+/// Words of 32 bits between two places of an item.
+const WORDS_PER_PLACE: u128 = 64;
+
 /// The coordinates of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Seed {
@@ -121,6 +124,18 @@ impl Seed {
     #[must_use]
     pub const fn with_episode(self, episode: u64) -> Self {
         Self { episode, ..self }
+    }
+
+    /// The generator of one place of one item of a stream: the same numbers whatever was drawn before. Places are 256 bytes
+    /// apart, no item meets another, and none meets [`stream`](Self::stream) itself.
+    ///
+    /// # Panics
+    /// For the item 2^64 - 1.
+    pub fn stream_at(&self, stream: Stream, item: u64, place: u32) -> SimRng {
+        let mut rng = self.stream(stream);
+        rng.0.set_stream(item.checked_add(1).expect("fewer items than integers"));
+        rng.0.set_word_pos(u128::from(place) * WORDS_PER_PLACE);
+        rng
     }
 
     /// The generator of one stream at these coordinates.
@@ -160,6 +175,23 @@ mod tests {
         .map(|stream| seed.stream(stream).next_u64())
         .collect();
         insta::assert_debug_snapshot!(draws);
+    }
+
+    #[test]
+    fn items_and_places_are_addressed_and_apart() {
+        let seed = Seed::new(Purpose::Train, 1);
+        let first = |item, place| seed.stream_at(Stream::Tokens, item, place).next_u64();
+        let all = [(0, 0), (1, 0), (0, 1), (7, 3), (7, 4)].map(|(item, place)| first(item, place));
+        for (index, one) in all.iter().enumerate() {
+            assert!(!all[..index].contains(one));
+            assert_ne!(*one, seed.stream(Stream::Tokens).next_u64());
+        }
+        assert_eq!(first(7, 3), all[3]);
+        let mut run = seed.stream_at(Stream::Tokens, 7, 3);
+        for _ in 0..32 {
+            run.next_u64();
+        }
+        assert_eq!(run.next_u64(), all[4], "a place is 32 numbers of 64 bits");
     }
 
     #[test]

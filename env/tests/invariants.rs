@@ -22,6 +22,53 @@ fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {
     Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")).1)
 }
 
+/// Every law of arrivals, in place of a scenario's own; the means are those of `tight`.
+const ARRIVALS: [&[(&str, &str)]; 6] = [
+    &[
+        ("workload.poisson.mean_requests_per_service", "1"),
+        ("workload.poisson.diurnal.period_slots", "50"),
+        ("workload.poisson.diurnal.amplitude", "0.9"),
+    ],
+    &[
+        ("workload.gamma.mean_requests_per_service", "1"),
+        ("workload.gamma.zipf_exponent", "1"),
+        ("workload.gamma.cv", "4"),
+    ],
+    &[
+        ("workload.gamma.mean_requests_per_service", "0.02"),
+        ("workload.gamma.zipf_exponent", "1"),
+        ("workload.gamma.reshuffle_slots", "25"),
+        ("workload.gamma.cv", "0.5"),
+        ("workload.gamma.diurnal.period_slots", "50"),
+        ("workload.gamma.diurnal.amplitude", "1"),
+        ("cell.count", "3"),
+    ],
+    &[
+        ("workload.weibull.mean_requests_per_service", "1"),
+        ("workload.weibull.zipf_exponent", "1"),
+        ("workload.weibull.reshuffle_slots", "25"),
+        ("workload.weibull.cv", "4"),
+        ("decision.granularity", "request"),
+    ],
+    &[
+        ("workload.modulated.mean_requests_per_service", "1"),
+        ("workload.modulated.zipf_exponent", "1"),
+        ("workload.modulated.reshuffle_slots", "25"),
+        (
+            "workload.modulated.states",
+            "[{ factor = 0.2, mean_slots = 30 }, { factor = 5, mean_slots = 6 }, { factor = 0, mean_slots = 4 }]",
+        ),
+    ],
+    &[
+        ("workload.modulated.mean_requests_per_service", "0.1"),
+        ("workload.modulated.zipf_exponent", "1"),
+        ("workload.modulated.states", "[{ factor = 0.2, mean_slots = 30 }, { factor = 5, mean_slots = 6 }]"),
+        ("workload.modulated.diurnal.period_slots", "50"),
+        ("workload.modulated.diurnal.amplitude", "0.5"),
+        ("cell.count", "2"),
+    ],
+];
+
 /// One variant for every choice that a scenario without a recording has.
 fn variants() -> Vec<(String, Arc<Scenario>)> {
     let changes: [&[(&str, &str)]; 23] = [
@@ -64,7 +111,7 @@ fn variants() -> Vec<(String, Arc<Scenario>)> {
     ];
     let mut variants = Vec::new();
     for name in ["tight", "paper"] {
-        for change in changes {
+        for change in changes.into_iter().chain(ARRIVALS) {
             variants.push((format!("{name} {change:?}"), scenario(name, change)));
         }
     }

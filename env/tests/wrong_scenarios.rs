@@ -152,6 +152,20 @@ fn every_key_of_the_other_choices() {
     assert_eq!(verdict(&other), "accepted");
     let first = "popularity = [[1.0], [1.0]]";
     pages.push(page(&other, first).split("decision.").take(1).map(str::to_owned).collect());
+    let day = "[workload.weibull.diurnal]\nperiod_slots = 5\namplitude = 0.5\n";
+    let weibull =
+        format!("[workload.weibull]\nmean_requests_per_service = 0.7\nzipf_exponent = 1.0\ncv = 2.0\n{day}");
+    let other = SMALL.replace(poisson, &weibull);
+    assert_eq!(verdict(&other), "accepted");
+    pages.push(page(&other, "cv = 2.0").split("decision.").take(1).map(str::to_owned).collect());
+    let states = "[[workload.modulated.states]]\nfactor = 0.5\nmean_slots = 9.0\n";
+    let modulated = format!(
+        "[workload.modulated]\nmean_requests_per_service = 0.7\nzipf_exponent = 1.0\n{states}{}",
+        states.replace("0.5", "1.5").replace("9.0", "3.0")
+    );
+    let other = SMALL.replace(poisson, &modulated);
+    assert_eq!(verdict(&other), "accepted");
+    pages.push(page(&other, "factor = 1.5").split("decision.").take(1).map(str::to_owned).collect());
     insta::assert_snapshot!(pages.join("\n"));
 }
 

@@ -61,7 +61,9 @@ fn assert_same(again: &ScenarioConfig, config: &ScenarioConfig) {
 /// Whether a slot brings few enough requests to draw a user for each.
 fn is_quiet(config: &ScenarioConfig) -> bool {
     match &config.workload {
-        WorkloadConfig::Poisson(poisson) => poisson.mean_requests_per_service < 1e3,
+        WorkloadConfig::Poisson(law) => law.mean_requests_per_service < 1e3,
+        WorkloadConfig::Gamma(law) | WorkloadConfig::Weibull(law) => law.mean_requests_per_service < 1e3,
+        WorkloadConfig::Modulated(law) => law.mean_requests_per_service < 1e3,
         _ => true,
     }
 }

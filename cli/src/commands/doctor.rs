@@ -7,7 +7,6 @@ use crate::scenario_file::{self, ScenarioText};
 use crate::table::{Align, Table};
 use anyhow::{Result, ensure};
 use serde::Serialize;
-use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::shipped;
 
 /// Say what the program runs on: versions, libtorch, threads, CUDA; and what to type when something is missing
@@ -76,13 +75,13 @@ impl Report {
 
 fn recording(scenario: &'static str) -> Option<Recording> {
     let config = ScenarioText::find(scenario).and_then(|source| source.config(&[])).ok()?;
-    let WorkloadConfig::Trace(trace) = config.workload else { return None };
+    let path = scenario_file::recording_path(&config.workload)?;
     let (ok, message) = match scenario_file::load(scenario, &[]) {
-        Ok(_) => (true, format!("ready: {} is here", trace.path)),
+        Ok(_) => (true, format!("ready: {path} is here")),
         Err(error) => {
             let error = format!("{error:#}");
             let how = error.split_once("make it with: ").map(|(_, how)| how);
-            (false, how.map_or_else(|| error.clone(), |how| format!("no {} here; type: {how}", trace.path)))
+            (false, how.map_or_else(|| error.clone(), |how| format!("no {path} here; type: {how}")))
         }
     };
     Some(Recording { scenario, ok, message })

@@ -85,8 +85,9 @@ fn list(console: Console) -> Result<()> {
             let source = ScenarioText::find(name)?;
             let config = source.config(&[])?;
             let requests = match config.workload {
-                WorkloadConfig::Poisson(_) | WorkloadConfig::Phased(_) => "drawn",
                 WorkloadConfig::Trace(_) => "recorded",
+                WorkloadConfig::Rates(_) => "recorded rates",
+                _ => "drawn",
             };
             let memory_gb = config.cell.memory_gb;
             Ok(Listed {

@@ -1,6 +1,7 @@
 //! `thoughtcache trace`: recorded requests, from their source's files into ours, and what is in them.
 
 mod import;
+mod rates;
 mod stats;
 mod temporary;
 
@@ -34,13 +35,14 @@ Examples:
   thoughtcache trace import lora_request_trace.csv.gz --format gentd26 \\
     --load-times basemodel_update_latency_anon.csv.gz --out gentd26.tct
   thoughtcache trace import conversation_trace.jsonl --format mooncake --out mooncake.tct
+  thoughtcache trace import client_rates_600s.csv.gz --format servegen --out servegen.tcr
 
 A recording of any length needs little memory; rows that are not in order of time are sorted in a file beside it.")]
     Import(import::Args),
     /// Say how much a recording asks for, when, and of which models
     #[command(after_help = "Example:\n  thoughtcache trace stats gentd26.tct --slot-s 600")]
     Stats {
-        /// A recording (.tct)
+        /// A recording (.tct), or rates (.tcr)
         file: PathBuf,
         /// Seconds of a slot: adds requests per slot and the parts for training, validation and test
         #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = number)]
@@ -49,7 +51,7 @@ A recording of any length needs little memory; rows that are not in order of tim
     /// Read a recording to its end and list what is damaged or odd
     #[command(after_help = "Example:\n  thoughtcache trace check gentd26.tct")]
     Check {
-        /// A recording (.tct)
+        /// A recording (.tct), or rates (.tcr)
         file: PathBuf,
     },
 }
@@ -59,6 +61,17 @@ impl Args {
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
         match self.what {
             What::Import(args) => args.run(console)?,
+            What::Stats { file, slot_s } if recording::has_rates(&file)? => {
+                anyhow::ensure!(
+                    slot_s.is_none(),
+                    "{} holds rates and no requests: leave --slot-s away",
+                    file.display()
+                );
+                let bytes = file.metadata().map_or(0, |file| file.len());
+                let summary = rates::Summary::new(&file, bytes, &recording::rates(&file)?);
+                console.result(&summary, || summary.text())?;
+            }
+            What::Check { file } if recording::has_rates(&file)? => rates::check(console, &file)?,
             What::Stats { file, slot_s } => {
                 let stats = TraceStats::new(&recording::stored(&file)?, slot_s)
                     .with_context(|| file.display().to_string())?;

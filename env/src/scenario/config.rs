@@ -207,8 +207,16 @@ pub struct LogarithmicQualityConfig {
 pub enum WorkloadConfig {
     /// Independent Poisson counts per service, cell and slot.
     Poisson(PoissonConfig),
+    /// Gaps between requests of Gamma's law: more regular than Poisson's, or burstier.
+    Gamma(RenewalConfig),
+    /// Gaps between requests of Weibull's law.
+    Weibull(RenewalConfig),
+    /// Poisson counts whose intensity jumps between states: quiet hours and rushes.
+    Modulated(ModulatedConfig),
     /// A recorded sequence of requests.
     Trace(TraceConfig),
+    /// Requests drawn at the recorded rates of clients.
+    Rates(RatesConfig),
     /// One request a slot, with a popularity that changes from phase to phase: worlds small enough for an exact optimum.
     Phased(PhasedConfig),
 }
@@ -236,6 +244,66 @@ pub struct PoissonConfig {
     /// Slots after which the popularity ranks are dealt anew; they stay for the episode when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshuffle_slots: Option<u32>,
+    /// A day with busy and quiet times; all times are alike when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diurnal: Option<DiurnalConfig>,
+}
+
+/// `[workload.gamma]`, `[workload.weibull]`: one process for every service and cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenewalConfig {
+    /// As in `[workload.poisson]`.
+    pub mean_requests_per_service: f64,
+    /// As in `[workload.poisson]`.
+    pub zipf_exponent: f64,
+    /// As in `[workload.poisson]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshuffle_slots: Option<u32>,
+    /// Coefficient of variation of the gaps (standard deviation by mean), 0.02 to 50; below 1 more regular than Poisson's,
+    /// above 1 burstier.
+    pub cv: f64,
+    /// As in `[workload.poisson]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diurnal: Option<DiurnalConfig>,
+}
+
+/// `[workload.modulated]`: one chain of states for every cell, shared by its services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModulatedConfig {
+    /// As in `[workload.poisson]`; the mean over all states.
+    pub mean_requests_per_service: f64,
+    /// As in `[workload.poisson]`.
+    pub zipf_exponent: f64,
+    /// As in `[workload.poisson]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshuffle_slots: Option<u32>,
+    /// The states, 2 to 100; any other state follows one that ends, all alike.
+    pub states: Vec<StateConfig>,
+    /// As in `[workload.poisson]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diurnal: Option<DiurnalConfig>,
+}
+
+/// A state of a modulated process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateConfig {
+    /// How busy it is relative to the other states, 0 to 1e6; one of them is above 0.
+    pub factor: f64,
+    /// How many slots it lasts on average, 0.01 to 1e6; the length is exponential.
+    pub mean_slots: f64,
+}
+
+/// A day with busy and quiet times: a sine that multiplies all intensities, begun anywhere at reset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiurnalConfig {
+    /// Slots of a day, 2 to 1,000,000.
+    pub period_slots: u32,
+    /// How far the intensity rises above and falls below its mean, as a share of it: above 0, at most 1.
+    pub amplitude: f64,
 }
 
 /// `[workload.trace]`.
@@ -246,6 +314,37 @@ pub struct TraceConfig {
     pub path: String,
     /// How a recorded request finds its service.
     pub services: TraceServicesConfig,
+}
+
+/// `[workload.rates]`; one cell only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatesConfig {
+    /// A file made by `thoughtcache trace import --format servegen`.
+    pub path: String,
+    /// What the recorded rates are multiplied by, above 0: a smaller population below 1, as bursty as the recorded one.
+    pub rate_scale: f64,
+    /// Which clients belong to which service.
+    pub services: RateServicesConfig,
+}
+
+/// `[workload.rates.services.*]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RateServicesConfig {
+    /// Each service is one client: those who ask most in the training part, in that order; the others are served elsewhere.
+    TopClients(TopClientsConfig),
+    /// Each service is all clients of one class of models: those asked for most in the training part, in that order.
+    TopModels(TopModelsConfig),
+}
+
+/// `[workload.rates.services.top_clients]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopClientsConfig {
+    /// Only clients of this class of models, `language/m-large` say; of all classes when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// `[workload.trace.services.*]`.

@@ -4,11 +4,13 @@
 //! [`ScenarioConfig::validate`] make one.
 
 pub mod config;
+pub mod sessions;
 pub mod shipped;
 pub mod text;
 mod validate;
 
 pub use config::ScenarioConfig;
+pub use validate::SessionsWorld;
 
 use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
@@ -16,12 +18,14 @@ use crate::thought::{ContextLaw, Refresh};
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
+use crate::workload::rates::ClientRates;
 use crate::workload::trace::{Requests, Trace};
 use std::collections::BTreeMap;
 use text::{ConfigError, Override};
 
 /// The paths of choice tables: an override that names another variant replaces the whole table.
-pub const CHOICES: [&str; 4] = ["quality", "workload", "workload.trace.services", "cost.switching"];
+pub const CHOICES: [&str; 5] =
+    ["quality", "workload", "workload.trace.services", "workload.rates.services", "cost.switching"];
 
 /// One kind of LLM agent, ready for use.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +65,17 @@ pub struct Prices {
     pub accuracy_weight: f64,
     /// Per floating-point operation at the edge.
     pub per_flop: f64,
+}
+
+/// The recording that a scenario names.
+#[derive(Clone, Debug)]
+pub enum Recording<T> {
+    /// It names none.
+    None,
+    /// Requests, for `[workload.trace]`.
+    Requests(T),
+    /// Rates, for `[workload.rates]`.
+    Rates(ClientRates),
 }
 
 /// What occupies memory, and what happens to a full window.
@@ -123,16 +138,37 @@ impl Scenario {
         overrides: &[Override],
         trace: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
+        Self::load_recorded(file, text, overrides, trace, |path| Err(format!("{path} is not at hand")))
+    }
+
+    /// As [`load_replaying`](Self::load_replaying), with recorded rates as well.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_recorded<T: Requests>(
+        file: &str,
+        text: &str,
+        overrides: &[Override],
+        trace: impl FnOnce(&str) -> Result<T, String>,
+        rates: impl FnOnce(&str) -> Result<ClientRates, String>,
+    ) -> Result<(ScenarioConfig, Self), ConfigError> {
         let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
         let located = |invalid: text::Invalid| invalid.in_text(file, text);
+        let refused = |key: &str, path: &str, why| located(text::Invalid::new(key, path, why));
         let recorded = match &config.workload {
-            config::WorkloadConfig::Poisson(_) | config::WorkloadConfig::Phased(_) => None,
-            config::WorkloadConfig::Trace(workload) => Some(
-                trace(&workload.path)
-                    .map_err(|why| located(text::Invalid::new("workload.trace.path", &workload.path, why)))?,
+            config::WorkloadConfig::Trace(workload) => Recording::Requests(
+                trace(&workload.path).map_err(|why| refused("workload.trace.path", &workload.path, why))?,
             ),
+            config::WorkloadConfig::Rates(workload) => Recording::Rates(
+                rates(&workload.path).map_err(|why| refused("workload.rates.path", &workload.path, why))?,
+            ),
+            config::WorkloadConfig::Poisson(_)
+            | config::WorkloadConfig::Gamma(_)
+            | config::WorkloadConfig::Weibull(_)
+            | config::WorkloadConfig::Modulated(_)
+            | config::WorkloadConfig::Phased(_) => Recording::None,
         };
-        let scenario = config.validate(recorded.as_ref()).map_err(located)?;
+        let scenario = config.validate(&recorded).map_err(located)?;
         Ok((config, scenario))
     }
 
@@ -264,9 +300,9 @@ impl Scenario {
         &self.arrivals
     }
 
-    /// Whether the requests are a recording, whose test part is one run.
+    /// Whether the requests, or their rates, are a recording, whose test part is one run.
     pub fn is_recorded(&self) -> bool {
-        matches!(self.arrivals, ArrivalModel::Recorded { .. })
+        matches!(self.arrivals, ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_))
     }
 
     /// Whether each request is that of its recorded user: those of a recording that names them, where users have contexts of
@@ -282,7 +318,7 @@ impl Scenario {
     pub fn phases(&self) -> Option<&PhasedModel> {
         match &self.arrivals {
             ArrivalModel::Phased(model) => Some(model),
-            ArrivalModel::Poisson { .. } | ArrivalModel::Recorded { .. } => None,
+            ArrivalModel::Drawn(_) | ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_) => None,
         }
     }
 

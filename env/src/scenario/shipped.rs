@@ -1,7 +1,7 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 9] = [
+const SHIPPED: [(&str, &str); 10] = [
     ("tight", include_str!("../../../configs/scenarios/tight.toml")),
     ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
     ("paper", include_str!("../../../configs/scenarios/paper.toml")),
@@ -11,6 +11,7 @@ const SHIPPED: [(&str, &str); 9] = [
     ("trace-gentd26", include_str!("../../../configs/scenarios/trace-gentd26.toml")),
     ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),
     ("trace-mooncake", include_str!("../../../configs/scenarios/trace-mooncake.toml")),
+    ("trace-servegen", include_str!("../../../configs/scenarios/trace-servegen.toml")),
 ];
 
 /// The names of all shipped scenarios.

@@ -1,11 +1,13 @@
 //! From what was typed to what is meant: ranges, contradictions, SI units.
 
+pub use sessions::SessionsWorld;
+
 use super::config::{
     ContextConfig, ContextScopeConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
     ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig,
 };
 use super::text::Invalid;
-use super::{MemoryRules, Prices, Scenario, Service};
+use super::{MemoryRules, Prices, Recording, Scenario, Service};
 use crate::digest;
 use crate::llm::quality::QualityLaw;
 use crate::message::nearest;
@@ -100,11 +102,11 @@ fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
 }
 
 impl ScenarioConfig {
-    /// Checks everything and converts to SI units; `trace` is the recording that `[workload.trace]` names.
+    /// Checks everything and converts to SI units; `recording` is the one that the workload names.
     ///
     /// # Errors
     /// The first value that cannot be meant.
-    pub fn validate(&self, trace: Option<&impl Requests>) -> Result<Scenario, Invalid> {
+    pub fn validate<T: Requests>(&self, recording: &Recording<T>) -> Result<Scenario, Invalid> {
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
@@ -124,7 +126,7 @@ impl ScenarioConfig {
                 format!("1 to {MAX_COUNT} of them"),
             ));
         }
-        let (arrivals, load_s, outside_requests) = self.arrivals(trace, num_cells)?;
+        let (arrivals, load_s, outside_requests) = self.arrivals(recording, num_cells)?;
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
         let written =
@@ -452,43 +454,23 @@ impl ScenarioConfig {
     /// The source of requests, the recorded load times by service, and the requests that no service covers.
     fn arrivals(
         &self,
-        trace: Option<&impl Requests>,
+        recording: &Recording<impl Requests>,
         num_cells: u32,
     ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
         match &self.workload {
-            WorkloadConfig::Poisson(poisson) => {
-                let key = "workload.poisson.mean_requests_per_service";
-                let mean =
-                    number(key, poisson.mean_requests_per_service, Range::Between(0.0, MAX_INTENSITY))?;
-                let exponent = number(
-                    "workload.poisson.zipf_exponent",
-                    poisson.zipf_exponent,
-                    Range::Between(0.0, 10.0),
-                )?;
-                let least = MIN_TOTAL_INTENSITY / (self.services.len() as f64 * f64::from(num_cells));
-                if mean < least {
-                    let allowed =
-                        format!("at least {least:.1e}: fewer requests would keep the world waiting");
-                    return Err(Invalid::new(key, mean, allowed));
-                }
-                let most = MAX_DECISIONS_PER_SLOT / (self.services.len() as f64 * f64::from(num_cells));
-                if self.is_per_request() && mean > most {
-                    let allowed = format!(
-                        "at most {most}, or decision.granularity = \"service\": every request would be a decision of its own"
-                    );
-                    return Err(Invalid::new(key, mean, allowed));
-                }
-                let slots = reshuffle("workload.poisson.reshuffle_slots", poisson.reshuffle_slots)?;
-                Ok((ArrivalModel::poisson(self.services.len(), exponent, mean, slots), None, 0))
-            }
+            WorkloadConfig::Poisson(_)
+            | WorkloadConfig::Gamma(_)
+            | WorkloadConfig::Weibull(_)
+            | WorkloadConfig::Modulated(_) => Ok((ArrivalModel::Drawn(self.drawn(num_cells)?), None, 0)),
             WorkloadConfig::Trace(workload) => {
                 if num_cells != 1 {
                     let allowed = "1, because a recording does not say at which cell its users are";
                     return Err(Invalid::new("cell.count", num_cells, allowed));
                 }
-                let trace = trace.ok_or_else(|| {
-                    Invalid::new("workload.trace.path", &workload.path, "a recording that could be read")
-                })?;
+                let Recording::Requests(trace) = recording else {
+                    let allowed = "a recording of requests that could be read";
+                    return Err(Invalid::new("workload.trace.path", &workload.path, allowed));
+                };
                 let num_services = self.services.len() as u32;
                 let map = match &workload.services {
                     TraceServicesConfig::TopModels(_) => ServiceMap::TopModels { count: num_services },
@@ -510,6 +492,19 @@ impl ScenarioConfig {
                     }
                 };
                 self.recorded(trace, &map, &workload.path)
+            }
+            WorkloadConfig::Rates(workload) => {
+                if num_cells != 1 {
+                    let allowed = "1, because recorded rates do not say at which cell the clients are";
+                    return Err(Invalid::new("cell.count", num_cells, allowed));
+                }
+                let Recording::Rates(rates) = recording else {
+                    let allowed = "a recording of rates that could be read";
+                    return Err(Invalid::new("workload.rates.path", &workload.path, allowed));
+                };
+                let model = self.rates(rates, workload)?;
+                let outside = model.outside_requests();
+                Ok((ArrivalModel::Rates(Arc::new(model)), None, outside))
             }
             WorkloadConfig::Phased(phased) => {
                 if num_cells != 1 {
@@ -594,5 +589,8 @@ impl ScenarioConfig {
     }
 }
 
+mod drawn;
+mod rates;
+mod sessions;
 #[cfg(test)]
 mod tests;

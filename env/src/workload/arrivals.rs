@@ -1,21 +1,24 @@
 //! The requests of a slot: how many of each service, at which cell, in which order.
 //!
-//! Models: one of three sources. *Poisson*: independent counts per cell and service with the intensity of the service's
-//! popularity rank; they carry no time, so their order is a permutation from the arrivals stream. *Recorded*: the requests
-//! of a trace in order of first arrival; the recording is a loop, so that the world goes on after its last slot.
-//! At granularity `request` every request is a batch of its own: the permutation is one of requests, and recorded requests
-//! come in the order in which they arrived. *Phased*: one request a slot ([`super::phased`]).
+//! Models: one of four sources. *Drawn*: a process for every cell and service with the intensity of the service's
+//! popularity rank ([`super::drawn`]). *Recorded*: the requests of a trace in order of first arrival; the recording is a
+//! loop, so that the world goes on after its last slot. *Rates*: requests drawn at recorded rates ([`super::rates`]).
+//! *Phased*: one request a slot ([`super::phased`]).
+//! At granularity `request` every request is a batch of its own, in the order in which they arrived; counts that carry no
+//! time come in any order.
 //!
 //! Nothing here depends on an action. Source: P1 arXiv 2403.05826 (Poisson, mean users/10).
 
+use super::drawn::{DrawnModel, DrawnState};
 use super::phased::PhasedModel;
-use super::popularity::{Ranking, zipf_intensities};
+use super::popularity::Ranking;
+use super::rates::RatesModel;
+use super::renewal::Renewal;
+use super::sheet::Sheet;
 use super::trace::{SlottedRequests, TracePart};
 use crate::random::{Purpose, Seed, SimRng, Stream};
 use crate::units::{CellId, ServiceId, UserId};
 use rand::RngExt;
-use rand::seq::SliceRandom;
-use rand_distr::{Distribution, Poisson};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -34,12 +37,7 @@ pub struct Batch {
 #[derive(Clone, Debug)]
 pub enum ArrivalModel {
     /// See the file's head.
-    Poisson {
-        /// Counts by popularity rank.
-        by_rank: Vec<Poisson<f64>>,
-        /// Slots between deals of the ranks.
-        reshuffle_slots: Option<u32>,
-    },
+    Drawn(DrawnModel),
     /// See the file's head.
     Recorded {
         /// Training, validation and test part, in this order.
@@ -47,6 +45,8 @@ pub enum ArrivalModel {
         /// Slots of a training or validation episode.
         horizon_slots: u32,
     },
+    /// See the file's head.
+    Rates(Arc<RatesModel>),
     /// See the file's head.
     Phased(PhasedModel),
 }
@@ -62,16 +62,44 @@ pub(crate) struct ArrivalsState {
     offset: u64,
     /// Phased requests: the phase of the present slot.
     phase: u32,
+    /// Drawn requests: what their process depends on.
+    drawn: DrawnState,
+    /// Recorded rates: the processes of the clients; none before the first slot that is drawn.
+    clients: Vec<Renewal>,
 }
 
-impl ArrivalModel {
-    /// Poisson arrivals under Zipf's law; the arguments have been validated.
-    pub(crate) fn poisson(services: usize, exponent: f64, mean: f64, reshuffle_slots: Option<u32>) -> Self {
-        let by_rank = zipf_intensities(services, exponent, mean)
-            .into_iter()
-            .map(|intensity| Poisson::new(intensity).expect("intensities are validated"))
-            .collect();
-        Self::Poisson { by_rank, reshuffle_slots }
+impl ArrivalsState {
+    /// Takes the place in a part of a recording where an episode begins; returns its slots.
+    fn begin_recording(&mut self, seed: Seed, slots: u64, horizon_slots: u32) -> u32 {
+        self.part = trace_part(seed.purpose) as usize;
+        if seed.purpose == Purpose::Test {
+            self.offset = 0;
+            return slots as u32;
+        }
+        let horizon = u64::from(horizon_slots).min(slots);
+        self.offset = self.popularity_rng.random_range(0..=slots - horizon);
+        horizon as u32
+    }
+
+    /// Goes on from any slot of the training part.
+    fn leave_for_training(&mut self, slots: usize) {
+        self.part = TracePart::Train as usize;
+        self.offset = self.popularity_rng.random_range(0..slots as u64);
+    }
+}
+
+#[cfg(test)]
+impl ArrivalsState {
+    pub(crate) fn ranking(&self) -> &Ranking {
+        &self.ranking
+    }
+
+    pub(crate) fn drawn(&self) -> &DrawnState {
+        &self.drawn
+    }
+
+    pub(crate) fn drawn_mut(&mut self) -> &mut DrawnState {
+        &mut self.drawn
     }
 }
 
@@ -89,11 +117,8 @@ pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
 pub(crate) struct Arrivals {
     model: ArrivalModel,
     num_cells: u32,
-    is_per_request: bool,
     state: ArrivalsState,
-    /// Room to count the requests of a slot; zero between slots.
-    counts: Vec<u32>,
-    batches: Vec<Batch>,
+    sheet: Sheet,
     /// The recorded users of the slot's requests, in the order of its batches; empty where none are recorded.
     users: Vec<UserId>,
 }
@@ -107,13 +132,12 @@ impl Arrivals {
     ) -> Self {
         let seed = Seed::new(Purpose::Train, 0);
         let reshuffle_slots = match &model {
-            ArrivalModel::Poisson { reshuffle_slots, .. } => *reshuffle_slots,
-            ArrivalModel::Recorded { .. } | ArrivalModel::Phased(_) => None,
+            ArrivalModel::Drawn(model) => model.reshuffle_slots(),
+            ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_) | ArrivalModel::Phased(_) => None,
         };
         Self {
             model,
             num_cells,
-            is_per_request,
             state: ArrivalsState {
                 rng: seed.stream(Stream::Arrivals),
                 popularity_rng: seed.stream(Stream::Popularity),
@@ -121,9 +145,10 @@ impl Arrivals {
                 part: 0,
                 offset: 0,
                 phase: 0,
+                drawn: DrawnState::default(),
+                clients: Vec::new(),
             },
-            counts: vec![0; num_services],
-            batches: Vec::with_capacity(num_services * num_cells as usize),
+            sheet: Sheet::new(num_services, num_cells, is_per_request),
             users: Vec::new(),
         }
     }
@@ -134,20 +159,20 @@ impl Arrivals {
         state.rng = seed.stream(Stream::Arrivals);
         state.popularity_rng = seed.stream(Stream::Popularity);
         match &self.model {
-            ArrivalModel::Poisson { .. } => {
-                state.ranking.deal(&mut state.popularity_rng);
+            ArrivalModel::Drawn(model) => {
+                let ArrivalsState { rng, popularity_rng, ranking, drawn, .. } = state;
+                ranking.deal(popularity_rng);
+                model.begin(self.num_cells, drawn, rng, popularity_rng);
                 None
             }
             ArrivalModel::Recorded { parts, horizon_slots } => {
-                state.part = trace_part(seed.purpose) as usize;
-                let slots = parts[state.part].num_slots() as u64;
-                if seed.purpose == Purpose::Test {
-                    state.offset = 0;
-                    return Some(slots as u32);
-                }
-                let horizon = u64::from(*horizon_slots).min(slots);
-                state.offset = state.popularity_rng.random_range(0..=slots - horizon);
-                Some(horizon as u32)
+                let slots = parts[trace_part(seed.purpose) as usize].num_slots();
+                Some(state.begin_recording(seed, slots as u64, *horizon_slots))
+            }
+            ArrivalModel::Rates(model) => {
+                state.clients.clear();
+                let slots = model.split().slots(trace_part(seed.purpose)).len();
+                Some(state.begin_recording(seed, slots as u64, model.horizon_slots()))
             }
             ArrivalModel::Phased(model) => {
                 state.phase = model.first_phase(&mut state.popularity_rng);
@@ -162,10 +187,14 @@ impl Arrivals {
         let state = &mut self.state;
         state.rng = seed.stream(Stream::Arrivals);
         state.popularity_rng = seed.stream(Stream::Popularity);
-        if let ArrivalModel::Recorded { parts, .. } = &self.model {
-            state.part = TracePart::Train as usize;
-            let slots = parts[state.part].num_slots() as u64;
-            state.offset = state.popularity_rng.random_range(0..slots);
+        match &self.model {
+            ArrivalModel::Drawn(model) => model.redraw(&mut state.drawn, &mut state.rng),
+            ArrivalModel::Recorded { parts, .. } => state.leave_for_training(parts[0].num_slots()),
+            ArrivalModel::Rates(model) => {
+                state.clients.clear();
+                state.leave_for_training(model.split().slots(TracePart::Train).len());
+            }
+            ArrivalModel::Phased(_) => {}
         }
     }
 
@@ -181,38 +210,55 @@ impl Arrivals {
         if !state.ranking.is_alike(&self.state.ranking) {
             return Err("its popularity ranks are not those of these services".into());
         }
-        let (parts, phases) = match &self.model {
-            ArrivalModel::Poisson { .. } => (None, 1),
-            ArrivalModel::Recorded { parts, .. } => (Some(parts), 1),
-            ArrivalModel::Phased(model) => (None, model.num_phases()),
-        };
+        let phases = self.phases();
         if state.phase as usize >= phases {
             return Err(format!("it is in phase {} of {phases}, counted from 0", state.phase));
         }
-        let slots = match (parts, state.part) {
-            (Some(parts), part @ 0..3) => parts[part].num_slots() as u64,
-            (None, 0) => 1,
-            (_, part) => return Err(format!("it plays part {part} of its requests, which there is not")),
+        let Some(&slots) = self.part_slots().get(state.part) else {
+            return Err(format!("it plays part {} of its requests, which there is not", state.part));
         };
         if state.offset >= slots {
             return Err(format!("it begins in slot {} of {slots}, counted from 0", state.offset));
         }
-        Ok(())
+        match &self.model {
+            ArrivalModel::Drawn(model) => model.check(self.num_cells, &state.drawn),
+            ArrivalModel::Rates(model)
+                if !([0, model.num_sources()].contains(&state.clients.len())
+                    && state.clients.iter().all(Renewal::is_possible)) =>
+            {
+                Err("its clients are others".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many phases there are; 1 where requests have none.
+    fn phases(&self) -> usize {
+        if let ArrivalModel::Phased(model) = &self.model { model.num_phases() } else { 1 }
+    }
+
+    /// Slots of each part in which an episode can begin; one part with one slot where nothing is recorded.
+    fn part_slots(&self) -> Vec<u64> {
+        match &self.model {
+            ArrivalModel::Recorded { parts, .. } => {
+                parts.iter().map(|part| part.num_slots() as u64).collect()
+            }
+            ArrivalModel::Rates(model) => {
+                TracePart::ALL.iter().map(|&part| model.split().slots(part).len() as u64).collect()
+            }
+            _ => vec![1],
+        }
     }
 
     /// Whether an episode can have so many slots, where `usual` are those of the scenario.
     pub(crate) fn is_horizon(&self, horizon_slots: u32, usual: u32) -> bool {
-        let of_part = |parts: &[SlottedRequests; 3]| {
-            let mut slots = parts.iter().map(|part| (part.part(), part.num_slots() as u64));
-            slots.any(|(part, slots)| {
-                let most = if part == TracePart::Test { slots } else { slots.min(u64::from(usual)) };
-                most == u64::from(horizon_slots)
-            })
+        let is_of_part = |(part, slots): (TracePart, u64)| {
+            let most = if part == TracePart::Test { slots } else { slots.min(u64::from(usual)) };
+            most == u64::from(horizon_slots)
         };
-        match &self.model {
-            ArrivalModel::Recorded { parts, .. } => horizon_slots == usual || of_part(parts),
-            ArrivalModel::Poisson { .. } | ArrivalModel::Phased(_) => horizon_slots == usual,
-        }
+        let is_recorded = matches!(self.model, ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_));
+        horizon_slots == usual
+            || (is_recorded && TracePart::ALL.into_iter().zip(self.part_slots()).any(is_of_part))
     }
 
     /// The recorded users of the slot that was drawn last, one a request in the order of its batches; `None` where users are
@@ -246,105 +292,57 @@ impl Arrivals {
 
     /// Draws the batches of a slot, in the order of decision.
     pub(crate) fn draw(&mut self, slot: u64) -> &[Batch] {
-        self.batches.clear();
-        let state = &mut self.state;
+        self.sheet.clear();
+        let ArrivalsState { rng, popularity_rng, ranking, drawn, part, offset, phase, clients } =
+            &mut self.state;
         match &self.model {
-            ArrivalModel::Poisson { by_rank, .. } => {
-                state.ranking.drift(slot, &mut state.popularity_rng);
-                for cell in (0..self.num_cells).map(CellId) {
-                    let first = self.batches.len();
-                    for (distribution, &service) in by_rank.iter().zip(state.ranking.services()) {
-                        let num_requests = distribution.sample(&mut state.rng) as u32;
-                        if self.is_per_request {
-                            let request = Batch { cell, service, num_requests: 1 };
-                            self.batches.extend(std::iter::repeat_n(request, num_requests as usize));
-                        } else if num_requests > 0 {
-                            self.batches.push(Batch { cell, service, num_requests });
-                        }
-                    }
-                    self.batches[first..].shuffle(&mut state.rng);
-                }
+            ArrivalModel::Drawn(model) => {
+                ranking.drift(slot, popularity_rng);
+                let draws = (rng, popularity_rng);
+                model.draw(slot, self.num_cells, (drawn, ranking), draws, &mut self.sheet);
             }
             ArrivalModel::Recorded { parts, .. } => {
-                let part = &parts[state.part];
-                let slot = (state.offset + slot) % part.num_slots() as u64;
-                let requests = part.slot(slot as usize);
-                let users = part.slot_users(slot as usize);
-                if self.is_per_request {
-                    self.users.clear();
-                    self.users.extend(users.into_iter().flatten().map(UserId));
-                    self.batches.extend(requests.map(|service| Batch {
-                        cell: CellId(0),
-                        service: ServiceId(service),
-                        num_requests: 1,
-                    }));
-                    return &self.batches;
+                let part = &parts[*part];
+                let slot = (*offset + slot) % part.num_slots() as u64;
+                let requests = part.slot(slot as usize).map(ServiceId);
+                self.sheet.write_in_order(CellId(0), requests.clone());
+                if let Some(users) = part.slot_users(slot as usize) {
+                    self.sheet.users_in_order(requests.zip(users.map(UserId)), &mut self.users);
                 }
-                for service in requests.clone() {
-                    self.counts[service as usize] += 1;
-                }
-                let all = requests.clone();
-                for service in requests {
-                    let num_requests = std::mem::take(&mut self.counts[service as usize]);
-                    if num_requests > 0 {
-                        self.batches.push(Batch {
-                            cell: CellId(0),
-                            service: ServiceId(service),
-                            num_requests,
-                        });
-                    }
-                }
-                if let Some(users) = users {
-                    by_batch(&self.batches, all.zip(users), &mut self.counts, &mut self.users);
-                }
+            }
+            ArrivalModel::Rates(model) => {
+                let part = TracePart::ALL[*part];
+                let slot = (*offset + slot) % model.split().slots(part).len() as u64;
+                model.draw(part, slot as usize, clients, rng, &mut self.sheet);
+                self.sheet.write_timed(CellId(0));
             }
             ArrivalModel::Phased(model) => {
                 if slot > 0 {
-                    state.phase = model.next_phase(state.phase, &mut state.popularity_rng);
+                    *phase = model.next_phase(*phase, popularity_rng);
                 }
-                let service = model.request(state.phase, &mut state.rng);
-                self.batches.push(Batch { cell: CellId(0), service, num_requests: 1 });
+                let service = model.request(*phase, rng);
+                self.sheet.write(CellId(0), service, 1);
             }
         }
-        &self.batches
-    }
-}
-
-/// Puts the users of a slot's requests, which come as service and user in order of arrival, into the order of the slot's
-/// batches, which are of different services; `places` has room for each service and is left at zero.
-fn by_batch(
-    batches: &[Batch],
-    requests: impl Iterator<Item = (u32, u32)>,
-    places: &mut [u32],
-    users: &mut Vec<UserId>,
-) {
-    let mut next = 0;
-    for batch in batches {
-        places[batch.service.index()] = next;
-        next += batch.num_requests;
-    }
-    users.clear();
-    users.resize(next as usize, UserId::ALL);
-    for (service, user) in requests {
-        let place = &mut places[service as usize];
-        users[*place as usize] = UserId(user);
-        *place += 1;
-    }
-    for batch in batches {
-        places[batch.service.index()] = 0;
+        self.sheet.batches()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::drawn::Process;
     use super::*;
 
     const SERVICES: usize = 3;
     const SLOTS: u64 = 20_000;
 
+    fn poisson() -> ArrivalModel {
+        ArrivalModel::Drawn(DrawnModel::new(Process::Poisson, SERVICES, 1.0, 1.0, None, None))
+    }
+
     /// The batches of many slots of one episode, at two cells, with 18/11, 9/11 and 6/11 requests a slot by rank.
     fn draw(episode: u64) -> (Vec<ServiceId>, Vec<Vec<Batch>>) {
-        let model = ArrivalModel::poisson(SERVICES, 1.0, 1.0, None);
+        let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, false);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
         let ranking = arrivals.state.ranking.services().to_vec();
@@ -392,20 +390,8 @@ mod tests {
     }
 
     #[test]
-    fn recorded_users_follow_the_batches_and_within_one_the_order_of_arrival() {
-        let batch =
-            |service, num_requests| Batch { cell: CellId(0), service: ServiceId(service), num_requests };
-        // Arrived: 2 by user 7, 0 by 1, 2 by 3, 2 by 7.
-        let (mut places, mut users) = (vec![0; SERVICES], vec![UserId(9)]);
-        let requests = [(2, 7), (0, 1), (2, 3), (2, 7)];
-        by_batch(&[batch(2, 3), batch(0, 1)], requests.into_iter(), &mut places, &mut users);
-        assert_eq!(users, [7, 3, 7, 1].map(UserId));
-        assert_eq!(places, [0; SERVICES], "ready for the next slot");
-    }
-
-    #[test]
     fn one_by_one_the_requests_of_a_cell_come_in_any_order() {
-        let model = ArrivalModel::poisson(SERVICES, 1.0, 1.0, None);
+        let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, true);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1));
         let ranking = arrivals.state.ranking.services().to_vec();

@@ -2,7 +2,15 @@
 
 pub mod arrivals;
 pub mod demand;
+pub mod diurnal;
+pub(crate) mod draw;
+pub mod drawn;
+pub mod modulated;
 pub mod phased;
 pub mod popularity;
+pub mod rates;
+pub mod renewal;
+pub mod sessions;
+pub(crate) mod sheet;
 pub mod trace;
 pub(crate) mod users;

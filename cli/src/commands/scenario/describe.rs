@@ -19,6 +19,7 @@ use thoughtcache_env::scenario::{Scenario, Service};
 use thoughtcache_env::thought::Refresh;
 use thoughtcache_env::units::bytes_to_gb;
 use thoughtcache_env::workload::arrivals::ArrivalModel;
+use thoughtcache_env::workload::trace::TracePart;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -198,7 +199,7 @@ impl Description {
             },
             slot_s: scenario.slot_s(),
             horizon_slots: scenario.horizon_slots(),
-            requests: load(scenario, &config.workload),
+            requests: load(scenario),
             models: models.filter(|model| model.services > 0).collect(),
             costs: prices(scenario),
             optimum: Optimum::of(scenario),
@@ -284,19 +285,14 @@ impl Description {
             "  time      slots of {slot_s} s, {horizon} to an episode, memory empty at its start"
         )?;
         let how = match workload {
-            WorkloadConfig::Poisson(poisson) => {
-                let popularity = if poisson.zipf_exponent > 0.0 {
-                    format!("Zipf's law with exponent {}", number(poisson.zipf_exponent))
-                } else {
-                    "all services equally popular".to_owned()
-                };
-                let drift = match poisson.reshuffle_slots {
-                    Some(period) => format!(", dealt anew every {period} slots"),
-                    None => String::new(),
-                };
-                format!("Poisson; {popularity}{drift}")
-            }
+            WorkloadConfig::Poisson(_)
+            | WorkloadConfig::Gamma(_)
+            | WorkloadConfig::Weibull(_)
+            | WorkloadConfig::Modulated(_) => drawn(workload),
             WorkloadConfig::Trace(trace) => format!("recorded in {}", trace.path),
+            WorkloadConfig::Rates(rates) => {
+                format!("drawn at {} times the rates in {}", number(rates.rate_scale), rates.path)
+            }
             WorkloadConfig::Phased(workload) => match (workload.popularity.len(), workload.stay_prob) {
                 (phases, Some(stay_prob)) if phases > 1 => {
                     let mean = number(1.0 / (1.0 - stay_prob));
@@ -376,9 +372,47 @@ fn catalogue_gb(scenario: &Scenario) -> f64 {
         .sum()
 }
 
-fn load(scenario: &Scenario, workload: &WorkloadConfig) -> Vec<Load> {
-    match (scenario.arrivals(), workload) {
-        (ArrivalModel::Recorded { parts, .. }, _) => parts
+/// How requests that are drawn from intensities come about.
+fn drawn(workload: &WorkloadConfig) -> String {
+    let (process, zipf_exponent, reshuffle_slots, diurnal) = match workload {
+        WorkloadConfig::Poisson(law) => {
+            ("Poisson".to_owned(), law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
+        }
+        WorkloadConfig::Gamma(law) => {
+            let process = format!("gamma gaps with coefficient of variation {}", number(law.cv));
+            (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
+        }
+        WorkloadConfig::Weibull(law) => {
+            let process = format!("Weibull gaps with coefficient of variation {}", number(law.cv));
+            (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
+        }
+        WorkloadConfig::Modulated(law) => {
+            let process = format!("Poisson in {} states that come and go", law.states.len());
+            (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
+        }
+        WorkloadConfig::Trace(_) | WorkloadConfig::Rates(_) | WorkloadConfig::Phased(_) => {
+            return String::new();
+        }
+    };
+    let popularity = if zipf_exponent > 0.0 {
+        format!("Zipf's law with exponent {}", number(zipf_exponent))
+    } else {
+        "all services equally popular".to_owned()
+    };
+    let drift = match reshuffle_slots {
+        Some(period) => format!(", dealt anew every {period} slots"),
+        None => String::new(),
+    };
+    let day = diurnal.as_ref().map_or(String::new(), |day| {
+        let percent = number(100.0 * day.amplitude);
+        format!("; {percent} % more and less within a day of {} slots", grouped(day.period_slots.into()))
+    });
+    format!("{process}; {popularity}{drift}{day}")
+}
+
+fn load(scenario: &Scenario) -> Vec<Load> {
+    match scenario.arrivals() {
+        ArrivalModel::Recorded { parts, .. } => parts
             .iter()
             .map(|part| Load {
                 of: format!("the {} part", part.part()),
@@ -386,16 +420,21 @@ fn load(scenario: &Scenario, workload: &WorkloadConfig) -> Vec<Load> {
                 num_slots: Some(part.num_slots() as u64),
             })
             .collect(),
-        (ArrivalModel::Poisson { .. }, WorkloadConfig::Poisson(poisson)) => {
-            let services = scenario.services().len() as f64;
-            let requests_per_slot =
-                poisson.mean_requests_per_service * services * f64::from(scenario.num_cells());
+        ArrivalModel::Rates(model) => TracePart::ALL
+            .iter()
+            .map(|&part| Load {
+                of: format!("the {part} part"),
+                requests_per_slot: model.mean_requests(part),
+                num_slots: Some(model.split().slots(part).len() as u64),
+            })
+            .collect(),
+        ArrivalModel::Drawn(model) => {
+            let requests_per_slot = model.by_rank().iter().sum::<f64>() * f64::from(scenario.num_cells());
             vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
         }
-        (ArrivalModel::Phased(_), _) => {
+        ArrivalModel::Phased(_) => {
             vec![Load { of: "every episode".into(), requests_per_slot: 1.0, num_slots: None }]
         }
-        (ArrivalModel::Poisson { .. }, WorkloadConfig::Trace(_) | WorkloadConfig::Phased(_)) => Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `thoughtcache trace import`: a source's own file becomes a recording, in bounded memory.
 
+use super::rates;
 use super::temporary::{ScratchFile, WholeFile};
 use crate::clock::{Stopwatch, human};
 use crate::console::Console;
@@ -27,8 +28,8 @@ pub(super) struct Args {
     /// gentd26 only: the source's file of load times, plain or gzip; each model's is drawn from it by a fixed seed
     #[arg(long, value_name = "FILE")]
     load_times: Option<PathBuf>,
-    /// Where the recording is written [default: FILE in the current directory, ending in .tct]
-    #[arg(long, value_name = "FILE.tct")]
+    /// Where the recording is written [default: FILE in the current directory, ending in .tct, or .tcr for rates]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
@@ -41,14 +42,25 @@ enum Format {
     Gentd26,
     /// Mooncake: requests with the blocks of their prompts, and so what each reuses of earlier ones
     Mooncake,
+    /// ServeGen: how often the clients of a production service asked, for [workload.rates]
+    Servegen,
 }
 
 impl Format {
+    /// What the name of a recording of this source ends in.
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Azure | Self::Gentd26 | Self::Mooncake => "tct",
+            Self::Servegen => "tcr",
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Azure => "azure",
             Self::Gentd26 => "gentd26",
             Self::Mooncake => "mooncake",
+            Self::Servegen => "servegen",
         }
     }
 }
@@ -78,8 +90,9 @@ impl Args {
         if self.load_times.is_some() && self.format != Format::Gentd26 {
             bail!("--load-times belongs to --format gentd26; {} has no load times", self.format.name());
         }
-        let out = self.out.clone().unwrap_or_else(|| default_out(&self.file));
-        ensure!(!out.is_dir(), "{} is a folder; --out names a file, ending in .tct", out.display());
+        let out = self.out.clone().unwrap_or_else(|| default_out(&self.file, self.format.ending()));
+        let ending = self.format.ending();
+        ensure!(!out.is_dir(), "{} is a folder; --out names a file, ending in .{ending}", out.display());
         let place = out.canonicalize().ok();
         let is_out = |source: &Path| place.is_some() && source.canonicalize().ok() == place;
         let is_source = is_out(&self.file) || self.load_times.as_deref().is_some_and(is_out);
@@ -87,6 +100,15 @@ impl Args {
         let (stopwatch, start_resident_bytes) = (Stopwatch::start(), peak_resident_bytes());
         let bar = progress::bytes(console, self.file.metadata().map_or(0, |file| file.len()));
         let requests = bar.wrap_read(recording::open(&self.file)?);
+        if self.format == Format::Servegen {
+            let rates = import::servegen(requests);
+            bar.finish_and_clear();
+            let rates = rates.map_err(|error| self.explain(&error))?;
+            let whole = WholeFile::create(&out)?;
+            let written = rates.write(whole).with_context(|| format!("cannot write {}", out.display()))?;
+            let summary = rates::Summary::new(&out, written.finish()?, &rates);
+            return console.result(&summary, || summary.text());
+        }
         let load_times = self.load_times.as_deref().map(recording::open).transpose()?;
         let whole = WholeFile::create(&out)?;
         let import = self.import(requests, load_times, ScratchFile::beside(&out)?);
@@ -133,6 +155,7 @@ impl Args {
                 import::gentd26(requests, load_times, scratch)
             }
             Format::Mooncake => import::mooncake(requests, scratch),
+            Format::Servegen => unreachable!("rates are no requests and were imported already"),
         }
     }
 
@@ -198,10 +221,10 @@ impl Imported {
 }
 
 /// `data/lora.csv.gz` becomes `lora.tct`.
-fn default_out(file: &Path) -> PathBuf {
+fn default_out(file: &Path, ending: &str) -> PathBuf {
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let stem = name.trim_end_matches(".gz").trim_end_matches(".csv").trim_end_matches(".jsonl");
-    PathBuf::from(format!("{stem}.tct"))
+    PathBuf::from(format!("{stem}.{ending}"))
 }
 
 #[cfg(test)]
@@ -210,8 +233,9 @@ mod tests {
 
     #[test]
     fn a_recording_is_named_after_its_source() {
-        assert_eq!(default_out(Path::new("data/lora.csv.gz")), Path::new("lora.tct"));
-        assert_eq!(default_out(Path::new("conv")), Path::new("conv.tct"));
-        assert_eq!(default_out(Path::new("a/chat.jsonl")), Path::new("chat.tct"));
+        assert_eq!(default_out(Path::new("data/lora.csv.gz"), "tct"), Path::new("lora.tct"));
+        assert_eq!(default_out(Path::new("conv"), "tct"), Path::new("conv.tct"));
+        assert_eq!(default_out(Path::new("a/chat.jsonl"), "tct"), Path::new("chat.tct"));
+        assert_eq!(default_out(Path::new("rates.csv.gz"), "tcr"), Path::new("rates.tcr"));
     }
 }

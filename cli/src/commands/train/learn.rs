@@ -11,7 +11,7 @@ use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::libtorch;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
-use crate::scenario_file::{LoadedScenario, ScenarioText};
+use crate::scenario_file::{self, LoadedScenario, ScenarioText};
 use crate::table::grouped;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
@@ -24,7 +24,6 @@ use thoughtcache_agents::heuristics::registry::Prepared;
 use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, resume, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::shipped;
 
 /// A copy of the scenario in the run's folder, where it has no name of its own.
@@ -146,10 +145,7 @@ fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Resul
 }
 
 fn recording(experiment: &Experiment) -> Option<&Path> {
-    match &experiment.scenario.config.workload {
-        WorkloadConfig::Trace(trace) => Some(Path::new(&trace.path)),
-        WorkloadConfig::Poisson(_) | WorkloadConfig::Phased(_) => None,
-    }
+    scenario_file::recording_path(&experiment.scenario.config.workload).map(Path::new)
 }
 
 fn inputs(experiment: &Experiment) -> Result<Inputs> {

@@ -4,6 +4,7 @@ use super::super::shipped;
 use super::super::text::Override;
 use super::*;
 use crate::units::ServiceId;
+use crate::workload::drawn::Process;
 use approx::assert_relative_eq;
 
 fn tight(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
@@ -45,8 +46,9 @@ fn tight_is_what_the_specification_says_to_the_last_number() {
     assert_eq!((first.edge_per_request, first.cloud_per_request), (1e-4, 7.5e-3));
     assert_eq!(*scenario.prices(), Prices { accuracy_weight: 2.5, per_flop: 0.0 });
     assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
-    let ArrivalModel::Poisson { by_rank, reshuffle_slots } = scenario.arrivals() else { panic!("poisson") };
-    assert_eq!((by_rank.len(), *reshuffle_slots), (20, Some(25)));
+    let ArrivalModel::Drawn(drawn) = scenario.arrivals() else { panic!("poisson") };
+    assert_eq!((drawn.process(), drawn.by_rank().len()), (&Process::Poisson, 20));
+    assert_eq!((drawn.reshuffle_slots(), drawn.diurnal()), (Some(25), None));
 }
 
 #[test]
@@ -91,6 +93,41 @@ fn a_slot_may_not_bring_millions_of_decisions() {
     ];
     insta::assert_snapshot!(tight(&changes).unwrap_err());
     assert!(tight(&changes[1..]).is_ok(), "they are decided together");
+}
+
+#[test]
+fn laws_of_arrivals_that_cannot_be_meant_are_refused() {
+    let workload = |table: &str, changes: &[(&str, &str)]| {
+        let typed = [("mean_requests_per_service", "1"), ("zipf_exponent", "1")];
+        let keys: Vec<(String, String)> = typed
+            .iter()
+            .chain(changes)
+            .map(|(key, value)| (format!("workload.{table}.{key}"), (*value).to_owned()))
+            .collect();
+        let keys: Vec<(&str, &str)> = keys.iter().map(|(key, value)| (&**key, &**value)).collect();
+        tight(&keys)
+    };
+    let state = "{ factor = 1, mean_slots = 9 }";
+    let states = |other: &str| format!("[{state}, {other}]");
+    let refusals: Vec<String> = [
+        workload("gamma", &[]),
+        workload("gamma", &[("cv", "0.01")]),
+        workload("gamma", &[("cv", "nan")]),
+        workload("weibull", &[("cv", "51")]),
+        workload("weibull", &[("cv", "2"), ("mean_requests_per_service", "50001")]),
+        workload("modulated", &[("states", &format!("[{state}]"))]),
+        workload("modulated", &[("states", &states("{ factor = -1, mean_slots = 9 }"))]),
+        workload("modulated", &[("states", &states("{ factor = 1, mean_slots = 0 }"))]),
+        workload("modulated", &[("states", &states(state).replace("factor = 1", "factor = 0"))]),
+        workload("poisson", &[("diurnal.period_slots", "1"), ("diurnal.amplitude", "0.5")]),
+        workload("gamma", &[("cv", "2"), ("diurnal.period_slots", "9"), ("diurnal.amplitude", "0")]),
+        workload("poisson", &[("diurnal.period_slots", "9"), ("diurnal.amplitude", "1.5")]),
+    ]
+    .into_iter()
+    .map(|loaded| loaded.unwrap_err())
+    .collect();
+    insta::assert_snapshot!(refusals.join("\n"));
+    assert!(workload("modulated", &[("states", &states("{ factor = 0, mean_slots = 9 }"))]).is_ok());
 }
 
 #[test]

@@ -253,6 +253,14 @@ pub enum TraceError {
         /// What else to do, empty or beginning with a separator.
         hint: &'static str,
     },
+    /// A recording of rates has no clients of a class of models.
+    #[error("nobody asks for {model:?}; recorded are {recorded}")]
+    UnknownClass {
+        /// The class asked for.
+        model: String,
+        /// The classes that there are.
+        recorded: String,
+    },
     /// A parameter of a service map is out of range.
     #[error("service map: {key} is {value}; expected {expected}")]
     BadServiceMap {

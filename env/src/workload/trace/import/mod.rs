@@ -17,6 +17,7 @@ mod lines;
 mod mooncake;
 mod names;
 mod paths;
+mod servegen;
 mod sort;
 mod throughput;
 mod timestamp;
@@ -28,6 +29,7 @@ pub use gentd26::{LOAD_TIME_SEED, gentd26};
 pub use irish5g::{CellularRow, irish5g, irish5g_throughput};
 pub use mooncake::{BLOCK_TOKENS, mooncake};
 pub use paths::paths;
+pub use servegen::servegen;
 pub use sort::Scratch;
 pub use throughput::throughput;
 
@@ -50,6 +52,8 @@ pub fn looks_like<R: Read>(source: R) -> Option<&'static str> {
         Some("azure")
     } else if line == gentd26::COLUMNS.join(",") {
         Some("gentd26")
+    } else if line == servegen::COLUMNS.join(",") {
+        Some("servegen")
     } else {
         (line.starts_with('{') && line.contains("\"hash_ids\"")).then_some("mooncake")
     }

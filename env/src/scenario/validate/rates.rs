@@ -1,0 +1,54 @@
+//! `[workload.rates]`: requests drawn at recorded rates.
+
+use super::super::config::{RateServicesConfig, RatesConfig, ScenarioConfig};
+use super::super::text::Invalid;
+use super::{MAX_DECISIONS_PER_SLOT, MAX_NUMBER, MIN_TOTAL_INTENSITY, Range, number};
+use crate::workload::rates::{ClientRates, RateMap, RatesModel};
+use crate::workload::trace::TracePart;
+
+impl ScenarioConfig {
+    /// The demand of the services.
+    pub(super) fn rates(
+        &self,
+        recording: &ClientRates,
+        workload: &RatesConfig,
+    ) -> Result<RatesModel, Invalid> {
+        let key = "workload.rates.rate_scale";
+        let rate_scale = number(key, workload.rate_scale, Range::Positive)?;
+        let map = match &workload.services {
+            RateServicesConfig::TopModels(_) => RateMap::TopModels,
+            RateServicesConfig::TopClients(top) => RateMap::TopClients { model: top.model.clone() },
+        };
+        let path = |allowed: String| Invalid::new("workload.rates.path", &workload.path, allowed);
+        let services = self.services.len();
+        let model = RatesModel::new(recording, &map, services, rate_scale, self.slot_s, self.horizon_slots)
+            .map_err(|error| path(error.to_string()))?;
+        let train_slots = model.split().slots(TracePart::Train).len() as u64;
+        if u64::from(self.horizon_slots) > train_slots {
+            let allowed = format!("at most {train_slots}, the slots of the recording's training part");
+            return Err(Invalid::new("horizon_slots", self.horizon_slots, allowed));
+        }
+        for part in TracePart::ALL {
+            let mean = model.mean_requests(part);
+            if mean == 0.0 {
+                return Err(path(format!(
+                    "a recording with requests in every part; its {part} part has none"
+                )));
+            }
+            if mean < MIN_TOTAL_INTENSITY {
+                let least = (rate_scale * MIN_TOTAL_INTENSITY / mean).min(MAX_NUMBER);
+                let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
+                return Err(Invalid::new(key, rate_scale, allowed));
+            }
+        }
+        let greatest = model.greatest_mean();
+        if greatest > MAX_DECISIONS_PER_SLOT {
+            let most = rate_scale * MAX_DECISIONS_PER_SLOT / greatest;
+            let allowed = format!(
+                "at most {most:.1e}: a slot would bring {greatest:.0} requests, {MAX_DECISIONS_PER_SLOT} are allowed"
+            );
+            return Err(Invalid::new(key, rate_scale, allowed));
+        }
+        Ok(model)
+    }
+}

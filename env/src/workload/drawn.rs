@@ -1,0 +1,204 @@
+//! Requests that are drawn: an intensity for every popularity rank, and a process that turns intensities into requests.
+//!
+//! Models: three processes. *Poisson*: independent counts. *Renewal*: gaps of Gamma's or Weibull's law, one process for
+//! every service and cell ([`super::renewal`]). *Modulated*: Poisson with an intensity that jumps, one chain for every cell
+//! ([`super::modulated`]). A cycle of the day may multiply the intensities of each ([`super::diurnal`]).
+//!
+//! Poisson counts carry no time: their order is a permutation from the arrivals stream. Renewals carry times: requests come
+//! in their order. The chain, like the ranking, draws from the popularity stream.
+
+use super::diurnal::Diurnal;
+use super::modulated::ModulatedModel;
+use super::popularity::{Ranking, zipf_intensities};
+use super::renewal::{GapLaw, Renewal};
+use super::sheet::Sheet;
+use crate::random::SimRng;
+use crate::units::CellId;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_distr::{Distribution, Poisson};
+use serde::{Deserialize, Serialize};
+
+/// How requests come about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Process {
+    /// Independent counts.
+    Poisson,
+    /// One gap after the other.
+    Renewal(GapLaw),
+    /// Independent counts, given the state of the cell.
+    Modulated(ModulatedModel),
+}
+
+/// A validated law of requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnModel {
+    process: Process,
+    by_rank: Vec<f64>,
+    /// Counts by rank, where intensities never change.
+    constant: Option<Vec<Poisson<f64>>>,
+    reshuffle_slots: Option<u32>,
+    diurnal: Option<Diurnal>,
+}
+
+/// What the coming requests depend on, besides the ranking.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct DrawnState {
+    /// Where in the day slot 0 is, in periods.
+    day_phase: f64,
+    /// By cell and service.
+    renewals: Vec<Renewal>,
+    /// By cell.
+    states: Vec<u32>,
+}
+
+impl DrawnModel {
+    /// Intensities under Zipf's law, `mean` requests per service and slot; the arguments have been validated.
+    pub(crate) fn new(
+        process: Process,
+        services: usize,
+        zipf_exponent: f64,
+        mean: f64,
+        reshuffle_slots: Option<u32>,
+        diurnal: Option<Diurnal>,
+    ) -> Self {
+        let by_rank = zipf_intensities(services, zipf_exponent, mean);
+        let is_constant = process == Process::Poisson && diurnal.is_none();
+        let constant = is_constant.then(|| by_rank.iter().map(|&intensity| poisson(intensity)).collect());
+        Self { process, by_rank, constant, reshuffle_slots, diurnal }
+    }
+
+    /// Mean requests per slot and cell by popularity rank, over a whole day.
+    pub fn by_rank(&self) -> &[f64] {
+        &self.by_rank
+    }
+
+    /// How requests come about.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Slots between deals of the ranks.
+    pub fn reshuffle_slots(&self) -> Option<u32> {
+        self.reshuffle_slots
+    }
+
+    /// The cycle of the day.
+    pub fn diurnal(&self) -> Option<Diurnal> {
+        self.diurnal
+    }
+
+    /// The state at the start of an episode: stationary.
+    pub(crate) fn begin(
+        &self,
+        num_cells: u32,
+        state: &mut DrawnState,
+        rng: &mut SimRng,
+        popularity_rng: &mut SimRng,
+    ) {
+        if self.diurnal.is_some() {
+            state.day_phase = popularity_rng.random();
+        }
+        let cells = num_cells as usize;
+        match &self.process {
+            Process::Poisson => {}
+            Process::Renewal(law) => {
+                state.renewals.clear();
+                state
+                    .renewals
+                    .extend((0..cells * self.by_rank.len()).map(|_| Renewal::stationary(*law, rng)));
+            }
+            Process::Modulated(model) => {
+                state.states.clear();
+                state.states.extend((0..cells).map(|_| model.first_state(popularity_rng)));
+            }
+        }
+    }
+
+    /// Draws what has not happened yet anew. The time of day, the state of a cell and the length of a gap so far are facts;
+    /// how long a state lasts is drawn slot by slot.
+    pub(crate) fn redraw(&self, state: &mut DrawnState, rng: &mut SimRng) {
+        if let Process::Renewal(law) = &self.process {
+            for renewal in &mut state.renewals {
+                renewal.redraw(*law, rng);
+            }
+        }
+    }
+
+    /// Whether a state is one of this law.
+    pub(crate) fn check(&self, num_cells: u32, state: &DrawnState) -> Result<(), String> {
+        let cells = num_cells as usize;
+        let (renewals, states) = match &self.process {
+            Process::Poisson => (0, 0),
+            Process::Renewal(_) => (cells * self.by_rank.len(), 0),
+            Process::Modulated(_) => (0, cells),
+        };
+        if (state.renewals.len(), state.states.len()) != (renewals, states) {
+            return Err("its requests come from another process".into());
+        }
+        if !(0.0..1.0).contains(&state.day_phase) || !state.renewals.iter().all(Renewal::is_possible) {
+            return Err("it has times that do not exist".into());
+        }
+        if let Process::Modulated(model) = &self.process
+            && state.states.iter().any(|&of_cell| of_cell as usize >= model.num_states())
+        {
+            return Err("it has more states".into());
+        }
+        Ok(())
+    }
+
+    /// Draws the requests of a slot.
+    pub(crate) fn draw(
+        &self,
+        slot: u64,
+        num_cells: u32,
+        (state, ranking): (&mut DrawnState, &Ranking),
+        (rng, popularity_rng): (&mut SimRng, &mut SimRng),
+        sheet: &mut Sheet,
+    ) {
+        let day = self.diurnal.map_or(1.0, |diurnal| diurnal.factor(slot, state.day_phase));
+        for cell in (0..num_cells).map(CellId) {
+            let mut factor = day;
+            match &self.process {
+                Process::Renewal(law) => {
+                    let services = ranking.services().len();
+                    let of_cell = &mut state.renewals[cell.index() * services..][..services];
+                    for (intensity, &service) in self.by_rank.iter().zip(ranking.services()) {
+                        let span = intensity * factor;
+                        if span > 0.0 {
+                            let renewal = &mut of_cell[service.index()];
+                            renewal.pass(*law, span, rng, |at| sheet.note(at / span, service));
+                        }
+                    }
+                    sheet.write_timed(cell);
+                    continue;
+                }
+                Process::Modulated(model) => {
+                    let of_cell = &mut state.states[cell.index()];
+                    let (mean, next) = model.slot_factor(*of_cell, popularity_rng);
+                    (factor, *of_cell) = (factor * mean, next);
+                }
+                Process::Poisson => {}
+            }
+            let first = sheet.batches().len();
+            for (rank, &service) in ranking.services().iter().enumerate() {
+                let num_requests = match &self.constant {
+                    Some(by_rank) => by_rank[rank].sample(rng),
+                    None if self.by_rank[rank] * factor > 0.0 => {
+                        poisson(self.by_rank[rank] * factor).sample(rng)
+                    }
+                    None => 0.0,
+                };
+                sheet.write(cell, service, num_requests as u32);
+            }
+            sheet.since(first).shuffle(rng);
+        }
+    }
+}
+
+fn poisson(intensity: f64) -> Poisson<f64> {
+    Poisson::new(intensity).expect("intensities are validated")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,456 @@
+//! Sessions: conversations of several turns, with thinking between them, tools within them, and a context that grows.
+//!
+//! Models: users start sessions ([`starts`]). A session has one service, by popularity rank, and a number of turns. A turn is
+//! one call of the model, or a loop of calls with a tool between them. From one request to the next of a session passes a
+//! think time (next turn) or a tool time (next call of a turn), counted from arrival to arrival: nothing here depends on how
+//! fast or where a request is served. Each request brings new tokens (what the user says, or what the tool answers) and gets
+//! output tokens; all of them are context of what follows.
+//!
+//! Equation, starts at `lambda` per second, `T` turns, `C` further calls of a turn:
+//! ```text
+//! requests       lambda * E[T] * (1 + E[C])  per second
+//! live sessions  lambda * ( (E[T] - 1) * E[think] + E[T] * E[C] * E[tool] )                       Little
+//! C              0 with probability 1 - p, else geometric with mean m:  E[C] = p m
+//! ```
+//! An episode begins with the sessions that are under way: for Poisson starts exactly as after an infinite time, for other
+//! families with the same mean.
+//!
+//! Every length and time of a session has an address (session, request) in the tokens stream: the order of drawing does not
+//! matter, and a live session is a few numbers. The cost of a slot is in proportion to its requests; a user without a session
+//! takes no memory.
+//!
+//! Source: MODEL 2 (exogenous sessions); figures: `crate::scenario::sessions`.
+
+mod laws;
+mod starts;
+
+pub use laws::{GapTime, Tokens, Tools, Turns};
+pub use starts::{Starts, UserClass};
+
+use super::popularity::{Ranking, zipf_intensities};
+use crate::random::{Purpose, Seed, SimRng, Stream};
+use crate::units::{ServiceId, UserId};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use starts::{StartsState, poisson};
+use std::collections::BTreeMap;
+
+/// One request of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionRequest {
+    /// Which session of the episode.
+    pub session: u64,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it asks for.
+    pub service: ServiceId,
+    /// When in the slot it arrives, seconds from the slot's start.
+    pub arrival_s: f64,
+    /// Tokens that the user adds, or that a tool answered; at least 1.
+    pub new_tokens: u32,
+    /// Tokens of the answer, at least 1. With the new ones they fit into the window of the service.
+    pub output_tokens: u32,
+    /// All tokens of the session before this request; they may exceed the window.
+    pub context_tokens_before: u32,
+    /// The turn, from 0.
+    pub turn: u32,
+    /// The call of the turn, from 0; a tool answered before each but the first.
+    pub call: u32,
+    /// Whether the session ends with it.
+    pub is_last: bool,
+}
+
+/// Validated laws of sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionsModel {
+    /// Seconds of a slot.
+    pub slot_s: f64,
+    /// Who they are; the first class begins with user 0.
+    pub users: Vec<UserClass>,
+    /// When sessions start.
+    pub starts: Starts,
+    /// Exponent of Zipf's law over the services' ranks.
+    pub zipf_exponent: f64,
+    /// Slots between deals of the ranks.
+    pub reshuffle_slots: Option<u32>,
+    /// Context windows by service, tokens; at least 2.
+    pub window_tokens: Vec<u32>,
+    /// How many turns.
+    pub turns: Turns,
+    /// From one turn to the next.
+    pub think_time: GapTime,
+    /// What the user says in a turn.
+    pub new_tokens: Tokens,
+    /// What the model answers to a request.
+    pub output_tokens: Tokens,
+    /// Turns with several calls; none without.
+    pub tools: Option<Tools>,
+}
+
+impl SessionsModel {
+    /// Mean requests of a slot in the long run.
+    pub fn requests_per_slot(&self) -> f64 {
+        self.starts.per_slot * self.turns.mean() * (1.0 + self.mean_tool_calls())
+    }
+
+    /// Mean number of sessions under way: between two of their requests.
+    pub fn live_sessions(&self) -> f64 {
+        let [thinking, calling] = self.live_by_kind();
+        thinking + calling
+    }
+
+    fn mean_tool_calls(&self) -> f64 {
+        self.tools.as_ref().map_or(0.0, Tools::mean_calls)
+    }
+
+    /// Mean number of sessions between two turns, and between two calls of a turn.
+    fn live_by_kind(&self) -> [f64; 2] {
+        let per_s = self.starts.per_slot / self.slot_s;
+        let tool_s = self.tools.map_or(0.0, |tools| tools.time.mean_s());
+        [
+            per_s * (self.turns.mean() - 1.0) * self.think_time.mean_s(),
+            per_s * self.turns.mean() * self.mean_tool_calls() * tool_s,
+        ]
+    }
+
+    /// The slot of a time: the last that has begun.
+    fn slot_of(&self, time_s: f64) -> u64 {
+        let slot = (time_s / self.slot_s) as u64;
+        // A quotient may be rounded down below a whole number.
+        if (slot + 1) as f64 * self.slot_s <= time_s { slot + 1 } else { slot }
+    }
+}
+
+/// A session between two of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Live {
+    session: u64,
+    user: UserId,
+    service: ServiceId,
+    /// Of the next request.
+    turn: u32,
+    call: u32,
+    /// Requests before the next.
+    requests: u32,
+    context_tokens: u32,
+    /// When the last request arrived, seconds since the episode began; below 0 where it was before.
+    since_s: f64,
+    /// When the next one arrives.
+    next_s: f64,
+}
+
+/// What follows a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Call,
+    Turn,
+    End,
+}
+
+/// Everything that is drawn for a request.
+struct Drawn {
+    new_tokens: u32,
+    output_tokens: u32,
+    next: Next,
+    /// Seconds to the next request, if there is one.
+    gap_s: f64,
+}
+
+/// The state of all sessions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionsState {
+    rng: SimRng,
+    popularity_rng: SimRng,
+    /// Where lengths and times are addressed.
+    seed: Seed,
+    ranking: Ranking,
+    starts: StartsState,
+    next_session: u64,
+    /// By the slot of the next request.
+    live: BTreeMap<u64, Vec<Live>>,
+    num_live: u64,
+}
+
+/// The sessions of a running episode.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    model: SessionsModel,
+    /// The share of sessions of each rank and the more popular ones.
+    rank_shares: Vec<f64>,
+    state: SessionsState,
+    places: Vec<f64>,
+    requests: Vec<SessionRequest>,
+}
+
+impl Sessions {
+    /// No sessions, before the first episode.
+    pub fn new(model: SessionsModel) -> Self {
+        let seed = Seed::new(Purpose::Train, 0);
+        let (mut rng, mut popularity_rng) = (seed.stream(Stream::Arrivals), seed.stream(Stream::Popularity));
+        let services = model.window_tokens.len();
+        let mut below = 0.0;
+        let rank_shares = zipf_intensities(services, model.zipf_exponent, 1.0 / services as f64)
+            .into_iter()
+            .map(|share| {
+                below += share;
+                below
+            })
+            .collect();
+        let state = SessionsState {
+            seed,
+            ranking: Ranking::new(services, model.reshuffle_slots),
+            starts: model.starts.begin(&mut rng, &mut popularity_rng),
+            rng,
+            popularity_rng,
+            next_session: 0,
+            live: BTreeMap::new(),
+            num_live: 0,
+        };
+        Self { model, rank_shares, state, places: Vec::new(), requests: Vec::new() }
+    }
+
+    /// The laws.
+    pub fn model(&self) -> &SessionsModel {
+        &self.model
+    }
+
+    /// How many sessions are between two of their requests.
+    pub fn num_live(&self) -> u64 {
+        self.state.num_live
+    }
+
+    /// Begins an episode with the sessions that are under way.
+    pub fn begin_episode(&mut self, seed: Seed) {
+        let state = &mut self.state;
+        state.seed = seed;
+        state.rng = seed.stream(Stream::Arrivals);
+        state.popularity_rng = seed.stream(Stream::Popularity);
+        state.ranking.deal(&mut state.popularity_rng);
+        state.starts = self.model.starts.begin(&mut state.rng, &mut state.popularity_rng);
+        state.live.clear();
+        (state.next_session, state.num_live) = (0, 0);
+        let [thinking, calling] = self.model.live_by_kind();
+        for _ in 0..poisson(thinking, &mut self.state.rng) {
+            let turns = self.model.turns.found_between(&mut self.state.rng);
+            self.find(turns, None);
+        }
+        if let Some(tools) = self.model.tools {
+            for _ in 0..poisson(calling, &mut self.state.rng) {
+                let turns = self.model.turns.found_within(&mut self.state.rng);
+                let calls = 1 + laws::geometric(tools.more_prob, &mut self.state.rng);
+                self.find(turns, Some(calls));
+            }
+        }
+    }
+
+    /// Adds a session with so many turns behind it, and so many calls of the present one.
+    fn find(&mut self, turns: u32, calls: Option<u32>) {
+        let gap = match (calls, self.model.tools) {
+            (Some(_), Some(tools)) => tools.time,
+            _ => self.model.think_time,
+        };
+        let (passed_s, left_s) = gap.open(&mut self.state.rng);
+        let mut live = self.new_session(left_s);
+        live.since_s = -passed_s;
+        let mut turn = 0;
+        while turn < turns || calls.is_some_and(|calls| live.call < calls) {
+            let drawn = self.drawn(&live);
+            live.context_tokens = context_after(&live, &drawn);
+            live.requests += 1;
+            live.call += 1;
+            // How many turns, and how many calls of the present one, is known; calls of the turns before are not.
+            if turn < turns && drawn.next != Next::Call {
+                turn += 1;
+                (live.turn, live.call) = (turn, 0);
+            }
+        }
+        self.keep(live);
+    }
+
+    /// A session whose first request arrives at this time.
+    fn new_session(&mut self, next_s: f64) -> Live {
+        let state = &mut self.state;
+        let session = state.next_session;
+        state.next_session += 1;
+        let user = starts::user(&self.model.users, &mut state.rng);
+        let place = state.rng.random::<f64>();
+        let rank = self.rank_shares.partition_point(|below| *below <= place);
+        let service = state.ranking.services()[rank.min(self.rank_shares.len() - 1)];
+        Live {
+            session,
+            user,
+            service,
+            turn: 0,
+            call: 0,
+            requests: 0,
+            context_tokens: 0,
+            since_s: next_s,
+            next_s,
+        }
+    }
+
+    fn keep(&mut self, live: Live) {
+        self.state.num_live += 1;
+        self.state.live.entry(self.model.slot_of(live.next_s)).or_default().push(live);
+    }
+
+    /// What is drawn for the next request of a session.
+    fn drawn(&self, live: &Live) -> Drawn {
+        let model = &self.model;
+        let rng = &mut self.state.seed.stream_at(Stream::Tokens, live.session, live.requests);
+        let window = model.window_tokens[live.service.index()];
+        let said = match (&model.tools, live.call) {
+            (Some(tools), 1..) => tools.result_tokens,
+            _ => model.new_tokens,
+        };
+        let new_tokens = said.draw(window - 1, rng);
+        let output_tokens = model.output_tokens.draw(window - new_tokens, rng);
+        let (call_place, turn_place) = (rng.random::<f64>(), rng.random::<f64>());
+        let call_prob = model.tools.as_ref().map_or(0.0, |tools| tools.call_prob(live.call));
+        let (next, gap) = match &model.tools {
+            Some(tools) if call_place < call_prob => (Next::Call, tools.time),
+            _ if turn_place < model.turns.more_prob(live.turn + 1) => (Next::Turn, model.think_time),
+            _ => (Next::End, model.think_time),
+        };
+        Drawn { new_tokens, output_tokens, next, gap_s: gap.draw(rng) }
+    }
+
+    /// The requests of a slot, in order of arrival; slots are asked for one after the other, from 0.
+    pub fn draw(&mut self, slot: u64) -> &[SessionRequest] {
+        self.requests.clear();
+        let state = &mut self.state;
+        state.ranking.drift(slot, &mut state.popularity_rng);
+        let mut places = std::mem::take(&mut self.places);
+        let draws = (&mut state.rng, &mut state.popularity_rng);
+        self.model.starts.draw(slot, &mut state.starts, draws, &mut places);
+        while let Some(due) = self.state.live.first_entry().filter(|due| *due.key() <= slot) {
+            let due = due.remove();
+            self.state.num_live -= due.len() as u64;
+            for live in due {
+                self.play(slot, live);
+            }
+        }
+        for place in &places {
+            let live = self.new_session((slot as f64 + place) * self.model.slot_s);
+            self.play(slot, live);
+        }
+        self.places = places;
+        self.requests.sort_unstable_by(|one, other| {
+            let order = one.arrival_s.total_cmp(&other.arrival_s);
+            order
+                .then(one.session.cmp(&other.session))
+                .then((one.turn, one.call).cmp(&(other.turn, other.call)))
+        });
+        &self.requests
+    }
+
+    /// Writes the requests of a session that arrive in this slot, and keeps it if there are more.
+    fn play(&mut self, slot: u64, mut live: Live) {
+        let begin_s = slot as f64 * self.model.slot_s;
+        loop {
+            let drawn = self.drawn(&live);
+            self.requests.push(SessionRequest {
+                session: live.session,
+                user: live.user,
+                service: live.service,
+                arrival_s: (live.next_s - begin_s).clamp(0.0, self.model.slot_s),
+                new_tokens: drawn.new_tokens,
+                output_tokens: drawn.output_tokens,
+                context_tokens_before: live.context_tokens,
+                turn: live.turn,
+                call: live.call,
+                is_last: drawn.next == Next::End,
+            });
+            match drawn.next {
+                Next::End => return,
+                Next::Call => live.call += 1,
+                Next::Turn => (live.turn, live.call) = (live.turn + 1, 0),
+            }
+            live.context_tokens = context_after(&live, &drawn);
+            live.requests += 1;
+            live.since_s = live.next_s;
+            live.next_s += drawn.gap_s;
+            if self.model.slot_of(live.next_s) > slot {
+                self.keep(live);
+                return;
+            }
+        }
+    }
+
+    /// Draws what has not happened yet anew: other starts, and for the sessions under way other times, lengths and turns
+    /// to come. That they go on was told by the request before, and how long they have paused is a fact. `slots` have been
+    /// drawn.
+    pub fn reseed_future(&mut self, seed: Seed, slots: u64) {
+        let now_s = slots as f64 * self.model.slot_s;
+        let state = &mut self.state;
+        state.seed = seed;
+        state.rng = seed.stream(Stream::Arrivals);
+        state.popularity_rng = seed.stream(Stream::Popularity);
+        self.model.starts.redraw(&mut state.starts, &mut state.rng);
+        let live: Vec<Live> = std::mem::take(&mut state.live).into_values().flatten().collect();
+        state.num_live = 0;
+        for mut live in live {
+            let gap = match (&self.model.tools, live.call) {
+                (Some(tools), 1..) => tools.time,
+                _ => self.model.think_time,
+            };
+            let paused_s = (now_s - live.since_s).max(0.0);
+            live.next_s = (live.since_s + gap.above(paused_s, &mut self.state.rng)).max(now_s);
+            self.keep(live);
+        }
+    }
+
+    /// The state of this moment.
+    pub fn state(&self) -> &SessionsState {
+        &self.state
+    }
+
+    /// Whether a state is one of these sessions after so many slots.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn check(&self, state: &SessionsState, slots: u64) -> Result<(), String> {
+        if !state.ranking.is_alike(&self.state.ranking) {
+            return Err("its sessions have another number of services".into());
+        }
+        if !self.model.starts.fits(&state.starts) {
+            return Err("its sessions start by another law".into());
+        }
+        let last = self.model.users.last().map_or(0, |class| class.first + class.count);
+        let has_tools = self.model.tools.is_some();
+        let is_possible = |slot: u64, live: &Live| {
+            live.session < state.next_session
+                && live.user.0 < last
+                && live.service.index() < self.model.window_tokens.len()
+                && live.since_s <= live.next_s
+                && live.next_s.is_finite()
+                && self.model.slot_of(live.next_s) == slot
+                && slot >= slots
+                && live.requests >= live.turn
+                && (live.call == 0 || has_tools)
+                && live.requests < u32::MAX
+        };
+        let mut sessions =
+            state.live.iter().flat_map(|(slot, due)| due.iter().map(move |live| (*slot, live)));
+        if !sessions.all(|(slot, live)| is_possible(slot, live)) {
+            return Err("it has sessions that do not exist".into());
+        }
+        if state.live.values().map(|due| due.len() as u64).sum::<u64>() != state.num_live {
+            return Err("it has another number of sessions than it says".into());
+        }
+        Ok(())
+    }
+
+    /// Comes back to a state that fits.
+    pub fn restore(&mut self, state: SessionsState) {
+        self.state = state;
+    }
+}
+
+/// The context of a session after a request.
+fn context_after(live: &Live, drawn: &Drawn) -> u32 {
+    live.context_tokens.saturating_add(drawn.new_tokens).saturating_add(drawn.output_tokens)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! When sessions start: one process over all users.
+//!
+//! Models: the superposition of all users' starts, by the same families as single requests ([`crate::workload::drawn`]).
+//! Which user starts is drawn for each: any as likely as the others, or by classes of users.
+
+use crate::random::SimRng;
+use crate::units::UserId;
+use crate::workload::diurnal::Diurnal;
+use crate::workload::drawn::Process;
+use crate::workload::renewal::Renewal;
+use rand::RngExt;
+use rand_distr::{Distribution, Poisson};
+use serde::{Deserialize, Serialize};
+
+/// A validated law of starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Starts {
+    /// The family.
+    pub process: Process,
+    /// Mean starts of a slot.
+    pub per_slot: f64,
+    /// A cycle of the day.
+    pub diurnal: Option<Diurnal>,
+}
+
+/// What the coming starts depend on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StartsState {
+    day_phase: f64,
+    renewal: Option<Renewal>,
+    state: u32,
+}
+
+impl Starts {
+    /// A process that has been running for ever.
+    pub(crate) fn begin(&self, rng: &mut SimRng, popularity_rng: &mut SimRng) -> StartsState {
+        let day_phase = self.diurnal.map_or(0.0, |_| popularity_rng.random());
+        let (mut renewal, mut state) = (None, 0);
+        match &self.process {
+            Process::Poisson => {}
+            Process::Renewal(law) => renewal = Some(Renewal::stationary(*law, rng)),
+            Process::Modulated(model) => state = model.first_state(popularity_rng),
+        }
+        StartsState { day_phase, renewal, state }
+    }
+
+    /// Draws what has not happened yet anew.
+    pub(crate) fn redraw(&self, state: &mut StartsState, rng: &mut SimRng) {
+        if let (Process::Renewal(law), Some(renewal)) = (&self.process, &mut state.renewal) {
+            renewal.redraw(*law, rng);
+        }
+    }
+
+    /// Whether a state is one of this law.
+    pub(crate) fn fits(&self, state: &StartsState) -> bool {
+        let num_states = match &self.process {
+            Process::Modulated(model) => model.num_states(),
+            Process::Poisson | Process::Renewal(_) => 1,
+        };
+        let is_renewal = matches!(self.process, Process::Renewal(_));
+        (0.0..1.0).contains(&state.day_phase)
+            && state.renewal.is_some() == is_renewal
+            && state.renewal.is_none_or(|renewal| renewal.is_possible())
+            && (state.state as usize) < num_states
+    }
+
+    /// The starts of a slot: their places in it, from 0 to 1, in any order.
+    pub(crate) fn draw(
+        &self,
+        slot: u64,
+        state: &mut StartsState,
+        (rng, popularity_rng): (&mut SimRng, &mut SimRng),
+        places: &mut Vec<f64>,
+    ) {
+        places.clear();
+        let day = self.diurnal.map_or(1.0, |diurnal| diurnal.factor(slot, state.day_phase));
+        let intensity = self.per_slot * day;
+        match (&self.process, &mut state.renewal) {
+            (Process::Renewal(law), Some(renewal)) if intensity > 0.0 => {
+                renewal.pass(*law, intensity, rng, |at| places.push((at / intensity).min(1.0)));
+            }
+            (Process::Modulated(model), _) => {
+                let mut begun = 0.0;
+                state.state = model.pass_slot(state.state, popularity_rng, |length, factor| {
+                    for _ in 0..poisson(intensity * length * factor, rng) {
+                        places.push(begun + length * rng.random::<f64>());
+                    }
+                    begun += length;
+                });
+            }
+            (Process::Poisson, _) => {
+                places.extend((0..poisson(intensity, rng)).map(|_| rng.random::<f64>()));
+            }
+            (Process::Renewal(_), _) => {}
+        }
+    }
+}
+
+/// A Poisson count; 0 for a mean of 0.
+pub(crate) fn poisson(mean: f64, rng: &mut SimRng) -> u64 {
+    if mean > 0.0 { Poisson::new(mean).expect("means are validated").sample(rng) as u64 } else { 0 }
+}
+
+/// Users who are alike, numbered one after the other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UserClass {
+    /// Their first number.
+    pub first: u32,
+    /// How many they are, at least 1.
+    pub count: u32,
+    /// The share of all starts that are theirs.
+    pub start_share: f64,
+}
+
+/// Draws who starts a session; the shares of the classes sum to 1 but for rounding.
+pub(crate) fn user(classes: &[UserClass], rng: &mut SimRng) -> UserId {
+    let mut left = rng.random::<f64>();
+    let mut found = classes[0];
+    for class in classes {
+        if class.start_share > 0.0 {
+            found = *class;
+            if left < class.start_share {
+                break;
+            }
+        }
+        left -= class.start_share;
+    }
+    UserId(found.first + rng.random_range(0..found.count))
+}

@@ -1,0 +1,295 @@
+//! Sessions against what a person computes.
+
+use super::*;
+use crate::workload::drawn::Process;
+use crate::workload::modulated::ModulatedModel;
+use crate::workload::renewal::GapLaw;
+
+fn tools() -> Tools {
+    let time = GapTime::Exponential { mean_s: 2.0 };
+    Tools { prob: 0.25, more_prob: 0.5, time, result_tokens: Tokens::exactly(400.0) }
+}
+
+/// 0.5 starts a slot of half a second, three turns on average, 12 s to think.
+fn model() -> SessionsModel {
+    SessionsModel {
+        slot_s: 0.5,
+        users: vec![UserClass { first: 0, count: 1000, start_share: 1.0 }],
+        starts: Starts { process: Process::Poisson, per_slot: 0.5, diurnal: None },
+        zipf_exponent: 1.0,
+        reshuffle_slots: None,
+        window_tokens: vec![100_000; 3],
+        turns: Turns::geometric(3.0),
+        think_time: GapTime::lognormal(12.0, 1.2),
+        new_tokens: Tokens::lognormal(60.0, 1.0),
+        output_tokens: Tokens::lognormal(200.0, 0.7),
+        tools: Some(tools()),
+    }
+}
+
+fn begun(model: SessionsModel, run: u64) -> Sessions {
+    let mut sessions = Sessions::new(model);
+    sessions.begin_episode(Seed::new(Purpose::Test, run));
+    sessions
+}
+
+/// The requests of many slots, with the slot of each.
+fn play(sessions: &mut Sessions, slots: std::ops::Range<u64>) -> Vec<(u64, SessionRequest)> {
+    slots
+        .flat_map(|slot| sessions.draw(slot).iter().map(move |request| (slot, *request)).collect::<Vec<_>>())
+        .collect()
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count
+}
+
+/// The requests of each session that started after slot 0 and ended, by session.
+fn whole(requests: &[(u64, SessionRequest)]) -> Vec<Vec<(u64, SessionRequest)>> {
+    let mut sessions: BTreeMap<u64, Vec<(u64, SessionRequest)>> = BTreeMap::new();
+    for (slot, request) in requests {
+        sessions.entry(request.session).or_default().push((*slot, *request));
+    }
+    let is_whole = |session: &Vec<(u64, SessionRequest)>| {
+        let (first, last) = (session[0].1, session[session.len() - 1].1);
+        (first.turn, first.call, last.is_last) == (0, 0, true)
+    };
+    sessions.into_values().filter(is_whole).collect()
+}
+
+#[test]
+fn requests_and_live_sessions_have_the_means_of_little_from_the_first_slot_on() {
+    let model = model();
+    // 0.5 starts, 3 turns, 1 + 0.25 * 2 calls: 2.25 requests a slot. Live: 1 a second * (2 * 12 + 3 * 0.5 * 2) = 27.
+    assert!((model.requests_per_slot() - 2.25).abs() < 1e-12);
+    assert!((model.live_sessions() - 27.0).abs() < 1e-9);
+    for process in [
+        Process::Poisson,
+        Process::Renewal(GapLaw::gamma(2.0)),
+        Process::Modulated(ModulatedModel::new(vec![0.5, 2.0], vec![10.0, 5.0])),
+    ] {
+        let (mut first, mut later, mut live) = (Vec::new(), Vec::new(), Vec::new());
+        for run in 0..1500 {
+            let mut model = model.clone();
+            model.starts.process = process.clone();
+            let mut sessions = begun(model, run);
+            live.push(sessions.num_live() as f64);
+            for slot in 0..40 {
+                let count = sessions.draw(slot).len() as f64;
+                if slot < 4 { first.push(count) } else { later.push(count) }
+            }
+        }
+        assert!((mean(live.iter().copied()) - 27.0).abs() < 5.0 * (27.0 / 1500.0_f64).sqrt(), "{process:?}");
+        assert!((mean(first.iter().copied()) / 2.25 - 1.0).abs() < 0.06, "{process:?}");
+        assert!((mean(later.iter().copied()) / 2.25 - 1.0).abs() < 0.06, "{process:?}");
+    }
+}
+
+#[test]
+fn turns_are_geometric_calls_follow_calls_and_times_have_their_means() {
+    let requests = play(&mut begun(model(), 1), 0..40_000);
+    let sessions = whole(&requests);
+    assert!(sessions.len() > 15_000);
+    let turns = mean(sessions.iter().map(|session| f64::from(session[session.len() - 1].1.turn + 1)));
+    assert!((turns / 3.0 - 1.0).abs() < 0.03, "{turns}");
+    let share_of_one =
+        mean(sessions.iter().map(|session| f64::from(u8::from(session.last().unwrap().1.turn == 0))));
+    assert!((share_of_one - 1.0 / 3.0).abs() < 0.02, "{share_of_one}");
+    let (mut think, mut tool, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+    for session in &sessions {
+        for pair in session.windows(2) {
+            let [(slot, request), (next_slot, next)] = [pair[0], pair[1]];
+            let gap_s = (next_slot as f64 - slot as f64) * 0.5 + next.arrival_s - request.arrival_s;
+            assert!(gap_s >= -1e-9 && !request.is_last);
+            if next.call == 0 {
+                assert_eq!(next.turn, request.turn + 1);
+                think.push(gap_s);
+            } else {
+                assert_eq!((next.turn, next.call), (request.turn, request.call + 1));
+                tool.push(gap_s);
+            }
+        }
+        let is_last_of_turn = |place: &usize| session.get(place + 1).is_none_or(|next| next.1.call == 0);
+        calls
+            .extend((0..session.len()).filter(is_last_of_turn).map(|place| f64::from(session[place].1.call)));
+    }
+    assert!((mean(think.into_iter()) / 12.0 - 1.0).abs() < 0.04);
+    assert!((mean(tool.into_iter()) / 2.0 - 1.0).abs() < 0.04);
+    assert!((mean(calls.into_iter()) / 0.5 - 1.0).abs() < 0.04);
+}
+
+#[test]
+fn lengths_have_their_moments_and_context_is_their_sum() {
+    let requests = play(&mut begun(model(), 2), 0..20_000);
+    for session in whole(&requests) {
+        let mut context = 0;
+        for (_, request) in &session {
+            assert_eq!(request.context_tokens_before, context);
+            context += request.new_tokens + request.output_tokens;
+        }
+    }
+    let said = |call: bool| requests.iter().filter(move |(_, request)| (request.call > 0) == call);
+    let new = mean(said(false).map(|(_, request)| f64::from(request.new_tokens)));
+    let output = mean(requests.iter().map(|(_, request)| f64::from(request.output_tokens)));
+    let squares = mean(requests.iter().map(|(_, request)| f64::from(request.output_tokens).powi(2)));
+    assert!((new / 60.0 - 1.0).abs() < 0.03, "{new}");
+    assert!((output / 200.0 - 1.0).abs() < 0.02, "{output}");
+    assert!(((squares / (output * output) - 1.0).sqrt() - 0.7).abs() < 0.03);
+    assert!(said(true).all(|(_, request)| request.new_tokens == 400));
+}
+
+#[test]
+fn the_first_slots_show_sessions_with_the_context_that_later_ones_have() {
+    // Context before a request, in the first slot of many episodes and far into one.
+    let context = |requests: &[(u64, SessionRequest)]| {
+        mean(requests.iter().map(|(_, request)| f64::from(request.context_tokens_before)))
+    };
+    let first: Vec<_> = (0..6000).flat_map(|run| play(&mut begun(model(), run), 0..1)).collect();
+    let later = play(&mut begun(model(), 7), 0..10_000).split_off(4000);
+    assert!(
+        (context(&first) / context(&later) - 1.0).abs() < 0.08,
+        "{} {}",
+        context(&first),
+        context(&later)
+    );
+}
+
+#[test]
+fn requests_fit_into_the_window_and_come_in_order_of_time() {
+    let mut model = model();
+    model.window_tokens = vec![150, 2, 700];
+    let mut sessions = begun(model, 3);
+    for slot in 0..2000 {
+        let requests = sessions.draw(slot);
+        assert!(requests.is_sorted_by_key(|request| request.arrival_s));
+        for request in requests {
+            assert!((0.0..=0.5).contains(&request.arrival_s) && request.user.0 < 1000);
+            let window = [150, 2, 700][request.service.index()];
+            assert!(request.new_tokens >= 1 && request.output_tokens >= 1);
+            assert!(request.new_tokens + request.output_tokens <= window, "{request:?}");
+        }
+    }
+}
+
+#[test]
+fn services_have_the_shares_of_their_ranks_and_users_those_of_their_class() {
+    let mut model = model();
+    model.users = vec![
+        UserClass { first: 0, count: 100, start_share: 0.75 },
+        UserClass { first: 100, count: 900, start_share: 0.25 },
+    ];
+    let mut sessions = begun(model, 4);
+    let ranks = sessions.state.ranking.services().to_vec();
+    let starts: Vec<_> = play(&mut sessions, 0..40_000)
+        .into_iter()
+        .filter(|(_, request)| (request.turn, request.call) == (0, 0))
+        .collect();
+    let n = starts.len() as f64;
+    assert!((n / 20_000.0 - 1.0).abs() < 0.04);
+    for (rank, expected) in [6.0 / 11.0, 3.0 / 11.0, 2.0 / 11.0_f64].into_iter().enumerate() {
+        let share = starts.iter().filter(|(_, request)| request.service == ranks[rank]).count() as f64 / n;
+        assert!((share - expected).abs() < 5.0 * (expected * (1.0 - expected) / n).sqrt(), "{rank}: {share}");
+    }
+    let busy = starts.iter().filter(|(_, request)| request.user.0 < 100).count() as f64 / n;
+    assert!((busy - 0.75).abs() < 5.0 * (0.75 * 0.25 / n).sqrt(), "{busy}");
+}
+
+#[test]
+fn a_session_is_the_same_whatever_else_happens() {
+    // Twice the users, another law of starts: session 5 asks for other things at other times, but as much each time.
+    let mut other_model = model();
+    other_model.starts.process = Process::Renewal(GapLaw::weibull(0.5));
+    other_model.users[0].count = 2000;
+    let lengths = |model: SessionsModel| {
+        let mut sessions = Sessions::new(model);
+        sessions.state.seed = Seed::new(Purpose::Test, 9);
+        let live = Live { session: 5, requests: 3, ..sessions.new_session(0.0) };
+        let drawn = sessions.drawn(&live);
+        (drawn.new_tokens, drawn.output_tokens, drawn.next, drawn.gap_s)
+    };
+    assert_eq!(lengths(model()), lengths(other_model));
+    assert_eq!(play(&mut begun(model(), 5), 0..300), play(&mut begun(model(), 5), 0..300));
+    assert_ne!(play(&mut begun(model(), 5), 0..300), play(&mut begun(model(), 6), 0..300));
+}
+
+#[test]
+fn a_state_comes_back_and_one_that_does_not_fit_is_refused() {
+    let mut sessions = begun(model(), 1);
+    play(&mut sessions, 0..100);
+    let bytes = postcard::to_stdvec(sessions.state()).unwrap();
+    let state: SessionsState = postcard::from_bytes(&bytes).unwrap();
+    let mut again = Sessions::new(model());
+    assert_eq!(again.check(&state, 100), Ok(()));
+    again.restore(state.clone());
+    assert_eq!(play(&mut again, 100..200), play(&mut sessions, 100..200));
+    let refused = |change: fn(&mut Live)| {
+        let mut state = state.clone();
+        change(&mut state.live.values_mut().next().unwrap()[0]);
+        Sessions::new(model()).check(&state, 100).unwrap_err()
+    };
+    for change in [
+        (|live| live.user = UserId(1000)) as fn(&mut Live),
+        |live| live.service = ServiceId(3),
+        |live| live.next_s = f64::NAN,
+        |live| live.next_s += 100.0,
+        |live| live.session = u64::MAX,
+        |live| live.turn = 1_000_000,
+    ] {
+        assert_eq!(refused(change), "it has sessions that do not exist");
+    }
+    let mut lost = state.clone();
+    lost.live.pop_first();
+    assert_eq!(
+        Sessions::new(model()).check(&lost, 100).unwrap_err(),
+        "it has another number of sessions than it says"
+    );
+    let mut fewer = model();
+    fewer.window_tokens.pop();
+    assert_eq!(
+        Sessions::new(fewer).check(&state, 100).unwrap_err(),
+        "its sessions have another number of services"
+    );
+    let mut regular = model();
+    regular.starts.process = Process::Renewal(GapLaw::gamma(1.0));
+    assert_eq!(Sessions::new(regular).check(&state, 100).unwrap_err(), "its sessions start by another law");
+}
+
+#[test]
+fn another_future_keeps_the_sessions_under_way_and_their_law() {
+    let mut sessions = begun(model(), 1);
+    play(&mut sessions, 0..100);
+    let (live, state) = (sessions.num_live(), sessions.state().clone());
+    let mut counts = Vec::new();
+    let mut seen = Vec::new();
+    for run in 0..600 {
+        sessions.restore(state.clone());
+        sessions.reseed_future(Seed::new(Purpose::Train, run), 100);
+        assert_eq!(sessions.num_live(), live);
+        assert_eq!(sessions.check(sessions.state(), 100), Ok(()));
+        let requests = play(&mut sessions, 100..110);
+        counts.push(requests.len() as f64);
+        if run < 2 {
+            seen.push(requests);
+        }
+    }
+    assert_ne!(seen[0], seen[1]);
+    // Averaged over states as well: stationary, 2.25 a slot.
+    let mut all = Vec::new();
+    for run in 0..1500 {
+        let mut sessions = begun(model(), run);
+        play(&mut sessions, 0..3);
+        sessions.reseed_future(Seed::new(Purpose::Train, run), 3);
+        all.push(play(&mut sessions, 3..13).len() as f64 / 10.0);
+    }
+    assert!((mean(all.iter().copied()) / 2.25 - 1.0).abs() < 0.05, "{}", mean(all.iter().copied()));
+}
+
+#[test]
+fn a_million_users_cost_no_more_than_their_sessions() {
+    let mut model = model();
+    model.users[0].count = 1_000_000;
+    let mut sessions = begun(model, 1);
+    play(&mut sessions, 0..100);
+    assert!(sessions.num_live() < 100 && size_of::<Live>() <= 56, "{}", size_of::<Live>());
+}
