@@ -2,6 +2,8 @@
 //!
 //! [`Scenario`](super::Scenario) is what is meant. A choice is a table named after it, `[quality.linear]` say.
 
+use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig};
+use super::sessions::SessionsConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,8 +30,9 @@ pub struct ScenarioConfig {
     /// Whose the context is; all users of a service share it when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextConfig>,
-    /// How good an answer is.
-    pub quality: QualityConfig,
+    /// How good an answer is; absent with `[physical]`, where models have their own `quality`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityConfig>,
     /// Who asks for what, and when.
     pub workload: WorkloadConfig,
     /// What is decided, and how finely.
@@ -37,8 +40,12 @@ pub struct ScenarioConfig {
     /// What an observation shows beside the usual.
     #[serde(default, skip_serializing_if = "ObservationConfig::is_default")]
     pub observation: ObservationConfig,
-    /// What things cost.
-    pub cost: CostConfig,
+    /// What things cost in an abstract scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostConfig>,
+    /// Radio, servers, cloud and devices of a physical scenario, and what seconds, joules, quality and money cost there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub physical: Option<PhysicalConfig>,
     /// Parameters of the heuristics, by policy and name; tuned on validation episodes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policies: BTreeMap<String, BTreeMap<String, f64>>,
@@ -66,8 +73,18 @@ pub struct CellConfig {
 pub struct ModelConfig {
     /// The name that services refer to.
     pub name: String,
-    /// Weights in GPU memory, in GB (1e9 bytes), above 0.
-    pub memory_gb: f64,
+    /// Weights in GPU memory, in GB (1e9 bytes), above 0; taken from the catalogue with `[physical]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<f64>,
+    /// The model of the catalogue (`configs/catalogue/models.toml`) that it is; needed with `[physical]`, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<String>,
+    /// Bytes of a weight, 0.125 to 8, where they differ from the catalogue's; only with `[physical]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_weight: Option<f64>,
+    /// How good its answers are; needed with `[physical]`, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<AccuracyConfig>,
     /// Context window in tokens, at least 1; without limit when absent, which needs a `cost.accuracy_weight` of 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_tokens: Option<f64>,
@@ -89,6 +106,9 @@ pub struct ServiceConfig {
     pub name: Option<String>,
     /// The model that serves it.
     pub model: String,
+    /// What its requests bring and need; needed with `[physical]`, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demands: Option<DemandsConfig>,
     /// The alpha of `[quality.linear]`, between 0 and 1; needed there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alpha: Option<f64>,
@@ -219,6 +239,8 @@ pub enum WorkloadConfig {
     Rates(RatesConfig),
     /// One request a slot, with a popularity that changes from phase to phase: worlds small enough for an exact optimum.
     Phased(PhasedConfig),
+    /// Conversations of users with turns, think times and tool calls; only with `[physical]`.
+    Sessions(SessionsConfig),
 }
 
 /// `[workload.phased]`; one cell only.

@@ -12,6 +12,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhysicalConfig {
+    /// How many users there are, 1 to 1,000,000.
+    pub users: u32,
+    /// Where the base stations stand.
+    #[serde(default)]
+    pub sites: SitesConfig,
     /// The links between users and cells.
     pub radio: RadioConfig,
     /// The edge server of a cell; its memory is `cell.memory_gb`.
@@ -29,6 +34,45 @@ pub struct PhysicalConfig {
     pub carries_context: bool,
     /// What seconds, joules, quality, money and deadlines cost.
     pub weights: WeightsConfig,
+}
+
+/// Where the base stations of the cells stand, in the area of `[physical.radio.area]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SitesConfig {
+    /// One in the middle of the area; one cell only.
+    Middle(MiddleConfig),
+    /// Hexagons around the middle of the area, ring by ring.
+    Hexagons(HexagonsConfig),
+    /// At these places, one a cell.
+    Places(PlacesConfig),
+}
+
+impl Default for SitesConfig {
+    fn default() -> Self {
+        Self::Middle(MiddleConfig {})
+    }
+}
+
+/// `[physical.sites.middle]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MiddleConfig {}
+
+/// `[physical.sites.hexagons]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HexagonsConfig {
+    /// Metres between neighbours, 1 to 100,000.
+    pub distance_m: f64,
+}
+
+/// `[physical.sites.places]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacesConfig {
+    /// Metres to the east and to the north of the area's south-west corner, one pair a cell.
+    pub at_m: Vec<[f64; 2]>,
 }
 
 /// `[physical.server]`.

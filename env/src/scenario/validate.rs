@@ -188,10 +188,10 @@ impl ScenarioConfig {
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;
         let vanishing = number("thought.vanishing_thoughts_per_slot", vanishing, Range::NonNegative)?;
-        let needs_flop = self.cost.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
+        let needs_flop = self.cost()?.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
         let price = |key: &str, price: f64| number(key, price, Range::NonNegative);
-        let edge = price("cost.edge_per_request", self.cost.edge_per_request)?;
-        let cloud = price("cost.cloud_per_request", self.cost.cloud_per_request)?;
+        let edge = price("cost.edge_per_request", self.cost()?.edge_per_request)?;
+        let cloud = price("cost.cloud_per_request", self.cost()?.cloud_per_request)?;
         let mut services = Vec::with_capacity(self.services.len());
         for (index, service) in self.services.iter().enumerate() {
             let key = |field: &str| format!("services[{index}].{field}");
@@ -253,7 +253,7 @@ impl ScenarioConfig {
         let key = format!("models[{index}].window_tokens");
         match self.models[index].window_tokens {
             Some(tokens) => number(key, tokens, Range::Between(1.0, MAX_NUMBER)),
-            None if self.cost.accuracy_weight > 0.0 => {
+            None if self.cost()?.accuracy_weight > 0.0 => {
                 let allowed = "a number of tokens, because cost.accuracy_weight is above 0: the age of thought is \
                                counted and seen as a share of the window";
                 Err(Invalid::new(key, "absent", allowed))
@@ -348,7 +348,7 @@ impl ScenarioConfig {
         let cost_key = format!("services[{index}].load_cost");
         let typed_cost = self.services[index].load_cost;
         if let (Some(cost), SwitchingConfig::PerGb(_) | SwitchingConfig::PerLoadSecond(_)) =
-            (typed_cost, &self.cost.switching)
+            (typed_cost, &self.cost()?.switching)
         {
             let allowed = "no load_cost: only [cost.switching.per_load] reads it";
             return Err(Invalid::new(cost_key, cost, allowed));
@@ -363,7 +363,7 @@ impl ScenarioConfig {
             }
             number(format!("cost.switching.{kind}.weight"), weight, Range::NonNegative)
         };
-        match &self.cost.switching {
+        match &self.cost()?.switching {
             SwitchingConfig::PerGb(price) => Ok(priced("per_gb", price.weight)? * memory_gb),
             SwitchingConfig::PerLoad(price) => {
                 let weight = priced("per_load", price.weight)?;
@@ -382,7 +382,7 @@ impl ScenarioConfig {
     }
 
     fn prices(&self) -> Result<Prices, Invalid> {
-        let compute_weight = number("cost.compute_weight", self.cost.compute_weight, Range::NonNegative)?;
+        let compute_weight = number("cost.compute_weight", self.cost()?.compute_weight, Range::NonNegative)?;
         let per_flop = match (compute_weight > 0.0, self.cell.compute_tflop_per_s) {
             (false, None) => 0.0,
             (false, Some(speed)) => {
@@ -398,7 +398,7 @@ impl ScenarioConfig {
             }
         };
         Ok(Prices {
-            accuracy_weight: number("cost.accuracy_weight", self.cost.accuracy_weight, Range::NonNegative)?,
+            accuracy_weight: number("cost.accuracy_weight", self.cost()?.accuracy_weight, Range::NonNegative)?,
             per_flop,
         })
     }
