@@ -90,6 +90,8 @@ pub enum Stream {
     Bootstrap,
     /// Which user a request comes from.
     Users,
+    /// The waves of a user whose fading holds for a slot.
+    Fading,
 }
 
 /// Words of 32 bits between two places of an item.
@@ -170,6 +172,7 @@ mod tests {
             Stream::Replay,
             Stream::Bootstrap,
             Stream::Users,
+            Stream::Fading,
         ]
         .into_iter()
         .map(|stream| seed.stream(stream).next_u64())

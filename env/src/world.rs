@@ -217,7 +217,7 @@ impl World {
             users.reseed(seed);
         }
         if let Some(physics) = &mut self.physics {
-            physics.reseed_future(seed);
+            physics.reseed_future(seed, self.slot);
         }
     }
 

@@ -121,6 +121,8 @@ pub struct Counters {
     pub refreshes: u64,
     /// Bytes of weights loaded.
     pub loaded_bytes: u64,
+    /// Answers that came after their deadline; physical scenarios only.
+    pub late: u64,
 }
 
 impl std::ops::AddAssign for Counters {
@@ -133,6 +135,7 @@ impl std::ops::AddAssign for Counters {
         self.refreshes += other.refreshes;
         // A sum of sizes near the limit of a scenario stays at the top instead of starting again from 0.
         self.loaded_bytes = self.loaded_bytes.saturating_add(other.loaded_bytes);
+        self.late += other.late;
     }
 }
 

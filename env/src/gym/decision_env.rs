@@ -13,6 +13,7 @@
 
 use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step, StepInfo};
 use super::observation::{DecisionObservation, Layout};
+use super::physical_rows::StationView;
 use super::snapshot::{Snapshot, SnapshotError};
 use super::space::{ActionSpace, Decision};
 use crate::placement::Placement;
@@ -102,6 +103,8 @@ impl DecisionEnv {
             fixed_placement: None,
             missing_bytes: 0,
             popularity_phase: None,
+            station: StationView::default(),
+            request: None,
         };
         Self { world, spec, observation, ahead: None, victims: Vec::new(), phase: Phase::Ended }
     }
@@ -173,6 +176,10 @@ impl DecisionEnv {
         }
         if self.world.scenario().shows_popularity_phase() {
             observation.popularity_phase = self.world.popularity_phase();
+        }
+        if self.world.scenario().physical().is_some() {
+            observation.station.look(&self.world, pending.cell());
+            observation.request = self.world.expected_facts();
         }
         for &victim in &self.victims {
             // What is chosen already cannot be chosen again.
@@ -329,14 +336,16 @@ impl Env for DecisionEnv {
             (Decision::Pass | Decision::Load(_), None) => Outcome::default(),
         };
         self.forget_choices();
-        let slots_elapsed = self.world.advance();
+        let elapsed = self.world.advance();
+        let mut cost = outcome.cost;
+        cost += elapsed.cost;
         let end = if self.world.is_over() { End::Truncated } else { End::No };
         if end.is_end() {
             self.phase = Phase::Ended;
         }
         self.observe(None);
-        let info = StepInfo { cost: outcome.cost, counters: outcome.counters };
-        Ok(Step { reward: -outcome.cost.total(), end, slots_elapsed, info })
+        let info = StepInfo { cost, counters: outcome.counters };
+        Ok(Step { reward: -cost.total(), end, slots_elapsed: elapsed.slots, info })
     }
 
     fn observation(&self) -> &DecisionObservation {

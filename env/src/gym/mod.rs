@@ -4,6 +4,7 @@ pub mod api;
 pub mod snapshot;
 pub mod decision_env;
 pub mod observation;
+pub mod physical_rows;
 pub mod space;
 pub mod step_rows;
 pub mod vec_env;

@@ -16,17 +16,23 @@
 //! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
 //! service and one for the batch; `decision.prefetch` one `batch.is_prefetch`; `observation.popularity_phase` the one-hot
 //! phase. At a prefetch decision the batch is the service that was chosen to be loaded, without requests; before the choice its
-//! one-hot service and its other entries are 0.
+//! one-hot service and its other entries are 0. Physical scenarios add radio, servers and the request after all these
+//! (`physical_rows.rs`).
 
 use super::api::{ActionId, Entry, Rows};
+use super::physical_rows::{self, StationView};
 use super::space::ActionSpace;
 use crate::cache::{Cache, Residency, Sizes};
+use crate::cost::CostBreakdown;
+use crate::llm::loading::Tier;
 use crate::placement::Placement;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::demand::Demand;
+use crate::placement::pipeline::{StageBill, price};
 use crate::workload::phased::PhasedModel;
+use crate::world::request::RequestFacts;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.
@@ -61,10 +67,11 @@ pub(crate) struct Layout {
     /// Phases that are shown; 0 where none are.
     num_phases: usize,
     has_user_contexts: bool,
+    scenario: Arc<Scenario>,
 }
 
 impl Layout {
-    pub(crate) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Arc<Scenario>) -> Self {
         let services = scenario.services();
         let inverse_capacity = 1.0 / scenario.capacity_bytes() as f64;
         Self {
@@ -83,6 +90,7 @@ impl Layout {
                 .filter(|_| scenario.shows_popularity_phase())
                 .map_or(0, PhasedModel::num_phases),
             has_user_contexts: scenario.num_users().is_some(),
+            scenario: Arc::clone(scenario),
         }
     }
 
@@ -116,6 +124,9 @@ impl Layout {
             entries.push(unit("batch.is_prefetch".into()));
         }
         entries.extend((0..self.num_phases).map(|phase| unit(format!("phase.{phase}"))));
+        if let Some(physical) = self.scenario.physical() {
+            entries.extend(physical_rows::entries(physical, self.num_services));
+        }
         entries
     }
 }
@@ -163,6 +174,11 @@ pub struct DecisionObservation {
     pub missing_bytes: u64,
     /// The popularity phase of the slot, where the scenario shows it.
     pub popularity_phase: Option<u32>,
+    /// What the cell does beside keeping entries; empty in abstract scenarios.
+    pub station: StationView,
+    /// What the price of the request depends on, with the answer's expected length; `None` at a prefetch decision and in
+    /// abstract scenarios.
+    pub request: Option<RequestFacts>,
     /// Which actions are legal, by number.
     pub legal: Vec<bool>,
 }
@@ -186,6 +202,24 @@ impl DecisionObservation {
     /// The action "load that one ahead of the requests", if it is legal.
     pub fn load(&self, service: ServiceId) -> Option<ActionId> {
         self.space.load(service).filter(|action| self.legal[action.index()])
+    }
+
+    /// What the request would take and cost if it were served there, as far as can be known: with the expected length of the
+    /// answer, and a load where its entry is absent. `None` at a prefetch decision and in abstract scenarios.
+    pub fn estimate(&self, placement: Placement) -> Option<(StageBill, CostBreakdown)> {
+        let (request, physical) = (self.request.as_ref()?, self.layout.scenario.physical()?);
+        let bill = price(placement, &physical.view(request));
+        let mut cost = physical.cost(&bill, request.service);
+        if placement.needs_residency() && !self.is_hit() {
+            cost.switching += physical.load_cost(request.load_s, self.store_bytes());
+        }
+        Some((bill, cost))
+    }
+
+    /// Bytes that would come from a store outside the cell if the service of the batch were loaded.
+    fn store_bytes(&self) -> u64 {
+        let own = self.service.index();
+        if self.station.tiers.get(own) == Some(&Tier::Remote) { self.bytes[own] } else { 0 }
     }
 
     /// Whether this is a prefetch decision without a choice so far.
@@ -248,6 +282,7 @@ impl Rows for DecisionObservation {
             has_prefetch,
             num_phases,
             has_user_contexts,
+            scenario,
         } = &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
@@ -325,6 +360,16 @@ impl Rows for DecisionObservation {
             // There is no batch: everything that would be about it is 0.
             rest[..BATCH_FEATURES.len()].fill(0.0);
         }
+        let options = match scenario.physical() {
+            Some(physical) => {
+                let own = physical_rows::num_entries(physical, n);
+                let (options, rows) = options.split_at_mut(options.len() - own);
+                let request = self.request.as_ref();
+                physical_rows::encode(rows, physical, &self.station, request, inverse_window);
+                options
+            }
+            None => options,
+        };
         let (options, phases) = options.split_at_mut(options.len() - num_phases);
         for (phase, x) in (0..).zip(phases) {
             *x = flag(self.popularity_phase == Some(phase));

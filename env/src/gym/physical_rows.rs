@@ -15,6 +15,8 @@ use super::api::Entry;
 use crate::llm::loading::Tier;
 use crate::radio::sensing::Modality;
 use crate::scenario::physics::Physical;
+use crate::units::{CellId, ServiceId};
+use crate::world::World;
 use crate::world::request::RequestFacts;
 
 /// Seconds of a deadline that read as one half.
@@ -29,6 +31,23 @@ pub struct StationView {
     pub loading_s: Vec<f64>,
     /// Seconds that the GPUs have to work on what was accepted.
     pub backlog_s: f64,
+}
+
+impl StationView {
+    /// Notes how a cell of a physical scenario is.
+    pub(super) fn look(&mut self, world: &World, cell: CellId) {
+        let Some(station) = world.station(cell) else { return };
+        let cache = world.cell(cell).cache();
+        let loading = station.loading();
+        self.tiers.clear();
+        self.loading_s.clear();
+        for (index, service) in world.scenario().services().iter().enumerate() {
+            let is_here = cache.marginal_bytes(ServiceId::from_index(index)) == 0;
+            self.tiers.push(if is_here { Tier::Gpu } else { loading.tier(service.model) });
+            self.loading_s.push(loading.seconds_left(ServiceId::from_index(index)));
+        }
+        self.backlog_s = world.backlog_s(cell);
+    }
 }
 
 /// Names and bounds, see the [module](self).

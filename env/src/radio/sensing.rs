@@ -50,6 +50,18 @@ impl Modality {
     pub const ALL: [Self; 6] =
         [Self::Image, Self::Video, Self::Infrared, Self::Depth, Self::Audio, Self::Imu];
 
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Infrared => "infrared",
+            Self::Depth => "depth",
+            Self::Audio => "audio",
+            Self::Imu => "imu",
+        }
+    }
+
     /// How much of what is there is perceived without the base station's help, 0 to 1.
     pub const fn quality(self) -> f64 {
         match self {

@@ -4,10 +4,12 @@
 //! [`ScenarioConfig::validate`] make one.
 
 pub mod config;
+pub mod physical;
+pub mod physics;
 pub mod sessions;
 pub mod shipped;
 pub mod text;
-mod validate;
+pub(crate) mod validate;
 
 pub use config::ScenarioConfig;
 pub use validate::SessionsWorld;
@@ -20,7 +22,9 @@ use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
 use crate::workload::rates::ClientRates;
 use crate::workload::trace::{Requests, Trace};
+use physics::Physical;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use text::{ConfigError, Override};
 
 /// The paths of choice tables: an override that names another variant replaces the whole table.
@@ -111,6 +115,8 @@ pub struct Scenario {
     policies: BTreeMap<String, BTreeMap<String, f64>>,
     outside_requests: u64,
     shows_popularity_phase: bool,
+    drops_faded: bool,
+    physical: Option<Arc<Physical>>,
 }
 
 impl Scenario {
@@ -166,7 +172,8 @@ impl Scenario {
             | config::WorkloadConfig::Gamma(_)
             | config::WorkloadConfig::Weibull(_)
             | config::WorkloadConfig::Modulated(_)
-            | config::WorkloadConfig::Phased(_) => Recording::None,
+            | config::WorkloadConfig::Phased(_)
+            | config::WorkloadConfig::Sessions(_) => Recording::None,
         };
         let scenario = config.validate(&recorded).map_err(located)?;
         Ok((config, scenario))
@@ -270,6 +277,16 @@ impl Scenario {
         }
     }
 
+    /// Whether a user's context that has faded to nothing is dropped when a slot ends.
+    pub fn drops_faded(&self) -> bool {
+        self.drops_faded
+    }
+
+    /// Radio, servers, cloud and devices; `None` in abstract scenarios.
+    pub fn physical(&self) -> Option<&Physical> {
+        self.physical.as_deref()
+    }
+
     /// Prices that are the same for all services.
     pub fn prices(&self) -> &Prices {
         &self.prices
@@ -310,7 +327,7 @@ impl Scenario {
     pub fn has_recorded_users(&self) -> bool {
         match &self.arrivals {
             ArrivalModel::Recorded { parts, .. } => parts[0].has_users(),
-            ArrivalModel::Poisson { .. } | ArrivalModel::Phased(_) => false,
+            _ => false,
         }
     }
 
@@ -318,7 +335,7 @@ impl Scenario {
     pub fn phases(&self) -> Option<&PhasedModel> {
         match &self.arrivals {
             ArrivalModel::Phased(model) => Some(model),
-            ArrivalModel::Drawn(_) | ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_) => None,
+            _ => None,
         }
     }
 

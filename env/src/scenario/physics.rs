@@ -2,21 +2,29 @@
 //!
 //! [`Physical::view`] puts the numbers of one request together with those of the scenario; `placement/pipeline.rs` prices it.
 
-use super::config::ScenarioConfig;
-use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig, WeightsConfig};
+use super::config::{
+    ContextScopeConfig, CostConfig, GranularityConfig, ScenarioConfig, SwitchingConfig, SwitchingWeight,
+    WorkloadConfig,
+};
+use super::physical::{AccuracyConfig, PhysicalConfig, SitesConfig, WeightsConfig};
 use super::text::Invalid;
-use super::validate::{Range, count, name, number};
+use super::validate::{MAX_USERS, Range, SessionsWorld, count, name, number};
 use crate::cost::CostBreakdown;
 use crate::llm::catalogue::{Catalogue, Device, Model};
 use crate::llm::energy;
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
 use crate::llm::quality::AccuracyLaw;
-use crate::placement::pipeline::{Features, RequestView, SiteView, Stage, StageBill};
+use crate::placement::Payload;
+use crate::placement::features::Features;
+use crate::placement::pipeline::{RequestView, SiteView, Stage, StageBill};
+use crate::radio::RadioParameters;
 use crate::radio::features::FeatureLaw;
+use crate::radio::mobility::{Area, Position};
 use crate::radio::sensing::Modality;
 use crate::twin::TwinLaw;
-use crate::units::{ModelId, ServiceId, bytes_to_gb};
+use crate::units::{ServiceId, bytes_to_gb};
+use crate::workload::sessions::SessionsModel;
 use crate::world::request::RequestFacts;
 
 /// Bits of a token as text: about four characters of a byte each.
@@ -102,8 +110,11 @@ pub struct Physical {
     model_bytes: Vec<u64>,
     classes: Vec<DeviceClass>,
     demands: Vec<Demands>,
-    uplink_w: f64,
-    downlink_w: f64,
+    num_users: u32,
+    slot_s: f64,
+    sessions: SessionsModel,
+    radio: RadioParameters,
+    cells: Vec<Position>,
     backhaul_bps: f64,
     core_delay_s: f64,
     twin: TwinLaw,
@@ -141,6 +152,36 @@ impl Physical {
         &self.demands[service.index()]
     }
 
+    /// How many users there are.
+    pub fn num_users(&self) -> u32 {
+        self.num_users
+    }
+
+    /// Seconds of a slot.
+    pub fn slot_s(&self) -> f64 {
+        self.slot_s
+    }
+
+    /// The laws of conversations.
+    pub fn sessions(&self) -> &SessionsModel {
+        &self.sessions
+    }
+
+    /// Tokens of an answer on average, as far as the window allows.
+    pub fn expected_output_tokens(&self, service: ServiceId) -> f64 {
+        self.sessions.output_tokens.mean().min(f64::from(self.sessions.window_tokens[service.index()]) / 2.0)
+    }
+
+    /// The air between users and cells.
+    pub fn radio(&self) -> &RadioParameters {
+        &self.radio
+    }
+
+    /// Where the base stations stand.
+    pub fn cells(&self) -> &[Position] {
+        &self.cells
+    }
+
     /// The way of weights into GPU memory.
     pub fn load_path(&self) -> &LoadPath {
         &self.path
@@ -162,8 +203,8 @@ impl Physical {
     }
 
     /// What a slot costs in which so many bytes are resident.
-    pub fn holding_cost(&self, resident_bytes: u64, slot_s: f64) -> f64 {
-        self.weights.per_j * energy::holding_w(&self.server_device, resident_bytes) * slot_s
+    pub fn holding_cost(&self, resident_bytes: u64) -> f64 {
+        self.weights.per_j * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
     }
 
     /// What a load costs beside the time that requests wait for it.
@@ -182,8 +223,8 @@ impl Physical {
             cloud: demands.cloud.view(modality_quality),
             uplink_bps: facts.link.uplink_bps,
             downlink_bps: facts.link.downlink_bps,
-            uplink_w: self.uplink_w,
-            downlink_w: self.downlink_w,
+            uplink_w: self.radio.band.device.power.to_w(),
+            downlink_w: self.radio.band.base.power.to_w(),
             backhaul_bps: self.backhaul_bps,
             backhaul_delay_s: self.core_delay_s,
             sensor_bits: demands.sensor_bits,
@@ -246,11 +287,16 @@ impl ScenarioConfig {
         let server = &config.server;
         let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
         let gpus = count("physical.server.gpus", server.gpus, 1024)?;
-        let parts = Parts { config, catalogue: &catalogue, server_device: &server_device, gpus };
+        let held = gpus as f64 * bytes_to_gb(server_device.memory_bytes());
+        if self.cell.memory_gb > held {
+            let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
+            return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
+        }
+        let radio = config.radio.validate("physical.radio", None)?;
+        let parts = Parts { config, catalogue: &catalogue, server_device: &server_device, gpus, radio: &radio };
         let demands: Vec<Demands> = (0..self.services.len())
             .map(|index| self.demands(&parts, index))
             .collect::<Result<_, Invalid>>()?;
-        let band = config.radio.band("physical.radio")?;
         let cloud = &config.cloud;
         Ok(Some(Physical {
             gpus: f64::from(gpus),
@@ -261,8 +307,11 @@ impl ScenarioConfig {
                 .collect::<Result<_, Invalid>>()?,
             classes: self.classes(&parts)?,
             demands,
-            uplink_w: band.device.power.to_w(),
-            downlink_w: band.base.power.to_w(),
+            num_users: count("physical.users", config.users, MAX_USERS)?,
+            slot_s: self.slot_s,
+            sessions: self.sessions(config)?,
+            cells: self.sites(config, radio.area)?,
+            radio,
             backhaul_bps: 1e9
                 * number(
                     "physical.cloud.backhaul_gbit_per_s",
@@ -292,6 +341,97 @@ impl ScenarioConfig {
         }
     }
 
+    /// How good the answers of a service's own model are, and how well it aligns.
+    pub(super) fn edge_quality(
+        &self,
+        index: usize,
+        thought_tokens: f64,
+    ) -> Result<(AccuracyLaw, f64), Invalid> {
+        let model = self.model_index(index)?;
+        let key = format!("models[{model}].quality");
+        let allowed = "a table of how good its answers are, because of [physical]";
+        let quality = self.models[model].quality.ok_or_else(|| Invalid::new(&key, "absent", allowed))?;
+        quality.validate(&key, thought_tokens)
+    }
+
+    /// This scenario with what the catalogue knows in its models, without prices of its own, and with its users.
+    pub(super) fn with_catalogue(&self, physical: &PhysicalConfig) -> Result<Self, Invalid> {
+        self.refuse_abstract_keys()?;
+        let catalogue = Catalogue::shipped();
+        let mut filled = self.clone();
+        for (index, model) in filled.models.iter_mut().enumerate() {
+            let known = self.catalogue_model(&catalogue, index)?;
+            model.memory_gb = Some(bytes_to_gb(known.weight_bytes()));
+            model.window_tokens = Some(known.window_tokens());
+            model.kv_bytes_per_token = self.memory.kv.then(|| known.kv_bytes_per_token());
+        }
+        let users = count("physical.users", physical.users, MAX_USERS)?;
+        if let Some(context) = &mut filled.context
+            && context.scope == ContextScopeConfig::User
+        {
+            context.users = Some(users);
+        }
+        let weight = SwitchingWeight { weight: 0.0 };
+        filled.cost = Some(CostConfig {
+            switching: SwitchingConfig::PerLoad(weight),
+            edge_per_request: 0.0,
+            cloud_per_request: 0.0,
+            accuracy_weight: 0.0,
+            compute_weight: 0.0,
+        });
+        Ok(filled)
+    }
+
+    /// Keys that only an abstract scenario reads.
+    fn refuse_abstract_keys(&self) -> Result<(), Invalid> {
+        let refuse = |key: &str, value: String| {
+            Err(Invalid::new(key, value, "no such key, or no [physical], which says all that it would say"))
+        };
+        if self.cost.is_some() {
+            return refuse("cost", "a table".into());
+        }
+        if self.quality.is_some() {
+            return refuse("quality", "a table".into());
+        }
+        if let Some(users) = self.context.as_ref().and_then(|context| context.users) {
+            return refuse("context.users", users.to_string());
+        }
+        if let Some(speed) = self.cell.compute_tflop_per_s {
+            return refuse("cell.compute_tflop_per_s", speed.to_string());
+        }
+        if let Some(budget) = self.cell.compute_budget_tflop_per_slot {
+            return refuse("cell.compute_budget_tflop_per_slot", budget.to_string());
+        }
+        for (index, model) in self.models.iter().enumerate() {
+            let numbers = [
+                ("memory_gb", model.memory_gb),
+                ("window_tokens", model.window_tokens),
+                ("active_parameters_b", model.active_parameters_b),
+                ("kv_bytes_per_token", model.kv_bytes_per_token),
+            ];
+            if let Some((key, Some(value))) = numbers.into_iter().find(|(_, typed)| typed.is_some()) {
+                return refuse(&format!("models[{index}].{key}"), format!("{value:?}"));
+            }
+        }
+        for (index, service) in self.services.iter().enumerate() {
+            let numbers = [
+                ("alpha", service.alpha),
+                ("load_s", service.load_s),
+                ("load_cost", service.load_cost),
+                ("edge_per_request", service.edge_per_request),
+                ("cloud_per_request", service.cloud_per_request),
+            ];
+            if let Some((key, Some(value))) = numbers.into_iter().find(|(_, typed)| typed.is_some()) {
+                return refuse(&format!("services[{index}].{key}"), format!("{value:?}"));
+            }
+        }
+        if self.decision.granularity != GranularityConfig::Request {
+            let allowed = "\"request\": users of a physical scenario are at different places";
+            return Err(Invalid::new("decision.granularity", "\"service\"", allowed));
+        }
+        Ok(())
+    }
+
     fn demands(&self, parts: &Parts<'_>, index: usize) -> Result<Demands, Invalid> {
         let service = &self.services[index];
         let place = format!("services[{index}].demands");
@@ -301,16 +441,21 @@ impl ScenarioConfig {
         };
         let key = |field: &str| format!("{place}.{field}");
         let sensor_bits = 1e3 * number(key("sensor_kbit"), typed.sensor_kbit, Range::Between(1e-6, 1e9))?;
-        let laws = parts.config.features.validate("physical.features")?;
+        let is_split = self.decision.placements.iter().any(|placement| {
+            matches!(placement.payload(), Payload::Coarse | Payload::Fine)
+        });
+        let features = match (&parts.radio.features, is_split) {
+            (Some(laws), _) => laws.map(|law| features(law, sensor_bits)),
+            (None, false) => [Features { bits: 0.0, quality: 0.0 }; 2],
+            (None, true) => {
+                let allowed = "a table of what a split sends, because decision.placements has one";
+                return Err(Invalid::new("physical.radio.features", "absent", allowed));
+            }
+        };
         let thought_tokens = self.thought_tokens(index)?;
         let model_index = self.model_index(index)?;
         let model = self.catalogue_model(parts.catalogue, model_index)?;
-        let model_key = format!("models[{model_index}].quality");
-        let Some(quality) = &self.models[model_index].quality else {
-            let allowed = "a table of how good its answers are, because of [physical]";
-            return Err(Invalid::new(model_key, "absent", allowed));
-        };
-        let (law, alignment_quality) = quality.validate(&model_key, thought_tokens)?;
+        let (law, alignment_quality) = self.edge_quality(index, thought_tokens)?;
         let Some(server) = Server::fitting(parts.server_device, &model, parts.gpus, model.window_tokens())
         else {
             let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token() * model.window_tokens();
@@ -327,7 +472,7 @@ impl ScenarioConfig {
         Ok(Demands {
             modality: typed.modality,
             sensor_bits,
-            features: laws.map(|law| features(law, sensor_bits)),
+            features,
             perception_flop: 1e9
                 * number(key("perception_gflop"), typed.perception_gflop, Range::Between(0.0, 1e9))?,
             deadline_s: number(key("deadline_s"), typed.deadline_s, Range::Between(1e-6, 1e9))?,
@@ -378,6 +523,61 @@ impl ScenarioConfig {
         Ok(classes)
     }
 
+    fn sessions(&self, config: &PhysicalConfig) -> Result<SessionsModel, Invalid> {
+        let WorkloadConfig::Sessions(sessions) = &self.workload else {
+            let allowed = "[workload.sessions]: with [physical] requests come from users who say something";
+            return Err(Invalid::new("workload", "another table", allowed));
+        };
+        let window_tokens: Vec<f64> = (0..self.services.len())
+            .map(|index| Ok(self.models[self.model_index(index)?].window_tokens.unwrap_or(f64::INFINITY)))
+            .collect::<Result<_, Invalid>>()?;
+        let world = SessionsWorld {
+            num_users: config.users,
+            slot_s: self.slot_s,
+            window_tokens: &window_tokens,
+        };
+        sessions.validate(&world)
+    }
+
+    fn sites(&self, config: &PhysicalConfig, area: Area) -> Result<Vec<Position>, Invalid> {
+        let count = self.cell.count as usize;
+        let middle = Position { x_m: area.width_m / 2.0, y_m: area.depth_m / 2.0 };
+        let places = match &config.sites {
+            SitesConfig::Middle(_) if count == 1 => vec![middle],
+            SitesConfig::Middle(_) => {
+                let allowed = "1, or physical.sites.hexagons or .places: one place is not enough for more";
+                return Err(Invalid::new("cell.count", count, allowed));
+            }
+            SitesConfig::Hexagons(typed) => {
+                let key = "physical.sites.hexagons.distance_m";
+                let distance_m = number(key, typed.distance_m, Range::Between(1.0, 1e5))?;
+                hexagons(middle, distance_m).take(count).collect()
+            }
+            SitesConfig::Places(typed) if typed.at_m.len() == count => {
+                typed.at_m.iter().map(|&[x_m, y_m]| Position { x_m, y_m }).collect()
+            }
+            SitesConfig::Places(typed) => {
+                let value = format!("{} places", typed.at_m.len());
+                let allowed = format!("{count}, one a cell");
+                return Err(Invalid::new("physical.sites.places.at_m", value, allowed));
+            }
+        };
+        let is_inside = |place: &Position| {
+            (0.0..=area.width_m).contains(&place.x_m) && (0.0..=area.depth_m).contains(&place.y_m)
+        };
+        match places.iter().position(|place| !is_inside(place)) {
+            Some(cell) => {
+                let Position { x_m, y_m } = places[cell];
+                let allowed = format!(
+                    "places inside the area of {} m by {} m (physical.radio.area)",
+                    area.width_m, area.depth_m
+                );
+                Err(Invalid::new("physical.sites", format!("cell {cell} at {x_m:.1}, {y_m:.1} m"), allowed))
+            }
+            None => Ok(places),
+        }
+    }
+
     /// Keys that only a physical scenario reads.
     fn refuse_physical_keys(&self) -> Result<(), Invalid> {
         let allowed = "no such key, or [physical]: abstract scenarios do not read it";
@@ -402,6 +602,7 @@ impl ScenarioConfig {
 
 /// What several parts are made of.
 struct Parts<'a> {
+    radio: &'a RadioParameters,
     config: &'a PhysicalConfig,
     catalogue: &'a Catalogue,
     server_device: &'a Device,
@@ -441,6 +642,24 @@ impl Parts<'_> {
             )?,
         })
     }
+}
+
+/// The places of hexagonal cells around a middle, ring by ring, each ring from the east and against the clock.
+fn hexagons(middle: Position, distance_m: f64) -> impl Iterator<Item = Position> {
+    // Steps along the sides of a ring, in units of the distance along two axes 60 degrees apart.
+    const SIDES: [[i32; 2]; 6] = [[-1, 1], [-1, 0], [0, -1], [1, -1], [1, 0], [0, 1]];
+    let rings = (1..).flat_map(|ring: i32| {
+        let sides = SIDES.into_iter().flat_map(move |side| std::iter::repeat_n(side, ring as usize));
+        sides.scan([ring, 0], |at, side| {
+            let here = *at;
+            *at = [at[0] + side[0], at[1] + side[1]];
+            Some(here)
+        })
+    });
+    std::iter::once([0, 0]).chain(rings).map(move |[q, r]| Position {
+        x_m: middle.x_m + distance_m * (f64::from(q) + 0.5 * f64::from(r)),
+        y_m: middle.y_m + distance_m * (0.75_f64.sqrt() * f64::from(r)),
+    })
 }
 
 fn features(law: FeatureLaw, sensor_bits: f64) -> Features {

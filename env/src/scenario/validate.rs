@@ -3,13 +3,13 @@
 pub use sessions::SessionsWorld;
 
 use super::config::{
-    ContextConfig, ContextScopeConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
-    ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig,
+    ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
+    ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig, WorkloadConfig,
 };
 use super::text::Invalid;
 use super::{MemoryRules, Prices, Recording, Scenario, Service};
 use crate::digest;
-use crate::llm::quality::QualityLaw;
+use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
 use crate::placement::Placement;
 use crate::thought::Refresh;
@@ -34,15 +34,17 @@ const MAX_GB: f64 = 1e6;
 /// How far from 1 the probabilities of a phase may sum to.
 const SUM_TOLERANCE: f64 = 1e-6;
 /// The most users.
-const MAX_USERS: u32 = 1_000_000;
+pub(crate) const MAX_USERS: u32 = 1_000_000;
 /// The most bytes that a token of context may occupy.
 const MAX_KV_BYTES_PER_TOKEN: f64 = 1e9;
+/// The most knots of a table of accuracies.
+const MAX_KNOTS: usize = 64;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
 const MIN_TOTAL_INTENSITY: f64 = 1e-3;
 
 /// The interval that a number has to lie in.
 #[derive(Clone, Copy)]
-enum Range {
+pub(crate) enum Range {
     Positive,
     NonNegative,
     Share,
@@ -77,11 +79,11 @@ impl Range {
     }
 }
 
-fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
+pub(crate) fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
     if range.holds(value) { Ok(value) } else { Err(Invalid::new(key, format!("{value:?}"), range.text())) }
 }
 
-fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
+pub(crate) fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
     if (1..=high).contains(&value) {
         Ok(value)
     } else {
@@ -90,7 +92,7 @@ fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
 }
 
 /// Names stand in tables, one line each.
-fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
+pub(crate) fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
     if name.is_empty() || name.contains(char::is_control) {
         return Err(Invalid::new(key, format!("{name:?}"), "a name on one line"));
     }
@@ -101,12 +103,56 @@ fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
     value.map(|slots| count(key, slots, MAX_HORIZON_SLOTS)).transpose()
 }
 
+fn accuracy_table(table: &TableQualityConfig, thought_tokens: f64) -> Result<AccuracyTable, Invalid> {
+    let knots = table.paths.len();
+    if !(1..=MAX_KNOTS).contains(&knots) {
+        let allowed = format!("1 to {MAX_KNOTS} of them");
+        return Err(Invalid::new("quality.table.paths", format!("{knots} numbers"), allowed));
+    }
+    if table.accuracy.len() != knots {
+        let value = format!("{} numbers", table.accuracy.len());
+        return Err(Invalid::new(
+            "quality.table.accuracy",
+            value,
+            format!("{knots}, one for each of the paths"),
+        ));
+    }
+    for (index, (&paths, &accuracy)) in table.paths.iter().zip(&table.accuracy).enumerate() {
+        let key = format!("quality.table.paths[{index}]");
+        number(&key, paths, Range::NonNegative)?;
+        if index > 0 && paths <= table.paths[index - 1] {
+            let allowed = format!("more than the {:?} before it", table.paths[index - 1]);
+            return Err(Invalid::new(key, format!("{paths:?}"), allowed));
+        }
+        number(format!("quality.table.accuracy[{index}]"), accuracy, Range::Share)?;
+    }
+    let allowed = "rising numbers, with an accuracy each";
+    AccuracyTable::new(&table.paths, &table.accuracy, thought_tokens)
+        .ok_or_else(|| Invalid::new("quality.table.paths", format!("{:?}", table.paths), allowed))
+}
+
 impl ScenarioConfig {
     /// Checks everything and converts to SI units; `recording` is the one that the workload names.
     ///
     /// # Errors
     /// The first value that cannot be meant.
     pub fn validate<T: Requests>(&self, recording: &Recording<T>) -> Result<Scenario, Invalid> {
+        let written =
+            toml::to_string(self).map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
+        let digest = digest::of_bytes(written.as_bytes());
+        let scenario = match &self.physical {
+            Some(physical) => self.with_catalogue(physical)?.validate_filled(recording)?,
+            None => self.validate_filled(recording)?,
+        };
+        Ok(Scenario { digest, ..scenario })
+    }
+
+    /// What an abstract scenario costs; a physical one has been given prices of 0.
+    fn cost(&self) -> Result<&CostConfig, Invalid> {
+        self.cost.as_ref().ok_or_else(|| Invalid::new("cost", "absent", "[cost], or [physical]"))
+    }
+
+    fn validate_filled<T: Requests>(&self, recording: &Recording<T>) -> Result<Scenario, Invalid> {
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
@@ -129,11 +175,13 @@ impl ScenarioConfig {
         let (arrivals, load_s, outside_requests) = self.arrivals(recording, num_cells)?;
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
-        let written =
-            toml::to_string(self).map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
+        let recorded = match recording {
+            Recording::Requests(trace) => Some(trace),
+            Recording::None | Recording::Rates(_) => None,
+        };
         Ok(Scenario {
             name: self.name.clone(),
-            digest: digest::of_bytes(written.as_bytes()),
+            digest: 0,
             horizon_slots,
             slot_s,
             num_cells,
@@ -150,7 +198,7 @@ impl ScenarioConfig {
                 shares_weights: self.memory.shared_weights,
                 has_kv: self.memory.kv,
             },
-            num_users: self.num_users(trace)?,
+            num_users: self.num_users(recorded)?,
             prices: self.prices()?,
             placements: self.placements()?,
             is_per_request: self.is_per_request(),
@@ -160,6 +208,8 @@ impl ScenarioConfig {
             policies: self.policies()?,
             outside_requests,
             shows_popularity_phase: self.shows_popularity_phase()?,
+            drops_faded: self.drops_faded()?,
+            physical: self.physical()?.map(Arc::new),
         })
     }
 
@@ -171,7 +221,7 @@ impl ScenarioConfig {
         }
         for (index, model) in self.models.iter().enumerate() {
             name(format!("models[{index}].name"), &model.name)?;
-            number(format!("models[{index}].memory_gb"), model.memory_gb, Range::Between(1e-9, MAX_GB))?;
+            self.model_gb(index)?;
             self.window_tokens(index)?;
             if model.kv_bytes_per_token.is_some() {
                 self.kv_bytes_per_token(index)?;
@@ -184,7 +234,6 @@ impl ScenarioConfig {
                 return Err(Invalid::new(format!("models[{index}].name"), &model.name, allowed));
             }
         }
-        let default_tokens = number("thought.tokens", self.thought.tokens, Range::Positive)?;
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;
         let vanishing = number("thought.vanishing_thoughts_per_slot", vanishing, Range::NonNegative)?;
@@ -201,18 +250,9 @@ impl ScenarioConfig {
             let own_price = |field: &str, typed: Option<f64>| {
                 typed.map(|price| number(key(field), price, Range::NonNegative)).transpose()
             };
-            let Some(model_index) = self.models.iter().position(|model| model.name == service.model) else {
-                let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
-                let hint = nearest(&service.model, names.iter().copied())
-                    .map_or_else(String::new, |name| format!("; did you mean {name}?"));
-                let allowed = format!("one of {}{hint}", names.join(", "));
-                return Err(Invalid::new(key("model"), format!("{:?}", service.model), allowed));
-            };
+            let model_index = self.model_index(index)?;
             let model = &self.models[model_index];
-            let thought_tokens = match service.thought_tokens {
-                Some(tokens) => number(key("thought_tokens"), tokens, Range::Positive)?,
-                None => default_tokens,
-            };
+            let thought_tokens = self.thought_tokens(index)?;
             let request_flop = match (needs_flop, model.active_parameters_b) {
                 (false, _) => 0.0,
                 (true, Some(billions)) => {
@@ -231,14 +271,14 @@ impl ScenarioConfig {
             services.push(Service {
                 name: service.name.clone().unwrap_or_else(|| format!("service-{index}")),
                 model: ModelId::from_index(model_index),
-                bytes: gb_to_bytes(model.memory_gb),
+                bytes: gb_to_bytes(self.model_gb(model_index)?),
                 kv_bytes_per_token: self.kv_bytes_per_token(model_index)?,
                 window_tokens: self.window_tokens(model_index)?,
                 request_tokens: thought_tokens * f64::from(paths),
                 thought_tokens,
                 fade_tokens: vanishing * thought_tokens,
                 quality: self.quality_law(index, thought_tokens)?,
-                load_cost: self.load_cost(index, model.memory_gb, recorded_load_s)?,
+                load_cost: self.load_cost(index, self.model_gb(model_index)?, recorded_load_s)?,
                 request_flop,
                 edge_per_request: own_price("edge_per_request", service.edge_per_request)?.unwrap_or(edge),
                 cloud_per_request: own_price("cloud_per_request", service.cloud_per_request)?
@@ -246,6 +286,34 @@ impl ScenarioConfig {
             });
         }
         Ok(services)
+    }
+
+    /// The place of the model that serves a service.
+    pub(super) fn model_index(&self, index: usize) -> Result<usize, Invalid> {
+        let service = &self.services[index];
+        let found = self.models.iter().position(|model| model.name == service.model);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
+            let hint = nearest(&service.model, names.iter().copied())
+                .map_or_else(String::new, |name| format!("; did you mean {name}?"));
+            let allowed = format!("one of {}{hint}", names.join(", "));
+            Invalid::new(format!("services[{index}].model"), format!("{:?}", service.model), allowed)
+        })
+    }
+
+    /// Tokens of a thought of a service.
+    pub(super) fn thought_tokens(&self, index: usize) -> Result<f64, Invalid> {
+        let default_tokens = number("thought.tokens", self.thought.tokens, Range::Positive)?;
+        self.services[index].thought_tokens.map_or(Ok(default_tokens), |tokens| {
+            number(format!("services[{index}].thought_tokens"), tokens, Range::Positive)
+        })
+    }
+
+    fn model_gb(&self, index: usize) -> Result<f64, Invalid> {
+        let key = format!("models[{index}].memory_gb");
+        let allowed = "a number of GB above 0, because there is no [physical] with a catalogue";
+        let gb = self.models[index].memory_gb.ok_or_else(|| Invalid::new(&key, "absent", allowed))?;
+        number(key, gb, Range::Between(1e-9, MAX_GB))
     }
 
     /// The window of a model; infinite where none is typed and none is needed.
@@ -309,8 +377,14 @@ impl ScenarioConfig {
     }
 
     fn quality_law(&self, index: usize, thought_tokens: f64) -> Result<QualityLaw, Invalid> {
+        if self.physical.is_some() {
+            return self.edge_quality(index, thought_tokens).map(|(law, _)| QualityLaw::Accuracy(law));
+        }
         let alpha_key = format!("services[{index}].alpha");
-        match (&self.quality, self.services[index].alpha) {
+        let Some(quality) = &self.quality else {
+            return Err(Invalid::new("quality", "absent", "[quality.linear], [quality.logarithmic] or [quality.table]"));
+        };
+        match (quality, self.services[index].alpha) {
             (QualityConfig::Linear(linear), Some(alpha)) => Ok(QualityLaw::linear(
                 number(alpha_key, alpha, Range::OpenShare)?,
                 number("quality.linear.beta", linear.beta, Range::OpenShare)?,
@@ -323,7 +397,13 @@ impl ScenarioConfig {
             (QualityConfig::Logarithmic(_), Some(alpha)) => {
                 Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.logarithmic] does not read it"))
             }
-            (QualityConfig::Logarithmic(law), None) => Ok(QualityLaw::Logarithmic {
+            (QualityConfig::Table(_), Some(alpha)) => {
+                Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.table] does not read it"))
+            }
+            (QualityConfig::Table(table), None) => {
+                Ok(QualityLaw::Accuracy(AccuracyLaw::Table(accuracy_table(table, thought_tokens)?)))
+            }
+            (QualityConfig::Logarithmic(law), None) => Ok(QualityLaw::Accuracy(AccuracyLaw::Logarithmic {
                 base: number("quality.logarithmic.base", law.base, Range::Share)?,
                 gain: number("quality.logarithmic.gain", law.gain, Range::NonNegative)?,
                 exponent: number("quality.logarithmic.exponent", law.exponent, Range::Positive)?,
@@ -333,7 +413,7 @@ impl ScenarioConfig {
                     Range::Between(law.base, 1.0),
                 )?,
                 thought_tokens,
-            }),
+            })),
         }
     }
 
@@ -403,6 +483,15 @@ impl ScenarioConfig {
         })
     }
 
+    fn drops_faded(&self) -> Result<bool, Invalid> {
+        let drops_faded = self.context.as_ref().is_some_and(|context| context.drop_faded);
+        if drops_faded && !self.has_user_contexts() {
+            let allowed = "false, or context.scope = \"user\": what users share is never dropped";
+            return Err(Invalid::new("context.drop_faded", true, allowed));
+        }
+        Ok(drops_faded)
+    }
+
     fn placements(&self) -> Result<Vec<Placement>, Invalid> {
         let placements = &self.decision.placements;
         let listed = || {
@@ -412,6 +501,12 @@ impl ScenarioConfig {
         let repeated = (1..placements.len()).any(|index| placements[..index].contains(&placements[index]));
         if repeated || placements.iter().all(|placement| placement.needs_residency()) {
             let allowed = "each placement once, among them one that needs no residency (cloud): no request may be stuck";
+            return Err(Invalid::new("decision.placements", listed(), allowed));
+        }
+        if self.physical.is_none()
+            && placements.iter().any(|placement| !matches!(placement, Placement::Edge | Placement::Cloud))
+        {
+            let allowed = "edge and cloud: [cost] has prices for no other placement";
             return Err(Invalid::new("decision.placements", listed(), allowed));
         }
         Ok(placements.clone())
@@ -505,6 +600,11 @@ impl ScenarioConfig {
                 let model = self.rates(rates, workload)?;
                 let outside = model.outside_requests();
                 Ok((ArrivalModel::Rates(Arc::new(model)), None, outside))
+            }
+            WorkloadConfig::Sessions(_) if self.physical.is_some() => Ok((ArrivalModel::Sessions, None, 0)),
+            WorkloadConfig::Sessions(_) => {
+                let allowed = "another workload, or [physical]: nothing else knows what users say";
+                Err(Invalid::new("workload.sessions", "a table", allowed))
             }
             WorkloadConfig::Phased(phased) => {
                 if num_cells != 1 {

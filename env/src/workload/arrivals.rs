@@ -49,6 +49,8 @@ pub enum ArrivalModel {
     Rates(Arc<RatesModel>),
     /// See the file's head.
     Phased(PhasedModel),
+    /// Conversations: the physical part of the world draws them.
+    Sessions,
 }
 
 /// What the coming requests depend on.
@@ -133,7 +135,10 @@ impl Arrivals {
         let seed = Seed::new(Purpose::Train, 0);
         let reshuffle_slots = match &model {
             ArrivalModel::Drawn(model) => model.reshuffle_slots(),
-            ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_) | ArrivalModel::Phased(_) => None,
+            ArrivalModel::Recorded { .. }
+            | ArrivalModel::Rates(_)
+            | ArrivalModel::Phased(_)
+            | ArrivalModel::Sessions => None,
         };
         Self {
             model,
@@ -178,6 +183,7 @@ impl Arrivals {
                 state.phase = model.first_phase(&mut state.popularity_rng);
                 None
             }
+            ArrivalModel::Sessions => None,
         }
     }
 
@@ -194,7 +200,7 @@ impl Arrivals {
                 state.clients.clear();
                 state.leave_for_training(model.split().slots(TracePart::Train).len());
             }
-            ArrivalModel::Phased(_) => {}
+            ArrivalModel::Phased(_) | ArrivalModel::Sessions => {}
         }
     }
 
@@ -296,6 +302,7 @@ impl Arrivals {
         let ArrivalsState { rng, popularity_rng, ranking, drawn, part, offset, phase, clients } =
             &mut self.state;
         match &self.model {
+            ArrivalModel::Sessions => {}
             ArrivalModel::Drawn(model) => {
                 ranking.drift(slot, popularity_rng);
                 let draws = (rng, popularity_rng);

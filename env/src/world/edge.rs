@@ -50,6 +50,9 @@ impl World {
     /// Learns whose requests the pending batch brings, and what it needs.
     pub(super) fn meet(&mut self) {
         self.needed_bytes = 0;
+        if self.has_begun() {
+            self.release_idle();
+        }
         let batch =
             self.next.checked_sub(self.num_prefetches).and_then(|batch| self.batches.get(batch).copied());
         let Some(batch) = batch else {

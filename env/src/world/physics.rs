@@ -133,9 +133,9 @@ impl Physics {
     }
 
     /// Draws the future anew; the requests of the present slot stay.
-    pub(super) fn reseed_future(&mut self, seed: Seed) {
+    pub(super) fn reseed_future(&mut self, seed: Seed, slot: u64) {
         self.seed = seed;
-        self.sessions.reseed_future(seed);
+        self.sessions.reseed_future(seed, slot + 1);
     }
 
     pub(super) fn state(&self) -> PhysicsState {
@@ -158,6 +158,8 @@ impl Physics {
         self.stations = state.stations;
         self.seed = state.seed;
         self.requests = state.requests;
+        self.askers.clear();
+        self.askers.extend(self.requests.iter().map(|facts| facts.user));
         self.handovers = state.handovers;
     }
 
@@ -165,8 +167,14 @@ impl Physics {
     ///
     /// # Errors
     /// What does not.
-    pub(super) fn check(&self, state: &PhysicsState, physical: &Physical) -> Result<(), String> {
-        self.sessions.check(&state.sessions)?;
+    pub(super) fn check(
+        &self,
+        state: &PhysicsState,
+        slots: u64,
+        batches: &[Batch],
+        physical: &Physical,
+    ) -> Result<(), String> {
+        self.sessions.check(&state.sessions, slots)?;
         let services = self.stations[0].served.len();
         if state.radios.num_users() != self.radios.num_users()
             || state.twins.len() != self.twins.len()
@@ -201,6 +209,10 @@ impl Physics {
                 && facts.link.uplink_bps >= LEAST_BPS
                 && facts.link.downlink_bps >= LEAST_BPS
         };
+        let is_of = |(facts, batch): (&RequestFacts, &Batch)| facts.service == batch.service;
+        if state.requests.len() != batches.len() || !state.requests.iter().zip(batches).all(is_of) {
+            return Err("its requests are not those of its batches".into());
+        }
         if !state.requests.iter().all(is_known) {
             return Err("its requests cannot be".into());
         }
@@ -420,7 +432,7 @@ fn link(
     (seed, user): (Seed, UserId),
 ) -> UserLink {
     let radio = physical.radio();
-    let time_share = radio.communication_share() / f64::from(active);
+    let time_share = radio.sensing.map_or(1.0, |sensing| sensing.communication_share()) / f64::from(active);
     let waves = (radio.fading == Fading::Block)
         .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
     let walked_m = radios.user(user).walked_m();

@@ -17,6 +17,21 @@ impl World {
         self.physics.as_ref().map(|physics| physics.station(cell))
     }
 
+    /// Seconds that the GPUs of a cell have to work on what was accepted; 0 in abstract scenarios.
+    pub fn backlog_s(&self, cell: CellId) -> f64 {
+        match (self.station(cell), self.scenario.physical()) {
+            (Some(station), Some(physical)) => station.backlog().waiting_s(physical.num_gpus()),
+            _ => 0.0,
+        }
+    }
+
+    /// [`facts`](Self::facts) with the expected length of the answer in place of the one that was drawn.
+    pub fn expected_facts(&self) -> Option<RequestFacts> {
+        let physical = self.scenario.physical()?;
+        let facts = self.facts()?;
+        Some(RequestFacts { output_tokens: physical.expected_output_tokens(facts.service), ..facts })
+    }
+
     /// What the last served request took, stage by stage; `None` before it and in abstract scenarios.
     pub fn last_bill(&self) -> Option<&StageBill> {
         self.last_bill.as_ref()

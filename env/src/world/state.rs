@@ -4,6 +4,7 @@
 //! looked at before anything changes: lengths and indices, numbers that must be finite, and sums against what they sum. What
 //! is accepted can be played on.
 
+use super::physics::{Physics, PhysicsState};
 use super::{Cell, World};
 use crate::workload::arrivals::{ArrivalsState, Batch};
 use crate::workload::users::{Users, num_requests};
@@ -26,6 +27,8 @@ pub(crate) struct WorldState {
     next: usize,
     batches_served: u64,
     fingerprint: u64,
+    #[serde(default)]
+    physics: Option<PhysicsState>,
 }
 
 /// Why a state is refused.
@@ -67,6 +70,7 @@ impl World {
             next: self.next,
             batches_served: self.batches_served,
             fingerprint: self.fingerprint,
+            physics: self.physics.as_ref().map(Physics::state),
         }
     }
 
@@ -81,6 +85,10 @@ impl World {
         self.next = state.next;
         self.batches_served = state.batches_served;
         self.fingerprint = state.fingerprint;
+        self.last_bill = None;
+        if let (Some(physics), Some(state)) = (&mut self.physics, state.physics) {
+            physics.restore(state);
+        }
         self.requests_before = num_requests(self.decided_of(&self.batches, self.next));
         self.meet();
     }
@@ -95,6 +103,7 @@ impl World {
         self.check_clock(state)?;
         self.check_batches(state)?;
         self.check_users(state)?;
+        self.check_physics(state)?;
         for (index, cell) in state.cells.iter().enumerate() {
             let requests = self.requests_at(index, state);
             self.check_cell(cell, state, &requests)
@@ -190,6 +199,17 @@ impl World {
                 Err(impossible(format!("user {} asks, there are {}, counted from 0", user.0, users.count())))
             }
             None => Ok(()),
+        }
+    }
+
+    fn check_physics(&self, state: &WorldState) -> Result<(), Misfit> {
+        match (&self.physics, &state.physics, self.scenario.physical()) {
+            (None, None, _) => Ok(()),
+            (Some(physics), Some(kept), Some(physical)) => {
+                let slots = if self.is_begun_in(state) { state.slot + 1 } else { 0 };
+                physics.check(kept, slots, &state.batches, physical).map_err(impossible)
+            }
+            _ => Err(Misfit::Foreign("one of them is physical, the other is abstract".into())),
         }
     }
 

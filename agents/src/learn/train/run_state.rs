@@ -119,7 +119,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
 }
 
 const NUM_COSTS: usize = CostBreakdown::NAMES.len();
-const NUM_COUNTERS: usize = 7;
+const NUM_COUNTERS: usize = 8;
 
 fn put_episodes(state: &mut StateDict, episodes: &[Episode]) {
     let lanes = episodes.len();
@@ -137,8 +137,8 @@ fn put_episodes(state: &mut StateDict, episodes: &[Episode]) {
 }
 
 fn counts(counters: &Counters) -> [u64; NUM_COUNTERS] {
-    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes } = *counters;
-    [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes]
+    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late } = *counters;
+    [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late]
 }
 
 fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, StateError> {
@@ -158,14 +158,14 @@ fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, Sta
     let (costs, _) = costs.as_chunks::<NUM_COSTS>();
     let (counters, _) = counters.as_chunks::<NUM_COUNTERS>();
     let episode = |lane: usize| {
-        let [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes] = counters[lane];
+        let [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late] = counters[lane];
         Episode {
             lane,
             reward: rewards[lane],
             decisions: decisions[lane],
             slots: slots[lane],
             cost: CostBreakdown::from_components(costs[lane]),
-            counters: Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes },
+            counters: Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late },
         }
     };
     Ok((0..lanes).map(episode).collect())

@@ -95,7 +95,10 @@ impl ScenarioConfig {
                 };
                 Ok((popularity, Process::Poisson))
             }
-            WorkloadConfig::Trace(_) | WorkloadConfig::Rates(_) | WorkloadConfig::Phased(_) => {
+            WorkloadConfig::Trace(_)
+            | WorkloadConfig::Rates(_)
+            | WorkloadConfig::Phased(_)
+            | WorkloadConfig::Sessions(_) => {
                 let allowed = "poisson, gamma, weibull or modulated: only they are drawn from intensities";
                 Err(Invalid::new("workload", "another choice", allowed))
             }

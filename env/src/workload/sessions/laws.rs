@@ -95,6 +95,11 @@ impl Tokens {
         Self::lognormal(tokens, 0.0)
     }
 
+    /// Mean number of tokens, before any clipping.
+    pub fn mean(self) -> f64 {
+        libm::exp(self.mu + self.sigma * self.sigma / 2.0)
+    }
+
     /// Tokens, from 1 to `most`; always two numbers of the generator.
     pub(crate) fn draw(self, most: u32, rng: &mut SimRng) -> u32 {
         let tokens = libm::round(libm::exp(self.mu + self.sigma * draw::normal(rng)));

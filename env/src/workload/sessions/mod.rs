@@ -344,6 +344,11 @@ impl Sessions {
         &self.requests
     }
 
+    /// The requests of the slot that was drawn last.
+    pub fn requests(&self) -> &[SessionRequest] {
+        &self.requests
+    }
+
     /// Writes the requests of a session that arrive in this slot, and keeps it if there are more.
     fn play(&mut self, slot: u64, mut live: Live) {
         let begin_s = slot as f64 * self.model.slot_s;
