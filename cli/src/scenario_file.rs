@@ -151,7 +151,8 @@ pub(crate) fn recording_path(workload: &WorkloadConfig) -> Option<&str> {
         | WorkloadConfig::Gamma(_)
         | WorkloadConfig::Weibull(_)
         | WorkloadConfig::Modulated(_)
-        | WorkloadConfig::Phased(_) => None,
+        | WorkloadConfig::Phased(_)
+        | WorkloadConfig::Sessions(_) => None,
     }
 }
 

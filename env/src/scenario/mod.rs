@@ -62,6 +62,19 @@ pub struct Service {
     pub cloud_per_request: f64,
 }
 
+/// What a language model occupies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelShape {
+    /// The name in tables.
+    pub name: String,
+    /// Bytes of its weights.
+    pub bytes: u64,
+    /// The context window in tokens; infinite without a limit.
+    pub window_tokens: f64,
+    /// Bytes that one token of context occupies; 0 where context occupies nothing.
+    pub kv_bytes_per_token: f64,
+}
+
 /// Prices that are the same for all services.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
@@ -102,7 +115,7 @@ pub struct Scenario {
     capacity_bytes: u64,
     compute_budget_flop: Option<f64>,
     services: Vec<Service>,
-    model_names: Vec<String>,
+    models: Vec<ModelShape>,
     consensus_factor: f64,
     memory: MemoryRules,
     num_users: Option<u32>,
@@ -235,9 +248,14 @@ impl Scenario {
         &self.services[id.index()]
     }
 
+    /// A model of the scenario.
+    pub fn model(&self, id: ModelId) -> &ModelShape {
+        &self.models[id.index()]
+    }
+
     /// The name of a model.
     pub fn model_name(&self, id: ModelId) -> &str {
-        &self.model_names[id.index()]
+        &self.models[id.index()].name
     }
 
     /// The share of new thoughts that counts as fresh (zeta).

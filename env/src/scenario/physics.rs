@@ -335,8 +335,12 @@ impl ScenarioConfig {
             return Err(Invalid::new(key, "absent", "a model of the catalogue, because of [physical]"));
         };
         let model = catalogue.model(&key, named)?.clone();
-        match typed.bytes_per_weight {
-            Some(bytes) => model.with_bytes_per_weight(&format!("models[{index}].bytes_per_weight"), bytes),
+        let model = match typed.bytes_per_weight {
+            Some(bytes) => model.with_bytes_per_weight(&format!("models[{index}].bytes_per_weight"), bytes)?,
+            None => model,
+        };
+        match typed.window_tokens {
+            Some(tokens) => model.with_window_tokens(&format!("models[{index}].window_tokens"), tokens),
             None => Ok(model),
         }
     }
@@ -405,7 +409,6 @@ impl ScenarioConfig {
         for (index, model) in self.models.iter().enumerate() {
             let numbers = [
                 ("memory_gb", model.memory_gb),
-                ("window_tokens", model.window_tokens),
                 ("active_parameters_b", model.active_parameters_b),
                 ("kv_bytes_per_token", model.kv_bytes_per_token),
             ];

@@ -3,11 +3,11 @@
 pub use sessions::SessionsWorld;
 
 use super::config::{
-    ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
+    ContextConfig, ContextScopeConfig, CostConfig, ModelConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
     ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig, WorkloadConfig,
 };
 use super::text::Invalid;
-use super::{MemoryRules, Prices, Recording, Scenario, Service};
+use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
 use crate::digest;
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
@@ -188,7 +188,7 @@ impl ScenarioConfig {
             capacity_bytes,
             compute_budget_flop,
             services: self.services(load_s.as_deref())?,
-            model_names: self.models.iter().map(|model| model.name.clone()).collect(),
+            models: self.model_shapes()?,
             consensus_factor,
             memory: MemoryRules {
                 refresh: match self.memory.refresh {
@@ -307,6 +307,18 @@ impl ScenarioConfig {
         self.services[index].thought_tokens.map_or(Ok(default_tokens), |tokens| {
             number(format!("services[{index}].thought_tokens"), tokens, Range::Positive)
         })
+    }
+
+    fn model_shapes(&self) -> Result<Vec<ModelShape>, Invalid> {
+        let shape = |(index, model): (usize, &ModelConfig)| {
+            Ok(ModelShape {
+                name: model.name.clone(),
+                bytes: gb_to_bytes(self.model_gb(index)?),
+                window_tokens: self.window_tokens(index)?,
+                kv_bytes_per_token: self.kv_bytes_per_token(index)?,
+            })
+        };
+        self.models.iter().enumerate().map(shape).collect()
     }
 
     fn model_gb(&self, index: usize) -> Result<f64, Invalid> {

@@ -14,10 +14,11 @@ use thoughtcache_agents::bounds::exact::ExactMdp;
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::gym::api::{Entry, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::scenario::config::WorkloadConfig;
+use thoughtcache_env::scenario::config::{DiurnalConfig, WorkloadConfig};
+use thoughtcache_env::scenario::sessions::SessionsConfig;
 use thoughtcache_env::scenario::{Scenario, Service};
 use thoughtcache_env::thought::Refresh;
-use thoughtcache_env::units::bytes_to_gb;
+use thoughtcache_env::units::{ModelId, bytes_to_gb};
 use thoughtcache_env::workload::arrivals::ArrivalModel;
 use thoughtcache_env::workload::trace::TracePart;
 
@@ -171,12 +172,12 @@ impl Description {
         };
         let models = config.models.iter().enumerate().map(|(index, model)| ModelRow {
             name: model.name.clone(),
-            memory_gb: model.memory_gb,
-            window_tokens: model.window_tokens,
-            full_context_gb: model
-                .kv_bytes_per_token
-                .zip(model.window_tokens)
-                .map(|(bytes, tokens)| bytes_to_gb((bytes * tokens).ceil() as u64)),
+            memory_gb: bytes_to_gb(scenario.model(ModelId::from_index(index)).bytes),
+            window_tokens: Some(scenario.model(ModelId::from_index(index)).window_tokens).filter(|w| w.is_finite()),
+            full_context_gb: scenario.has_kv().then(|| {
+                let shape = scenario.model(ModelId::from_index(index));
+                bytes_to_gb((shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64)
+            }),
             services: scenario.services().iter().filter(|service| service.model.index() == index).count(),
             load_cost: of_model(index),
         });
@@ -300,6 +301,7 @@ impl Description {
                 }
                 _ => "one by one; popularity never changes".to_owned(),
             },
+            WorkloadConfig::Sessions(sessions) => conversations(sessions),
         };
         for (index, Load { of, requests_per_slot, num_slots }) in self.requests.iter().enumerate() {
             let label = if index == 0 { "requests" } else { "" };
@@ -390,10 +392,23 @@ fn drawn(workload: &WorkloadConfig) -> String {
             let process = format!("Poisson in {} states that come and go", law.states.len());
             (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
         }
-        WorkloadConfig::Trace(_) | WorkloadConfig::Rates(_) | WorkloadConfig::Phased(_) => {
-            return String::new();
-        }
+        _ => return String::new(),
     };
+    popularity_text(&process, zipf_exponent, reshuffle_slots, diurnal.as_ref())
+}
+
+/// How conversations come about.
+fn conversations(sessions: &SessionsConfig) -> String {
+    let process = format!("conversations, {} a user and hour", number(sessions.sessions_per_user_hour));
+    popularity_text(&process, sessions.zipf_exponent, sessions.reshuffle_slots, sessions.diurnal.as_ref())
+}
+
+fn popularity_text(
+    process: &str,
+    zipf_exponent: f64,
+    reshuffle_slots: Option<u32>,
+    diurnal: Option<&DiurnalConfig>,
+) -> String {
     let popularity = if zipf_exponent > 0.0 {
         format!("Zipf's law with exponent {}", number(zipf_exponent))
     } else {
@@ -403,7 +418,7 @@ fn drawn(workload: &WorkloadConfig) -> String {
         Some(period) => format!(", dealt anew every {period} slots"),
         None => String::new(),
     };
-    let day = diurnal.as_ref().map_or(String::new(), |day| {
+    let day = diurnal.map_or(String::new(), |day| {
         let percent = number(100.0 * day.amplitude);
         format!("; {percent} % more and less within a day of {} slots", grouped(day.period_slots.into()))
     });
@@ -430,6 +445,11 @@ fn load(scenario: &Scenario) -> Vec<Load> {
             .collect(),
         ArrivalModel::Drawn(model) => {
             let requests_per_slot = model.by_rank().iter().sum::<f64>() * f64::from(scenario.num_cells());
+            vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
+        }
+        ArrivalModel::Sessions => {
+            let requests_per_slot =
+                scenario.physical().map_or(0.0, |physical| physical.sessions().requests_per_slot());
             vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
         }
         ArrivalModel::Phased(_) => {

@@ -210,6 +210,15 @@ impl Model {
         self.mmlu_accuracy
     }
 
+    /// The same model, served with a shorter context window; `key` is where the tokens stand.
+    ///
+    /// # Errors
+    /// Fewer than 2 tokens, or more than the model's window.
+    pub fn with_window_tokens(self, key: &str, tokens: f64) -> Result<Self, Invalid> {
+        let window_tokens = number(key, tokens, Range::Between(2.0, self.window_tokens))?;
+        Ok(Self { window_tokens, ..self })
+    }
+
     /// The same model with weights kept in other numbers; `key` is where a scenario says so.
     ///
     /// # Errors
