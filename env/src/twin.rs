@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub struct TwinConfig {
     /// What a picture of any age is worth, 0 to 1.
     pub floor: f64,
-    /// Seconds after which a picture is worth 1/e of the rest, above 0, at most 1e9.
+    /// Seconds after which a picture is worth 1/e of the rest, 0.001 to 1e9.
     pub memory_s: f64,
 }
 
@@ -34,9 +34,9 @@ impl TwinConfig {
             let value = format!("{:?}", self.floor);
             return Err(Invalid::new(format!("{table}.floor"), value, "a number from 0 to 1"));
         }
-        if !(self.memory_s > 0.0 && self.memory_s <= 1e9) {
+        if !(1e-3..=1e9).contains(&self.memory_s) {
             let value = format!("{:?}", self.memory_s);
-            return Err(Invalid::new(format!("{table}.memory_s"), value, "a number above 0, at most 1e9"));
+            return Err(Invalid::new(format!("{table}.memory_s"), value, "a number from 0.001 to 1e9"));
         }
         Ok(TwinLaw { floor: self.floor, memory_slots: self.memory_s / slot_s })
     }
@@ -103,6 +103,6 @@ mod tests {
         let error =
             |floor, memory_s| TwinConfig { floor, memory_s }.validate("twin", 1.0).unwrap_err().to_string();
         assert_eq!(error(1.5, 1.0), "twin.floor = 1.5: a number from 0 to 1");
-        assert_eq!(error(0.5, f64::NAN), "twin.memory_s = NaN: a number above 0, at most 1e9");
+        assert_eq!(error(0.5, f64::NAN), "twin.memory_s = NaN: a number from 0.001 to 1e9");
     }
 }

@@ -27,7 +27,7 @@
 //! *Source.* Recommendation ITU-R P.676-12, Annex 1. The lines stand in `env/data/p676_lines.csv`, written by
 //! `env/data/p676_lines.py`.
 
-use crate::radio::check::{between, positive};
+use crate::radio::check::between;
 use crate::scenario::text::Invalid;
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,6 @@ impl Absorption {
 /// A carrier outside 1 to 1000 GHz; `table` is the path of its table in messages.
 pub fn absorption(table: &str, carrier_hz: f64, air: Atmosphere) -> Result<Absorption, Invalid> {
     let f = between(table, "carrier_ghz", carrier_hz / 1e9, 1.0, 1000.0)?;
-    positive(table, "temperature_k", air.temperature_k, 1000.0)?;
     let p = air.dry_pressure_hpa;
     let theta = 300.0 / air.temperature_k;
     let e = air.vapour_g_per_m3 * air.temperature_k / 216.7;

@@ -19,7 +19,7 @@
 //! Bandwidths: 28 GHz TS 38.104 FR2; 140 GHz Xing, Kanhere, Ju, Rappaport, arXiv 2203.09029; 7 GHz and all other numbers at 140
 //! GHz are ours, in the range of published prototypes.
 
-use crate::radio::check::{between, positive};
+use crate::radio::check::between;
 use crate::scenario::text::Invalid;
 use crate::units::{Dbm, Decibel};
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ pub struct BandConfig {
     /// Carrier in GHz, 0.5 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier_ghz: Option<f64>,
-    /// Bandwidth in MHz, above 0, at most 100,000.
+    /// Bandwidth in MHz, 0.001 to 100,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth_mhz: Option<f64>,
     /// Transmit power of a base station in dBm, -30 to 60.
@@ -172,7 +172,7 @@ impl BandConfig {
         let bandwidth_mhz = self.bandwidth_mhz.unwrap_or(default.bandwidth_hz / 1e6);
         Ok(Band {
             carrier_hz: 1e9 * number("carrier_ghz", self.carrier_ghz, default.carrier_hz / 1e9, 0.5, 1000.0)?,
-            bandwidth_hz: 1e6 * positive(table, "bandwidth_mhz", bandwidth_mhz, 1e5)?,
+            bandwidth_hz: 1e6 * between(table, "bandwidth_mhz", bandwidth_mhz, 1e-3, 1e5)?,
             base: terminal("base", base, default.base)?,
             device: terminal("device", device, default.device)?,
         })

@@ -18,7 +18,7 @@
 //! *Source.* Rates: Jain, Kumar, Panwar, "The impact of mobile blockers on millimeter wave cellular systems", IEEE J. Selected
 //! Areas in Communications 37 (2019), arXiv 1808.06207.
 
-use crate::radio::check::{between, positive};
+use crate::radio::check::between;
 use crate::radio::normal::uniform;
 use crate::scenario::text::Invalid;
 use crate::units::Decibel;
@@ -43,7 +43,7 @@ pub struct BlockageConfig {
     pub speed_m_per_s: f64,
     /// Metres of the link, from the user on, that pass lower than a head, 0 to 1000.
     pub reach_m: f64,
-    /// Mean seconds that a blockage lasts, above 0, at most 10,000 (0.5).
+    /// Mean seconds that a blockage lasts, 0.001 to 10,000 (0.5).
     pub mean_duration_s: f64,
     /// What a blocked link loses in dB, 0 to 60 (10 to 20 at 28 GHz).
     pub loss_db: f64,
@@ -60,7 +60,7 @@ impl BlockageConfig {
         let reach = between(table, "reach_m", self.reach_m, 0.0, 1000.0)?;
         Ok(Blockage {
             begins_per_s: std::f64::consts::FRAC_2_PI * density * speed * reach,
-            ends_per_s: 1.0 / positive(table, "mean_duration_s", self.mean_duration_s, 10_000.0)?,
+            ends_per_s: 1.0 / between(table, "mean_duration_s", self.mean_duration_s, 1e-3, 10_000.0)?,
             loss: Decibel(between(table, "loss_db", self.loss_db, 0.0, 60.0)?),
         })
     }
@@ -151,9 +151,6 @@ mod tests {
     fn a_blockage_that_never_lasts_is_refused() {
         let error =
             BlockageConfig { mean_duration_s: 0.0, ..config() }.validate("radio.blockage").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "radio.blockage.mean_duration_s = 0.0: a number above 0, at most 10000.0"
-        );
+        assert_eq!(error.to_string(), "radio.blockage.mean_duration_s = 0.0: a number from 0.001 to 10000.0");
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! *Source.* The idea: Xu et al., arXiv 2401.07764 (task-oriented communications); the law is ours.
 
-use crate::radio::check::positive;
+use crate::radio::check::between;
 use crate::scenario::text::Invalid;
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesConfig {
-    /// Part of the sensor's bits that coarse features keep, above 0, at most 1.
+    /// Part of the sensor's bits that coarse features keep, 1e-6 to 1.
     pub coarse_ratio: f64,
-    /// Part that fine features keep, above 0, at most 1, more than coarse ones.
+    /// Part that fine features keep, 1e-6 to 1, more than coarse ones.
     pub fine_ratio: f64,
-    /// Bits, in Mbit, at which the quality factor is 1 - 1/e; above 0, at most 1,000,000.
+    /// Bits, in Mbit, at which the quality factor is 1 - 1/e; 1e-6 to 1,000,000.
     pub enough_mbit: f64,
 }
 
@@ -32,13 +32,13 @@ impl FeaturesConfig {
     /// # Errors
     /// The first number out of its range; coarse features that are not coarser than fine ones.
     pub fn validate(&self, table: &str) -> Result<[FeatureLaw; 2], Invalid> {
-        let coarse = positive(table, "coarse_ratio", self.coarse_ratio, 1.0)?;
-        let fine = positive(table, "fine_ratio", self.fine_ratio, 1.0)?;
+        let coarse = between(table, "coarse_ratio", self.coarse_ratio, 1e-6, 1.0)?;
+        let fine = between(table, "fine_ratio", self.fine_ratio, 1e-6, 1.0)?;
         if fine <= coarse {
             let allowed = format!("more than coarse_ratio, which is {coarse:?}");
             return Err(Invalid::new(format!("{table}.fine_ratio"), format!("{fine:?}"), allowed));
         }
-        let enough_bits = 1e6 * positive(table, "enough_mbit", self.enough_mbit, 1e6)?;
+        let enough_bits = 1e6 * between(table, "enough_mbit", self.enough_mbit, 1e-6, 1e6)?;
         Ok([coarse, fine].map(|ratio| FeatureLaw { ratio, enough_bits }))
     }
 }

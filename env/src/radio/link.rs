@@ -21,7 +21,7 @@
 //! bit/s/Hz); efficiency: overheads of TS 38.306, section 4.1.2 (0.14 to 0.18).
 
 use crate::radio::band::Band;
-use crate::radio::check::{between, positive};
+use crate::radio::check::between;
 use crate::radio::fading::ergodic::ErgodicRate;
 use crate::scenario::text::Invalid;
 use crate::units::Decibel;
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub struct LinkConfig {
     /// What codes lose against Shannon in dB, 0 to 20 (3).
     pub gap_db: f64,
-    /// The most bits per second and hertz, above 0, at most 100 (7.4).
+    /// The most bits per second and hertz, 0.001 to 100 (7.4).
     pub cap_bit_per_s_per_hz: f64,
     /// The part that pilots and control leave, 0 to 1 (0.85).
     pub efficiency_ratio: f64,
@@ -75,7 +75,7 @@ impl LinkConfig {
             interference_per_gain: load_ratio * base_power_w / downlink_noise_w,
             uplink_snr_per_gain: band.device.power.to_w() / uplink_noise_w,
             per_gap: (-gap).to_linear(),
-            cap: positive(table, "cap_bit_per_s_per_hz", self.cap_bit_per_s_per_hz, 100.0)?,
+            cap: between(table, "cap_bit_per_s_per_hz", self.cap_bit_per_s_per_hz, 1e-3, 100.0)?,
             efficiency: between(table, "efficiency_ratio", self.efficiency_ratio, 0.0, 1.0)?,
         })
     }

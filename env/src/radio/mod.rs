@@ -303,4 +303,79 @@ mod tests {
             .sum();
         assert!((sum / f64::from(n) / mean - 1.0).abs() < 0.03, "{} {mean}", sum / f64::from(n));
     }
+
+    #[test]
+    fn the_ends_of_every_range_give_finite_rates_over_any_time() {
+        use crate::random::{Purpose, Seed, Stream};
+        use crate::units::UserId;
+        let waypoint = |min: &str, max: &str, pause: &str| {
+            format!(
+                "random_waypoint]\nmin_speed_m_per_s = {min}\nmax_speed_m_per_s = {max}\npause_s = {pause}"
+            )
+        };
+        let gauss = |speed: &str, memory: &str| {
+            format!("gauss_markov]\nmean_speed_m_per_s = {speed}\nmemory_s = {memory}")
+        };
+        let walks = [
+            "still]".to_owned(),
+            waypoint("0.001", "0.001", "0"),
+            waypoint("0.001", "100", "100000"),
+            waypoint("100", "100", "0"),
+            gauss("0.001", "0.001"),
+            gauss("100", "0.001"),
+            gauss("0.001", "100000"),
+            gauss("100", "100000"),
+        ];
+        let bands = [
+            ("7ghz", "uma"),
+            ("28ghz\"\ndevice_power_dbm = -30\nbandwidth_mhz = 100000\nbase_gain_db = -10 #", "umi"),
+            ("28ghz\"\nbase_power_dbm = 60\nbandwidth_mhz = 0.001\nbase_gain_db = 60 #", "inh_mixed"),
+            (
+                "140ghz\"\ncarrier_ghz = 556.9 #",
+                "close_in]\nsite = \"uma\"\nexponent_nlos = 6\nsigma_nlos_db = 20 #",
+            ),
+        ];
+        let cells = [mobility::Position::default(), mobility::Position { x_m: 1e5, y_m: 1e5 }];
+        for (side_m, walk) in [("1.0", &walks), ("100000.0", &walks)]
+            .iter()
+            .flat_map(|(side, walks)| walks.iter().map(move |walk| (*side, walk)))
+        {
+            for (band, law) in bands {
+                let street = STREET
+                    .replace("200.0", side_m)
+                    .replace("28ghz", band)
+                    .replace("path_loss.umi]", &format!("path_loss.{law}]"))
+                    .replace(
+                        "gauss_markov]\n        mean_speed_m_per_s = 1.2\n        memory_s = 30.0",
+                        walk,
+                    );
+                assert!(street.contains(walk.as_str()) && street.contains(band) && street.contains(law));
+                let config: RadioConfig = toml::from_str(&street).unwrap();
+                let parameters = config.validate("radio", None).unwrap();
+                let mut radios = user::UserRadios::new(4, 2);
+                let mut rng = Seed::new(Purpose::Test, 42).stream(Stream::Channel);
+                for now_s in [0.0, 0.0, 1e-9, 1.0, 1e3, 1e9] {
+                    for id in 0..4 {
+                        let connection = radios.advance(UserId(id), &cells, now_s, &mut rng, &parameters);
+                        let place = radios.user(UserId(id)).position();
+                        let side: f64 = side_m.parse().unwrap();
+                        assert!(
+                            (0.0..=side).contains(&place.x_m) && (0.0..=side).contains(&place.y_m),
+                            "{walk}"
+                        );
+                        let rates = parameters.rates_bits_per_s(&connection, None, 1.0);
+                        let sensing = parameters.sensing_quality(&connection);
+                        assert!(
+                            rates.iter().all(|rate| (0.0..1e13).contains(rate)),
+                            "{walk} {band}: {rates:?}"
+                        );
+                        assert!(
+                            (0.0..=1.0).contains(&sensing) && connection.moved_m.is_finite(),
+                            "{walk} {band}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

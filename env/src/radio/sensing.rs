@@ -22,7 +22,7 @@
 //! et al., `ImageBind`, arXiv 2305.05665, as used by Xu et al., arXiv 2403.05826.
 
 use crate::radio::band::Band;
-use crate::radio::check::{between, positive};
+use crate::radio::check::between;
 use crate::scenario::text::Invalid;
 use crate::units::SPEED_OF_LIGHT_M_PER_S;
 use serde::{Deserialize, Serialize};
@@ -86,11 +86,11 @@ impl Modality {
 pub struct SensingConfig {
     /// Share of the time for sensing, 0 to 1, below 1; communication keeps the rest.
     pub time_ratio: f64,
-    /// Coherent processing interval in ms, above 0, at most 1000.
+    /// Coherent processing interval in ms, 0.001 to 1000.
     pub processing_interval_ms: f64,
-    /// Radar cross section of a user in m2, above 0, at most 1000 (1 for a person).
+    /// Radar cross section of a user in m2, 1e-6 to 1000 (1 for a person).
     pub cross_section_m2: f64,
-    /// Range error at which the quality has fallen to 1/e, in m, above 0, at most 1000.
+    /// Range error at which the quality has fallen to 1/e, in m, 1e-6 to 1000.
     pub range_error_m: f64,
 }
 
@@ -102,8 +102,8 @@ impl SensingConfig {
     pub fn validate(&self, table: &str, band: &Band) -> Result<Sensing, Invalid> {
         let time_ratio = between(table, "time_ratio", self.time_ratio, 0.0, 0.999)?;
         let interval_s =
-            1e-3 * positive(table, "processing_interval_ms", self.processing_interval_ms, 1000.0)?;
-        let cross_section_m2 = positive(table, "cross_section_m2", self.cross_section_m2, 1000.0)?;
+            1e-3 * between(table, "processing_interval_ms", self.processing_interval_ms, 1e-3, 1000.0)?;
+        let cross_section_m2 = between(table, "cross_section_m2", self.cross_section_m2, 1e-6, 1000.0)?;
         let wavelength_m = SPEED_OF_LIGHT_M_PER_S / band.carrier_hz;
         let gain = band.base.gain.to_linear();
         let four_pi = 4.0 * std::f64::consts::PI;
@@ -114,7 +114,7 @@ impl SensingConfig {
             time_ratio,
             snr_at_1_m: energy_j * gain * gain * wavelength_m * wavelength_m * cross_section_m2 / spread,
             range_error_at_snr_1_m: SPEED_OF_LIGHT_M_PER_S / (four_pi * rms_bandwidth_hz * 2.0_f64.sqrt()),
-            tolerance_m: positive(table, "range_error_m", self.range_error_m, 1000.0)?,
+            tolerance_m: between(table, "range_error_m", self.range_error_m, 1e-6, 1000.0)?,
         })
     }
 }

@@ -20,7 +20,7 @@
 //! (Ornstein, Uhlenbeck 1930).
 
 use super::{Area, Position};
-use crate::radio::check::positive;
+use crate::radio::check::between;
 use crate::radio::normal::standard_normal;
 use crate::scenario::text::Invalid;
 use rand::Rng;
@@ -30,9 +30,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaussMarkovConfig {
-    /// Mean speed in m/s, above 0, at most 100 (walking: 0.8).
+    /// Mean speed in m/s, 0.001 to 100 (walking: 0.8).
     pub mean_speed_m_per_s: f64,
-    /// Seconds after which the correlation of the velocity is 1/e, above 0, at most 100,000.
+    /// Seconds after which the correlation of the velocity is 1/e, 0.001 to 100,000.
     pub memory_s: f64,
 }
 
@@ -42,10 +42,10 @@ impl GaussMarkovConfig {
     /// # Errors
     /// The first number out of its range.
     pub fn validate(&self, table: &str, area: Area) -> Result<GaussMarkov, Invalid> {
-        let mean_speed_m_per_s = positive(table, "mean_speed_m_per_s", self.mean_speed_m_per_s, 100.0)?;
+        let mean_speed_m_per_s = between(table, "mean_speed_m_per_s", self.mean_speed_m_per_s, 1e-3, 100.0)?;
         Ok(GaussMarkov {
             area,
-            memory_s: positive(table, "memory_s", self.memory_s, 1e5)?,
+            memory_s: between(table, "memory_s", self.memory_s, 1e-3, 1e5)?,
             mean_speed_m_per_s,
             spread_m_per_s: mean_speed_m_per_s * std::f64::consts::FRAC_2_PI.sqrt(),
         })
@@ -107,7 +107,8 @@ impl GaussMarkov {
     fn step(&self, elapsed_s: f64) -> Step {
         let q = elapsed_s / self.memory_s;
         let decay = libm::exp(-q);
-        let fresh = -libm::expm1(-q);
+        // 1 - exp(-q); its first terms where digits would cancel.
+        let fresh = if q < 1e-3 { q * (1.0 - q * (0.5 - q / 6.0)) } else { 1.0 - decay };
         let kept = (1.0 - decay * decay).max(0.0).sqrt();
         let scale_m = self.spread_m_per_s * self.memory_s;
         // Var N - Cov^2 / Var v', in units of scale^2; its first term where digits would cancel.
@@ -141,15 +142,23 @@ impl GaussMarkov {
                 + step.shared_m * shared
                 + step.place_std_m * own;
             let velocity = step.decay * velocity + step.velocity_std * shared;
-            let unfolded = place.rem_euclid(2.0 * side_m);
-            let is_back = unfolded > side_m;
-            drift.place_m[axis] = if is_back { 2.0 * side_m - unfolded } else { unfolded } as f32;
-            drift.velocity_m_per_s[axis] = if is_back { -velocity } else { velocity } as f32;
+            let (place, sense) = reflected(place, side_m);
+            drift.place_m[axis] = place as f32;
+            drift.velocity_m_per_s[axis] = (sense * velocity) as f32;
         }
         let weight = step.reach_s / elapsed_s;
         let ends = 0.5 * (before + drift.speed_m_per_s());
         elapsed_s * (weight * ends + (1.0 - weight) * self.mean_speed_m_per_s)
     }
+}
+
+/// A place on an endless line, folded into a side by its borders, and whether the direction is turned (-1) or not (1).
+fn reflected(place_m: f64, side_m: f64) -> (f64, f64) {
+    if (0.0..=side_m).contains(&place_m) {
+        return (place_m, 1.0);
+    }
+    let unfolded = place_m.rem_euclid(2.0 * side_m);
+    if unfolded > side_m { (2.0 * side_m - unfolded, -1.0) } else { (unfolded, 1.0) }
 }
 
 #[cfg(test)]
@@ -229,6 +238,14 @@ mod tests {
         assert!((high.place_std_m / low.place_std_m - 1.0).abs() < 0.01);
         assert!((high.shared_m / low.shared_m - 1.0).abs() < 0.01);
         assert!((high.velocity_std / low.velocity_std - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn borders_fold_a_line_back_and_forth() {
+        let folded = [-30.0, -10.0, 0.0, 50.0, 80.0, 100.0, 170.0].map(|place| reflected(place, 80.0));
+        let expected =
+            [(30.0, -1.0), (10.0, -1.0), (0.0, 1.0), (50.0, 1.0), (80.0, 1.0), (60.0, -1.0), (10.0, 1.0)];
+        assert_eq!(folded, expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub mod gauss_markov;
 pub mod random_waypoint;
 pub mod recorded;
 
-use crate::radio::check::positive;
+use crate::radio::check::between;
 use crate::radio::normal::uniform;
 use crate::scenario::text::Invalid;
 use gauss_markov::{Drift, GaussMarkov, GaussMarkovConfig};
@@ -53,9 +53,9 @@ impl Area {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AreaConfig {
-    /// Metres from west to east, above 0, at most 100,000.
+    /// Metres from west to east, 1 to 100,000.
     pub width_m: f64,
-    /// Metres from south to north, above 0, at most 100,000.
+    /// Metres from south to north, 1 to 100,000.
     pub depth_m: f64,
 }
 
@@ -63,11 +63,11 @@ impl AreaConfig {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// A length that is not above 0, or above 100 km.
+    /// A length below 1 m or above 100 km.
     pub fn validate(&self, table: &str) -> Result<Area, Invalid> {
         Ok(Area {
-            width_m: positive(table, "width_m", self.width_m, 1e5)?,
-            depth_m: positive(table, "depth_m", self.depth_m, 1e5)?,
+            width_m: between(table, "width_m", self.width_m, 1.0, 1e5)?,
+            depth_m: between(table, "depth_m", self.depth_m, 1.0, 1e5)?,
         })
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn recorded_ways_that_were_not_read_and_areas_of_no_size_are_refused() {
         let area = AreaConfig { width_m: 1.0, depth_m: 0.0 }.validate("radio.area").unwrap_err();
-        assert_eq!(area.to_string(), "radio.area.depth_m = 0.0: a number above 0, at most 100000.0");
+        assert_eq!(area.to_string(), "radio.area.depth_m = 0.0: a number from 1.0 to 100000.0");
         let config = MobilityConfig::Recorded(RecordedConfig { file: "walks.csv".into() });
         let area = Area { width_m: 1.0, depth_m: 1.0 };
         let error = config.validate("radio.mobility", area, None).unwrap_err().to_string();

@@ -19,7 +19,7 @@
 //! (2004); E[L]: Ghosh, "Random distances within a rectangle and between two rectangles", Bull. Calcutta Math. Soc. 43 (1951).
 
 use super::{Area, Position};
-use crate::radio::check::{between, positive};
+use crate::radio::check::between;
 use crate::radio::normal::uniform;
 use crate::scenario::text::Invalid;
 use rand::Rng;
@@ -32,7 +32,7 @@ const MAX_LEGS: u32 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomWaypointConfig {
-    /// The slowest that users walk in m/s, above 0, at most 100.
+    /// The slowest that users walk in m/s, 0.001 to 100.
     pub min_speed_m_per_s: f64,
     /// The fastest in m/s, at least the slowest, at most 100.
     pub max_speed_m_per_s: f64,
@@ -46,7 +46,7 @@ impl RandomWaypointConfig {
     /// # Errors
     /// The first number out of its range.
     pub fn validate(&self, table: &str, area: Area) -> Result<RandomWaypoint, Invalid> {
-        let min = positive(table, "min_speed_m_per_s", self.min_speed_m_per_s, 100.0)?;
+        let min = between(table, "min_speed_m_per_s", self.min_speed_m_per_s, 1e-3, 100.0)?;
         let max = between(table, "max_speed_m_per_s", self.max_speed_m_per_s, min, 100.0)?;
         let pause_s = between(table, "pause_s", self.pause_s, 0.0, 1e5)?;
         let pace_s_per_m =

@@ -154,3 +154,45 @@ fn rates_fall_with_distance_and_the_uplink_is_the_slower_one() {
     // 400 MHz, at most 7.4 bit/s/Hz, a tenth of the time.
     assert!(near[0] <= 0.1 * 400e6 * 7.4);
 }
+
+#[test]
+fn the_first_connections_of_a_street_are_pinned() {
+    let parameters = street();
+    let (mut radios, mut rng) = (UserRadios::new(1, 3), rng(36));
+    let connections: Vec<String> = [0.0, 1.0, 60.0]
+        .map(|now_s| {
+            let connection = radios.advance(UserId(0), &CELLS, now_s, &mut rng, &parameters);
+            let rates = parameters.rates_bits_per_s(&connection, None, 0.1);
+            format!("{now_s} s: {connection:?} {rates:?}")
+        })
+        .into();
+    insta::assert_snapshot!(connections.join("\n"));
+}
+
+/// Correlation of the downlink rates of neighbouring seconds, each user about its own mean.
+fn lag_1(config: &RadioConfig) -> f64 {
+    let parameters = config.validate("radio", None).unwrap();
+    let (mut radios, mut rng) = (UserRadios::new(60, 3), rng(37));
+    let (mut covariance, mut variance) = (0.0, 0.0);
+    for user in 0..60 {
+        let rates: Vec<f64> = (0..300)
+            .map(|slot| {
+                let connection = radios.advance(UserId(user), &CELLS, f64::from(slot), &mut rng, &parameters);
+                parameters.rates_bits_per_s(&connection, None, 1.0)[0]
+            })
+            .collect();
+        let centre = mean(&rates);
+        covariance += rates.windows(2).map(|pair| (pair[0] - centre) * (pair[1] - centre)).sum::<f64>();
+        variance += rates.iter().map(|rate| (rate - centre).powi(2)).sum::<f64>();
+    }
+    covariance / variance
+}
+
+#[test]
+fn rates_of_neighbouring_seconds_are_alike_and_less_so_among_passers_by() {
+    // Recorded 5G: .8 to .95.
+    let open = lag_1(&RadioConfig { blockage: None, ..example_street() });
+    let busy = lag_1(&example_street());
+    println!("lag-1 autocorrelation of the rate: {open:.3} without, {busy:.3} with passers-by");
+    assert!(busy < open && (0.8..0.97).contains(&open) && busy > 0.6, "{open} {busy}");
+}
