@@ -46,6 +46,47 @@ fn an_imported_recording_is_summarised_checked_and_replayed() {
     assert!(desk.run(&format!("{line} --slot 2")).expect(0).stdout.contains("recorded in conv.tct"));
 }
 
+/// Two clients of one class over 20 periods, and one of another.
+fn servegen() -> String {
+    let mut text =
+        "model,client,t_start_s,rate_req_s,iat_cv,arrival_family,arg1_shape,arg2_scale\n".to_owned();
+    for period in 0..20 {
+        let start = 600 * period;
+        writeln!(text, "large,0,{start},2.5,3.0,Gamma,0.1,4.0").unwrap();
+        writeln!(text, "large,1,{start},0.5,1.5,Weibull,0.7,1.6").unwrap();
+        writeln!(text, "small,0,{start},1.0,1.0,Gamma,1.0,1.0").unwrap();
+    }
+    text
+}
+
+#[test]
+fn imported_rates_are_summarised_checked_and_drawn_from() {
+    let desk = Desk::new();
+    desk.write("rates.csv", &servegen());
+    let shipped = include_str!("../../../configs/scenarios/trace-servegen.toml");
+    let services = shipped.match_indices("[[services]]").nth(2).unwrap().0;
+    let two = shipped[..services]
+        .replace("rate_scale = 0.002", "rate_scale = 0.1")
+        .replace("language/m-large", "large")
+        .replace("horizon_slots = 200 ", "horizon_slots = 50 ");
+    desk.write("two.toml", &two);
+    insta::with_settings!({filters => vec![(r"\d+ B\b", "[bytes]")]}, {
+        insta::assert_snapshot!(snapshot(&desk, &[
+            "scenario check two.toml",
+            "trace import rates.csv --format servegen --out servegen.tcr",
+            "trace stats servegen.tcr",
+            "trace stats servegen.tcr --slot-s 1",
+            "trace check servegen.tcr",
+            "scenario check two.toml",
+            "scenario check trace-azure --set scenario.workload.trace.path=servegen.tcr",
+            "scenario check two.toml --set scenario.workload.rates.path=rates.csv",
+        ]));
+    });
+    let described = desk.run("scenario describe two.toml").expect(0).stdout;
+    assert!(described.contains("drawn at 0.1 times the rates in servegen.tcr"), "{described}");
+    desk.run("evaluate lru --scenario two.toml").expect(0);
+}
+
 #[test]
 fn models_and_their_load_times_are_kept() {
     let desk = Desk::new();

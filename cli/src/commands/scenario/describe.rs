@@ -311,10 +311,11 @@ impl Description {
         }
         if scenario.outside_requests() > 0 {
             let outside = grouped(scenario.outside_requests());
-            writeln!(
-                text,
-                "            {outside} recorded requests ask for other models and are served elsewhere"
-            )?;
+            let others = match workload {
+                WorkloadConfig::Rates(_) => "are of other clients",
+                _ => "ask for other models",
+            };
+            writeln!(text, "            {outside} recorded requests {others} and are served elsewhere")?;
         }
         if scenario.is_per_request() {
             let hold = if scenario.has_hold() { "; a refusal lasts until the slot ends" } else { "" };

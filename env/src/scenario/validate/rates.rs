@@ -4,7 +4,7 @@ use super::super::config::{RateServicesConfig, RatesConfig, ScenarioConfig};
 use super::super::text::Invalid;
 use super::{MAX_DECISIONS_PER_SLOT, MAX_NUMBER, MIN_TOTAL_INTENSITY, Range, number};
 use crate::workload::rates::{ClientRates, RateMap, RatesModel};
-use crate::workload::trace::TracePart;
+use crate::workload::trace::{TraceError, TracePart};
 
 impl ScenarioConfig {
     /// The demand of the services.
@@ -22,7 +22,13 @@ impl ScenarioConfig {
         let path = |allowed: String| Invalid::new("workload.rates.path", &workload.path, allowed);
         let services = self.services.len();
         let model = RatesModel::new(recording, &map, services, rate_scale, self.slot_s, self.horizon_slots)
-            .map_err(|error| path(error.to_string()))?;
+            .map_err(|error| match &error {
+            TraceError::UnknownClass { model, .. } => {
+                let key = "workload.rates.services.top_clients.model";
+                Invalid::new(key, format!("{model:?}"), error.to_string())
+            }
+            _ => path(error.to_string()),
+        })?;
         let train_slots = model.split().slots(TracePart::Train).len() as u64;
         if u64::from(self.horizon_slots) > train_slots {
             let allowed = format!("at most {train_slots}, the slots of the recording's training part");

@@ -5,7 +5,7 @@
 //! `arg2_scale` (the fit of that family). The rate and the coefficient of variation determine a law of the family; the fit is
 //! not read.
 //!
-//! *Source.* `alibaba/ServeGen`, Apache-2.0, as one table: 422 clients of 5 classes, 251,524 periods over 14 days. Paper:
+//! *Source.* `alibaba/ServeGen`, Apache-2.0, as one table: 421 clients of 5 classes, 251,524 periods over 14 days. Paper:
 //! arXiv 2505.09999.
 
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub fn servegen<R: Read>(source: R) -> Result<ClientRates, TraceError> {
 
 fn period(text: &str) -> Option<u32> {
     let seconds: u32 = text.parse().ok()?;
-    seconds.is_multiple_of(PERIOD_S).then(|| seconds / PERIOD_S)
+    seconds.is_multiple_of(PERIOD_S).then_some(seconds / PERIOD_S)
 }
 
 fn positive(text: &str, most: f64) -> Option<f64> {
