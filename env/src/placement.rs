@@ -1,11 +1,26 @@
 //! Where a request is served.
 //!
-//! Models: the rooms of S0's split agents. The abstract scenarios have two of them; a placement knows whether it needs the
-//! service's entry to be resident at the cell, and nothing else about costs.
+//! Models: S0's split agents. A request passes three modules, and each of them runs on the user's device, at the cell's edge
+//! server or in the cloud:
+//!
+//! | placement | perception / grounding / alignment | uplink carries | needs the entry resident at the cell |
+//! |---|---|---|---|
+//! | `device` | D / D / D | nothing | no |
+//! | `split_edge_coarse`, `split_edge_fine` | D / E / D | features | yes |
+//! | `edge` | E / E / E | raw sensor data | yes |
+//! | `split_cloud_coarse`, `split_cloud_fine` | D / C / D | features, then backhaul | no |
+//! | `cloud` | C / C / C | raw sensor data, then backhaul | no |
+//!
+//! Abstract scenarios have `edge` and `cloud`, whose costs are the scenario's; `pipeline` prices all of them stage by stage.
+//!
+//! Source: S0 arXiv 2401.07764; MODEL 6.
+
+pub mod features;
+pub mod pipeline;
 
 use serde::{Deserialize, Serialize};
 
-/// Where all modules of a request run.
+/// Where the modules of a request run. Variants are appended, never moved: their order is that of snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
@@ -13,12 +28,91 @@ pub enum Placement {
     Edge,
     /// In the cloud, which holds every model.
     Cloud,
+    /// On the user's device, with the small model that it carries.
+    Device,
+    /// Perception and alignment on the device, grounding at the edge, from few features.
+    SplitEdgeCoarse,
+    /// The same from many features.
+    SplitEdgeFine,
+    /// Perception and alignment on the device, grounding in the cloud, from few features.
+    SplitCloudCoarse,
+    /// The same from many features.
+    SplitCloudFine,
+}
+
+/// Where a module can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Site {
+    /// The user's device.
+    Device,
+    /// The cell's edge server.
+    Edge,
+    /// The cloud.
+    Cloud,
+}
+
+/// Where each of the three modules runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sites {
+    /// What the sensors show becomes features.
+    pub perception: Site,
+    /// Features, context and the question become an answer: the language model.
+    pub grounding: Site,
+    /// The answer is checked against what the user wants.
+    pub alignment: Site,
+}
+
+/// What of a request's sensor data goes over the uplink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing: the request stays on the device.
+    Nothing,
+    /// All of it.
+    Raw,
+    /// Few features.
+    Coarse,
+    /// Many features.
+    Fine,
 }
 
 impl Placement {
+    /// All placements, from the device to the cloud.
+    pub const ALL: [Self; 7] = [
+        Self::Device,
+        Self::SplitEdgeCoarse,
+        Self::SplitEdgeFine,
+        Self::Edge,
+        Self::SplitCloudCoarse,
+        Self::SplitCloudFine,
+        Self::Cloud,
+    ];
+
     /// Whether the service's entry must be resident at the cell.
     pub const fn needs_residency(self) -> bool {
-        matches!(self, Self::Edge)
+        matches!(self.sites().grounding, Site::Edge)
+    }
+
+    /// Where each module runs.
+    pub const fn sites(self) -> Sites {
+        use Site::{Cloud, Device, Edge};
+        let (perception, grounding, alignment) = match self {
+            Self::Device => (Device, Device, Device),
+            Self::SplitEdgeCoarse | Self::SplitEdgeFine => (Device, Edge, Device),
+            Self::Edge => (Edge, Edge, Edge),
+            Self::SplitCloudCoarse | Self::SplitCloudFine => (Device, Cloud, Device),
+            Self::Cloud => (Cloud, Cloud, Cloud),
+        };
+        Sites { perception, grounding, alignment }
+    }
+
+    /// What goes over the uplink.
+    pub const fn payload(self) -> Payload {
+        match self {
+            Self::Device => Payload::Nothing,
+            Self::SplitEdgeCoarse | Self::SplitCloudCoarse => Payload::Coarse,
+            Self::SplitEdgeFine | Self::SplitCloudFine => Payload::Fine,
+            Self::Edge | Self::Cloud => Payload::Raw,
+        }
     }
 
     /// The name in files and tables.
@@ -26,6 +120,44 @@ impl Placement {
         match self {
             Self::Edge => "edge",
             Self::Cloud => "cloud",
+            Self::Device => "device",
+            Self::SplitEdgeCoarse => "split_edge_coarse",
+            Self::SplitEdgeFine => "split_edge_fine",
+            Self::SplitCloudCoarse => "split_cloud_coarse",
+            Self::SplitCloudFine => "split_cloud_fine",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_files_and_old_ones_keep_their_place_in_snapshots() {
+        for placement in Placement::ALL {
+            let written = serde_json::to_string(&placement).unwrap();
+            assert_eq!(written, format!("\"{}\"", placement.name()));
+        }
+        assert_eq!(postcard::to_allocvec(&Placement::Edge).unwrap(), [0]);
+        assert_eq!(postcard::to_allocvec(&Placement::Cloud).unwrap(), [1]);
+    }
+
+    #[test]
+    fn residency_is_needed_where_the_edge_grounds() {
+        let resident = Placement::ALL.into_iter().filter(|placement| placement.needs_residency());
+        let names: Vec<&str> = resident.map(Placement::name).collect();
+        assert_eq!(names, ["split_edge_coarse", "split_edge_fine", "edge"]);
+    }
+
+    #[test]
+    fn features_travel_where_perception_and_grounding_are_apart() {
+        for placement in Placement::ALL {
+            let sites = placement.sites();
+            let is_split = matches!(placement.payload(), Payload::Coarse | Payload::Fine);
+            assert_eq!(is_split, sites.perception != sites.grounding, "{}", placement.name());
+            assert_eq!(placement.payload() == Payload::Nothing, sites.grounding == Site::Device);
+            assert_eq!(sites.perception, sites.alignment);
         }
     }
 }

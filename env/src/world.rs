@@ -15,7 +15,7 @@ use crate::cache::{Cache, Sizes};
 use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::gym::api::Counters;
-use crate::placement::Placement;
+use crate::placement::{Placement, Site};
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::contexts::Visit;
@@ -369,9 +369,9 @@ impl World {
     /// When [`can_serve`](Self::can_serve) says no, or a victim may not leave.
     pub fn serve(&mut self, placement: Placement, victims: &[ServiceId]) -> Outcome {
         let batch = self.pending_batch().expect("a batch is pending");
-        let outcome = match placement {
-            Placement::Edge => self.serve_at_edge(batch, victims),
-            Placement::Cloud => {
+        let outcome = match placement.sites().grounding {
+            Site::Edge => self.serve_at_edge(batch, victims),
+            Site::Device | Site::Cloud => {
                 let service = self.scenario.service(batch.service);
                 let cloud = f64::from(batch.num_requests) * service.cloud_per_request;
                 let requests = u64::from(batch.num_requests);

@@ -103,8 +103,10 @@ impl Books {
                     && self.room(scenario, cell, service).0
             }
             (Decision::Serve { .. }, None) => false,
-            (Decision::Serve { placement: Placement::Cloud, .. }, Some(_)) => self.placement.is_none(),
-            (Decision::Serve { placement: Placement::Edge, victim }, Some(service)) => {
+            (Decision::Serve { placement, .. }, Some(_)) if !placement.needs_residency() => {
+                self.placement.is_none()
+            }
+            (Decision::Serve { victim, .. }, Some(service)) => {
                 let (fits, must_free) = self.room(scenario, cell, service);
                 let is_held =
                     self.held.contains(&(cell, service)) && !self.resident.contains(&(cell, service));

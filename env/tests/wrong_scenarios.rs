@@ -113,6 +113,8 @@ fn page(text: &str, from: &str) -> String {
                 "[[nan], [1.0]]",
                 "[[\"x\"]]",
             ]
+        } else if value.starts_with("[0") {
+            &["3", "[]", "[0.5]", "[5.0, 1.0]", "[nan, 1.0]", "[-1.0, 0.5]", "[0.0, 2.0]", "[\"x\"]"]
         } else if value.starts_with('[') {
             &["3", "[]", "[\"edge\"]", "[\"clout\"]", "[\"cloud\", \"cloud\"]"]
         } else if value == "true" {
@@ -142,6 +144,11 @@ fn every_key_of_the_other_choices() {
     assert_eq!(verdict(&other), "accepted");
     let mut pages: Vec<String> =
         page(&other, "base = 0.3").split("workload.poisson").take(1).map(str::to_owned).collect();
+    let table = "[quality.table]\npaths = [0.0, 5.0]\naccuracy = [0.3, 0.9]";
+    let other = SMALL.replace("[quality.linear]\nbeta = 0.5", table).replace("alpha = 0.5\n", "");
+    assert_eq!(verdict(&other), "accepted");
+    let first = "paths = [0.0, 5.0]";
+    pages.push(page(&other, first).split("workload.poisson").take(1).map(str::to_owned).collect());
     let poisson = &SMALL[SMALL.find("[workload.poisson]").unwrap()..SMALL.find("[decision]").unwrap()];
     let drawn = "[workload.trace]\npath = \"x.tct\"\n[workload.trace.services.drawn]\nzipf_exponent = 1.0\nseed = 1\nreshuffle_slots = 5\n";
     let other = SMALL.replace(poisson, drawn);
@@ -183,6 +190,8 @@ fn tables_and_combinations_that_contradict_each_other() {
         ("a refusal that lasts, with nothing to last for", SMALL.replace("\"request\"", "\"service\"")),
         ("compute is priced without parameters", SMALL.replace("active_parameters_b = 7.0\n", "")),
         ("an alpha that the quality law does not read", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.logarithmic]\nbase = 0.3\ngain = 0.1\nexponent = 1.0\nmax_accuracy = 0.9")),
+        ("an alpha that the table does not read", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.table]\npaths = [0.0]\naccuracy = [0.3]")),
+        ("a placement that has no price", SMALL.replace("[\"edge\", \"cloud\"]", "[\"device\", \"edge\", \"cloud\"]")),
         ("a quality law without its alpha", SMALL.replace("alpha = 0.5\n", "")),
         ("load times that nothing reads", SMALL.replace("per_load_second", "per_gb")),
         ("load times missing", SMALL.replace("load_s = 1.5\n", "")),

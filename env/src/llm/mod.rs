@@ -1,3 +1,9 @@
-//! Language models: what they occupy, and how good their answers are.
+//! Language models: what they occupy, how long they take, what that costs in energy, and how good their answers are.
 
+pub mod catalogue;
+pub mod inference;
+pub mod fit;
+pub mod loading;
+pub mod queue;
+pub mod energy;
 pub mod quality;

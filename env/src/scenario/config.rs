@@ -176,6 +176,8 @@ pub enum QualityConfig {
     Linear(LinearQualityConfig),
     /// P3: accuracy grows with the logarithm of the age of thought, counted in thoughts.
     Logarithmic(LogarithmicQualityConfig),
+    /// P2: accuracy is read from a table, against the reasoning paths that are fresh in the context.
+    Table(TableQualityConfig),
 }
 
 /// `[quality.linear]`.
@@ -198,6 +200,17 @@ pub struct LogarithmicQualityConfig {
     pub exponent: f64,
     /// The greatest accuracy, `base` to 1.
     pub max_accuracy: f64,
+}
+
+/// `[quality.table]`: straight lines between the knots, flat outside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableQualityConfig {
+    /// Reasoning paths, 1 to 64 numbers that rise (0, 5, 10, 15, 20 in P2's Tables III and IV); a path is a thought, so that
+    /// the age of thought over the tokens of one counts those that are fresh.
+    pub paths: Vec<f64>,
+    /// Accuracy at each of them, 0 to 1.
+    pub accuracy: Vec<f64>,
 }
 
 /// Who asks for what, and when.

@@ -6,7 +6,7 @@
 pub mod config;
 pub mod shipped;
 pub mod text;
-mod validate;
+pub(crate) mod validate;
 
 pub use config::ScenarioConfig;
 

@@ -2,12 +2,12 @@
 
 use super::config::{
     ContextConfig, ContextScopeConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
-    ScenarioConfig, SwitchingConfig, TraceServicesConfig, WorkloadConfig,
+    ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig, WorkloadConfig,
 };
 use super::text::Invalid;
 use super::{MemoryRules, Prices, Scenario, Service};
 use crate::digest;
-use crate::llm::quality::QualityLaw;
+use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
 use crate::placement::Placement;
 use crate::thought::Refresh;
@@ -35,12 +35,14 @@ const SUM_TOLERANCE: f64 = 1e-6;
 const MAX_USERS: u32 = 1_000_000;
 /// The most bytes that a token of context may occupy.
 const MAX_KV_BYTES_PER_TOKEN: f64 = 1e9;
+/// The most knots of a table of accuracies.
+const MAX_KNOTS: usize = 64;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
 const MIN_TOTAL_INTENSITY: f64 = 1e-3;
 
 /// The interval that a number has to lie in.
 #[derive(Clone, Copy)]
-enum Range {
+pub(crate) enum Range {
     Positive,
     NonNegative,
     Share,
@@ -75,7 +77,7 @@ impl Range {
     }
 }
 
-fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
+pub(crate) fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
     if range.holds(value) { Ok(value) } else { Err(Invalid::new(key, format!("{value:?}"), range.text())) }
 }
 
@@ -88,7 +90,7 @@ fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
 }
 
 /// Names stand in tables, one line each.
-fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
+pub(crate) fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
     if name.is_empty() || name.contains(char::is_control) {
         return Err(Invalid::new(key, format!("{name:?}"), "a name on one line"));
     }
@@ -97,6 +99,34 @@ fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
 
 fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
     value.map(|slots| count(key, slots, MAX_HORIZON_SLOTS)).transpose()
+}
+
+fn accuracy_table(table: &TableQualityConfig, thought_tokens: f64) -> Result<AccuracyTable, Invalid> {
+    let knots = table.paths.len();
+    if !(1..=MAX_KNOTS).contains(&knots) {
+        let allowed = format!("1 to {MAX_KNOTS} of them");
+        return Err(Invalid::new("quality.table.paths", format!("{knots} numbers"), allowed));
+    }
+    if table.accuracy.len() != knots {
+        let value = format!("{} numbers", table.accuracy.len());
+        return Err(Invalid::new(
+            "quality.table.accuracy",
+            value,
+            format!("{knots}, one for each of the paths"),
+        ));
+    }
+    for (index, (&paths, &accuracy)) in table.paths.iter().zip(&table.accuracy).enumerate() {
+        let key = format!("quality.table.paths[{index}]");
+        number(&key, paths, Range::NonNegative)?;
+        if index > 0 && paths <= table.paths[index - 1] {
+            let allowed = format!("more than the {:?} before it", table.paths[index - 1]);
+            return Err(Invalid::new(key, format!("{paths:?}"), allowed));
+        }
+        number(format!("quality.table.accuracy[{index}]"), accuracy, Range::Share)?;
+    }
+    let allowed = "rising numbers, with an accuracy each";
+    AccuracyTable::new(&table.paths, &table.accuracy, thought_tokens)
+        .ok_or_else(|| Invalid::new("quality.table.paths", format!("{:?}", table.paths), allowed))
 }
 
 impl ScenarioConfig {
@@ -310,7 +340,13 @@ impl ScenarioConfig {
             (QualityConfig::Logarithmic(_), Some(alpha)) => {
                 Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.logarithmic] does not read it"))
             }
-            (QualityConfig::Logarithmic(law), None) => Ok(QualityLaw::Logarithmic {
+            (QualityConfig::Table(_), Some(alpha)) => {
+                Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.table] does not read it"))
+            }
+            (QualityConfig::Table(table), None) => {
+                Ok(QualityLaw::Accuracy(AccuracyLaw::Table(accuracy_table(table, thought_tokens)?)))
+            }
+            (QualityConfig::Logarithmic(law), None) => Ok(QualityLaw::Accuracy(AccuracyLaw::Logarithmic {
                 base: number("quality.logarithmic.base", law.base, Range::Share)?,
                 gain: number("quality.logarithmic.gain", law.gain, Range::NonNegative)?,
                 exponent: number("quality.logarithmic.exponent", law.exponent, Range::Positive)?,
@@ -320,7 +356,7 @@ impl ScenarioConfig {
                     Range::Between(law.base, 1.0),
                 )?,
                 thought_tokens,
-            }),
+            })),
         }
     }
 
@@ -399,6 +435,10 @@ impl ScenarioConfig {
         let repeated = (1..placements.len()).any(|index| placements[..index].contains(&placements[index]));
         if repeated || placements.iter().all(|placement| placement.needs_residency()) {
             let allowed = "each placement once, among them one that needs no residency (cloud): no request may be stuck";
+            return Err(Invalid::new("decision.placements", listed(), allowed));
+        }
+        if placements.iter().any(|placement| !matches!(placement, Placement::Edge | Placement::Cloud)) {
+            let allowed = "edge and cloud: [cost] has prices for no other placement";
             return Err(Invalid::new("decision.placements", listed(), allowed));
         }
         Ok(placements.clone())

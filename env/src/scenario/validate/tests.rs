@@ -136,6 +136,21 @@ fn memory_and_context_contradictions_name_the_key_and_what_is_allowed() {
 }
 
 #[test]
+fn accuracy_can_be_read_from_a_table() {
+    // LaMDA-137B on MultiArith, P2 Table III; five thoughts of 200 tokens are 1,000 tokens.
+    let table =
+        "[quality.table]\npaths = [0.0, 5.0, 10.0, 15.0, 20.0]\naccuracy = [0.47, 0.63, 0.69, 0.71, 0.73]";
+    let lines: Vec<&str> = shipped::text("tight").unwrap().lines().collect();
+    let kept: Vec<&str> = lines.into_iter().filter(|line| !line.starts_with("alpha")).collect();
+    let text = kept.join("\n").replace("[quality.linear]\nbeta = 0.5", table);
+    let (_, scenario) = Scenario::load("x.toml", &text, &[], |path| Err(format!("no {path}"))).unwrap();
+    for service in scenario.services() {
+        assert_relative_eq!(service.quality.unit_cost(500.0, 9e9), 0.45, max_relative = 1e-12);
+        assert_relative_eq!(service.quality.unit_cost(1000.0, 9e9), 0.37, max_relative = 1e-12);
+    }
+}
+
+#[test]
 fn switching_can_be_priced_by_load() {
     let scenario = tight(&[("cost.switching.per_load.weight", "0.25")]).unwrap();
     assert_eq!(scenario.service(ServiceId(0)).load_cost, 0.25);

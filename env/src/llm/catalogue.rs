@@ -1,0 +1,129 @@
+//! The language models and the devices that there are, with the place where each number was read.
+//!
+//! Two files, `configs/catalogue/models.toml` and `devices.toml`, come with the program. A scenario names what it uses; a
+//! catalogue of one's own has the same form.
+
+mod device;
+mod model;
+
+pub use device::{Device, DeviceConfig, ServingConstants};
+pub use model::{Arithmetic, Model, ModelConfig};
+
+use crate::message::nearest;
+use crate::scenario::text::{self, ConfigError, Invalid};
+use serde::{Deserialize, Serialize};
+
+/// The text of the shipped models.
+pub const MODELS_TOML: &str = include_str!("../../../configs/catalogue/models.toml");
+/// The text of the shipped devices.
+pub const DEVICES_TOML: &str = include_str!("../../../configs/catalogue/devices.toml");
+
+/// A file of models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelsConfig {
+    models: Vec<ModelConfig>,
+}
+
+/// A file of devices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DevicesConfig {
+    devices: Vec<DeviceConfig>,
+}
+
+/// Models and devices by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Catalogue {
+    models: Vec<Model>,
+    devices: Vec<Device>,
+}
+
+/// A file's name, for messages, and its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// The name of the file.
+    pub file: &'a str,
+    /// What it says.
+    pub text: &'a str,
+}
+
+impl Catalogue {
+    /// Reads and validates a catalogue.
+    ///
+    /// # Errors
+    /// The first mistake, with its file, line, key, value and what is allowed.
+    pub fn parse(models: Source<'_>, devices: Source<'_>) -> Result<Self, ConfigError> {
+        let typed: ModelsConfig = text::parse(models.file, models.text, &[], &[])?;
+        let names: Vec<&str> = typed.models.iter().map(|model| model.name.as_str()).collect();
+        let checked = named_once("models", &names).and_then(|()| {
+            let models = typed.models.iter().enumerate();
+            models.map(|(index, model)| model.validate(&format!("models[{index}]"))).collect()
+        });
+        let checked_models = checked.map_err(|invalid: Invalid| invalid.in_text(models.file, models.text))?;
+
+        let typed: DevicesConfig = text::parse(devices.file, devices.text, &[], &[])?;
+        let names: Vec<&str> = typed.devices.iter().map(|device| device.name.as_str()).collect();
+        let checked = named_once("devices", &names).and_then(|()| {
+            let devices = typed.devices.iter().enumerate();
+            devices.map(|(index, device)| device.validate(&format!("devices[{index}]"))).collect()
+        });
+        let checked_devices =
+            checked.map_err(|invalid: Invalid| invalid.in_text(devices.file, devices.text))?;
+        Ok(Self { models: checked_models, devices: checked_devices })
+    }
+
+    /// What comes with the program.
+    pub fn shipped() -> Self {
+        let models = Source { file: "models.toml", text: MODELS_TOML };
+        let devices = Source { file: "devices.toml", text: DEVICES_TOML };
+        Self::parse(models, devices).expect("the shipped catalogue is valid")
+    }
+
+    /// All models, in the order of the file.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// All devices, in the order of the file.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// The model of this name; `key` is where a scenario names it.
+    ///
+    /// # Errors
+    /// When there is none, with those that there are and the one that was probably meant.
+    pub fn model(&self, key: &str, name: &str) -> Result<&Model, Invalid> {
+        let found = self.models.iter().find(|model| model.name() == name);
+        found.ok_or_else(|| unknown(key, name, self.models.iter().map(Model::name)))
+    }
+
+    /// The device of this name; `key` is where a scenario names it.
+    ///
+    /// # Errors
+    /// As [`model`](Self::model).
+    pub fn device(&self, key: &str, name: &str) -> Result<&Device, Invalid> {
+        let found = self.devices.iter().find(|device| device.name() == name);
+        found.ok_or_else(|| unknown(key, name, self.devices.iter().map(Device::name)))
+    }
+}
+
+fn named_once(list: &str, names: &[&str]) -> Result<(), Invalid> {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            return Err(Invalid::new(format!("{list}[{index}].name"), format!("{name:?}"), "each name once"));
+        }
+    }
+    Ok(())
+}
+
+fn unknown<'a>(key: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Invalid {
+    let hint =
+        nearest(name, known.clone()).map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    let known: Vec<&str> = known.collect();
+    Invalid::new(key, format!("{name:?}"), format!("one of {}{hint}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests;

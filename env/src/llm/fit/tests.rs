@@ -1,0 +1,176 @@
+//! Constants that are known come back; the recorded profile is met on the half that was not fitted.
+
+use super::*;
+use crate::llm::catalogue::Catalogue;
+use approx::assert_relative_eq;
+use flate2::read::GzDecoder;
+use std::fmt::Write;
+use std::io::Read;
+
+/// Bars of the project: median error of a token and of the prompt.
+const TOKEN_BAR: f64 = 0.12;
+const PROMPT_BAR: f64 = 0.25;
+
+fn a100() -> Device {
+    Catalogue::shipped().device("device", "a100-80gb").unwrap().clone()
+}
+
+fn llama() -> Model {
+    Catalogue::shipped().model("model", "llama-2-70b").unwrap().clone()
+}
+
+/// What a device with these constants would have measured.
+fn made(constants: ServingConstants) -> Vec<Measured> {
+    let device = a100().with_constants(constants);
+    let mut rows = Vec::new();
+    for parallel in [2, 4, 8] {
+        for batch in [1, 4, 16, 64] {
+            for prompt in [128.0, 512.0, 4096.0] {
+                let tokens = Tokens { prompt, reused: 0.0, output: 100.0 };
+                let served = Server::new(&device, &llama(), parallel).serve(&tokens, batch);
+                rows.push(Measured {
+                    prompt_tokens: prompt,
+                    batch,
+                    output_tokens: 100.0,
+                    parallel,
+                    prompt_s: served.prefill_s,
+                    token_s: served.decode_s / 100.0,
+                });
+            }
+        }
+    }
+    rows
+}
+
+#[test]
+fn constants_that_made_the_times_are_found_again_although_a_tenth_of_the_rows_is_nonsense() {
+    let known = ServingConstants {
+        t_step_s: 0.02,
+        eta: 0.8,
+        mfu: 0.6,
+        link_bytes_per_s: 2e11,
+        sync_s: 3e-5,
+        t_sequence_s: 2e-4,
+    };
+    let mut rows = made(known);
+    for row in rows.iter_mut().step_by(10) {
+        row.prompt_s /= 16.0;
+    }
+    let found = fit(&a100(), &llama(), &rows, Form::Extended).unwrap();
+    for (found, known) in [
+        (found.t_step_s, known.t_step_s),
+        (found.eta, known.eta),
+        (found.mfu, known.mfu),
+        (found.link_bytes_per_s, known.link_bytes_per_s),
+        (found.sync_s, known.sync_s),
+        (found.t_sequence_s, known.t_sequence_s),
+    ] {
+        assert_relative_eq!(found, known, max_relative = 1e-2);
+    }
+}
+
+#[test]
+fn the_normative_form_leaves_our_terms_without_effect() {
+    let known = ServingConstants::normative(0.026, 0.9, 0.55);
+    let found = fit(&a100(), &llama(), &made(known), Form::Normative).unwrap();
+    assert_relative_eq!(found.t_step_s, 0.026, max_relative = 1e-6);
+    assert_relative_eq!(found.eta, 0.9, max_relative = 1e-6);
+    assert_relative_eq!(found.mfu, 0.55, max_relative = 1e-6);
+    assert_eq!((found.link_bytes_per_s, found.sync_s, found.t_sequence_s), (f64::INFINITY, 0.0, 0.0));
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused() {
+    let rows = made(ServingConstants::normative(0.026, 0.9, 0.55));
+    let refused = |rows: &[Measured]| fit(&a100(), &llama(), rows, Form::Normative).unwrap_err().to_string();
+    assert_eq!(refused(&rows[..11]), "11 measured rows: at least 12 are needed");
+    let mut wrong = rows.clone();
+    wrong[3].token_s = f64::NAN;
+    assert_eq!(refused(&wrong), "measured row 3: counts must be at least 1, times finite and above 0");
+}
+
+#[test]
+fn a_median_of_an_even_number_is_the_mean_of_the_middle_two() {
+    let device = a100().with_constants(ServingConstants::normative(0.0, 1.0, 1.0));
+    let mut rows = made(ServingConstants::normative(0.0, 1.0, 1.0))[..2].to_vec();
+    rows[0].prompt_s /= 1.5;
+    rows[1].prompt_s /= 1.1;
+    let judged = judge(&device, &llama(), &rows, |_| true).unwrap();
+    assert_relative_eq!(judged.prompt, 0.3, max_relative = 1e-9);
+    assert_relative_eq!(judged.token, 0.0, epsilon = 1e-9);
+    assert_eq!(judge(&device, &llama(), &rows, |row| row.batch == 3), None);
+}
+
+fn recorded() -> Option<Vec<Measured>> {
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/llm_profiles/splitwise_perf_model.csv.gz");
+    let Ok(file) = std::fs::File::open(path) else {
+        println!("skipped: recorded data ../shared/data/llm_profiles is not here");
+        return None;
+    };
+    let mut text = String::new();
+    GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    let rows = profile::parse(&text).unwrap();
+    assert!(rows.iter().all(|row| row.model == "llama2-70b" && row.hardware == "a100-80gb"));
+    Some(rows.into_iter().map(|row| row.measured).collect())
+}
+
+/// Prints the held-out errors by batch size and parallelism, and returns those of all rows.
+fn shown(title: &str, device: &Device, rows: &[Measured]) -> Judged {
+    let percent = |judged: Option<Judged>| {
+        judged.map_or("      -       ".into(), |judged| {
+            format!("{:5.1} / {:5.1} ", 100.0 * judged.token, 100.0 * judged.prompt)
+        })
+    };
+    let mut page = format!("{title}: {:?}\n", device.constants());
+    page +=
+        "  median error of token / prompt, percent\n  batch |      tp 2     |      tp 4     |      tp 8\n";
+    for batch in [1, 2, 4, 8, 16, 32, 64] {
+        let cells = [2, 4, 8].map(|parallel| {
+            percent(judge(device, &llama(), rows, |row| row.batch == batch && row.parallel == parallel))
+        });
+        writeln!(page, "  {batch:5} | {}| {}| {}", cells[0], cells[1], cells[2]).unwrap();
+    }
+    let all = judge(device, &llama(), rows, |_| true).unwrap();
+    println!("{page}  all   | {}\n", percent(Some(all)));
+    all
+}
+
+#[test]
+fn the_recorded_profile_is_met_on_the_half_that_was_not_fitted() {
+    let Some(rows) = recorded() else { return };
+    let halves = halves(&rows);
+    for (name, fitted, judged) in [("even", &halves[0], &halves[1]), ("odd", &halves[1], &halves[0])] {
+        let with = |form: Form| {
+            let constants = fit(&a100(), &llama(), fitted, form).unwrap();
+            let title = format!("{form:?}, fitted on the {name} rows, judged on the others");
+            shown(&title, &a100().with_constants(constants), judged)
+        };
+        let (normative, extended) = (with(Form::Normative), with(Form::Extended));
+        for judged in [normative, extended] {
+            assert!(judged.token <= TOKEN_BAR && judged.prompt <= PROMPT_BAR, "{judged:?}");
+        }
+        // Our terms are worth having: less than half the error on rows that they have not seen.
+        assert!(extended.token < 0.5 * normative.token && extended.prompt < 0.5 * normative.prompt);
+    }
+}
+
+#[test]
+fn the_shipped_constants_are_those_that_fit_the_even_rows() {
+    let Some(rows) = recorded() else { return };
+    let [even, odd] = halves(&rows);
+    let found = fit(&a100(), &llama(), &even, Form::Extended).unwrap();
+    let shipped = *a100().constants();
+    for (found, shipped) in [
+        (found.t_step_s, shipped.t_step_s),
+        (found.eta, shipped.eta),
+        (found.mfu, shipped.mfu),
+        (found.link_bytes_per_s, shipped.link_bytes_per_s),
+        (found.sync_s, shipped.sync_s),
+        (found.t_sequence_s, shipped.t_sequence_s),
+    ] {
+        assert_relative_eq!(found, shipped, max_relative = 0.01);
+    }
+    let judged = shown("shipped, judged on the odd rows", &a100(), &odd);
+    assert!(judged.token <= TOKEN_BAR && judged.prompt <= PROMPT_BAR, "{judged:?}");
+}

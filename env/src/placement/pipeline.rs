@@ -1,0 +1,383 @@
+//! What a request takes in a placement, stage by stage: seconds, joules, money, and how good the answer is.
+//!
+//! Models: the stages that a request passes one after the other, each on the site of its module.
+//!
+//! Equation:
+//! ```text
+//! perceive       F / (mfu * peak * tp) of the site                                 device, edge or cloud
+//! uplink         (payload bits + text bits (n_new + carried context)) / uplink     none for `device`
+//! backhaul       delay + bits / backhaul, both ways                                grounding in the cloud
+//! load, wait     seconds until the weights are there; what the backlog takes beyond that      grounding at the edge
+//! prefill, decode  MODEL 5 (`llm/inference.rs`)                                    on the model of the site that grounds
+//! align          one pass of the aligning site's model over the answer
+//! downlink       text bits * n_out / downlink                                      none for `device`
+//! q = q_perception * (A(kappa) * twin * features) * q_alignment
+//! ```
+//! Symbols: `F` operations of the perception model; `n_new`, `n_out` new and answer tokens; `twin` the freshness factor of
+//! the digital twin (1 on the device, where the state is fresh); `features` the share of the meaning that features carry (1
+//! where raw data or nothing travels); `A` the accuracy law of the model that grounds, `kappa` its fresh tokens.
+//!
+//! Assumptions: stages do not overlap, but for load and wait, which pass together. `kappa` is 0 outside the edge, and the
+//! context is absent there, unless the scenario carries it along: then it travels as text and is computed again. The cell's
+//! sensing helps wherever the request passes the cell, so not in `device`. A batch of n at the edge takes the time of n, and
+//! the n-th request answers for the GPU time by which n takes longer than n - 1. The device pays for its uplink's power, the
+//! network for its downlink's. The answer is a stream: its first token is there after prefill, before alignment. A rate of 0
+//! makes airtime infinite: a link that can fail needs a floor.
+//!
+//! Source: S0 arXiv 2401.07764; MODEL 3-7; the rest *ours*.
+
+use super::features::Features;
+use super::{Payload, Placement, Site};
+use crate::llm::inference::{Server, Tokens, context_tokens};
+use crate::llm::quality::{AccuracyLaw, answer_quality, perception_quality};
+
+/// A part of a request's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Sensor data becomes features.
+    Perceive,
+    /// From the device to the cell.
+    Uplink,
+    /// From the cell to the cloud.
+    BackhaulUp,
+    /// Until the weights are in GPU memory.
+    Load,
+    /// Until the GPUs have done what came before, beyond the load.
+    Wait,
+    /// The language model reads the prompt.
+    Prefill,
+    /// It writes the answer.
+    Decode,
+    /// The answer is checked.
+    Align,
+    /// From the cloud to the cell.
+    BackhaulDown,
+    /// From the cell to the device.
+    Downlink,
+}
+
+impl Stage {
+    /// How many stages there are.
+    pub const COUNT: usize = 10;
+
+    /// All stages, in the order of a placement that aligns where it grounds; a device aligns last.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Perceive,
+        Self::Uplink,
+        Self::BackhaulUp,
+        Self::Load,
+        Self::Wait,
+        Self::Prefill,
+        Self::Decode,
+        Self::Align,
+        Self::BackhaulDown,
+        Self::Downlink,
+    ];
+
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Perceive => "perceive",
+            Self::Uplink => "uplink",
+            Self::BackhaulUp => "backhaul up",
+            Self::Load => "load",
+            Self::Wait => "wait",
+            Self::Prefill => "prefill",
+            Self::Decode => "decode",
+            Self::Align => "align",
+            Self::BackhaulDown => "backhaul down",
+            Self::Downlink => "downlink",
+        }
+    }
+}
+
+/// What a site brings to a request.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteView<'a> {
+    /// The model that grounds there, and that aligns there.
+    pub server: &'a Server,
+    /// How accurate that model is.
+    pub law: &'a AccuracyLaw,
+    /// How well perception there understands the request's modality, 0 to 1.
+    pub modality_quality: f64,
+    /// How well that model aligns, 0 to 1.
+    pub alignment_quality: f64,
+    /// Money per token of a prompt.
+    pub prompt_token_price: f64,
+    /// Money per token of an answer.
+    pub output_token_price: f64,
+    /// Money per second of a GPU.
+    pub gpu_s_price: f64,
+}
+
+/// All numbers that the price of one request depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// The user's device.
+    pub device: SiteView<'a>,
+    /// The cell's edge server, with the service's model.
+    pub edge: SiteView<'a>,
+    /// The cloud.
+    pub cloud: SiteView<'a>,
+
+    /// Bits per second from the device to the cell, above 0.
+    pub uplink_bps: f64,
+    /// Bits per second from the cell to the device, above 0.
+    pub downlink_bps: f64,
+    /// Watts that the device sends with.
+    pub uplink_w: f64,
+    /// Watts that the cell sends with.
+    pub downlink_w: f64,
+    /// Bits per second between the cell and the cloud, above 0.
+    pub backhaul_bps: f64,
+    /// Seconds between the cell and the cloud, one way.
+    pub backhaul_delay_s: f64,
+
+    /// Bits of the request's raw sensor data.
+    pub sensor_bits: f64,
+    /// What `split_*_coarse` sends of them.
+    pub coarse: Features,
+    /// What `split_*_fine` sends of them.
+    pub fine: Features,
+    /// Operations that perception takes, wherever it runs.
+    pub perception_flop: f64,
+    /// Bits of one token as text.
+    pub token_bits: f64,
+
+    /// New tokens of the request.
+    pub new_tokens: f64,
+    /// Tokens of the answer.
+    pub output_tokens: f64,
+    /// Tokens of context that the cell's entry keeps, 0 where it is not resident.
+    pub kept_tokens: f64,
+    /// Fresh tokens among them, at most the window.
+    pub fresh_tokens: f64,
+    /// Whether the context goes along to device and cloud, as text that is computed again.
+    pub carries_context: bool,
+
+    /// The batch at the edge that the request would be part of, itself included: at least 1.
+    pub edge_batch: u32,
+    /// Seconds that the cell's GPUs have to work before.
+    pub backlog_s: f64,
+    /// Seconds until the entry's weights are in GPU memory.
+    pub load_s: f64,
+
+    /// How well the cell senses the user, 0 to 1.
+    pub sensing_quality: f64,
+    /// The freshness factor of the user's twin at the cell, 0 to 1.
+    pub twin_factor: f64,
+}
+
+impl<'a> RequestView<'a> {
+    fn site(&self, site: Site) -> &SiteView<'a> {
+        match site {
+            Site::Device => &self.device,
+            Site::Edge => &self.edge,
+            Site::Cloud => &self.cloud,
+        }
+    }
+
+    /// The tokens of the request for the model of a site.
+    pub fn tokens_at(&self, site: Site) -> Tokens {
+        let kept_tokens = if site == Site::Edge || self.carries_context { self.kept_tokens } else { 0.0 };
+        let window_tokens = self.site(site).server.window_tokens();
+        let context = context_tokens(kept_tokens, window_tokens, self.new_tokens, self.output_tokens);
+        Tokens {
+            prompt: context + self.new_tokens,
+            reused: if site == Site::Edge { context } else { 0.0 },
+            output: self.output_tokens,
+        }
+    }
+}
+
+/// What one stage takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageLine {
+    /// Time.
+    pub seconds: f64,
+    /// Energy beyond idling.
+    pub joules: f64,
+    /// Money.
+    pub money: f64,
+}
+
+/// What a request takes in one placement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StageBill {
+    /// By stage, see [`line`](Self::line).
+    stages: [StageLine; Stage::COUNT],
+    /// Seconds until the answer is complete and aligned.
+    pub latency_s: f64,
+    /// Seconds until its first token is on the device.
+    pub first_token_s: f64,
+    /// Seconds of every other token.
+    pub token_s: f64,
+    /// How good the answer is, 0 to 1.
+    pub quality: f64,
+    /// Energy of all stages.
+    pub joules: f64,
+    /// The part of it that the user's device pays.
+    pub device_joules: f64,
+    /// Money of all stages.
+    pub money: f64,
+    /// Busy time that the request adds to the cell's GPUs.
+    pub edge_gpu_s: f64,
+}
+
+impl StageBill {
+    /// What one stage takes.
+    pub fn line(&self, stage: Stage) -> &StageLine {
+        &self.stages[stage as usize]
+    }
+}
+
+/// A bill that is being written.
+#[derive(Default)]
+struct Ledger {
+    stages: [StageLine; Stage::COUNT],
+    device_joules: f64,
+    edge_gpu_s: f64,
+}
+
+impl Ledger {
+    /// A server works for so many seconds over all its GPUs, of which the request answers for `gpu_s`.
+    fn compute(
+        &mut self,
+        stage: Stage,
+        site: Site,
+        view: &SiteView<'_>,
+        seconds: f64,
+        gpu_s: f64,
+        money: f64,
+    ) {
+        let joules = view.server.dynamic_j(gpu_s);
+        match site {
+            Site::Device => self.device_joules += joules,
+            Site::Edge => self.edge_gpu_s += gpu_s,
+            Site::Cloud => {}
+        }
+        self.stages[stage as usize] = StageLine { seconds, joules, money: money + view.gpu_s_price * gpu_s };
+    }
+
+    fn pass(&mut self, stage: Stage, seconds: f64, joules: f64) {
+        self.stages[stage as usize] = StageLine { seconds, joules, money: 0.0 };
+    }
+
+    fn seconds(&self, stage: Stage) -> f64 {
+        self.stages[stage as usize].seconds
+    }
+}
+
+/// The bill of a request in a placement.
+pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
+    let sites = placement.sites();
+    let mut ledger = Ledger::default();
+    perceive(&mut ledger, sites.perception, request);
+    let tokens = request.tokens_at(sites.grounding);
+    let features_quality = travel(&mut ledger, placement, request, &tokens);
+    ground(&mut ledger, sites.grounding, request, &tokens);
+    align(&mut ledger, sites.alignment, request);
+    bill(&ledger, placement, request, features_quality)
+}
+
+fn perceive(ledger: &mut Ledger, site: Site, request: &RequestView<'_>) {
+    let view = request.site(site);
+    let seconds = view.server.compute_s(request.perception_flop);
+    ledger.compute(Stage::Perceive, site, view, seconds, seconds * view.server.num_gpus(), 0.0);
+}
+
+/// Radio and backhaul, both ways; returns the share of the meaning that arrives.
+fn travel(ledger: &mut Ledger, placement: Placement, request: &RequestView<'_>, tokens: &Tokens) -> f64 {
+    let (payload_bits, quality) = match placement.payload() {
+        Payload::Nothing => return 1.0,
+        Payload::Raw => (request.sensor_bits, 1.0),
+        Payload::Coarse => (request.coarse.bits, request.coarse.quality),
+        Payload::Fine => (request.fine.bits, request.fine.quality),
+    };
+    let up_bits = payload_bits + request.token_bits * (tokens.prompt - tokens.reused);
+    let down_bits = request.token_bits * request.output_tokens;
+    let uplink_s = up_bits / request.uplink_bps;
+    let uplink_j = request.uplink_w * uplink_s;
+    ledger.device_joules += uplink_j;
+    ledger.pass(Stage::Uplink, uplink_s, uplink_j);
+    let downlink_s = down_bits / request.downlink_bps;
+    ledger.pass(Stage::Downlink, downlink_s, request.downlink_w * downlink_s);
+    if placement.sites().grounding == Site::Cloud {
+        let backhaul_s = |bits: f64| request.backhaul_delay_s + bits / request.backhaul_bps;
+        ledger.pass(Stage::BackhaulUp, backhaul_s(up_bits), 0.0);
+        ledger.pass(Stage::BackhaulDown, backhaul_s(down_bits), 0.0);
+    }
+    quality
+}
+
+fn ground(ledger: &mut Ledger, site: Site, request: &RequestView<'_>, tokens: &Tokens) {
+    let view = request.site(site);
+    let batch = if site == Site::Edge { request.edge_batch.max(1) } else { 1 };
+    if site == Site::Edge {
+        ledger.pass(Stage::Load, request.load_s, 0.0);
+        ledger.pass(Stage::Wait, (request.backlog_s - request.load_s).max(0.0), 0.0);
+    }
+    let served = view.server.serve(tokens, batch);
+    let before = view.server.serve(tokens, batch - 1);
+    let gpus = view.server.num_gpus();
+    let prompt_price = view.prompt_token_price * tokens.prompt;
+    let output_price = view.output_token_price * tokens.output;
+    let prefill_gpu_s = (served.prefill_s - before.prefill_s) * gpus;
+    let decode_gpu_s = (served.decode_s - before.decode_s) * gpus;
+    ledger.compute(Stage::Prefill, site, view, served.prefill_s, prefill_gpu_s, prompt_price);
+    ledger.compute(Stage::Decode, site, view, served.decode_s, decode_gpu_s, output_price);
+}
+
+fn align(ledger: &mut Ledger, site: Site, request: &RequestView<'_>) {
+    let view = request.site(site);
+    let answer = Tokens { prompt: request.output_tokens, reused: 0.0, output: 0.0 };
+    let served = view.server.serve(&answer, 1);
+    let money = view.prompt_token_price * answer.prompt;
+    ledger.compute(Stage::Align, site, view, served.prefill_s, served.gpu_s, money);
+}
+
+fn bill(
+    ledger: &Ledger,
+    placement: Placement,
+    request: &RequestView<'_>,
+    features_quality: f64,
+) -> StageBill {
+    let sites = placement.sites();
+    let passes_cell = placement.payload() != Payload::Nothing;
+    let before_answer =
+        [Stage::Perceive, Stage::Uplink, Stage::BackhaulUp, Stage::Load, Stage::Wait, Stage::Prefill];
+    let mut first_token_s: f64 = before_answer.iter().map(|&stage| ledger.seconds(stage)).sum();
+    if passes_cell {
+        first_token_s += request.token_bits / request.downlink_bps;
+    }
+    if sites.grounding == Site::Cloud {
+        first_token_s += request.backhaul_delay_s + request.token_bits / request.backhaul_bps;
+    }
+    let knows_context = sites.grounding == Site::Edge || request.carries_context;
+    let fresh_tokens = if knows_context { request.fresh_tokens } else { 0.0 };
+    let sensing_quality = if passes_cell { request.sensing_quality } else { 0.0 };
+    let twin_factor = if passes_cell { request.twin_factor } else { 1.0 };
+    let grounding = request.site(sites.grounding).law.accuracy(fresh_tokens) * twin_factor * features_quality;
+    let modality_quality = request.site(sites.perception).modality_quality;
+    let quality = answer_quality(
+        perception_quality(modality_quality, sensing_quality),
+        grounding,
+        request.site(sites.alignment).alignment_quality,
+    );
+    let decode_s = ledger.seconds(Stage::Decode);
+    let sum = |of: fn(&StageLine) -> f64| ledger.stages.iter().map(of).sum();
+    StageBill {
+        stages: ledger.stages,
+        latency_s: sum(|line| line.seconds),
+        first_token_s,
+        token_s: if request.output_tokens > 0.0 { decode_s / request.output_tokens } else { 0.0 },
+        quality,
+        joules: sum(|line| line.joules),
+        device_joules: ledger.device_joules,
+        money: sum(|line| line.money),
+        edge_gpu_s: ledger.edge_gpu_s,
+    }
+}
+
+#[cfg(test)]
+mod tests;
