@@ -383,15 +383,20 @@ fn bill(
         request.site(sites.alignment).alignment_quality,
     );
     let decode_s = grounded.decode.line.seconds;
-    let sum = |of: fn(&StageLine) -> f64| stages.iter().map(of).sum();
+    let mut total = StageLine::default();
+    for line in &stages {
+        total.seconds += line.seconds;
+        total.joules += line.joules;
+        total.money += line.money;
+    }
     StageBill {
-        latency_s: sum(|line| line.seconds),
+        latency_s: total.seconds,
         first_token_s,
         token_s: if request.output_tokens > 0.0 { decode_s / request.output_tokens } else { 0.0 },
         quality,
-        joules: sum(|line| line.joules),
+        joules: total.joules,
         device_joules,
-        money: sum(|line| line.money),
+        money: total.money,
         edge_gpu_s,
         stages,
     }
