@@ -19,7 +19,7 @@
 //! unless a device has the constants for it: GPUs that share a model exchange activations of 2 bytes twice a layer by a ring
 //! all-reduce, each at a latency that grows with the logarithm of their number; the host spends time on each sequence of a
 //! batch. On the measured profile of Llama-2-70B it takes the held-out median error from 11 % to 2 % for a token and from
-//! 15 % to 5 % for the prompt (`llm/fit.rs`).
+//! 16 % to 6 % for the prompt (`llm/fit.rs`); prompts of large batches on four and eight GPUs stay up to a half too fast.
 //!
 //! Source: MODEL 5. Ring all-reduce: Patarasuk and Yuan, J. Parallel Distrib. Comput. 69(2), 2009. Two all-reduces a layer:
 //! Shoeybi et al., Megatron-LM, arXiv 1909.08053.

@@ -232,152 +232,174 @@ impl StageBill {
     }
 }
 
-/// A bill that is being written.
-#[derive(Default)]
-struct Ledger {
-    stages: [StageLine; Stage::COUNT],
-    device_joules: f64,
-    edge_gpu_s: f64,
+/// What a server does for one stage.
+#[derive(Clone, Copy)]
+struct Part {
+    line: StageLine,
+    /// Busy time over all GPUs that the request answers for.
+    gpu_s: f64,
 }
 
-impl Ledger {
-    /// A server works for so many seconds over all its GPUs, of which the request answers for `gpu_s`.
-    fn compute(
-        &mut self,
-        stage: Stage,
-        site: Site,
-        view: &SiteView<'_>,
-        seconds: f64,
-        gpu_s: f64,
-        money: f64,
-    ) {
-        let joules = view.server.dynamic_j(gpu_s);
-        match site {
-            Site::Device => self.device_joules += joules,
-            Site::Edge => self.edge_gpu_s += gpu_s,
-            Site::Cloud => {}
-        }
-        self.stages[stage as usize] = StageLine { seconds, joules, money: money + view.gpu_s_price * gpu_s };
+impl Part {
+    fn new(view: &SiteView<'_>, seconds: f64, gpu_s: f64, money: f64) -> Self {
+        let line = StageLine {
+            seconds,
+            joules: view.server.dynamic_j(gpu_s),
+            money: money + view.gpu_s_price * gpu_s,
+        };
+        Self { line, gpu_s }
     }
+}
 
-    fn pass(&mut self, stage: Stage, seconds: f64, joules: f64) {
-        self.stages[stage as usize] = StageLine { seconds, joules, money: 0.0 };
-    }
-
-    fn seconds(&self, stage: Stage) -> f64 {
-        self.stages[stage as usize].seconds
-    }
+/// What grounding takes and gives on a site.
+#[derive(Clone, Copy)]
+struct Grounding {
+    prefill: Part,
+    decode: Part,
+    /// Tokens of text that have to reach the site.
+    sent_tokens: f64,
+    accuracy: f64,
 }
 
 /// The bill of a request in a placement.
 pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
     let sites = placement.sites();
-    let mut ledger = Ledger::default();
-    perceive(&mut ledger, sites.perception, request);
-    let tokens = request.tokens_at(sites.grounding);
-    let features_quality = travel(&mut ledger, placement, request, &tokens);
-    ground(&mut ledger, sites.grounding, request, &tokens);
-    align(&mut ledger, sites.alignment, request);
-    bill(&ledger, placement, request, features_quality)
+    let perceived = perceive(sites.perception, request);
+    let grounded = ground(sites.grounding, request);
+    let aligned = align(sites.alignment, request);
+    bill(placement, request, &perceived, &grounded, &aligned)
 }
 
-fn perceive(ledger: &mut Ledger, site: Site, request: &RequestView<'_>) {
+/// The bills of a request in all placements, in the order of [`Placement::ALL`]: [`price`] of each, at less than the sum of
+/// their time, because placements share what their sites do.
+pub fn price_all(request: &RequestView<'_>) -> [StageBill; Placement::ALL.len()] {
+    const SITES: [Site; 3] = [Site::Device, Site::Edge, Site::Cloud];
+    let perceived = SITES.map(|site| perceive(site, request));
+    let grounded = SITES.map(|site| ground(site, request));
+    let aligned = SITES.map(|site| align(site, request));
+    Placement::ALL.map(|placement| {
+        let sites = placement.sites();
+        let at = |site: Site| site as usize;
+        let (perceived, aligned) = (&perceived[at(sites.perception)], &aligned[at(sites.alignment)]);
+        bill(placement, request, perceived, &grounded[at(sites.grounding)], aligned)
+    })
+}
+
+fn perceive(site: Site, request: &RequestView<'_>) -> Part {
     let view = request.site(site);
     let seconds = view.server.compute_s(request.perception_flop);
-    ledger.compute(Stage::Perceive, site, view, seconds, seconds * view.server.num_gpus(), 0.0);
+    Part::new(view, seconds, seconds * view.server.num_gpus(), 0.0)
 }
 
-/// Radio and backhaul, both ways; returns the share of the meaning that arrives.
-fn travel(ledger: &mut Ledger, placement: Placement, request: &RequestView<'_>, tokens: &Tokens) -> f64 {
-    let (payload_bits, quality) = match placement.payload() {
-        Payload::Nothing => return 1.0,
+fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
+    let view = request.site(site);
+    let tokens = request.tokens_at(site);
+    let batch = if site == Site::Edge { request.edge_batch.max(1) } else { 1 };
+    let served = view.server.serve(&tokens, batch);
+    let before = view.server.serve(&tokens, batch - 1);
+    let part = |seconds: f64, before_s: f64, money: f64| {
+        Part::new(view, seconds, (seconds - before_s) * view.server.num_gpus(), money)
+    };
+    let kept_tokens = if site == Site::Edge { request.fresh_tokens } else { 0.0 };
+    Grounding {
+        prefill: part(served.prefill_s, before.prefill_s, view.prompt_token_price * tokens.prompt),
+        decode: part(served.decode_s, before.decode_s, view.output_token_price * tokens.output),
+        sent_tokens: tokens.prompt - tokens.reused,
+        accuracy: view.law.accuracy(kept_tokens.max(request.carried_tokens)),
+    }
+}
+
+fn align(site: Site, request: &RequestView<'_>) -> Part {
+    let view = request.site(site);
+    let answer = Tokens { prompt: request.output_tokens, reused: 0.0, output: 0.0 };
+    let served = view.server.serve(&answer, 1);
+    Part::new(view, served.prefill_s, served.gpu_s, view.prompt_token_price * answer.prompt)
+}
+
+/// Puts the parts together with what lies between them: radio, backhaul, load and wait.
+fn bill(
+    placement: Placement,
+    request: &RequestView<'_>,
+    perceived: &Part,
+    grounded: &Grounding,
+    aligned: &Part,
+) -> StageBill {
+    let sites = placement.sites();
+    let mut stages = [StageLine::default(); Stage::COUNT];
+    let (mut device_joules, mut edge_gpu_s) = (0.0, 0.0);
+    for (stage, site, part) in [
+        (Stage::Perceive, sites.perception, perceived),
+        (Stage::Prefill, sites.grounding, &grounded.prefill),
+        (Stage::Decode, sites.grounding, &grounded.decode),
+        (Stage::Align, sites.alignment, aligned),
+    ] {
+        stages[stage as usize] = part.line;
+        match site {
+            Site::Device => device_joules += part.line.joules,
+            Site::Edge => edge_gpu_s += part.gpu_s,
+            Site::Cloud => {}
+        }
+    }
+    let mut pass = |stage: Stage, seconds: f64, watts: f64| {
+        stages[stage as usize] = StageLine { seconds, joules: watts * seconds, money: 0.0 };
+    };
+    let (payload_bits, features_quality) = match placement.payload() {
+        Payload::Nothing => (0.0, 1.0),
         Payload::Raw => (request.sensor_bits, 1.0),
         Payload::Coarse => (request.coarse.bits, request.coarse.quality),
         Payload::Fine => (request.fine.bits, request.fine.quality),
     };
-    let up_bits = payload_bits + request.token_bits * (tokens.prompt - tokens.reused);
+    let up_bits = payload_bits + request.token_bits * grounded.sent_tokens;
     let down_bits = request.token_bits * request.output_tokens;
-    let uplink_s = up_bits / request.uplink_bps;
-    let uplink_j = request.uplink_w * uplink_s;
-    ledger.device_joules += uplink_j;
-    ledger.pass(Stage::Uplink, uplink_s, uplink_j);
-    let downlink_s = down_bits / request.downlink_bps;
-    ledger.pass(Stage::Downlink, downlink_s, request.downlink_w * downlink_s);
-    if placement.sites().grounding == Site::Cloud {
-        let backhaul_s = |bits: f64| request.backhaul_delay_s + bits / request.backhaul_bps;
-        ledger.pass(Stage::BackhaulUp, backhaul_s(up_bits), 0.0);
-        ledger.pass(Stage::BackhaulDown, backhaul_s(down_bits), 0.0);
-    }
-    quality
-}
-
-fn ground(ledger: &mut Ledger, site: Site, request: &RequestView<'_>, tokens: &Tokens) {
-    let view = request.site(site);
-    let batch = if site == Site::Edge { request.edge_batch.max(1) } else { 1 };
-    if site == Site::Edge {
-        ledger.pass(Stage::Load, request.load_s, 0.0);
-        ledger.pass(Stage::Wait, (request.backlog_s - request.load_s).max(0.0), 0.0);
-    }
-    let served = view.server.serve(tokens, batch);
-    let before = view.server.serve(tokens, batch - 1);
-    let gpus = view.server.num_gpus();
-    let prompt_price = view.prompt_token_price * tokens.prompt;
-    let output_price = view.output_token_price * tokens.output;
-    let prefill_gpu_s = (served.prefill_s - before.prefill_s) * gpus;
-    let decode_gpu_s = (served.decode_s - before.decode_s) * gpus;
-    ledger.compute(Stage::Prefill, site, view, served.prefill_s, prefill_gpu_s, prompt_price);
-    ledger.compute(Stage::Decode, site, view, served.decode_s, decode_gpu_s, output_price);
-}
-
-fn align(ledger: &mut Ledger, site: Site, request: &RequestView<'_>) {
-    let view = request.site(site);
-    let answer = Tokens { prompt: request.output_tokens, reused: 0.0, output: 0.0 };
-    let served = view.server.serve(&answer, 1);
-    let money = view.prompt_token_price * answer.prompt;
-    ledger.compute(Stage::Align, site, view, served.prefill_s, served.gpu_s, money);
-}
-
-fn bill(
-    ledger: &Ledger,
-    placement: Placement,
-    request: &RequestView<'_>,
-    features_quality: f64,
-) -> StageBill {
-    let sites = placement.sites();
     let passes_cell = placement.payload() != Payload::Nothing;
-    let before_answer =
-        [Stage::Perceive, Stage::Uplink, Stage::BackhaulUp, Stage::Load, Stage::Wait, Stage::Prefill];
-    let mut first_token_s: f64 = before_answer.iter().map(|&stage| ledger.seconds(stage)).sum();
+    // On the way of the first token, beyond what comes before it.
+    let mut first_token_down_s = 0.0;
     if passes_cell {
-        first_token_s += request.token_bits / request.downlink_bps;
+        let uplink_s = up_bits / request.uplink_bps;
+        pass(Stage::Uplink, uplink_s, request.uplink_w);
+        pass(Stage::Downlink, down_bits / request.downlink_bps, request.downlink_w);
+        device_joules += request.uplink_w * uplink_s;
+        first_token_down_s += request.token_bits / request.downlink_bps;
     }
-    if sites.grounding == Site::Cloud {
-        first_token_s += request.backhaul_delay_s + request.token_bits / request.backhaul_bps;
+    match sites.grounding {
+        Site::Device => {}
+        Site::Edge => {
+            pass(Stage::Load, request.load_s, 0.0);
+            pass(Stage::Wait, (request.backlog_s - request.load_s).max(0.0), 0.0);
+        }
+        Site::Cloud => {
+            let backhaul_s = |bits: f64| request.backhaul_delay_s + bits / request.backhaul_bps;
+            pass(Stage::BackhaulUp, backhaul_s(up_bits), 0.0);
+            pass(Stage::BackhaulDown, backhaul_s(down_bits), 0.0);
+            first_token_down_s += backhaul_s(request.token_bits);
+        }
     }
-    // What goes along is fresh: the user says it now.
-    let kept_tokens = if sites.grounding == Site::Edge { request.fresh_tokens } else { 0.0 };
-    let fresh_tokens = kept_tokens.max(request.carried_tokens);
+    let before_answer = &stages[..=Stage::Prefill as usize];
+    let first_token_s = before_answer.iter().map(|line| line.seconds).sum::<f64>() + first_token_down_s;
     let sensing_quality = if passes_cell { request.sensing_quality } else { 0.0 };
     let twin_factor = if passes_cell { request.twin_factor } else { 1.0 };
-    let grounding = request.site(sites.grounding).law.accuracy(fresh_tokens) * twin_factor * features_quality;
-    let modality_quality = request.site(sites.perception).modality_quality;
     let quality = answer_quality(
-        perception_quality(modality_quality, sensing_quality),
-        grounding,
+        perception_quality(request.site(sites.perception).modality_quality, sensing_quality),
+        grounded.accuracy * twin_factor * features_quality,
         request.site(sites.alignment).alignment_quality,
     );
-    let decode_s = ledger.seconds(Stage::Decode);
-    let sum = |of: fn(&StageLine) -> f64| ledger.stages.iter().map(of).sum();
+    let decode_s = grounded.decode.line.seconds;
+    let mut total = StageLine::default();
+    for line in &stages {
+        total.seconds += line.seconds;
+        total.joules += line.joules;
+        total.money += line.money;
+    }
     StageBill {
-        stages: ledger.stages,
-        latency_s: sum(|line| line.seconds),
+        latency_s: total.seconds,
         first_token_s,
         token_s: if request.output_tokens > 0.0 { decode_s / request.output_tokens } else { 0.0 },
         quality,
-        joules: sum(|line| line.joules),
-        device_joules: ledger.device_joules,
-        money: sum(|line| line.money),
-        edge_gpu_s: ledger.edge_gpu_s,
+        joules: total.joules,
+        device_joules,
+        money: total.money,
+        edge_gpu_s,
+        stages,
     }
 }
 

@@ -19,15 +19,18 @@ fn llama() -> Model {
     Catalogue::shipped().model("model", "llama-2-70b").unwrap().clone()
 }
 
-/// What a device with these constants would have measured.
+/// What the A100 with these constants would have measured of Llama-2-70B.
 fn made(constants: ServingConstants) -> Vec<Measured> {
-    let device = a100().with_constants(constants);
+    made_by(&a100().with_constants(constants), &llama())
+}
+
+fn made_by(device: &Device, model: &Model) -> Vec<Measured> {
     let mut rows = Vec::new();
     for parallel in [2, 4, 8] {
         for batch in [1, 4, 16, 64] {
             for prompt in [128.0, 512.0, 4096.0] {
                 let tokens = Tokens { prompt, reused: 0.0, output: 100.0 };
-                let served = Server::new(&device, &llama(), parallel).serve(&tokens, batch);
+                let served = Server::new(device, model, parallel).serve(&tokens, batch);
                 rows.push(Measured {
                     prompt_tokens: prompt,
                     batch,
@@ -52,20 +55,25 @@ fn constants_that_made_the_times_are_found_again_although_a_tenth_of_the_rows_is
         sync_s: 3e-5,
         t_sequence_s: 2e-4,
     };
-    let mut rows = made(known);
-    for row in rows.iter_mut().step_by(10) {
-        row.prompt_s /= 16.0;
-    }
-    let found = fit(&a100(), &llama(), &rows, Form::Extended).unwrap();
-    for (found, known) in [
-        (found.t_step_s, known.t_step_s),
-        (found.eta, known.eta),
-        (found.mfu, known.mfu),
-        (found.link_bytes_per_s, known.link_bytes_per_s),
-        (found.sync_s, known.sync_s),
-        (found.t_sequence_s, known.t_sequence_s),
-    ] {
-        assert_relative_eq!(found, known, max_relative = 1e-2);
+    let catalogue = Catalogue::shipped();
+    let h100 = catalogue.device("device", "h100-sxm").unwrap().clone();
+    let bloom = catalogue.model("model", "bloom-176b").unwrap().clone();
+    for (device, model) in [(a100(), llama()), (h100, bloom)] {
+        let mut rows = made_by(&device.clone().with_constants(known), &model);
+        for row in rows.iter_mut().step_by(10) {
+            row.prompt_s /= 16.0;
+        }
+        let found = fit(&device, &model, &rows, Form::Extended).unwrap();
+        for (found, known) in [
+            (found.t_step_s, known.t_step_s),
+            (found.eta, known.eta),
+            (found.mfu, known.mfu),
+            (found.link_bytes_per_s, known.link_bytes_per_s),
+            (found.sync_s, known.sync_s),
+            (found.t_sequence_s, known.t_sequence_s),
+        ] {
+            assert_relative_eq!(found, known, max_relative = 1e-2);
+        }
     }
 }
 

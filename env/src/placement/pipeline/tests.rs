@@ -1,7 +1,7 @@
 //! One request in all placements, with numbers that a person can follow, and what moves when a number moves.
 
 use super::*;
-use crate::llm::catalogue::{Catalogue, DEVICES_TOML, Source};
+use crate::llm::catalogue::{Catalogue, Source};
 use crate::llm::quality::AccuracyTable;
 use approx::assert_relative_eq;
 
@@ -281,6 +281,15 @@ fn every_number_of_a_request_changes_the_bill_of_a_placement() {
 }
 
 #[test]
+fn all_placements_together_are_priced_as_each_of_them() {
+    let world = World::new();
+    for carries_context in [false, true] {
+        let request = RequestView { carries_context, edge_batch: 3, ..world.request() };
+        assert_eq!(price_all(&request), Placement::ALL.map(|placement| price(placement, &request)));
+    }
+}
+
+#[test]
 fn sums_are_those_of_the_stages_and_qualities_are_shares() {
     let world = World::new();
     for placement in Placement::ALL {
@@ -293,43 +302,4 @@ fn sums_are_those_of_the_stages_and_qualities_are_shares() {
         assert!((0.0..=1.0).contains(&bill.quality) && bill.first_token_s <= bill.latency_s);
         assert!(bill.device_joules <= bill.joules);
     }
-}
-
-/// Seven placements of real devices, many times: `cargo test --release placements_a_second -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a test"]
-#[expect(clippy::disallowed_methods, reason = "it measures")]
-fn placements_a_second() {
-    let shipped = Catalogue::shipped();
-    assert!(DEVICES_TOML.contains("h100"));
-    let server = |device: &str, model: &str, gpus: u32| {
-        Server::new(shipped.device("device", device).unwrap(), shipped.model("model", model).unwrap(), gpus)
-    };
-    let law = AccuracyLaw::Logarithmic {
-        base: 0.4,
-        gain: 0.05,
-        exponent: 0.4,
-        max_accuracy: 0.9,
-        thought_tokens: 200.0,
-    };
-    let world = World {
-        servers: [
-            server("phone-flagship", "llama-3.2-1b-int4", 1),
-            server("l40s", "llama-3.1-70b", 4),
-            server("h200", "qwen2.5-72b", 2),
-        ],
-        laws: [law.clone(), law.clone(), law],
-    };
-    let rounds = 1_000_000_u32;
-    let start = std::time::Instant::now();
-    let mut sum = 0.0;
-    for round in 0..rounds {
-        let request =
-            RequestView { uplink_bps: 1e6 + f64::from(round), edge_batch: 1 + round % 8, ..world.request() };
-        for placement in Placement::ALL {
-            sum += price(placement, std::hint::black_box(&request)).latency_s;
-        }
-    }
-    let each_ns = start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds) / 7.0;
-    println!("{each_ns:.0} ns a placement ({sum})");
 }
