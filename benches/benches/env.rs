@@ -103,7 +103,7 @@ fn placements(criterion: &mut Criterion) {
         output_tokens: 150.0,
         kept_tokens: 2000.0,
         fresh_tokens: 900.0,
-        carries_context: false,
+        carried_tokens: 0.0,
         edge_batch: 3,
         backlog_s: 0.4,
         load_s: 0.0,

@@ -85,7 +85,7 @@ impl World {
             output_tokens: 100.0,
             kept_tokens: 500.0,
             fresh_tokens: 250.0,
-            carries_context: false,
+            carried_tokens: 0.0,
             edge_batch: 1,
             backlog_s: 0.3,
             load_s: 0.1,
@@ -201,12 +201,12 @@ fn the_cloud_is_far_and_paid_by_the_token_and_waits_for_nobody() {
 #[test]
 fn a_context_that_is_carried_along_travels_is_computed_again_and_helps() {
     let world = World::new();
-    let request = RequestView { carries_context: true, ..world.request() };
+    let request = RequestView { carried_tokens: 250.0, ..world.request() };
     let (with, without) = (price(Placement::Cloud, &request), price(Placement::Cloud, &world.request()));
     let more_s = with.line(Stage::Uplink).seconds - without.line(Stage::Uplink).seconds;
-    assert_relative_eq!(more_s, 32.0 * 500.0 / 1e6, max_relative = 1e-9);
-    assert!(with.line(Stage::Prefill).seconds > 10.0 * without.line(Stage::Prefill).seconds);
-    assert_relative_eq!(with.money - without.money, 500.0 * 0.01, max_relative = 1e-9);
+    assert_relative_eq!(more_s, 32.0 * 250.0 / 1e6, max_relative = 1e-9);
+    assert!(with.line(Stage::Prefill).seconds > 5.0 * without.line(Stage::Prefill).seconds);
+    assert_relative_eq!(with.money - without.money, 250.0 * 0.01, max_relative = 1e-9);
     assert_relative_eq!(with.quality / without.quality, 0.85 / 0.8, max_relative = 1e-12);
     assert_eq!(price(Placement::Edge, &request), price(Placement::Edge, &world.request()), "it is there");
 }
@@ -283,8 +283,8 @@ fn every_number_of_a_request_changes_the_bill_of_a_placement() {
 #[test]
 fn all_placements_together_are_priced_as_each_of_them() {
     let world = World::new();
-    for carries_context in [false, true] {
-        let request = RequestView { carries_context, edge_batch: 3, ..world.request() };
+    for carried_tokens in [0.0, 700.0] {
+        let request = RequestView { carried_tokens, edge_batch: 3, ..world.request() };
         assert_eq!(price_all(&request), Placement::ALL.map(|placement| price(placement, &request)));
     }
 }
