@@ -22,7 +22,7 @@ fn small() -> ClientRates {
         period,
         rate_per_s: if client < 20 { 8.0 } else { 0.1 },
         cv: 0.5 + f64::from(client),
-        family: if client % 2 == 0 { Family::Gamma } else { Family::Weibull },
+        family: if client.is_multiple_of(2) { Family::Gamma } else { Family::Weibull },
     };
     let rates = (0..22).flat_map(|client| (0..40).map(move |period| rate(client, period))).collect();
     ClientRates::new("hand made", 600, clients, rates).unwrap()
@@ -47,13 +47,13 @@ const ANY: (&str, &str) = ("workload.rates.services.top_clients.model", "\"m\"")
 /// The fingerprints of the requests of the first slots, and the length of the episode.
 fn requests(env: &mut DecisionEnv, seed: Seed) -> (Vec<u64>, u32) {
     env.reset(seed);
-    let mut seen = Vec::new();
+    let mut fingerprints = Vec::new();
     while env.world().slot() < 20 {
-        seen.push(env.world().exogenous_fingerprint());
+        fingerprints.push(env.world().exogenous_fingerprint());
         let legal = env.observation().legal.iter().rposition(|legal| *legal).unwrap();
         env.step(&ActionId::from_index(legal)).unwrap();
     }
-    (seen, env.world().horizon_slots())
+    (fingerprints, env.world().horizon_slots())
 }
 
 #[test]

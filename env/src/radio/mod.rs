@@ -1,7 +1,7 @@
 //! The air between users and cells: from places to bits per second.
 //!
 //! *Reading order.* Where users are ([`mobility`]) → what kind of place it is ([`site`]) → what a link loses: [`path_loss`] or
-//! [`close_in`], [`line_of_sight`], [`shadowing`], [`blockage`], [`absorption`], together [`large_scale`] → which cell serves
+//! [`close_in`], [`line_of_sight`], [`shadowing`], [`blockage`], [`mod@absorption`], together [`large_scale`] → which cell serves
 //! ([`association`]) → how the rest varies ([`rician`], [`fading`]) → bits per second ([`band`], [`link`]), or recorded ones
 //! ([`replay`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
 //!

@@ -16,7 +16,7 @@
 //! stationary law, walked at the mean speed (ours: after 16 ways a place has forgotten where it began).
 //!
 //! *Source.* Navidi, Camp, "Stationary distributions for the random waypoint mobility model", IEEE Trans. Mobile Computing 3
-//! (2004); E[L]: Ghosh, "Random distances within a rectangle and between two rectangles", Bull. Calcutta Math. Soc. 43 (1951).
+//! (2004); mean of L: Ghosh, "Random distances within a rectangle and between two rectangles", Bull. Calcutta Math. Soc. 43 (1951).
 
 use super::{Area, Position};
 use crate::radio::check::between;

@@ -189,10 +189,9 @@ fn lag_1(config: &RadioConfig) -> f64 {
 }
 
 #[test]
-fn rates_of_neighbouring_seconds_are_alike_and_less_so_among_passers_by() {
-    // Recorded 5G: .8 to .95.
-    let open = lag_1(&RadioConfig { blockage: None, ..example_street() });
-    let busy = lag_1(&example_street());
-    println!("lag-1 autocorrelation of the rate: {open:.3} without, {busy:.3} with passers-by");
-    assert!(busy < open && (0.8..0.97).contains(&open) && busy > 0.6, "{open} {busy}");
+fn rates_of_neighbouring_seconds_are_as_alike_as_recorded_ones() {
+    for config in [RadioConfig { blockage: None, ..example_street() }, example_street()] {
+        let lag_1 = lag_1(&config);
+        assert!((0.8..0.95).contains(&lag_1), "{lag_1}");
+    }
 }
