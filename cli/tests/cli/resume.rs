@@ -232,19 +232,19 @@ fn a_run_goes_on_from_an_older_state_too() {
 fn a_run_that_goes_back_and_is_killed_goes_on_from_where_it_went_back_to() {
     let desk = Desk::new();
     desk.write("apart.toml", APART);
-    let config = format!("--config apart.toml {SHORT} --set keep_checkpoints=30");
+    let config = format!("--config apart.toml {SHORT} --set decisions=8192 --set keep_checkpoints=30");
     desk.run(&format!("train {config} --out whole --quiet")).expect(0);
     desk.run(&format!("train {config} --out killed --quiet")).expect(0);
     // Back to an early state, and killed twice: soon after it, and later.
     let mut child = start(&desk, "train --resume killed --from step-1024");
-    wait_for("a validation after the state", || (5..30).contains(&validations(&desk.path("killed"))));
+    wait_for("a validation after the state", || (5..20).contains(&validations(&desk.path("killed"))));
     child.kill().unwrap();
     child.wait().unwrap();
     let mut child = start(&desk, "train --resume killed");
     wait_for("a later state", || {
         let text = desk.read("killed/eval.csv");
         let (last, count) = (text.lines().last().unwrap_or_default(), text.lines().count());
-        count < 60 && last.split(',').next().and_then(|decisions| decisions.parse().ok()) > Some(3_072_u64)
+        count < 28 && last.split(',').next().and_then(|decisions| decisions.parse().ok()) > Some(2_304_u64)
     });
     child.kill().unwrap();
     child.wait().unwrap();

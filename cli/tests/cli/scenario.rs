@@ -48,8 +48,9 @@ fn whose_the_requests_of_a_recording_are_is_said_and_users_are_not_typed_where_t
     let desk = Desk::new();
     write_recording(&desk);
     let scenario = "trace-gentd26 --set scenario.workload.trace.path=trace.tct";
-    let scenario =
-        format!("{scenario} --set scenario.workload.trace.services.drawn={{zipf_exponent=1.0,seed=1}}");
+    let scenario = format!(
+        "{scenario} --set scenario.workload.trace.services.drawn={{zipf_exponent=1.0,seed=1}} --set scenario.cost.switching.per_gb={{weight=0.1}}"
+    );
     let described = desk
         .run(&format!("scenario describe {scenario} --set scenario.context={{scope=\"user\"}}"))
         .expect(0)
