@@ -1,4 +1,5 @@
 use super::{Desk, repository};
+use std::fmt::Write;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -33,9 +34,11 @@ fn write_recording(desk: &Desk) {
         let (day, hour, minute) = (row / 144 + 1, row % 144 / 6, row % 6 * 10);
         let model = if row % 3 == 0 { 0 } else { row % 24 };
         let user = row % 3;
-        text += &format!(
-            "2024-11-{day:02} {hour:02}:{minute:02}:00,TXT_2_IMG,SUCCEED,9.5,G{user},63.0,,1.0,30.0,M{model},0\n"
-        );
+        writeln!(
+            text,
+            "2024-11-{day:02} {hour:02}:{minute:02}:00,TXT_2_IMG,SUCCEED,9.5,G{user},63.0,,1.0,30.0,M{model},0"
+        )
+        .unwrap();
     }
     desk.write("rows.csv", &text);
     desk.write("loads.csv", "timestamp_anon,value,container_ip\n1.0,22700,a\n");
