@@ -12,7 +12,7 @@
 //! ```
 
 use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step};
-use super::snapshot::{Snapshot, SnapshotError};
+use super::snapshot::{DigestedSpec, Snapshot, SnapshotError};
 pub use super::step_rows::{StepBuffers, StepRows};
 use crate::digest::mix;
 use crate::random::Seed;
@@ -66,6 +66,8 @@ impl<E: Env<Action = ActionId>> Lane<E> {
 #[derive(Clone, Debug)]
 pub struct VecEnv<E> {
     lanes: Vec<Lane<E>>,
+    /// That of the copies.
+    spec: DigestedSpec,
     num_entries: usize,
     num_actions: usize,
     lanes_per_chunk: usize,
@@ -87,6 +89,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// Without a single environment.
     pub fn with_first_lane(envs: Vec<E>, seed: Seed, first_lane: u32) -> Self {
         let spec = envs.first().expect("a vector environment has at least one lane").spec();
+        let spec = DigestedSpec::new(spec.clone());
         let (num_entries, num_actions) = (spec.num_entries(), spec.num_actions());
         let lanes = envs
             .into_iter()
@@ -99,6 +102,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             .collect();
         Self {
             lanes,
+            spec,
             num_entries,
             num_actions,
             lanes_per_chunk: LANES_PER_CHUNK,
@@ -152,7 +156,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             has_ended: lane.has_ended,
         };
         let lanes: Vec<LaneState> = self.lanes.iter().map(state_of).collect();
-        Snapshot::of(self.spec(), &lanes)
+        Snapshot::of(&self.spec, &lanes)
     }
 
     /// Comes back to a snapshot of as many lanes.
@@ -163,7 +167,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     where
         E: Clone,
     {
-        let states: Vec<LaneState> = snapshot.state(self.spec())?;
+        let states: Vec<LaneState> = snapshot.state(&self.spec)?;
         if states.len() != self.num_lanes() {
             let difference = format!("it has {} lanes, not {}", states.len(), self.num_lanes());
             return Err(SnapshotError::foreign(self.spec(), difference));
@@ -184,7 +188,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
 
     /// The spec that all copies share.
     pub fn spec(&self) -> &EnvSpec {
-        self.lanes[0].env.spec()
+        &self.spec
     }
 
     /// One copy, to look at.
@@ -321,7 +325,7 @@ mod tests {
     /// Counts to its lane's length (2 + lane) and is cut there; action 1 is illegal on odd counts.
     #[derive(Clone)]
     struct Counter {
-        spec: EnvSpec,
+        spec: DigestedSpec,
         seed: Seed,
         state: State,
     }
@@ -342,11 +346,11 @@ mod tests {
     }
 
     fn counters(lanes: usize) -> Vec<Counter> {
-        let spec = EnvSpec {
+        let spec = DigestedSpec::new(EnvSpec {
             id: "counter".into(),
             entries: vec![Entry::new("count", 0.0, 100.0), Entry::new("episode", 0.0, 1e6)],
             actions: vec!["a".into(), "b".into()],
-        };
+        });
         vec![Counter { spec, seed: Seed::new(Purpose::Test, 0), state: State::default() }; lanes]
     }
 
