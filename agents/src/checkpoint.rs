@@ -22,19 +22,22 @@
 //! | `head.weight`, `head.bias` | `[actions, inputs]`, `[actions]` | logits, action values, or advantages of a dueling network |
 //! | `value.weight`, `value.bias` | `[1, inputs]`, `[1]` | the state value of a dueling network |
 
-use crate::net_policy::{Activation, Dense, Mlp};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use crate::net_policy::{Dense, Mlp};
+use meta::{json, meta_checksum, read_meta};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::collections::BTreeMap;
 use thoughtcache_env::gym::api::EnvSpec;
-use thoughtcache_env::message::{one_line, shown};
+use thoughtcache_env::message::shown;
+use weights::{net_from_bytes, net_to_bytes};
 
 mod error;
+mod meta;
+mod weights;
 
 pub use error::CheckpointError;
+pub use meta::{Meta, sha256, sha256_of_reader, verify_checksum};
+#[cfg(feature = "torch")]
+pub(crate) use weights::named_layers;
 
 /// The version of [`Meta`] that this program writes.
 pub const SCHEMA: u32 = 2;
@@ -71,38 +74,6 @@ impl Algorithm {
             Self::Dqn => "dqn",
         }
     }
-}
-
-/// What stands beside the weights: everything needed to refuse them where they do not belong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Meta {
-    /// The version of this description, [`OLDEST_SCHEMA`] to [`SCHEMA`].
-    pub schema: u32,
-    /// What trained the policy.
-    pub algorithm: Algorithm,
-    /// The name of the environment or scenario that it was trained on.
-    pub trained_on: String,
-    /// The names of the entries of a row, in order.
-    pub entries: Vec<String>,
-    /// The names of the actions, in order.
-    pub actions: Vec<String>,
-    /// The widths of the hidden layers, in order.
-    pub hidden: Vec<usize>,
-    /// What follows each hidden layer.
-    pub activation: Activation,
-    /// Whether there is a value head beside the head of advantages.
-    pub dueling: bool,
-    /// The names of the entries that the network does not see.
-    pub ignore_entries: Vec<String>,
-    /// The decisions that the training had taken.
-    pub decisions: u64,
-    /// The mean cost per slot of the validation episodes that chose this checkpoint; `None` before the first validation.
-    pub validation_cost: Option<f64>,
-    /// The SHA-256 of the checkpoint's other files by name, in hexadecimal digits.
-    pub checksums: BTreeMap<String, String>,
-    /// The SHA-256 of this description with this field empty.
-    pub meta_sha256: String,
 }
 
 /// A network and what is known about it.
@@ -243,170 +214,6 @@ impl Checkpoint {
         }
         Ok(())
     }
-}
-
-/// Makes sure that the bytes of one of the checkpoint's files are those on record.
-///
-/// # Errors
-/// When the file is not on record or has other bytes.
-pub fn verify_checksum(meta: &Meta, file: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let Some(expected) = meta.checksums.get(file) else {
-        return Err(CheckpointError::Meta { reason: format!("it has no checksum of {file}") });
-    };
-    let found = sha256(bytes);
-    if found == *expected {
-        Ok(())
-    } else {
-        Err(CheckpointError::Checksum { file: file.into(), found, expected: shown(expected) })
-    }
-}
-
-/// The SHA-256 of some bytes in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// The SHA-256 of all that a source gives, in hexadecimal digits; it is not held in memory.
-///
-/// # Errors
-/// When the source cannot be read to its end.
-pub fn sha256_of_reader(mut source: impl std::io::Read) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok(hexadecimal(&hasher.finalize())),
-            Ok(read) => hasher.update(&buffer[..read]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // a String takes everything
-        text
-    })
-}
-
-fn json(meta: &Meta) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(meta).expect("strings, numbers and lists are always JSON");
-    bytes.push(b'\n');
-    bytes
-}
-
-fn meta_checksum(meta: &Meta) -> String {
-    sha256(&json(&Meta { meta_sha256: String::new(), ..meta.clone() }))
-}
-
-fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
-    /// The version alone: another version may have other fields.
-    #[derive(Deserialize)]
-    struct Version {
-        schema: u64,
-    }
-    let damaged = |error: serde_json::Error| CheckpointError::Meta { reason: one_line(&error.to_string()) };
-    let Version { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
-    if !(u64::from(OLDEST_SCHEMA)..=u64::from(SCHEMA)).contains(&schema) {
-        return Err(CheckpointError::Schema { found: schema });
-    }
-    let meta: Meta = serde_json::from_slice(bytes).map_err(damaged)?;
-    let found = meta_checksum(&meta);
-    if found != meta.meta_sha256 {
-        return Err(CheckpointError::Checksum {
-            file: "meta.json".into(),
-            found,
-            expected: shown(&meta.meta_sha256),
-        });
-    }
-    let known = |file: &str| file == POLICY_FILE || (schema > 1 && EXTRA_FILES.contains(&file));
-    if let Some(file) = meta.checksums.keys().find(|file| !known(file)) {
-        let file = shown(file);
-        let reason = format!("it names `{file}`, which is no file of a checkpoint with schema {schema}");
-        return Err(CheckpointError::Meta { reason });
-    }
-    // The checksum is one of the content; spaces and the order of fields stand outside it.
-    if json(&meta) != bytes {
-        let reason = "the same content, written in another way; copy the file as it was".into();
-        return Err(CheckpointError::Meta { reason });
-    }
-    Ok(meta)
-}
-
-/// The layers of a network with the first part of their tensors' names.
-pub(crate) fn named_layers(net: &Mlp) -> impl Iterator<Item = (String, &Dense)> {
-    let hidden = net.hidden().iter().enumerate().map(|(index, layer)| (format!("hidden.{index}"), layer));
-    let heads = std::iter::once(("head".to_owned(), net.head()));
-    hidden.chain(heads).chain(net.value().map(|layer| ("value".to_owned(), layer)))
-}
-
-fn net_to_bytes(net: &Mlp) -> Vec<u8> {
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (name, layer) in named_layers(net) {
-        let shape = vec![layer.outputs(), layer.inputs()];
-        tensors.push((format!("{name}.weight"), shape, to_le_bytes(&layer.transposed_weight())));
-        tensors.push((format!("{name}.bias"), vec![layer.outputs()], to_le_bytes(layer.bias())));
-    }
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a layer fills its shape");
-        (name.as_str(), view)
-    });
-    safetensors::serialize(views, None).expect("a network of validated layers is always writable")
-}
-
-fn to_le_bytes(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
-}
-
-fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, CheckpointError> {
-    let tensors = SafeTensors::deserialize(bytes)
-        .map_err(|error| CheckpointError::Format { reason: one_line(&error.to_string()) })?;
-    let mut unread: BTreeSet<String> = tensors.names().into_iter().map(str::to_owned).collect();
-    let mut read = |name: String, shape: Vec<usize>| -> Result<Vec<f32>, CheckpointError> {
-        let Ok(view) = tensors.tensor(&name) else {
-            return Err(CheckpointError::MissingTensor { tensor: name });
-        };
-        unread.remove(&name);
-        if view.dtype() != Dtype::F32 || view.shape() != shape {
-            let found = format!("{:?} {:?}", view.dtype(), view.shape());
-            let expected = format!("{:?} {shape:?}", Dtype::F32);
-            return Err(CheckpointError::Tensor { tensor: name, found, expected });
-        }
-        let (numbers, _) = view.data().as_chunks();
-        Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-    };
-    let mut layer = |name: &str, inputs: usize, outputs: usize| -> Result<Dense, CheckpointError> {
-        let weight = read(format!("{name}.weight"), vec![outputs, inputs])?;
-        let bias = read(format!("{name}.bias"), vec![outputs])?;
-        Ok(Dense::from_transposed(name, inputs, outputs, &weight, bias)?)
-    };
-    let mut width = meta.entries.len();
-    let mut hidden = Vec::new();
-    for (index, &outputs) in meta.hidden.iter().enumerate() {
-        hidden.push(layer(&format!("hidden.{index}"), width, outputs)?);
-        width = outputs;
-    }
-    let head = layer("head", width, meta.actions.len())?;
-    let value = if meta.dueling { Some(layer("value", width, 1)?) } else { None };
-    if let Some(tensor) = unread.pop_first() {
-        return Err(CheckpointError::ExtraTensor { tensor: shown(&tensor) });
-    }
-    let mut ignore = Vec::with_capacity(meta.ignore_entries.len());
-    for name in &meta.ignore_entries {
-        let Some(entry) = meta.entries.iter().position(|entry| entry == name) else {
-            let reason = format!("the ignored entry `{}` is no entry", shown(name));
-            return Err(CheckpointError::Meta { reason });
-        };
-        ignore.push(entry);
-    }
-    let net = Mlp::new(hidden, head, value, meta.activation, ignore)?;
-    // Another order of tensors, or notes beside them, would be lost without a word when the policy is written again.
-    if net_to_bytes(&net) != bytes {
-        let reason = "the tensors are right, but the file is not laid out as this program writes it".into();
-        return Err(CheckpointError::Format { reason });
-    }
-    Ok(net)
 }
 
 #[cfg(test)]

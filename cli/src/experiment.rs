@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::learn::config::{AgentConfig, ignored_columns};
+use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::text::{self, ConfigError, Override};
@@ -108,6 +109,10 @@ struct ExperimentFile {
     /// How many of these states stay as `checkpoints/step-N` beside the newest, `last`; a DQN's have its replay buffer.
     #[serde(default)]
     keep_checkpoints: usize,
+    /// What to do when a loss or a gradient is not a finite number: end the run, go back to the last state that was kept with
+    /// half the step size, or leave the minibatch out. `train --on-nan` says it too, and again when a run goes on.
+    #[serde(default = "default_on_nan")]
+    on_nan: OnNan,
     /// The learner: a shipped name, a path, or a table.
     agent: Value,
     /// The world: a shipped name, a path, or a table.
@@ -128,6 +133,10 @@ const fn default_eval_episodes() -> u64 {
 
 const fn default_log_every() -> u64 {
     4_096
+}
+
+const fn default_on_nan() -> OnNan {
+    OnNan::Abort
 }
 
 /// A validated experiment.
@@ -152,6 +161,8 @@ pub(crate) struct Experiment {
     pub(crate) checkpoint_every_decisions: u64,
     /// How many of these states stay beside the newest one, each under its own name.
     pub(crate) keep_checkpoints: usize,
+    /// What to do about numbers that are not finite.
+    pub(crate) on_nan: OnNan,
     /// The learner.
     pub(crate) agent: AgentConfig,
     /// The world.
@@ -172,6 +183,8 @@ struct Resolved<'a> {
     log_every_decisions: u64,
     checkpoint_every_decisions: u64,
     keep_checkpoints: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_nan: Option<OnNan>,
     agent: &'a AgentConfig,
     scenario: &'a ScenarioConfig,
 }
@@ -182,6 +195,18 @@ impl Experiment {
     /// # Errors
     /// Numbers beyond those of TOML, which no file can have given.
     pub(crate) fn to_toml(&self) -> Result<String> {
+        self.toml_with(Some(self.on_nan))
+    }
+
+    /// What stays the same at every start of a run, as TOML: all but `on_nan`.
+    ///
+    /// # Errors
+    /// As [`to_toml`](Self::to_toml).
+    pub(crate) fn identity(&self) -> Result<String> {
+        self.toml_with(None)
+    }
+
+    fn toml_with(&self, on_nan: Option<OnNan>) -> Result<String> {
         let resolved = Resolved {
             name: &self.name,
             decisions: self.decisions,
@@ -192,6 +217,7 @@ impl Experiment {
             log_every_decisions: self.log_every_decisions,
             checkpoint_every_decisions: self.checkpoint_every_decisions,
             keep_checkpoints: self.keep_checkpoints,
+            on_nan,
             agent: &self.agent,
             scenario: &self.scenario.config,
         };
@@ -283,6 +309,7 @@ impl Source {
             log_every_decisions: file.log_every_decisions,
             checkpoint_every_decisions: file.checkpoint_every_decisions.unwrap_or(file.eval_every_decisions),
             keep_checkpoints: file.keep_checkpoints,
+            on_nan: file.on_nan,
         };
         self.check(&experiment, &changes.experiment)?;
         self.check_entries(&experiment, &agent, &changes.agent)?;

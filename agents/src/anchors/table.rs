@@ -4,7 +4,7 @@
 
 use rand::RngExt;
 use thoughtcache_env::gym::api::{ActionId, End, Entry, Env, EnvError, EnvSpec, Rows, Step};
-use thoughtcache_env::gym::snapshot::{Snapshot, SnapshotError};
+use thoughtcache_env::gym::snapshot::{DigestedSpec, Snapshot, SnapshotError};
 use thoughtcache_env::random::{Seed, Stream};
 
 /// What one action does in one state.
@@ -44,7 +44,7 @@ impl Rows for TableState {
 /// The world of a table.
 #[derive(Clone, Debug)]
 pub struct TableWorld {
-    spec: EnvSpec,
+    spec: DigestedSpec,
     states: Vec<TableState>,
     starts: Vec<usize>,
     now: usize,
@@ -68,11 +68,11 @@ impl TableWorld {
             let exists = |outcome: &Outcome| outcome.next < states.len();
             assert!(state.outcomes.iter().flatten().all(exists), "{id}: state {index} leads nowhere");
         }
-        let spec = EnvSpec {
+        let spec = DigestedSpec::new(EnvSpec {
             id: id.to_owned(),
             entries: (0..num_entries).map(|entry| Entry::new(format!("entry.{entry}"), -1.0, 1.0)).collect(),
             actions: (0..num_actions).map(|action| format!("action.{action}")).collect(),
-        };
+        });
         Self { spec, now: starts[0], states, starts, is_running: false }
     }
 

@@ -1,7 +1,10 @@
 //! What must be refused, and the way back to the same bytes.
 
 use super::*;
+use crate::net_policy::Activation;
 use proptest::prelude::*;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use thoughtcache_env::gym::api::Entry;
 
 fn spec(entries: &[&str], actions: &[&str]) -> EnvSpec {

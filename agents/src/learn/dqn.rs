@@ -6,7 +6,7 @@
 //!
 //! # Target
 //! `reward + discount * Q_target(s', best legal action)`; the loss is in [`dqn_loss`](super::dqn_loss), the n-step reward and
-//! discount are in [`n_step`].
+//! discount are in [`n_step`](super::n_step).
 //!
 //! # Deviations from the paper
 //! Masks, in acting and in the target: an action that cannot be taken next has no say in what the present one is worth.
@@ -17,17 +17,17 @@
 //! # Reference
 //! Mnih et al., Nature 518 (2015); double, dueling and n-step together: Hessel et al., arXiv 1710.02298.
 
-use super::adam::{Adam, clip_global_norm};
+use super::adam::Adam;
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
 use super::dead_units::dead_units;
 use super::dqn_config::DqnConfig;
 use super::dqn_loss::{Lesson, Nets, action_values};
-use super::n_step::{self, NStep, Outcome};
+use super::n_step::{NStep, Outcome};
 use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::replay::{Batch, Replay};
-use super::state::{AgentState, StateDict, StateError, inside, take_generators};
+use super::state::{AgentState, StateError};
 use super::tensor_rows;
 use super::threads::use_torch_threads;
 use crate::net_policy::{Mlp, best_legal, num_agreeing};
@@ -38,6 +38,11 @@ use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 mod imitation;
+mod report;
+mod state;
+mod step;
+
+use report::seen;
 
 /// Gradient steps from one count of dead units to the next: a count costs a part of a step.
 const DEAD_UNITS_EVERY: u64 = 100;
@@ -158,34 +163,6 @@ impl DqnAgent {
         self.nets[0].online.parameters()
     }
 
-    /// One gradient step on a batch of the replay buffer; adds its loss, error, mean value and gradient length to `sums`,
-    /// unless the batch had to be left out.
-    fn learn(&mut self, learning_rate: f64, sums: &mut [f64; 4]) -> Result<(), AgentError> {
-        let Some(mut lesson) = self.lesson(false) else { return Ok(()) };
-        let update = self.updates + 1;
-        let norm = clip_global_norm(&mut [&mut lesson.gradient], self.config.max_grad_norm);
-        let checked = [("train/loss", lesson.loss), ("train/grad_norm", norm)];
-        let mut bad = checked.into_iter().find(|(_, value)| !value.is_finite());
-        if bad.is_none() {
-            let online = &mut self.nets[0].online;
-            match self.adam.prepare(online.flat(), &lesson.gradient, learning_rate) {
-                Ok(step) => self.adam.take(online.flat_mut(), step),
-                Err(sum) => bad = Some(("the net after a step", sum)),
-            }
-        }
-        if let Some((quantity, value)) = bad {
-            let error = AgentError::NotFinite { quantity, value, update };
-            let (batches, entries) = (&self.batches, self.num_entries);
-            return self.nan_guard.leave_out(error, self.decisions, || transitions(batches, entries));
-        }
-        self.nan_guard.accept();
-        self.updates = update;
-        for (sum, value) in sums.iter_mut().zip([lesson.loss, lesson.td_error, lesson.mean_value, norm]) {
-            *sum += value;
-        }
-        Ok(())
-    }
-
     /// What a batch of the replay buffer teaches; with the margin while a rule is imitated.
     fn lesson(&mut self, is_imitating: bool) -> Option<Lesson> {
         let config = &self.config;
@@ -265,11 +242,7 @@ impl Agent for DqnAgent {
             .terminated
             .iter()
             .zip(&step.truncated)
-            .map(|(&terminated, &truncated)| match (terminated, truncated) {
-                (true, _) => End::Terminated,
-                (false, true) => End::Truncated,
-                (false, false) => End::No,
-            })
+            .map(|(&terminated, &truncated)| End::from_flags(terminated, truncated))
             .collect();
         for (lane, next_row) in self.next_rows.chunks_exact_mut(entries).enumerate() {
             let followed = if ends[lane].is_end() { &step.final_observations } else { &step.observations };
@@ -308,7 +281,7 @@ impl Agent for DqnAgent {
         let mut sums = [0.0; 4];
         while self.rounds < due {
             for _ in 0..self.config.gradient_steps {
-                self.learn(learning_rate, &mut sums)?;
+                self.learn(false, learning_rate, &mut sums)?;
             }
             self.rounds += 1;
         }
@@ -361,92 +334,16 @@ impl Agent for DqnAgent {
     }
 
     fn save(&self) -> AgentState {
-        let Nets { online, target } = &self.nets[0];
-        let mut trainer = StateDict::default();
-        let counts = [self.decisions, self.rounds, self.target_updates, self.updates];
-        trainer.put_list("counts", &counts);
-        trainer.put_list("online.parameters", &tensor_rows::to_vec::<f32>(online.flat()));
-        trainer.put_list("target.parameters", &tensor_rows::to_vec::<f32>(target.flat()));
-        let mut optimiser = StateDict::default();
-        self.adam.save(&mut optimiser);
-        trainer.put_all("online", optimiser);
-        let mut open = StateDict::default();
-        n_step::save(&self.n_steps, &mut open);
-        trainer.put_all("n_step", open);
-        trainer.put_object("rng.acting", &self.acting);
-        trainer.put_object("rng.replay", &self.replay_rng);
-        self.nan_guard.save(&mut trainer);
-        AgentState { trainer, replay: Some(self.replay.save()) }
+        self.to_state()
     }
 
     fn load(&mut self, state: AgentState) -> Result<(), StateError> {
-        let Some(replay) = state.replay else {
-            return Err(StateError::Replay("the state has no replay buffer, which DQN needs"));
-        };
-        let mut state = state.trainer;
-        let counts: Vec<u64> = state.take("counts", &[4])?;
-        let (decisions, rounds, target_updates, updates) = (counts[0], counts[1], counts[2], counts[3]);
-        let due = decisions.saturating_sub(self.config.learning_starts) / self.config.train_freq;
-        let fits = decisions.is_multiple_of(self.config.n_envs as u64)
-            && decisions < self.budget
-            && rounds <= due
-            && target_updates <= decisions / self.config.target_update_interval
-            && updates <= rounds.saturating_mul(self.config.gradient_steps as u64);
-        if !fits {
-            let reason =
-                format!("is {counts:?} decisions, rounds, moves of the target and updates, which cannot be");
-            return Err(StateError::value("counts", reason));
-        }
-        (self.decisions, self.rounds) = (decisions, rounds);
-        (self.target_updates, self.updates) = (target_updates, updates);
-        let Nets { online, target } = &mut self.nets[0];
-        for (name, net) in [("online.parameters", online), ("target.parameters", target)] {
-            let parameters: Vec<f32> = state.take_finite(name, &[net.flat().numel()])?;
-            tensor_rows::write(net.flat_mut(), 0, &parameters);
-        }
-        let mut optimiser = state.take_all("online");
-        inside("online", self.adam.load(&mut optimiser))?;
-        inside("online", optimiser.finish())?;
-        let mut open = state.take_all("n_step");
-        inside("n_step", n_step::load(&mut self.n_steps, &mut open, self.num_actions))?;
-        inside("n_step", open.finish())?;
-        self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
-        self.replay_rng = state.take_object("rng.replay")?;
-        self.nan_guard.load(&mut state)?;
-        state.finish()?;
-        inside("replay", self.replay.load(replay))
+        self.take_state(state)
     }
 
     fn nan_guard(&mut self) -> &mut NanGuard {
         &mut self.nan_guard
     }
-}
-
-/// What the lanes saw, for a report.
-fn seen(rows: &[f32], masks: &[bool], num_entries: usize) -> StateDict {
-    let lanes = rows.len() / num_entries;
-    let mut batch = StateDict::default();
-    batch.put("rows", &[lanes, num_entries], rows);
-    batch.put("legal", &[lanes, masks.len() / lanes], masks);
-    batch
-}
-
-/// Both halves of a batch, for a report.
-fn transitions(halves: &[Batch; 2], num_entries: usize) -> StateDict {
-    fn joined<T: Copy>(halves: &[Batch; 2], part: impl Fn(&Batch) -> &[T]) -> Vec<T> {
-        halves.iter().flat_map(|half| part(half).iter().copied()).collect()
-    }
-    let actions = joined(halves, |half| &half.actions);
-    let size = actions.len();
-    let illegal = joined(halves, |half| &half.next_illegal);
-    let mut batch = StateDict::default();
-    batch.put("rows", &[size, num_entries], &joined(halves, |half| &half.rows));
-    batch.put_list("actions", &actions);
-    batch.put_list("rewards", &joined(halves, |half| &half.rewards));
-    batch.put_list("discounts", &joined(halves, |half| &half.discounts));
-    batch.put("next_rows", &[size, num_entries], &joined(halves, |half| &half.next_rows));
-    batch.put("next_illegal", &[size, illegal.len() / size.max(1)], &illegal);
-    batch
 }
 
 /// Sets the hidden columns of every row to 0.

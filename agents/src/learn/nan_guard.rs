@@ -5,7 +5,9 @@
 //! skip       the minibatch is left out; the run ends when 100 in a row had to be
 //! rollback   the run goes back to the last state it kept, with half the step size; the run ends when 5 times did not help
 //! ```
-//! In each case the parameters stay what they were before the step, and the offending batch is handed out.
+//! In each case the parameters stay what they were before the step, and the offending batch is handed out. While a rule is
+//! watched nothing has been kept yet: a run that goes back begins its warm start again. Counts and the step size go on from
+//! the warm start into the run.
 
 use super::agent::{AgentError, Metrics};
 use super::state::{StateDict, StateError};
@@ -40,7 +42,7 @@ pub struct NanReport {
     pub value: f64,
     /// The number of the update, from 1.
     pub update: u64,
-    /// The decisions of all lanes together when it happened.
+    /// The decisions of all lanes together when it happened; those of the rule in a warm start.
     pub decisions: u64,
     /// What is done about it: `Abort` too when the patience with the other two has ended.
     pub action: OnNan,

@@ -16,17 +16,16 @@
 //! # Reference
 //! Schulman et al., arXiv 1707.06347, with the details of Huang et al., "The 37 implementation details of PPO" (2022).
 
-use super::adam::{Adam, PreparedStep, clip_global_norm};
+use super::adam::Adam;
 use super::agent::{Agent, AgentError, Metrics};
 use super::config::{ConfigError, ignored_columns};
 use super::dead_units::dead_units;
 use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
-use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
 use super::ppo_metrics::{Sums, explained_variance};
 use super::rollout::{Rollout, RolloutError, Targets};
-use super::state::{AgentState, StateDict, StateError, inside, take_generators};
+use super::state::{AgentState, StateError};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
 use crate::net_policy::{Mlp, num_agreeing};
@@ -37,6 +36,12 @@ use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 mod imitation;
+mod minibatch;
+mod state;
+mod step;
+
+use minibatch::{PolicyData, ValueData, minibatch, seen};
+use step::{Clipping, Outcome, Proposal};
 
 /// A net and its optimiser.
 #[derive(Debug)]
@@ -57,24 +62,6 @@ impl Trained {
         let net = Net::new(shape, rng);
         let adam = Adam::new(net.flat().numel(), config.adam_eps);
         Self { net, adam }
-    }
-
-    fn prepare(&mut self, gradient: &Tensor, learning_rate: f64) -> Result<PreparedStep, f64> {
-        self.adam.prepare(self.net.flat(), gradient, learning_rate)
-    }
-
-    fn save(&self) -> StateDict {
-        let mut state = StateDict::default();
-        state.put_list("parameters", &tensor_rows::to_vec::<f32>(self.net.flat()));
-        self.adam.save(&mut state);
-        state
-    }
-
-    fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
-        let parameters: Vec<f32> = state.take_finite("parameters", &[self.net.flat().numel()])?;
-        tensor_rows::write(self.net.flat_mut(), 0, &parameters);
-        self.adam.load(&mut state)?;
-        state.finish()
     }
 }
 
@@ -204,50 +191,26 @@ impl PpoAgent {
             shuffle(&mut order, &mut self.shuffling);
             for indices in order.chunks(self.config.batch_size) {
                 let (config, actor, critic) = (&self.config, &mut self.actor, &mut self.critic);
-                let ((policy, mut actor_gradient), (value_loss, mut critic_gradient)) = rayon::join(
+                let ((policy, actor_gradient), (value_loss, critic_gradient)) = rayon::join(
                     || policy_data.gradient(&mut actor.net, indices, config),
                     || value_data.gradient(&mut critic.net, indices, config),
                 );
                 is_stopped = config.target_kl.is_some_and(|target| policy.approx_kl > 1.5 * target);
-                let checked = [
-                    ("train/policy_gradient_loss", policy.policy_gradient_loss),
-                    ("train/entropy_loss", policy.entropy_loss),
-                    ("train/value_loss", value_loss),
-                    ("train/approx_kl", policy.approx_kl),
-                ];
-                let mut bad = checked.into_iter().find(|(_, value)| !value.is_finite());
-                let mut norm = None;
-                if bad.is_none() && !is_stopped {
-                    let gradients = &mut [&mut actor_gradient, &mut critic_gradient];
-                    let length = clip_global_norm(gradients, config.max_grad_norm);
-                    norm = Some(length);
-                    if length.is_finite() {
-                        let (actor, critic) = (&mut *actor, &mut *critic);
-                        let steps = rayon::join(
-                            move || actor.prepare(&actor_gradient, learning_rate),
-                            move || critic.prepare(&critic_gradient, learning_rate),
-                        );
-                        match steps {
-                            (Ok(actor_step), Ok(critic_step)) => {
-                                self.actor.adam.take(self.actor.net.flat_mut(), actor_step);
-                                self.critic.adam.take(self.critic.net.flat_mut(), critic_step);
-                            }
-                            (Err(sum), _) => bad = Some(("the actor after a step", sum)),
-                            (_, Err(sum)) => bad = Some(("the critic after a step", sum)),
-                        }
-                    } else {
-                        bad = Some(("train/grad_norm", length));
-                    }
+                let proposal = Proposal {
+                    losses: &[
+                        ("train/policy_gradient_loss", policy.policy_gradient_loss),
+                        ("train/entropy_loss", policy.entropy_loss),
+                        ("train/value_loss", value_loss),
+                        ("train/approx_kl", policy.approx_kl),
+                    ],
+                    gradients: (!is_stopped).then_some([actor_gradient, critic_gradient]),
+                    clipping: Clipping::Together("train/grad_norm"),
+                    learning_rate,
+                };
+                match self.step(proposal, || minibatch(&policy_data, &value_data, indices))? {
+                    Outcome::Learnt(norm) => sums.add(&self.config, &policy, value_loss, norm),
+                    Outcome::LeftOut => is_stopped = false,
                 }
-                if let Some((quantity, value)) = bad {
-                    is_stopped = false;
-                    let error = AgentError::NotFinite { quantity, value, update: self.updates };
-                    let batch = || minibatch(&policy_data, &value_data, indices);
-                    self.nan_guard.leave_out(error, self.decisions, batch)?;
-                    continue;
-                }
-                self.nan_guard.accept();
-                sums.add(&self.config, &policy, value_loss, norm);
                 if is_stopped {
                     break;
                 }
@@ -351,84 +314,16 @@ impl Agent for PpoAgent {
     }
 
     fn save(&self) -> AgentState {
-        let mut trainer = StateDict::default();
-        trainer.put_list("counts", &[self.decisions, self.updates, self.epochs]);
-        trainer.put_all("actor", self.actor.save());
-        trainer.put_all("critic", self.critic.save());
-        let mut rollout = StateDict::default();
-        self.rollout.save(&mut rollout);
-        trainer.put_all("rollout", rollout);
-        trainer.put_object("rng.acting", &self.acting);
-        trainer.put_object("rng.shuffling", &self.shuffling);
-        self.nan_guard.save(&mut trainer);
-        AgentState { trainer, replay: None }
+        self.to_state()
     }
 
     fn load(&mut self, state: AgentState) -> Result<(), StateError> {
-        if state.replay.is_some() {
-            return Err(StateError::Replay("the state has a replay buffer, which PPO does not have"));
-        }
-        let mut state = state.trainer;
-        let counts: Vec<u64> = state.take("counts", &[3])?;
-        let (decisions, updates, epochs) = (counts[0], counts[1], counts[2]);
-        let (lanes, n_steps) = (self.config.n_envs as u64, self.config.n_steps as u64);
-        let steps = decisions / lanes;
-        let most_epochs = updates.saturating_mul(self.config.n_epochs as u64);
-        let fits = decisions.is_multiple_of(lanes)
-            && decisions < self.budget
-            && updates == steps / n_steps
-            && (updates..=most_epochs).contains(&epochs);
-        if !fits {
-            let reason = format!("is {counts:?} decisions, updates and epochs, which cannot be");
-            return Err(StateError::value("counts", reason));
-        }
-        (self.decisions, self.updates, self.epochs) = (decisions, updates, epochs);
-        inside("actor", self.actor.load(state.take_all("actor")))?;
-        inside("critic", self.critic.load(state.take_all("critic")))?;
-        let mut rollout = state.take_all("rollout");
-        inside("rollout", self.rollout.load(&mut rollout, (steps % n_steps) as usize))?;
-        inside("rollout", rollout.finish())?;
-        self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
-        self.shuffling = state.take_object("rng.shuffling")?;
-        self.nan_guard.load(&mut state)?;
-        state.finish()
+        self.take_state(state)
     }
 
     fn nan_guard(&mut self) -> &mut NanGuard {
         &mut self.nan_guard
     }
-}
-
-/// What the actor saw and made of it, for a report.
-fn seen(rows: &Tensor, masks: &[bool], logits: &[f32], lanes: usize) -> StateDict {
-    let mut batch = StateDict::default();
-    let rows: Vec<f32> = tensor_rows::to_vec(&rows.contiguous());
-    batch.put("rows", &[lanes, rows.len() / lanes], &rows);
-    batch.put("legal", &[lanes, masks.len() / lanes], masks);
-    batch.put("logits", &[lanes, logits.len() / lanes], logits);
-    batch
-}
-
-/// A minibatch, for a report.
-fn minibatch(policy: &PolicyData, value: &ValueData, indices: &[i64]) -> StateDict {
-    let index = Tensor::from_slice(indices);
-    let chosen = |tensor: &Tensor| tensor.index_select(0, &index);
-    let len = indices.len();
-    let mut batch = StateDict::default();
-    let rows: Vec<f32> = tensor_rows::to_vec(&chosen(&policy.rows));
-    batch.put("rows", &[len, rows.len() / len], &rows);
-    let illegal: Vec<bool> = tensor_rows::to_vec(&chosen(&policy.all.illegal));
-    batch.put("illegal", &[len, illegal.len() / len], &illegal);
-    batch.put_list("actions", &tensor_rows::to_vec::<i64>(&chosen(&policy.all.actions)));
-    for (name, numbers) in [
-        ("old_log_probs", &policy.all.old_log_probs),
-        ("advantages", &policy.all.advantages),
-        ("old_values", &value.old_values),
-        ("returns", &value.returns),
-    ] {
-        batch.put_list(name, &tensor_rows::to_vec::<f32>(&chosen(numbers)));
-    }
-    batch
 }
 
 /// What the user is told when the rollout does not fit.
@@ -440,72 +335,8 @@ fn no_room(config: &PpoConfig, error: &RolloutError) -> ConfigError {
     }
 }
 
-/// The rollout as the actor learns from it. Actor and critic hold their own handles, for a handle must not be used by two
-/// threads at a time.
-struct PolicyData {
-    rows: Tensor,
-    all: PolicyBatch,
-}
-
-impl PolicyData {
-    fn new(rollout: &Rollout, targets: &Targets) -> Self {
-        let all = PolicyBatch {
-            illegal: rollout.illegal(),
-            actions: rollout.actions(),
-            old_log_probs: rollout.log_probs(),
-            advantages: narrow(&targets.advantages),
-        };
-        Self { rows: rollout.observations(), all }
-    }
-
-    fn gradient(&mut self, actor: &mut Net, indices: &[i64], config: &PpoConfig) -> (PolicyLoss, Tensor) {
-        use_torch_threads(config.torch_threads);
-        let index = Tensor::from_slice(indices);
-        let advantages = self.all.advantages.index_select(0, &index);
-        let batch = PolicyBatch {
-            illegal: self.all.illegal.index_select(0, &index),
-            actions: self.all.actions.index_select(0, &index),
-            old_log_probs: self.all.old_log_probs.index_select(0, &index),
-            advantages: if config.normalize_advantage { normalised(&advantages) } else { advantages },
-        };
-        let logits = actor.forward(&self.rows.index_select(0, &index));
-        let loss = policy_loss(&logits, &batch, config.clip_range, config.ent_coef);
-        let gradient = actor.gradient(&loss.loss);
-        (loss, gradient)
-    }
-}
-
-/// The rollout as the critic learns from it.
-struct ValueData {
-    rows: Tensor,
-    old_values: Tensor,
-    returns: Tensor,
-}
-
-impl ValueData {
-    fn new(rollout: &Rollout, targets: &Targets, old_values: &[f32]) -> Self {
-        let old_values = Tensor::from_slice(old_values);
-        Self { rows: rollout.observations(), old_values, returns: narrow(&targets.returns) }
-    }
-
-    fn gradient(&mut self, critic: &mut Net, indices: &[i64], config: &PpoConfig) -> (f64, Tensor) {
-        use_torch_threads(config.torch_threads);
-        let index = Tensor::from_slice(indices);
-        let values = critic.forward(&self.rows.index_select(0, &index)).squeeze_dim(1);
-        let old_values = self.old_values.index_select(0, &index);
-        let returns = self.returns.index_select(0, &index);
-        let loss = value_loss(&values, &old_values, &returns, config.clip_range_vf);
-        let gradient = critic.gradient(&(&loss * config.vf_coef));
-        (loss.double_value(&[]), gradient)
-    }
-}
-
 fn widen(numbers: &[f32]) -> Vec<f64> {
     numbers.iter().map(|&number| f64::from(number)).collect()
-}
-
-fn narrow(numbers: &[f64]) -> Tensor {
-    Tensor::from_slice(&numbers.iter().map(|&number| number as f32).collect::<Vec<_>>())
 }
 
 /// A random order, each equally likely (Fisher and Yates).

@@ -5,12 +5,13 @@
 //! kept apart, because the block after such a step already shows the next episode.
 
 use super::gae::{self, Outcomes};
-use super::state::{StateDict, StateError, check_finite};
 use super::tensor_rows;
 use tch::{Device, Kind, Tensor};
 use thiserror::Error;
 use thoughtcache_env::gym::api::{ActionId, End};
 use thoughtcache_env::gym::vec_env::StepBuffers;
+
+mod state;
 
 /// The machine does not give the memory.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -134,11 +135,7 @@ impl Rollout {
         self.rewards.extend(rewards);
         self.slots_elapsed.extend_from_slice(&step.slots_elapsed);
         for lane in 0..self.num_lanes {
-            let end = match (step.terminated[lane], step.truncated[lane]) {
-                (true, _) => End::Terminated,
-                (false, true) => End::Truncated,
-                (false, false) => End::No,
-            };
+            let end = End::from_flags(step.terminated[lane], step.truncated[lane]);
             self.ends.push(end);
             if end == End::Truncated {
                 let kept = self.final_rows.len();
@@ -223,63 +220,6 @@ impl Rollout {
         Targets { advantages, returns }
     }
 
-    /// Adds the complete steps to a state; the rows after the last one are those that the next step begins with.
-    pub fn save(&self, state: &mut StateDict) {
-        let (len, entries, actions) = (self.len(), self.num_entries, self.num_actions);
-        state.put("observations", &[len, entries], &tensor_rows::to_vec::<f32>(&self.observations()));
-        state.put("illegal", &[len, actions], &tensor_rows::to_vec::<bool>(&self.illegal()));
-        state.put_list("actions", &tensor_rows::to_vec::<i64>(&self.actions()));
-        state.put_list("log_probs", &tensor_rows::to_vec::<f32>(&self.log_probs()));
-        state.put_list("rewards", &self.rewards);
-        state.put_list("slots_elapsed", &self.slots_elapsed);
-        state.put_list("ends", &self.ends.iter().map(|&end| end as u8).collect::<Vec<u8>>());
-        state.put("final_rows", &[self.final_of.len(), entries], &self.final_rows);
-    }
-
-    /// Takes what [`save`](Self::save) added: `steps` complete steps.
-    ///
-    /// # Errors
-    /// When it is not what so many steps of this rollout can have left.
-    pub fn load(&mut self, state: &mut StateDict, steps: usize) -> Result<(), StateError> {
-        let (entries, num_actions) = (self.num_entries, self.num_actions);
-        let len = steps.saturating_mul(self.num_lanes);
-        if len >= self.actions.numel() {
-            return Err(StateError::value("actions", format!("are those of {steps} steps, a whole rollout")));
-        }
-        let observations: Vec<f32> = state.take_finite("observations", &[len, entries])?;
-        let illegal: Vec<bool> = state.take("illegal", &[len, num_actions])?;
-        let actions: Vec<i64> = state.take("actions", &[len])?;
-        for (row, &action) in actions.iter().enumerate() {
-            let illegal = &illegal[row * num_actions..][..num_actions];
-            let is_legal = usize::try_from(action).is_ok_and(|action| illegal.get(action) == Some(&false));
-            if !is_legal {
-                let reason = format!("has {action} at position {row}, which was not legal there");
-                return Err(StateError::value("actions", reason));
-            }
-        }
-        let log_probs: Vec<f32> = state.take_finite("log_probs", &[len])?;
-        let rewards: Vec<f64> = state.take_finite("rewards", &[len])?;
-        let slots_elapsed: Vec<u32> = state.take("slots_elapsed", &[len])?;
-        let ends: Vec<u8> = state.take("ends", &[len])?;
-        let ends: Option<Vec<End>> = ends.into_iter().map(end_of).collect();
-        let ends = ends.ok_or_else(|| StateError::value("ends", "has a byte that is no end"))?;
-        let final_of: Vec<usize> = (0..len).filter(|&at| ends[at] == End::Truncated).collect();
-        let final_rows: Vec<f32> = state.take("final_rows", &[final_of.len(), entries])?;
-        check_finite("final_rows", &final_rows)?;
-
-        tensor_rows::write(&mut self.observations, 0, &observations);
-        tensor_rows::write(&mut self.illegal, 0, &illegal);
-        tensor_rows::write(&mut self.actions, 0, &actions);
-        tensor_rows::write(&mut self.log_probs, 0, &log_probs);
-        self.clear();
-        self.steps = steps;
-        self.rewards.extend(rewards);
-        self.slots_elapsed.extend(slots_elapsed);
-        self.ends.extend(ends);
-        (self.final_rows, self.final_of) = (final_rows, final_of);
-        Ok(())
-    }
-
     fn write_block(&mut self, block: usize, observations: &[f32]) {
         let start = block * self.num_lanes * self.num_entries;
         if self.hidden_columns.is_empty() {
@@ -294,11 +234,6 @@ impl Rollout {
         }
         tensor_rows::write(&mut self.observations, start, &self.row);
     }
-}
-
-/// The end that a state holds as this byte.
-fn end_of(byte: u8) -> Option<End> {
-    [End::No, End::Terminated, End::Truncated].into_iter().find(|&end| end as u8 == byte)
 }
 
 /// The bytes of everything that is kept of each decision and of the rows after the last step.

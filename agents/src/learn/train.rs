@@ -11,25 +11,25 @@
 //! stopped: checkpoint, unless the last step has just done it
 //! ```
 
-use super::agent::{Agent, AgentError, Metrics};
+use super::agent::{Agent, AgentError};
 use super::config::{AgentConfig, ConfigError, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
-use super::nan_guard::{MAX_ROLLBACKS, NanReport, OnNan};
+use super::nan_guard::{MAX_ROLLBACKS, OnNan};
 use super::ppo::PpoAgent;
 use super::run_print::RunPrint;
-use super::state::StateError;
-use super::warm_start::{self, Teacher, WarmStartReport};
+use super::warm_start::{self, Teacher};
 use crate::net_policy::Mlp;
-use serde::{Deserialize, Serialize};
-use std::error::Error;
-use thiserror::Error as ThisError;
-use thoughtcache_env::cost::CostBreakdown;
-use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, EnvSpec};
+use thoughtcache_env::gym::api::{ActionId, Env, EnvSpec};
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed};
 
+mod error;
+mod observer;
 mod run_state;
 
+pub use error::TrainError;
+use observer::count_episodes;
+pub use observer::{Episode, Observer};
 pub use run_state::TrainerState;
 
 /// What belongs to a run and not to its learner.
@@ -46,66 +46,6 @@ pub struct TrainSettings {
     pub run: u64,
     /// What to do about numbers that are not finite.
     pub on_nan: OnNan,
-}
-
-/// An episode that ended during training, played by the exploring learner.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Episode {
-    /// The lane that played it.
-    pub lane: usize,
-    /// The sum of its rewards, undiscounted.
-    pub reward: f64,
-    /// The decisions it took.
-    pub decisions: u64,
-    /// The slots it lasted.
-    pub slots: u64,
-    /// Its costs by component.
-    pub cost: CostBreakdown,
-    /// What was counted.
-    pub counters: Counters,
-}
-
-impl Episode {
-    /// Minus the sum of the rewards, a slot; of the whole episode if it took no slot.
-    pub fn cost_per_slot(&self) -> f64 {
-        -self.reward / self.slots.max(1) as f64
-    }
-}
-
-/// Who hears of a run.
-pub trait Observer {
-    /// The learner has learnt, after so many decisions of all lanes together.
-    fn on_update(&mut self, _decisions: u64, _metrics: &Metrics) {}
-
-    /// The learner has learnt from a rule, before the first decision of the run.
-    fn on_warm_start(&mut self, _report: &WarmStartReport) {}
-
-    /// An episode has ended; in the order of the lanes when several end in one step.
-    fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
-
-    /// A number was not finite: what was done about it and the batch that it came of. A minibatch that is left out is
-    /// reported when the one before was not.
-    fn on_nan(&mut self, _report: &NanReport) {}
-
-    /// Keeps everything that the run needs to go on from here, [`resume`] does. Nothing is reported between the step that
-    /// led here and this call, and a run that is stopped is kept before anything else happens.
-    ///
-    /// # Errors
-    /// Whatever keeps the state from being kept ends the run.
-    fn checkpoint(&mut self, _state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
-        Ok(())
-    }
-
-    /// Whether to end the run here.
-    fn should_stop(&mut self) -> bool {
-        false
-    }
-
-    /// The mean cost of the greedy policy on validation episodes; the least decides which policy is the best.
-    ///
-    /// # Errors
-    /// Whatever keeps the policy from being validated ends the run.
-    fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>>;
 }
 
 /// The best policy of a run so far.
@@ -130,66 +70,6 @@ pub struct Trained {
     pub decisions: u64,
     /// A digest of all that happened in the lanes.
     pub trajectory_hash: u64,
-}
-
-/// What ends a run early.
-#[derive(Debug, ThisError)]
-pub enum TrainError {
-    /// A value of the configuration or of the settings.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The environment refused.
-    #[error("after {decisions} decisions")]
-    Env {
-        /// When.
-        decisions: u64,
-        /// Why.
-        source: EnvError,
-    },
-    /// The learner failed.
-    #[error("after {decisions} decisions")]
-    Agent {
-        /// When.
-        decisions: u64,
-        /// Why.
-        source: AgentError,
-    },
-    /// The rule could not be watched.
-    #[error("while the rule of the warm start was watched")]
-    WarmStart {
-        /// Why.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// Stopped before the first decision.
-    #[error(
-        "stopped while the rule of the warm start was watched: nothing has been learnt yet that could be kept"
-    )]
-    StoppedInWarmStart,
-    /// The policy could not be validated.
-    #[error("validation after {decisions} decisions")]
-    Validation {
-        /// When.
-        decisions: u64,
-        /// Why.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The state could not be kept.
-    #[error("checkpoint after {decisions} decisions")]
-    Checkpoint {
-        /// When.
-        decisions: u64,
-        /// Why.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The state is not one that this run can go on from.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// A validation cost that is not a number.
-    #[error("validation after {decisions} decisions: the mean cost is NaN")]
-    Score {
-        /// When.
-        decisions: u64,
-    },
 }
 
 impl AgentConfig {
@@ -233,14 +113,22 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
     let mut run = Run::new(config, &mut make_env, settings)?;
     if let Some(WarmStartConfig { policy, decisions }) = &config.warm_start {
         let lanes = config.num_lanes();
-        let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
-        let mut teachers = teachers.ok_or_else(|| ConfigError {
-            key: "warm_start".into(),
-            value: format!("\"{policy}\""),
-            allowed: "a rule that plays in this environment".into(),
-        })?;
-        let envs = (0..lanes).map(&mut make_env).collect();
-        warm_start::imitate(run.agent.as_mut(), envs, &mut teachers, *decisions, settings.run, observer)?;
+        run.keep_way_back()?;
+        loop {
+            let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
+            let mut teachers = teachers.ok_or_else(|| ConfigError {
+                key: "warm_start".into(),
+                value: format!("\"{policy}\""),
+                allowed: "a rule that plays in this environment".into(),
+            })?;
+            let envs = (0..lanes).map(&mut make_env).collect();
+            let agent = run.agent.as_mut();
+            match warm_start::imitate(agent, envs, &mut teachers, *decisions, settings.run, observer) {
+                // Nothing has been kept yet: the warm start begins again.
+                Err(error @ TrainError::WarmStart { .. }) => run.go_back(error, observer)?,
+                outcome => break outcome?,
+            }
+        }
         // What was learnt so far is not lost when the run is ended before its first checkpoint.
         run.checkpoint(observer)?;
     }
@@ -318,9 +206,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
 
     fn go_on(mut self, observer: &mut impl Observer) -> Result<Trained, TrainError> {
         self.look()?;
-        if self.settings.on_nan == OnNan::Rollback {
-            self.way_back = Some(self.state()?);
-        }
+        self.keep_way_back()?;
         while self.decisions < self.settings.budget {
             if observer.should_stop() {
                 if self.kept_after != Some(self.decisions) {
@@ -329,7 +215,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
                 break;
             }
             match self.step(observer) {
-                Err(TrainError::Agent { source, .. }) => self.go_back(source, observer)?,
+                Err(error @ TrainError::Agent { .. }) => self.go_back(error, observer)?,
                 outcome => outcome?,
             }
         }
@@ -369,7 +255,15 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         }
         if self.is_due(self.settings.checkpoint_freq) {
             self.checkpoint(observer)?;
-        } else if is_validated && self.settings.on_nan == OnNan::Rollback {
+        } else if is_validated {
+            self.keep_way_back()?;
+        }
+        Ok(())
+    }
+
+    /// Remembers this moment as the one to go back to, if the run may go back.
+    fn keep_way_back(&mut self) -> Result<(), TrainError> {
+        if self.settings.on_nan == OnNan::Rollback {
             self.way_back = Some(self.state()?);
         }
         Ok(())
@@ -400,13 +294,12 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
 
     /// Goes back after a number that was not finite, if that is what to do and it may still help. The best policy so far
     /// stays.
-    fn go_back(&mut self, source: AgentError, observer: &mut impl Observer) -> Result<(), TrainError> {
+    fn go_back(&mut self, error: TrainError, observer: &mut impl Observer) -> Result<(), TrainError> {
         let guard = self.agent.nan_guard();
         let mut reports = guard.take_reports();
         let failed = guard.clone();
-        let may_help = failed.on_nan() == OnNan::Rollback
-            && matches!(source, AgentError::NotFinite { .. })
-            && failed.rollbacks() < MAX_ROLLBACKS;
+        let may_help =
+            failed.on_nan() == OnNan::Rollback && error.is_not_finite() && failed.rollbacks() < MAX_ROLLBACKS;
         let way_back = self.way_back.take().filter(|_| may_help);
         if let Some(last) = reports.last_mut() {
             last.back_to = way_back.as_ref().map(|state| state.decisions);
@@ -415,7 +308,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         for report in &reports {
             observer.on_nan(report);
         }
-        let Some(state) = way_back else { return Err(self.agent_error(source)) };
+        let Some(state) = way_back else { return Err(error) };
         let best = self.best.take();
         self.restore(&state.trainer, state.replay.as_deref())?;
         self.best = best.or(self.best.take());
@@ -468,21 +361,6 @@ fn check_budget(budget: u64, lanes: u64) -> Result<(), ConfigError> {
         value: budget.to_string(),
         allowed: format!("multiples of n_envs = {lanes}; {nearest}"),
     })
-}
-
-fn count_episodes(episodes: &mut [Episode], step: &StepBuffers, mut ended: impl FnMut(&Episode)) {
-    for (lane, episode) in episodes.iter_mut().enumerate() {
-        episode.lane = lane;
-        episode.reward += step.rewards[lane];
-        episode.decisions += 1;
-        episode.slots += u64::from(step.slots_elapsed[lane]);
-        episode.cost += step.infos[lane].cost;
-        episode.counters += step.infos[lane].counters;
-        if step.terminated[lane] || step.truncated[lane] {
-            ended(episode);
-            *episode = Episode::default();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -65,16 +65,16 @@ pub(crate) struct Args {
     /// End the run in good order after this time, as Ctrl-C does: 90m, 3600s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     time_limit: Option<Duration>,
-    /// What to do when a loss or a gradient is not a finite number; the batch is kept in any case
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    on_nan: WhenNan,
+    /// What to do when a loss or a gradient is not a finite number; the batch is kept in any case, and the run remembers it
+    /// [default: what its config says, else abort]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    on_nan: Option<WhenNan>,
 }
 
 /// `--on-nan`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum WhenNan {
     /// End the run with an error
-    #[default]
     Abort,
     /// Go back to the last state that was kept, with half the step size; five times at most
     Rollback,
@@ -95,13 +95,12 @@ impl Args {
     #[cfg(feature = "torch")]
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
         use crate::experiment::ExperimentArgs;
-        use thoughtcache_agents::learn::nan_guard::OnNan;
 
-        let on_nan = match self.on_nan {
-            WhenNan::Abort => OnNan::Abort,
-            WhenNan::Rollback => OnNan::Rollback,
-            WhenNan::Skip => OnNan::Skip,
-        };
+        let on_nan = self.on_nan.map(|when| match when {
+            WhenNan::Abort => "abort",
+            WhenNan::Rollback => "rollback",
+            WhenNan::Skip => "skip",
+        });
         let terms = learn::Terms { time_limit: self.time_limit, on_nan };
         if let Some(run) = &self.resume {
             self.check_nothing_changes(run)?;
@@ -109,8 +108,8 @@ impl Args {
         }
         // clap has seen to it that one of the two is there.
         let config = self.config.unwrap_or_default();
-        let experiment = ExperimentArgs::new(config, self.settings, self.seed).load()?;
-        learn::begin(console, &experiment, self.out.as_deref(), terms)
+        let experiment = ExperimentArgs::new(config, self.settings, self.seed);
+        learn::begin(console, experiment, self.out.as_deref(), terms)
     }
 
     /// A run that goes on is the run that it was.

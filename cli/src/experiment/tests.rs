@@ -36,6 +36,14 @@ fn a_base_is_changed_by_the_file_and_then_by_what_is_typed() {
 }
 
 #[test]
+fn a_run_is_the_same_whatever_it_does_about_nan_and_its_config_remembers_it() {
+    let (abort, skip) = (resolve(PLAIN, &[]).unwrap(), resolve(PLAIN, &["on_nan=skip"]).unwrap());
+    assert_eq!(abort.identity().unwrap(), skip.identity().unwrap());
+    assert!(abort.to_toml().unwrap().contains("\non_nan = \"abort\"\n"));
+    assert_eq!(resolve(&skip.to_toml().unwrap(), &[]).unwrap().on_nan, OnNan::Skip);
+}
+
+#[test]
 fn only_a_scenario_as_it_is_keeps_its_name_for_the_next_command() {
     assert_eq!(resolve(PLAIN, &[]).unwrap().scenario_name.as_deref(), Some("tight"));
     assert_eq!(resolve(PLAIN, &["scenario.slot_s=2"]).unwrap().scenario_name, None);
@@ -60,6 +68,7 @@ fn every_key_of_the_file_can_be_set() {
         "log_every_decisions=1",
         "checkpoint_every_decisions=5",
         "keep_checkpoints=2",
+        "on_nan=skip",
         "agent=dqn-tight",
         "scenario=paper",
     ];
@@ -68,6 +77,7 @@ fn every_key_of_the_file_can_be_set() {
     assert_eq!((experiment.eval_every_decisions, experiment.eval_episodes), (0, 21));
     assert_eq!((experiment.eval_seed, experiment.log_every_decisions), (4, 1));
     assert_eq!((experiment.checkpoint_every_decisions, experiment.keep_checkpoints), (5, 2));
+    assert_eq!(experiment.on_nan, OnNan::Skip);
     assert_eq!(experiment.agent.algorithm().name(), "dqn");
     assert_eq!(experiment.scenario.scenario.name(), "paper");
 }
@@ -111,6 +121,7 @@ fn every_key_wrong_in_every_way() {
         ("eval_episodes", &["\"3\"", "-1", "0", "19"]),
         ("eval_seed", &["\"3\"", "-1"]),
         ("log_every_decisions", &["\"3\"", "-1", "0"]),
+        ("on_nan", &["3", "\"\"", "\"panic\""]),
         (
             "agent",
             &["3", "[]", "{}", "\"\"", "\"ppo-tigth\"", "{ from = 3 }", "{ from = \"ppo\" }", "{ sac = {} }"],

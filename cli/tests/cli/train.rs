@@ -163,9 +163,10 @@ mod with_torch {
     #[test]
     fn every_tag_that_a_run_logs_is_explained_and_every_explained_tag_is_logged() {
         let desk = Desk::new();
-        train(&desk, "--out ppo").expect(0);
+        let warm = "--set agent.warm_start=density --set agent.warm_start_decisions=512";
+        train(&desk, &format!("{warm} --out ppo")).expect(0);
         let keys = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32";
-        train(&desk, &format!("{keys} --out dqn")).expect(0);
+        train(&desk, &format!("{keys} {warm} --out dqn")).expect(0);
         let mut logged: Vec<String> = ["ppo/metrics.jsonl", "dqn/metrics.jsonl"]
             .into_iter()
             .flat_map(|name| lines(&desk.read(name)))

@@ -63,23 +63,20 @@ impl Cache {
             return Err(format!("it served batch {last}, there were {batches_served}"));
         }
         let bytes = |context_tokens| self.sizes.context_bytes(index, context_tokens);
-        let (context_bytes, is_empty) = match self.contexts.get(index) {
-            Some(contexts) => {
-                contexts.check(window_tokens, num_users)?;
-                let total = contexts.total();
-                if total != thought {
-                    return Err(format!(
-                        "its users have {} tokens of context, {} of them fresh, counted are {} and {}",
-                        total.context_tokens, total.age_tokens, thought.context_tokens, thought.age_tokens
-                    ));
-                }
-                let each = contexts.thoughts().map(|thought| bytes(thought.context_tokens));
-                (each.fold(0, u64::saturating_add), contexts.thoughts().next().is_none())
+        let (context_bytes, is_empty) = if let Some(contexts) = self.contexts.get(index) {
+            contexts.check(window_tokens, num_users)?;
+            let total = contexts.total();
+            if total != thought {
+                return Err(format!(
+                    "its users have {} tokens of context, {} of them fresh, counted are {} and {}",
+                    total.context_tokens, total.age_tokens, thought.context_tokens, thought.age_tokens
+                ));
             }
-            None => {
-                thought.check(window_tokens)?;
-                (bytes(thought.context_tokens), thought.context_tokens == 0.0)
-            }
+            let each = contexts.thoughts().map(|thought| bytes(thought.context_tokens));
+            (each.fold(0, u64::saturating_add), contexts.thoughts().next().is_none())
+        } else {
+            thought.check(window_tokens)?;
+            (bytes(thought.context_tokens), thought.context_tokens == 0.0)
         };
         if context_bytes != self.context_bytes[index] {
             let counted = self.context_bytes[index];

@@ -24,6 +24,15 @@ pub enum End {
 }
 
 impl End {
+    /// The end that the two flags of a step tell: a world that has terminated has no future, whether a clock cuts it or not.
+    pub const fn from_flags(terminated: bool, truncated: bool) -> Self {
+        match (terminated, truncated) {
+            (true, _) => Self::Terminated,
+            (false, true) => Self::Truncated,
+            (false, false) => Self::No,
+        }
+    }
+
     /// The weight of the value that follows: 0 only when the world terminated.
     pub const fn bootstrap(self) -> f64 {
         match self {
@@ -326,6 +335,13 @@ mod tests {
         assert_eq!(End::Truncated.bootstrap(), 1.0);
         assert_eq!(End::Terminated.bootstrap(), 0.0);
         assert!(End::Truncated.is_end() && End::Terminated.is_end() && !End::No.is_end());
+    }
+
+    #[test]
+    fn what_terminates_at_the_cut_of_a_clock_has_terminated() {
+        let ends = [(false, false), (false, true), (true, false), (true, true)];
+        let ends = ends.map(|(terminated, truncated)| End::from_flags(terminated, truncated));
+        assert_eq!(ends, [End::No, End::Truncated, End::Terminated, End::Terminated]);
     }
 
     #[test]

@@ -14,7 +14,7 @@
 use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step, StepInfo};
 use super::observation::{DecisionObservation, Layout};
 use super::physical_rows::StationView;
-use super::snapshot::{Snapshot, SnapshotError};
+use super::snapshot::{DigestedSpec, Snapshot, SnapshotError};
 use super::space::{ActionSpace, Decision};
 use crate::placement::Placement;
 use crate::random::Seed;
@@ -60,7 +60,7 @@ impl State {
 #[derive(Clone, Debug)]
 pub struct DecisionEnv {
     world: World,
-    spec: Arc<EnvSpec>,
+    spec: Arc<DigestedSpec>,
     observation: DecisionObservation,
     /// What was chosen to be loaded, where bytes must be freed for it first.
     ahead: Option<ServiceId>,
@@ -74,11 +74,11 @@ impl DecisionEnv {
         let num_services = scenario.services().len();
         let layout = Arc::new(Layout::new(&scenario));
         let space = Arc::new(ActionSpace::new(scenario.placements(), num_services, scenario.has_prefetch()));
-        let spec = Arc::new(EnvSpec {
+        let spec = Arc::new(DigestedSpec::new(EnvSpec {
             id: scenario.name().to_owned(),
             entries: layout.entries(),
             actions: space.names(),
-        });
+        }));
         let bytes = scenario.services().iter().map(|service| service.bytes).collect();
         let world = World::new(scenario);
         let cell = world.cell(FIRST_CELL);

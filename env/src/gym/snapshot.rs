@@ -7,12 +7,39 @@ use super::api::EnvSpec;
 use crate::digest::{mix, of_bytes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 use thiserror::Error;
 
 /// What a snapshot begins with: a name and the version of its form.
 const MAGIC: [u8; 8] = *b"tcsnap02";
 /// Magic, digest of the spec, digest of the state.
 const HEAD_BYTES: usize = 24;
+
+/// A spec and the digest of its names, which every snapshot of its environment begins with: computed once, for a spec has
+/// hundreds of names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DigestedSpec {
+    spec: EnvSpec,
+    digest: u64,
+}
+
+impl DigestedSpec {
+    /// The spec with its digest.
+    pub fn new(spec: EnvSpec) -> Self {
+        let names = spec.entries.iter().map(|entry| &entry.name).chain(&spec.actions);
+        let digest =
+            names.fold(of_bytes(spec.id.as_bytes()), |hash, name| mix(hash, of_bytes(name.as_bytes())));
+        Self { spec, digest }
+    }
+}
+
+impl Deref for DigestedSpec {
+    type Target = EnvSpec;
+
+    fn deref(&self) -> &EnvSpec {
+        &self.spec
+    }
+}
 
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,10 +83,10 @@ impl Snapshot {
     ///
     /// # Panics
     /// When the state cannot be serialised: sequences without a length, say.
-    pub fn of<S: Serialize>(spec: &EnvSpec, state: &S) -> Self {
+    pub fn of<S: Serialize>(spec: &DigestedSpec, state: &S) -> Self {
         let mut bytes = vec![0; HEAD_BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..16].copy_from_slice(&spec_digest(spec).to_le_bytes());
+        bytes[8..16].copy_from_slice(&spec.digest.to_le_bytes());
         let mut bytes = postcard::to_extend(state, bytes).expect("a state of plain numbers and lists");
         let digest = of_bytes(&bytes[HEAD_BYTES..]);
         bytes[16..24].copy_from_slice(&digest.to_le_bytes());
@@ -70,7 +97,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`SnapshotError`] when the snapshot is damaged or of an environment with other entries or actions.
-    pub fn state<S: DeserializeOwned>(&self, spec: &EnvSpec) -> Result<S, SnapshotError> {
+    pub fn state<S: DeserializeOwned>(&self, spec: &DigestedSpec) -> Result<S, SnapshotError> {
         let head: &[u8; HEAD_BYTES] =
             self.bytes.first_chunk().ok_or_else(|| SnapshotError::damaged("it is too short"))?;
         if head[..6] == MAGIC[..6] && head[6..8] != MAGIC[6..] {
@@ -83,7 +110,7 @@ impl Snapshot {
         if head[16..24] != of_bytes(state).to_le_bytes() {
             return Err(SnapshotError::damaged("its checksum is not that of its bytes"));
         }
-        if head[8..16] != spec_digest(spec).to_le_bytes() {
+        if head[8..16] != spec.digest.to_le_bytes() {
             return Err(SnapshotError::foreign(spec, "its name, entries or actions are others"));
         }
         match postcard::take_from_bytes(state) {
@@ -106,17 +133,12 @@ impl Snapshot {
     }
 }
 
-fn spec_digest(spec: &EnvSpec) -> u64 {
-    let names = spec.entries.iter().map(|entry| &entry.name).chain(&spec.actions);
-    names.fold(of_bytes(spec.id.as_bytes()), |hash, name| mix(hash, of_bytes(name.as_bytes())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn spec(action: &str) -> EnvSpec {
-        EnvSpec { id: "toy".into(), entries: vec![], actions: vec![action.into()] }
+    fn spec(action: &str) -> DigestedSpec {
+        DigestedSpec::new(EnvSpec { id: "toy".into(), entries: vec![], actions: vec![action.into()] })
     }
 
     #[test]

@@ -14,6 +14,7 @@
 mod state;
 
 use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step};
+use super::snapshot::DigestedSpec;
 pub use super::step_rows::{StepBuffers, StepRows};
 use crate::digest::mix;
 use crate::random::Seed;
@@ -69,6 +70,8 @@ impl<E: Env<Action = ActionId>> Lane<E> {
 #[derive(Clone, Debug)]
 pub struct VecEnv<E> {
     lanes: Vec<Lane<E>>,
+    /// That of the copies.
+    spec: DigestedSpec,
     num_entries: usize,
     num_actions: usize,
     lanes_per_chunk: usize,
@@ -90,6 +93,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// Without a single environment.
     pub fn with_first_lane(envs: Vec<E>, seed: Seed, first_lane: u32) -> Self {
         let spec = envs.first().expect("a vector environment has at least one lane").spec();
+        let spec = DigestedSpec::new(spec.clone());
         let (num_entries, num_actions) = (spec.num_entries(), spec.num_actions());
         let lanes = envs
             .into_iter()
@@ -102,6 +106,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             .collect();
         Self {
             lanes,
+            spec,
             num_entries,
             num_actions,
             lanes_per_chunk: LANES_PER_CHUNK,
@@ -153,7 +158,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
 
     /// The spec that all copies share.
     pub fn spec(&self) -> &EnvSpec {
-        self.lanes[0].env.spec()
+        &self.spec
     }
 
     /// One copy, to look at.

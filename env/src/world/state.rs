@@ -102,7 +102,7 @@ impl World {
         self.arrivals.check(&state.arrivals).map_err(impossible)?;
         self.check_clock(state)?;
         self.check_batches(state)?;
-        self.check_users(state)?;
+        Self::check_users(state)?;
         self.check_physics(state)?;
         for (index, cell) in state.cells.iter().enumerate() {
             let requests = self.requests_at(index, state);
@@ -187,7 +187,7 @@ impl World {
         Ok(())
     }
 
-    fn check_users(&self, state: &WorldState) -> Result<(), Misfit> {
+    fn check_users(state: &WorldState) -> Result<(), Misfit> {
         let Some(users) = &state.users else { return Ok(()) };
         let requests = num_requests(&state.batches);
         if users.of_slot().len() != requests {

@@ -1,7 +1,7 @@
 //! How DQN imitates a rule: the values of its actions are learnt as ever, and are to exceed those of the others.
 
 use super::DqnAgent;
-use crate::learn::adam::{Adam, clip_global_norm};
+use crate::learn::adam::Adam;
 use crate::learn::agent::{AgentError, Metrics};
 use crate::learn::n_step::NStep;
 
@@ -14,34 +14,25 @@ impl DqnAgent {
             return Ok(None);
         }
         let before = self.updates;
-        let (mut loss, mut td_error) = (0.0, 0.0);
+        let learning_rate = self.config.learning_rate * self.nan_guard.learning_rate_factor();
+        let mut sums = [0.0; 4];
         while self.rounds < due {
             for _ in 0..self.config.gradient_steps {
-                let Some(mut lesson) = self.lesson(true) else { continue };
-                let update = self.updates + 1;
-                AgentError::check_finite("warm_start/loss", lesson.loss, update)?;
-                let norm = clip_global_norm(&mut [&mut lesson.gradient], self.config.max_grad_norm);
-                AgentError::check_finite("warm_start/grad_norm", norm, update)?;
-                let learning_rate = self.config.learning_rate;
-                if !self.adam.step(self.nets[0].online.flat_mut(), &lesson.gradient, learning_rate) {
-                    AgentError::check_finite("the net after a step", f64::NAN, update)?;
-                }
-                self.updates = update;
-                loss += lesson.loss;
-                td_error += lesson.td_error;
+                self.learn(true, learning_rate, &mut sums)?;
             }
             self.rounds += 1;
         }
         self.follow();
         let count = (self.updates - before).max(1) as f64;
+        let [loss, td_error, ..] = sums;
         let mut metrics = Metrics::default();
         metrics.push("warm_start/loss", loss / count);
         metrics.push("warm_start/td_error", td_error / count);
         Ok(Some(metrics))
     }
 
-    /// Forgets everything of the imitation but what the nets have learnt and the transitions of the rule, which are as good
-    /// as any others.
+    /// Forgets everything of the imitation but what the nets have learnt, what the guard counts, and the transitions of the
+    /// rule, which are as good as any others.
     pub(super) fn forget_imitation(&mut self) {
         (self.decisions, self.rounds, self.target_updates, self.updates) = (0, 0, 0, 0);
         self.adam = Adam::new(self.nets[0].online.flat().numel(), self.config.adam_eps);

@@ -303,7 +303,7 @@ fn a_loss_that_is_no_number_stops_the_learner_before_its_parameters_change() {
     let before = numbers(agent.nets[0].online.flat());
     let mut sums = [0.0; 4];
     // A terminated step has the discount 0, but 0 * NaN is NaN.
-    let error = agent.learn(0.01, &mut sums).unwrap_err();
+    let error = agent.learn(false, 0.01, &mut sums).unwrap_err();
     assert!(matches!(error, AgentError::NotFinite { quantity: "train/loss", update: 1, .. }), "{error}");
     assert_eq!(numbers(agent.nets[0].online.flat()), before);
 }

@@ -4,6 +4,7 @@ mod details;
 
 use super::*;
 use crate::anchors::{Audience, Probe, probe_registry, probes};
+use crate::learn::ppo_loss::PolicyBatch;
 use crate::learn::schedule::Schedule;
 use crate::net_policy::{NetPolicy, Scratch};
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use super::*;
 use crate::anchors::{TableWorld, probes};
 use crate::checkpoint::{Algorithm, Checkpoint, LOG_FILE, REPLAY_FILE, TRAINER_FILE};
 use rand::RngExt;
+use std::error::Error;
 use thoughtcache_env::random::{SimRng, Stream};
 
 const POLICY: usize = 0;

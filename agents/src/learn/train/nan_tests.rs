@@ -5,10 +5,15 @@ use super::*;
 use crate::anchors::table::Outcome;
 use crate::anchors::{TableState, TableWorld};
 use crate::learn::dqn_config::DqnConfig;
+use crate::learn::nan_guard::NanReport;
 use crate::learn::ppo_config::PpoConfig;
 use crate::learn::schedule::Schedule;
 use crate::learn::state::StateDict;
+use crate::learn::warm_start::WarmStartReport;
+use crate::policy::Policy;
+use std::error::Error;
 use thoughtcache_env::gym::api::End;
+use thoughtcache_env::random::SimRng;
 
 /// What makes a number that is no finite f32 in a learner: the square of a reward for PPO; for DQN, whose loss is linear in
 /// a great reward, the gradient of an observation.
@@ -202,4 +207,148 @@ fn what_is_left_out_teaches_nothing() {
     let harmless = lottery(1, (LOT[0].0, 1.0));
     let (beginning, _) = run(&AgentConfig::from(still), &harmless, settings, Recorder::default()).unwrap();
     assert_eq!(skipped.unwrap().last, beginning.last);
+}
+
+/// Takes the first action, whatever it sees.
+struct First;
+
+impl Policy<TableWorld> for First {
+    fn name(&self) -> &'static str {
+        "first"
+    }
+    fn act(&mut self, _: &TableState, _: &mut SimRng) -> ActionId {
+        ActionId(0)
+    }
+}
+
+/// The same learner after a warm start.
+fn warm(config: impl Into<AgentConfig>, decisions: u64) -> AgentConfig {
+    let policy = "density".to_owned();
+    AgentConfig { warm_start: Some(WarmStartConfig { policy, decisions }), ..config.into() }
+}
+
+/// Lets `First` play in one world and the learner in another one; to the end or to the error.
+fn watch(
+    config: &AgentConfig,
+    watched: &TableWorld,
+    world: &TableWorld,
+    settings: TrainSettings,
+) -> (Result<Trained, TrainError>, Recorder) {
+    let mut recorder = Recorder::default();
+    // The lanes of the run are made first.
+    let (lanes, mut made) = (config.num_lanes(), 0);
+    let make_env = |_| {
+        made += 1;
+        if made <= lanes { world.clone() } else { watched.clone() }
+    };
+    let ended = train_after(config, make_env, |_| Some(Box::new(First)), settings, &mut recorder);
+    (ended, recorder)
+}
+
+/// A world in which nothing is too great.
+fn harmless() -> TableWorld {
+    lottery(8, (0.0, 1.0))
+}
+
+#[test]
+fn in_a_warm_start_abort_ends_the_run_and_hands_out_the_batch() {
+    for (config, quantity, entry, lot) in [
+        (warm(small_ppo(), 64), "warm_start/value_loss", "returns", LOT[0]),
+        (warm(small_dqn(9), 64), "warm_start/grad_norm", "next_illegal", LOT[1]),
+    ] {
+        let (ended, heard) = watch(&config, &lottery(4, lot), &harmless(), settings(OnNan::Abort));
+        let message = chain(&ended.unwrap_err());
+        let reports = reports(&heard);
+        assert_eq!(reports.len(), 1, "{message}");
+        let report = &reports[0];
+        assert_eq!((report.action, report.back_to, report.quantity), (OnNan::Abort, None, quantity));
+        assert!((1..=64).contains(&report.decisions), "decisions of the rule: {}", report.decisions);
+        assert_eq!(
+            message,
+            format!(
+                "while the rule of the warm start was watched: {quantity} is {} in update {}; \
+                 lower learning_rate or reward_scale",
+                report.value, report.update
+            )
+        );
+        let mut batch = StateDict::from_bytes(&report.batch).unwrap();
+        let (count, rows) = batch.take_rows::<f32>("rows", &[1]).unwrap();
+        assert!(count > 0 && rows.contains(&lot.0), "the lot is in the batch");
+        assert!(batch.names().any(|name| name == entry), "{entry}");
+    }
+}
+
+#[test]
+fn in_a_warm_start_skip_leaves_out_what_cannot_be_learnt_from_and_the_run_counts_it() {
+    for (config, lot) in [(warm(small_ppo(), 128), LOT[0]), (warm(small_dqn(2), 128), LOT[1])] {
+        let settings = settings(OnNan::Skip);
+        let (ended, heard) = watch(&config, &lottery(8, lot), &harmless(), settings);
+        assert_eq!(ended.unwrap().decisions, 204);
+        let reports = reports(&heard);
+        let watched = reports.iter().filter(|report| report.quantity.starts_with("warm_start/")).count();
+        assert!(watched > 2 && reports.iter().all(|report| report.action == OnNan::Skip), "{watched}");
+        let skipped = last_metric(&heard, "train/skipped_updates").unwrap();
+        assert!(skipped >= watched as f64, "{skipped} of {watched}");
+        let mut num_updates = 0;
+        for heard in &heard.heard {
+            let (Heard::Update(_, metrics) | Heard::WarmStart(WarmStartReport { metrics, .. })) = heard
+            else {
+                continue;
+            };
+            num_updates += 1;
+            assert!(metrics.iter().all(|(_, value)| value.is_finite()), "{metrics:?}");
+        }
+        assert!(num_updates > 8, "{num_updates}");
+        // What the run remembers of its warm start is in its first state.
+        let (state, after) = heard.checkpoints()[0];
+        assert_eq!(state.decisions, 0);
+        let resumed = go_on(&config, &harmless(), settings, Recorder::default(), state).unwrap();
+        assert!(resumed.1.heard == *after);
+    }
+}
+
+#[test]
+fn in_a_warm_start_rollback_begins_it_again_and_gives_up_after_five_times() {
+    for (config, quantity, lot) in [
+        (warm(small_ppo(), 64), "warm_start/value_loss", LOT[0]),
+        (warm(small_dqn(9), 64), "warm_start/grad_norm", LOT[1]),
+    ] {
+        let (ended, heard) = watch(&config, &lottery(1, lot), &harmless(), settings(OnNan::Rollback));
+        let message = chain(&ended.unwrap_err());
+        assert!(message.starts_with("while the rule of the warm start was watched: "), "{message}");
+        let seen: Vec<_> =
+            reports(&heard).iter().map(|report| (report.quantity, report.action, report.back_to)).collect();
+        let back = (quantity, OnNan::Rollback, Some(0));
+        assert_eq!(seen, [back, back, back, back, back, (quantity, OnNan::Abort, None)]);
+    }
+}
+
+#[test]
+fn in_a_warm_start_rollback_halves_the_step_size_until_the_losses_stay_finite() {
+    // As above: the second minibatch of the critic is beyond f32 until the step size has been halved a few times.
+    let config = PpoConfig {
+        learning_rate: 2.2e11,
+        learning_rate_schedule: Schedule::Constant,
+        batch_size: 16,
+        n_epochs: 1,
+        net_arch: vec![],
+        vf_coef: 1e-9,
+        ..small_ppo()
+    };
+    let world = |row: f32| {
+        let outcome = Outcome { reward: 1.0, slots_elapsed: 1, end: End::No, next: 0 };
+        TableWorld::new("steep", vec![TableState { row: vec![row], outcomes: vec![Some(outcome)] }], vec![0])
+    };
+    let settings = TrainSettings { budget: 32, ..settings(OnNan::Rollback) };
+    let (ended, heard) = watch(&warm(config, 32), &world(1e8), &world(0.0), settings);
+    assert_eq!(ended.unwrap().decisions, 32);
+    let seen: Vec<_> = reports(&heard).iter().map(|report| (report.quantity, report.back_to)).collect();
+    assert!((1..=5).contains(&seen.len()), "{seen:?}");
+    assert!(seen.iter().all(|&seen| seen == ("warm_start/value_loss", Some(0))), "{seen:?}");
+    let watched = heard.heard.iter().filter(|heard| matches!(heard, Heard::WarmStart(_))).count();
+    assert_eq!(watched, 1, "only what was learnt is reported");
+    // The step size stays what helped.
+    let halved = 2.2e11 * 0.5_f64.powi(seen.len() as i32);
+    assert_eq!(last_metric(&heard, "train/learning_rate"), Some(halved));
+    assert_eq!(last_metric(&heard, "train/rollbacks"), Some(seen.len() as f64));
 }

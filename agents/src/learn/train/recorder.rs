@@ -1,9 +1,13 @@
 //! For tests: small runs, and an observer that writes everything down.
 
 use super::*;
+use crate::learn::agent::Metrics;
 use crate::learn::dqn_config::DqnConfig;
+use crate::learn::nan_guard::NanReport;
 use crate::learn::ppo_config::PpoConfig;
+use crate::learn::warm_start::WarmStartReport;
 use crate::net_policy::Scratch;
+use std::error::Error;
 use std::sync::Arc;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::text::Override;
@@ -12,6 +16,7 @@ use thoughtcache_env::scenario::{Scenario, shipped};
 /// What an observer can hear.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Heard {
+    WarmStart(WarmStartReport),
     Update(u64, Metrics),
     Episode(u64, Episode),
     Validation(u64, Mlp),
@@ -59,6 +64,9 @@ impl Recorder {
 impl Observer for Recorder {
     fn on_update(&mut self, decisions: u64, metrics: &Metrics) {
         self.heard.push(Heard::Update(decisions, metrics.clone()));
+    }
+    fn on_warm_start(&mut self, report: &WarmStartReport) {
+        self.heard.push(Heard::WarmStart(report.clone()));
     }
     fn on_episode(&mut self, decisions: u64, episode: &Episode) {
         self.heard.push(Heard::Episode(decisions, *episode));

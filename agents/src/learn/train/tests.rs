@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::anchors::{Probe, probes};
+use crate::learn::agent::Metrics;
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
+use std::error::Error;
 
 /// Answers validations with these costs in turn (then with 9), and remembers what it heard.
 #[derive(Default)]

@@ -39,7 +39,6 @@ impl Args {
         use crate::progress;
         use serde::Serialize;
         use std::sync::Arc;
-        use thoughtcache_agents::learn::nan_guard::OnNan;
         use thoughtcache_agents::learn::train::{TrainSettings, train};
         use thoughtcache_env::gym::decision_env::DecisionEnv;
 
@@ -66,7 +65,7 @@ impl Args {
             eval_freq: 0,
             checkpoint_freq: 0,
             run: experiment.seed,
-            on_nan: OnNan::Abort,
+            on_nan: experiment.on_nan,
         };
         let trained = train(&experiment.agent, |_| env.clone(), settings, &mut timed)?;
         timed.bar.finish_and_clear();

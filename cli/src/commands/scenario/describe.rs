@@ -101,12 +101,9 @@ struct MemoryRules {
     /// How many users there are, each with contexts of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<u32>,
-    /// Where the user of a request comes from: `recorded` or `drawn`.
+    /// Where the user of a request comes from: `recorded`, `drawn`, or `drawn for a recording` that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     users_are: Option<&'static str>,
-    /// Whether the requests are recorded.
-    #[serde(skip)]
-    is_recorded: bool,
 }
 
 /// How much is asked for.
@@ -193,10 +190,13 @@ impl Description {
                 shared_weights: scenario.has_shared_weights(),
                 kv: scenario.has_kv(),
                 users: scenario.num_users(),
-                users_are: scenario
-                    .num_users()
-                    .map(|_| if scenario.has_recorded_users() { "recorded" } else { "drawn" }),
-                is_recorded: scenario.is_recorded(),
+                users_are: scenario.num_users().map(|_| {
+                    match (scenario.has_recorded_users(), scenario.is_recorded()) {
+                        (true, _) => "recorded",
+                        (false, true) => "drawn for a recording",
+                        (false, false) => "drawn",
+                    }
+                }),
             },
             slot_s: scenario.slot_s(),
             horizon_slots: scenario.horizon_slots(),
@@ -351,10 +351,10 @@ impl MemoryRules {
         }
         if let Some(users) = self.users {
             let users = grouped(u64::from(users));
-            let origin = match (self.is_recorded, self.users_are) {
-                (true, Some("recorded")) => ", as recorded",
-                (true, _) => ", drawn for each request, for the recording names none",
-                (false, _) => "",
+            let origin = match self.users_are {
+                Some("recorded") => ", as recorded",
+                Some("drawn for a recording") => ", drawn for each request, for the recording names none",
+                _ => "",
             };
             writeln!(text, "  users     {users}{origin}, each with a context of their own at every entry")?;
         }

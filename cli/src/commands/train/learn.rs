@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use thoughtcache_agents::checkpoint::{sha256, sha256_of_reader};
 use thoughtcache_agents::heuristics::registry::Prepared;
-use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, resume, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::shipped;
@@ -33,7 +32,18 @@ const SCENARIO_FILE: &str = "scenario.toml";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     pub(super) time_limit: Option<Duration>,
-    pub(super) on_nan: OnNan,
+    /// What was typed; the run's config remembers it until something else is typed.
+    pub(super) on_nan: Option<&'static str>,
+}
+
+impl Terms {
+    /// Reads the experiment, with what was typed.
+    fn load(&self, mut experiment: ExperimentArgs) -> Result<Experiment> {
+        if let Some(on_nan) = self.on_nan {
+            experiment.set("on_nan", on_nan);
+        }
+        experiment.load()
+    }
 }
 
 /// Begins a run in a new folder.
@@ -42,11 +52,12 @@ pub(super) struct Terms {
 /// When the folder holds something, or the run cannot go on to its end.
 pub(super) fn begin(
     console: Console,
-    experiment: &Experiment,
+    experiment: ExperimentArgs,
     out: Option<&Path>,
     terms: Terms,
 ) -> Result<Verdict> {
-    memory::check(experiment, terms.on_nan)?;
+    let experiment = &terms.load(experiment)?;
+    memory::check(experiment)?;
     let interrupt = Interrupt::listen()?;
     let folder = match out {
         Some(out) => RunDir::create(out),
@@ -59,9 +70,9 @@ pub(super) fn begin(
     // Last: a folder with a config is a run that can be resumed.
     folder.write(CONFIG_FILE, &config(experiment, &folder)?)?;
     let provenance = Provenance::at_start(libtorch::version(), recording(experiment));
-    let start = Start { experiment, folder: &folder, inputs, kept: None, provenance };
+    let start = Start { experiment, folder: &folder, inputs, kept: None, provenance, new_config: None };
     console.note(&format!("{}: {}", folder.root().display(), start.what()));
-    start.run(console, &Stop::new(interrupt, terms.time_limit), terms.on_nan)
+    start.run(console, &Stop::new(interrupt, terms.time_limit))
 }
 
 /// Goes on with a run: from the checkpoint that is named, else from the newest.
@@ -72,8 +83,8 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     let interrupt = Interrupt::listen()?;
     let folder = RunDir::open(root)?;
     let place = root.display();
-    let experiment = ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None).load()?;
-    memory::check(&experiment, terms.on_nan)?;
+    let experiment = terms.load(ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None))?;
+    memory::check(&experiment)?;
     let kept = kept::read(&folder, from)?;
     let inputs = inputs(&experiment)?;
     match &kept {
@@ -88,13 +99,14 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
     let provenance =
         Provenance::at_resume(&folder, from_decisions, libtorch::version(), recording(&experiment));
-    let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance };
+    let new_config = terms.on_nan.map(|_| config(&experiment, &folder)).transpose()?;
+    let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance, new_config };
     let what = start.what();
     console.note(&match start.kept {
         None => format!("{place}: {what}; it was ended before its first checkpoint and begins again"),
         Some(_) => format!("{place}: {what}; going on after {}", grouped(from_decisions)),
     });
-    start.run(console, &Stop::new(interrupt, terms.time_limit), terms.on_nan)
+    start.run(console, &Stop::new(interrupt, terms.time_limit))
 }
 
 /// A run without a state begins again in its folder, which replaces what is there: fine when it was killed before its first
@@ -154,7 +166,7 @@ fn inputs(experiment: &Experiment) -> Result<Inputs> {
         digest.with_context(|| format!("cannot read the recording {}", path.display()))
     };
     Ok(Inputs {
-        config_sha256: sha256(experiment.to_toml()?.as_bytes()),
+        config_sha256: sha256(experiment.identity()?.as_bytes()),
         recording_sha256: recording(experiment).map(digest).transpose()?,
     })
 }
@@ -187,6 +199,8 @@ struct Start<'a> {
     inputs: Inputs,
     kept: Option<Kept>,
     provenance: Provenance,
+    /// What the folder's config becomes once the learner has accepted the state.
+    new_config: Option<String>,
 }
 
 impl Start<'_> {
@@ -200,8 +214,8 @@ impl Start<'_> {
         )
     }
 
-    fn run(self, console: Console, stop: &Stop, on_nan: OnNan) -> Result<Verdict> {
-        let Self { experiment, folder, inputs, kept, provenance } = self;
+    fn run(self, console: Console, stop: &Stop) -> Result<Verdict> {
+        let Self { experiment, folder, inputs, kept, provenance, new_config } = self;
         if let Some(kept) = &kept {
             kept::make_last(folder, kept)?;
         }
@@ -212,6 +226,9 @@ impl Start<'_> {
             let checkpoints = folder.checkpoints();
             checkpoints.recover()?;
             checkpoints.forget_after(from_decisions)?;
+            if let Some(config) = new_config {
+                folder.write(CONFIG_FILE, &config)?;
+            }
             at_start.write(folder)
         })?;
         let scenario = &experiment.scenario.scenario;
@@ -221,7 +238,7 @@ impl Start<'_> {
             eval_freq: experiment.eval_every_decisions,
             checkpoint_freq: experiment.checkpoint_every_decisions,
             run: experiment.seed,
-            on_nan,
+            on_nan: experiment.on_nan,
         };
         let trained = if let Some(Kept { trainer, replay, .. }) = kept {
             resume(&experiment.agent, |_| env.clone(), settings, &mut watch, &trainer, replay.as_deref())

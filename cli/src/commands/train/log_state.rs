@@ -22,7 +22,7 @@ pub(super) struct LogState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Inputs {
-    /// The SHA-256 of the resolved config, comments left out.
+    /// The SHA-256 of the resolved config, comments and `on_nan` left out.
     pub(super) config_sha256: String,
     /// The SHA-256 of the recording that the scenario replays.
     pub(super) recording_sha256: Option<String>,

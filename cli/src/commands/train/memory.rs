@@ -14,10 +14,10 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 ///
 /// # Errors
 /// Says how much is needed and free, for what, and which key to lower.
-pub(super) fn check(experiment: &Experiment, on_nan: OnNan) -> Result<()> {
+pub(super) fn check(experiment: &Experiment) -> Result<()> {
     let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
     let forecast = experiment.agent.memory_bytes(spec.spec(), experiment.decisions);
-    let forecast = if on_nan == OnNan::Rollback { forecast.with_rollback() } else { forecast };
+    let forecast = if experiment.on_nan == OnNan::Rollback { forecast.with_rollback() } else { forecast };
     match machine::available_bytes() {
         Some(free) => fits(&forecast, free),
         None => Ok(()),
@@ -29,7 +29,7 @@ fn fits(forecast: &MemoryForecast, free: u64) -> Result<()> {
     let items: Vec<String> =
         forecast.items.iter().map(|item| format!("{} {}", item.name, gigabytes(item.bytes))).collect();
     let remedy = match largest.setting {
-        "on_nan" => "leave --on-nan rollback out".to_owned(),
+        "on_nan" => "choose another --on-nan than rollback".to_owned(),
         setting => format!("lower agent.{setting}"),
     };
     bail!(

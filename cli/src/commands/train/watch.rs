@@ -439,3 +439,83 @@ impl Observer for Watch<'_> {
         Ok(cost)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::ExperimentArgs;
+    use crate::interrupt::Interrupt;
+    use serde_json::Value;
+    use thoughtcache_env::random::{Purpose, Seed};
+
+    const WARM: &str = "\
+scenario = \"tight\"
+decisions = 1_024
+log_every_decisions = 1
+
+[agent]
+from = \"ppo-tight\"
+warm_start = \"density\"
+
+[agent.ppo]
+n_envs = 8
+n_steps = 8
+batch_size = 64
+net_arch = [4]
+";
+
+    #[test]
+    fn a_run_that_goes_back_to_its_beginning_says_again_what_it_has_learnt_from_the_rule() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("warm.toml"), WARM).unwrap();
+        let mut experiment = ExperimentArgs::new(folder.path().join("warm.toml"), Vec::new(), None);
+        experiment.set("scenario.horizon_slots", "5");
+        let experiment = experiment.load().unwrap();
+        let run = RunDir::create(&folder.path().join("run")).unwrap();
+        let (console, stop) = (Console::new(false, true), Stop::new(Interrupt::default(), None));
+        let inputs = Inputs { config_sha256: String::new(), recording_sha256: None };
+        let mut watch = Watch::begin(console, &experiment, &run, stop, inputs, None, || Ok(())).unwrap();
+        let agent = experiment.agent.build(&watch.spec, 1_024, Seed::new(Purpose::Train, 1)).unwrap();
+        let state =
+            TrainerState { policy: agent.policy().unwrap(), decisions: 0, trainer: vec![], replay: None };
+        let metrics = |tag: &'static str, value: f64| {
+            let mut metrics = Metrics::default();
+            metrics.push(tag, value);
+            metrics
+        };
+        let learnt = |agreement: f64, loss: f64| WarmStartReport {
+            decisions: 64,
+            agreement,
+            metrics: metrics("warm_start/loss", loss),
+        };
+        let met = |quantity: &'static str| NanReport {
+            quantity,
+            value: f64::NAN,
+            update: 1,
+            decisions: 128,
+            action: OnNan::Rollback,
+            back_to: Some(0),
+            batch: vec![1],
+        };
+        assert!(!watch.should_stop());
+        // The warm start itself begins again once: what was said of the first attempt is forgotten.
+        watch.on_warm_start(&learnt(0.25, 8.0));
+        watch.on_nan(&met("warm_start/loss"));
+        watch.on_warm_start(&learnt(0.75, 0.5));
+        watch.checkpoint(&state).unwrap();
+        // Twice, because the first time must not use up what is said.
+        for loss in [1.0, 2.0] {
+            watch.on_update(64, &metrics("train/loss", loss));
+            watch.on_nan(&met("train/loss"));
+        }
+        watch.on_update(64, &metrics("train/loss", 3.0));
+        watch.end(None).unwrap();
+        let text = fs::read_to_string(run.path("metrics.jsonl")).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 1, "{text}");
+        let said = ["decisions", "warm_start/agreement", "warm_start/loss", "train/loss"];
+        assert_eq!(said.map(|tag| lines[0][tag].as_f64().unwrap()), [64.0, 0.75, 0.5, 3.0], "{text}");
+        let kept = fs::read_dir(run.path("nan")).unwrap().count();
+        assert_eq!(kept, 3, "every batch is kept");
+    }
+}

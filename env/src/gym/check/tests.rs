@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gym::api::{Entry, EnvSpec, Rows};
-use crate::gym::snapshot::SnapshotError;
+use crate::gym::snapshot::{DigestedSpec, SnapshotError};
 
 /// What is wrong with the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum Fault {
 #[derive(Clone, Debug)]
 struct Walk {
     fault: Fault,
-    spec: EnvSpec,
+    spec: DigestedSpec,
     view: State,
     rng: SimRng,
     steps: u32,
@@ -57,11 +57,11 @@ fn walk(fault: Fault) -> Walk {
     let second = if fault == Fault::TwoEntriesOfOneName { "place" } else { "one" };
     Walk {
         fault,
-        spec: EnvSpec {
+        spec: DigestedSpec::new(EnvSpec {
             id: "walk".into(),
             entries: vec![Entry::new("place", 0.0, 9.0), Entry::new(second, 0.0, 1.0)],
             actions: vec!["on".into(), "back".into()],
-        },
+        }),
         view: State { place: 0, fault },
         rng: Seed::new(Purpose::Train, 0).stream(Stream::Arrivals),
         steps: 0,

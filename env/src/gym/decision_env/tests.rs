@@ -80,7 +80,7 @@ fn worlds() -> Vec<(&'static str, DecisionEnv)> {
         ("context.scope", "\"user\""),
         ("decision.granularity", "\"request\""),
     ];
-    let phased = r#"{ phased = { popularity = [[0.5, 0.25, 0.25], [0.0, 0.5, 0.5]], stay_prob = 0.5 } }"#;
+    let phased = r"{ phased = { popularity = [[0.5, 0.25, 0.25], [0.0, 0.5, 0.5]], stay_prob = 0.5 } }";
     let everything = [
         &users[..],
         &KV,
@@ -179,23 +179,19 @@ fn forgeries(value: &Value) -> Vec<Value> {
         Value::Null => vec![json!(0), json!(u32::MAX), json!("Edge"), json!("edge")],
         Value::Bool(is_so) => vec![json!(!is_so)],
         Value::String(_) => ["Running", "Forced", "Ended", "edge", "cloud"].map(|word| json!(word)).to_vec(),
-        Value::Number(number) => match number.as_u64() {
-            Some(number) => {
+        Value::Number(number) => {
+            if let Some(number) = number.as_u64() {
                 let near = [number.wrapping_add(1), number.wrapping_sub(1), 0];
-                [&near[..], &[u64::from(u32::MAX), 1 << 53, u64::MAX]]
-                    .concat()
-                    .iter()
-                    .map(|n| json!(n))
-                    .collect()
-            }
-            None => {
+                let far = [u64::from(u32::MAX), 1 << 53, u64::MAX];
+                near.iter().chain(&far).map(|number| json!(number)).collect()
+            } else {
                 let number = number.as_f64().unwrap();
                 [number + 0.5, number * 2.0, -1.0, -1e-300, 1e300].map(|number| json!(number)).to_vec()
             }
-        },
+        }
         Value::Array(items) => {
             let shorter = items.split_last().map(|(_, rest)| rest.to_vec());
-            let longer = items.last().map(|last| [&items[..], &[last.clone()]].concat());
+            let longer = items.last().map(|last| [&items[..], std::slice::from_ref(last)].concat());
             let reversed = items.iter().rev().cloned().collect();
             let numbers = vec![json!(0)];
             [Some(reversed), Some(numbers), shorter, longer].into_iter().flatten().map(Value::Array).collect()
@@ -232,19 +228,16 @@ fn every_field_of_a_state_is_refused_when_no_play_leads_to_it_and_else_it_can_be
                     let (forged_times, refused) = fields.entry(field.clone()).or_default();
                     *forged_times += 1;
                     let mut played = env.clone();
-                    match played.restore(&forged) {
-                        Err(error) => {
-                            *refused += 1;
-                            assert_eq!(error.to_string().lines().count(), 1, "{error}");
-                            assert_eq!(played.snapshot(), snapshot, "{name}: nothing has changed");
-                        }
-                        Ok(()) => {
-                            // Before the first episode there is nothing to come back to.
-                            let is_kept = !played.world.has_begun() || played.snapshot() == forged;
-                            assert!(is_kept, "{name}: {place} = {forgery}");
-                            play_on(&mut played, &mut rng);
-                        }
+                    if let Err(error) = played.restore(&forged) {
+                        *refused += 1;
+                        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+                        assert_eq!(played.snapshot(), snapshot, "{name}: nothing has changed");
+                        continue;
                     }
+                    // Before the first episode there is nothing to come back to.
+                    let is_kept = !played.world.has_begun() || played.snapshot() == forged;
+                    assert!(is_kept, "{name}: {place} = {forgery}");
+                    play_on(&mut played, &mut rng);
                 }
             }
         }
@@ -355,7 +348,7 @@ fn refusals_say_what_is_impossible_and_where() {
 
 #[test]
 fn a_situation_is_not_imagined_where_slots_begin_with_prefetch_decisions() {
-    let phased = r#"{ phased = { popularity = [[0.5, 0.25, 0.25]] } }"#;
+    let phased = r"{ phased = { popularity = [[0.5, 0.25, 0.25]] } }";
     let mut env = world(&[("workload", phased), ("decision.prefetch", "true")]);
     env.reset(Seed::new(Purpose::Train, 5));
     let before = env.snapshot();

@@ -57,7 +57,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             has_ended: lane.has_ended,
         };
         let lanes = self.lanes.iter().map(state_of).collect();
-        Snapshot::of(self.spec(), &VecState { autoreset: self.autoreset, lanes })
+        Snapshot::of(&self.spec, &VecState { autoreset: self.autoreset, lanes })
     }
 
     /// Comes back to a snapshot of as many lanes in the same mode.
@@ -69,7 +69,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     where
         E: Clone,
     {
-        let state: VecState = snapshot.state(self.spec())?;
+        let state: VecState = snapshot.state(&self.spec)?;
         if state.lanes.len() != self.num_lanes() {
             let difference = format!("it has {} lanes, not {}", state.lanes.len(), self.num_lanes());
             return Err(SnapshotError::foreign(self.spec(), difference));
@@ -145,9 +145,9 @@ mod tests {
         for (forge, expected) in forgeries {
             let mut vec_env = lanes(Autoreset::SameStep);
             let before = vec_env.snapshot();
-            let mut state: VecState = before.state(vec_env.spec()).unwrap();
+            let mut state: VecState = before.state(&vec_env.spec).unwrap();
             forge(&mut state);
-            let error = vec_env.restore(&Snapshot::of(vec_env.spec(), &state)).unwrap_err();
+            let error = vec_env.restore(&Snapshot::of(&vec_env.spec, &state)).unwrap_err();
             assert_eq!(error.to_string(), format!("the snapshot is damaged: {expected}"));
             assert_eq!(vec_env.snapshot(), before, "nothing has changed");
         }

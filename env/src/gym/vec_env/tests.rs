@@ -1,4 +1,5 @@
 use super::super::api::{Entry, Rows};
+use super::super::snapshot::DigestedSpec;
 use super::super::snapshot::{Snapshot, SnapshotError};
 use super::*;
 use crate::random::Purpose;
@@ -6,7 +7,7 @@ use crate::random::Purpose;
 /// Counts to its lane's length (2 + lane) and is cut there; action 1 is illegal on odd counts.
 #[derive(Clone)]
 pub(super) struct Counter {
-    spec: EnvSpec,
+    spec: DigestedSpec,
     seed: Seed,
     state: State,
 }
@@ -27,11 +28,11 @@ impl Rows for State {
 }
 
 pub(super) fn counters(lanes: usize) -> Vec<Counter> {
-    let spec = EnvSpec {
+    let spec = DigestedSpec::new(EnvSpec {
         id: "counter".into(),
         entries: vec![Entry::new("count", 0.0, 100.0), Entry::new("episode", 0.0, 1e6)],
         actions: vec!["a".into(), "b".into()],
-    };
+    });
     vec![Counter { spec, seed: Seed::new(Purpose::Test, 0), state: State::default() }; lanes]
 }
 

@@ -1,0 +1,130 @@
+//! `meta.json`: what stands beside the weights, and the checksums that vouch for every file.
+
+use super::{Algorithm, CheckpointError, EXTRA_FILES, OLDEST_SCHEMA, POLICY_FILE, SCHEMA};
+use crate::net_policy::Activation;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use thoughtcache_env::message::{one_line, shown};
+
+/// What stands beside the weights: everything needed to refuse them where they do not belong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// The version of this description, [`OLDEST_SCHEMA`] to [`SCHEMA`].
+    pub schema: u32,
+    /// What trained the policy.
+    pub algorithm: Algorithm,
+    /// The name of the environment or scenario that it was trained on.
+    pub trained_on: String,
+    /// The names of the entries of a row, in order.
+    pub entries: Vec<String>,
+    /// The names of the actions, in order.
+    pub actions: Vec<String>,
+    /// The widths of the hidden layers, in order.
+    pub hidden: Vec<usize>,
+    /// What follows each hidden layer.
+    pub activation: Activation,
+    /// Whether there is a value head beside the head of advantages.
+    pub dueling: bool,
+    /// The names of the entries that the network does not see.
+    pub ignore_entries: Vec<String>,
+    /// The decisions that the training had taken.
+    pub decisions: u64,
+    /// The mean cost per slot of the validation episodes that chose this checkpoint; `None` before the first validation.
+    pub validation_cost: Option<f64>,
+    /// The SHA-256 of the checkpoint's other files by name, in hexadecimal digits.
+    pub checksums: BTreeMap<String, String>,
+    /// The SHA-256 of this description with this field empty.
+    pub meta_sha256: String,
+}
+
+/// Makes sure that the bytes of one of the checkpoint's files are those on record.
+///
+/// # Errors
+/// When the file is not on record or has other bytes.
+pub fn verify_checksum(meta: &Meta, file: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let Some(expected) = meta.checksums.get(file) else {
+        return Err(CheckpointError::Meta { reason: format!("it has no checksum of {file}") });
+    };
+    let found = sha256(bytes);
+    if found == *expected {
+        Ok(())
+    } else {
+        Err(CheckpointError::Checksum { file: file.into(), found, expected: shown(expected) })
+    }
+}
+
+/// The SHA-256 of some bytes in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// The SHA-256 of all that a source gives, in hexadecimal digits; it is not held in memory.
+///
+/// # Errors
+/// When the source cannot be read to its end.
+pub fn sha256_of_reader(mut source: impl std::io::Read) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return Ok(hexadecimal(&hasher.finalize())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // a String takes everything
+        text
+    })
+}
+
+pub(super) fn json(meta: &Meta) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(meta).expect("strings, numbers and lists are always JSON");
+    bytes.push(b'\n');
+    bytes
+}
+
+pub(super) fn meta_checksum(meta: &Meta) -> String {
+    sha256(&json(&Meta { meta_sha256: String::new(), ..meta.clone() }))
+}
+
+pub(super) fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
+    /// The version alone: another version may have other fields.
+    #[derive(Deserialize)]
+    struct Version {
+        schema: u64,
+    }
+    let damaged = |error: serde_json::Error| CheckpointError::Meta { reason: one_line(&error.to_string()) };
+    let Version { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
+    if !(u64::from(OLDEST_SCHEMA)..=u64::from(SCHEMA)).contains(&schema) {
+        return Err(CheckpointError::Schema { found: schema });
+    }
+    let meta: Meta = serde_json::from_slice(bytes).map_err(damaged)?;
+    let found = meta_checksum(&meta);
+    if found != meta.meta_sha256 {
+        return Err(CheckpointError::Checksum {
+            file: "meta.json".into(),
+            found,
+            expected: shown(&meta.meta_sha256),
+        });
+    }
+    let known = |file: &str| file == POLICY_FILE || (schema > 1 && EXTRA_FILES.contains(&file));
+    if let Some(file) = meta.checksums.keys().find(|file| !known(file)) {
+        let file = shown(file);
+        let reason = format!("it names `{file}`, which is no file of a checkpoint with schema {schema}");
+        return Err(CheckpointError::Meta { reason });
+    }
+    // The checksum is one of the content; spaces and the order of fields stand outside it.
+    if json(&meta) != bytes {
+        let reason = "the same content, written in another way; copy the file as it was".into();
+        return Err(CheckpointError::Meta { reason });
+    }
+    Ok(meta)
+}

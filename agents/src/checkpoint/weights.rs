@@ -1,0 +1,83 @@
+//! `policy.safetensors`: a network as tensors and back.
+
+use super::{CheckpointError, Meta};
+use crate::net_policy::{Dense, Mlp};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeSet;
+use thoughtcache_env::message::{one_line, shown};
+
+/// The layers of a network with the first part of their tensors' names.
+pub(crate) fn named_layers(net: &Mlp) -> impl Iterator<Item = (String, &Dense)> {
+    let hidden = net.hidden().iter().enumerate().map(|(index, layer)| (format!("hidden.{index}"), layer));
+    let heads = std::iter::once(("head".to_owned(), net.head()));
+    hidden.chain(heads).chain(net.value().map(|layer| ("value".to_owned(), layer)))
+}
+
+pub(super) fn net_to_bytes(net: &Mlp) -> Vec<u8> {
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, layer) in named_layers(net) {
+        let shape = vec![layer.outputs(), layer.inputs()];
+        tensors.push((format!("{name}.weight"), shape, to_le_bytes(&layer.transposed_weight())));
+        tensors.push((format!("{name}.bias"), vec![layer.outputs()], to_le_bytes(layer.bias())));
+    }
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a layer fills its shape");
+        (name.as_str(), view)
+    });
+    safetensors::serialize(views, None).expect("a network of validated layers is always writable")
+}
+
+fn to_le_bytes(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+pub(super) fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, CheckpointError> {
+    let tensors = SafeTensors::deserialize(bytes)
+        .map_err(|error| CheckpointError::Format { reason: one_line(&error.to_string()) })?;
+    let mut unread: BTreeSet<String> = tensors.names().into_iter().map(str::to_owned).collect();
+    let mut read = |name: String, shape: Vec<usize>| -> Result<Vec<f32>, CheckpointError> {
+        let Ok(view) = tensors.tensor(&name) else {
+            return Err(CheckpointError::MissingTensor { tensor: name });
+        };
+        unread.remove(&name);
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            let found = format!("{:?} {:?}", view.dtype(), view.shape());
+            let expected = format!("{:?} {shape:?}", Dtype::F32);
+            return Err(CheckpointError::Tensor { tensor: name, found, expected });
+        }
+        let (numbers, _) = view.data().as_chunks();
+        Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    };
+    let mut layer = |name: &str, inputs: usize, outputs: usize| -> Result<Dense, CheckpointError> {
+        let weight = read(format!("{name}.weight"), vec![outputs, inputs])?;
+        let bias = read(format!("{name}.bias"), vec![outputs])?;
+        Ok(Dense::from_transposed(name, inputs, outputs, &weight, bias)?)
+    };
+    let mut width = meta.entries.len();
+    let mut hidden = Vec::new();
+    for (index, &outputs) in meta.hidden.iter().enumerate() {
+        hidden.push(layer(&format!("hidden.{index}"), width, outputs)?);
+        width = outputs;
+    }
+    let head = layer("head", width, meta.actions.len())?;
+    let value = if meta.dueling { Some(layer("value", width, 1)?) } else { None };
+    if let Some(tensor) = unread.pop_first() {
+        return Err(CheckpointError::ExtraTensor { tensor: shown(&tensor) });
+    }
+    let mut ignore = Vec::with_capacity(meta.ignore_entries.len());
+    for name in &meta.ignore_entries {
+        let Some(entry) = meta.entries.iter().position(|entry| entry == name) else {
+            let reason = format!("the ignored entry `{}` is no entry", shown(name));
+            return Err(CheckpointError::Meta { reason });
+        };
+        ignore.push(entry);
+    }
+    let net = Mlp::new(hidden, head, value, meta.activation, ignore)?;
+    // Another order of tensors, or notes beside them, would be lost without a word when the policy is written again.
+    if net_to_bytes(&net) != bytes {
+        let reason = "the tensors are right, but the file is not laid out as this program writes it".into();
+        return Err(CheckpointError::Format { reason });
+    }
+    Ok(net)
+}

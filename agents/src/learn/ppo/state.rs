@@ -1,0 +1,72 @@
+//! A PPO learner as a state and back.
+
+use super::{PpoAgent, Trained};
+use crate::learn::state::{AgentState, StateDict, StateError, inside, take_generators};
+use crate::learn::tensor_rows;
+
+impl PpoAgent {
+    /// The learner as it is now.
+    pub(super) fn to_state(&self) -> AgentState {
+        let mut trainer = StateDict::default();
+        trainer.put_list("counts", &[self.decisions, self.updates, self.epochs]);
+        trainer.put_all("actor", self.actor.save());
+        trainer.put_all("critic", self.critic.save());
+        let mut rollout = StateDict::default();
+        self.rollout.save(&mut rollout);
+        trainer.put_all("rollout", rollout);
+        trainer.put_object("rng.acting", &self.acting);
+        trainer.put_object("rng.shuffling", &self.shuffling);
+        self.nan_guard.save(&mut trainer);
+        AgentState { trainer, replay: None }
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// When no learner of this configuration can have left it.
+    pub(super) fn take_state(&mut self, state: AgentState) -> Result<(), StateError> {
+        if state.replay.is_some() {
+            return Err(StateError::Replay("the state has a replay buffer, which PPO does not have"));
+        }
+        let mut state = state.trainer;
+        let counts: Vec<u64> = state.take("counts", &[3])?;
+        let (decisions, updates, epochs) = (counts[0], counts[1], counts[2]);
+        let (lanes, n_steps) = (self.config.n_envs as u64, self.config.n_steps as u64);
+        let steps = decisions / lanes;
+        let most_epochs = updates.saturating_mul(self.config.n_epochs as u64);
+        let fits = decisions.is_multiple_of(lanes)
+            && decisions < self.budget
+            && updates == steps / n_steps
+            && (updates..=most_epochs).contains(&epochs);
+        if !fits {
+            let reason = format!("is {counts:?} decisions, updates and epochs, which cannot be");
+            return Err(StateError::value("counts", reason));
+        }
+        (self.decisions, self.updates, self.epochs) = (decisions, updates, epochs);
+        inside("actor", self.actor.load(state.take_all("actor")))?;
+        inside("critic", self.critic.load(state.take_all("critic")))?;
+        let mut rollout = state.take_all("rollout");
+        inside("rollout", self.rollout.load(&mut rollout, (steps % n_steps) as usize))?;
+        inside("rollout", rollout.finish())?;
+        self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
+        self.shuffling = state.take_object("rng.shuffling")?;
+        self.nan_guard.load(&mut state)?;
+        state.finish()
+    }
+}
+
+impl Trained {
+    fn save(&self) -> StateDict {
+        let mut state = StateDict::default();
+        state.put_list("parameters", &tensor_rows::to_vec::<f32>(self.net.flat()));
+        self.adam.save(&mut state);
+        state
+    }
+
+    fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
+        let parameters: Vec<f32> = state.take_finite("parameters", &[self.net.flat().numel()])?;
+        tensor_rows::write(self.net.flat_mut(), 0, &parameters);
+        self.adam.load(&mut state)?;
+        state.finish()
+    }
+}

@@ -1,0 +1,88 @@
+//! Who hears of a run, and what an episode was.
+
+use super::TrainerState;
+use crate::learn::agent::Metrics;
+use crate::learn::nan_guard::NanReport;
+use crate::learn::warm_start::WarmStartReport;
+use crate::net_policy::Mlp;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::gym::api::Counters;
+use thoughtcache_env::gym::vec_env::StepBuffers;
+
+/// An episode that ended during training, played by the exploring learner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Episode {
+    /// The lane that played it.
+    pub lane: usize,
+    /// The sum of its rewards, undiscounted.
+    pub reward: f64,
+    /// The decisions it took.
+    pub decisions: u64,
+    /// The slots it lasted.
+    pub slots: u64,
+    /// Its costs by component.
+    pub cost: CostBreakdown,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+impl Episode {
+    /// Minus the sum of the rewards, a slot; of the whole episode if it took no slot.
+    pub fn cost_per_slot(&self) -> f64 {
+        -self.reward / self.slots.max(1) as f64
+    }
+}
+
+/// Who hears of a run.
+pub trait Observer {
+    /// The learner has learnt, after so many decisions of all lanes together.
+    fn on_update(&mut self, _decisions: u64, _metrics: &Metrics) {}
+
+    /// The learner has learnt from a rule, before the first decision of the run.
+    fn on_warm_start(&mut self, _report: &WarmStartReport) {}
+
+    /// An episode has ended; in the order of the lanes when several end in one step.
+    fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
+
+    /// A number was not finite: what was done about it and the batch that it came of. A minibatch that is left out is
+    /// reported when the one before was not.
+    fn on_nan(&mut self, _report: &NanReport) {}
+
+    /// Keeps everything that the run needs to go on from here, [`resume`](super::resume) does. Nothing is reported between the step that
+    /// led here and this call, and a run that is stopped is kept before anything else happens.
+    ///
+    /// # Errors
+    /// Whatever keeps the state from being kept ends the run.
+    fn checkpoint(&mut self, _state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+
+    /// Whether to end the run here.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
+
+    /// The mean cost of the greedy policy on validation episodes; the least decides which policy is the best.
+    ///
+    /// # Errors
+    /// Whatever keeps the policy from being validated ends the run.
+    fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>>;
+}
+
+/// Adds a step to the episodes that the lanes play; `ended` hears of those that it ended.
+pub(super) fn count_episodes(episodes: &mut [Episode], step: &StepBuffers, mut ended: impl FnMut(&Episode)) {
+    for (lane, episode) in episodes.iter_mut().enumerate() {
+        episode.lane = lane;
+        episode.reward += step.rewards[lane];
+        episode.decisions += 1;
+        episode.slots += u64::from(step.slots_elapsed[lane]);
+        episode.cost += step.infos[lane].cost;
+        episode.counters += step.infos[lane].counters;
+        if step.terminated[lane] || step.truncated[lane] {
+            ended(episode);
+            *episode = Episode::default();
+        }
+    }
+}
