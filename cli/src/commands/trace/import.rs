@@ -42,7 +42,7 @@ enum Format {
     Gentd26,
     /// Mooncake: requests with the blocks of their prompts, and so what each reuses of earlier ones
     Mooncake,
-    /// ServeGen: how often the clients of a production service asked, for [workload.rates]
+    /// Servegen: how often the clients of a production service asked, for [workload.rates]
     Servegen,
 }
 

@@ -25,13 +25,13 @@ pub(super) struct Summary {
     /// What the rates amount to.
     requests: f64,
     requests_per_s: f64,
-    models: Vec<Share>,
-    top_clients: Vec<Share>,
+    models: Vec<Demand>,
+    top_clients: Vec<Demand>,
 }
 
 /// What one client, or one class of models, asks for.
 #[derive(Serialize)]
-struct Share {
+struct Demand {
     name: String,
     periods: usize,
     requests_per_s: f64,
@@ -49,7 +49,7 @@ impl Summary {
             *requests += recording.requests(rate);
         }
         let requests: f64 = by_client.iter().map(|(_, requests)| requests).sum();
-        let share = |name: String, periods, of: f64| Share {
+        let share = |name: String, periods, of: f64| Demand {
             name,
             periods,
             requests_per_s: of / span_s,
@@ -68,7 +68,7 @@ impl Summary {
                 share(model.to_owned(), periods, requests)
             })
             .collect();
-        let mut top_clients: Vec<Share> = recording
+        let mut top_clients: Vec<Demand> = recording
             .clients()
             .iter()
             .zip(by_client)
@@ -105,7 +105,7 @@ impl Summary {
             self.requests_per_s,
             HumanBytes(self.bytes),
         );
-        let table = |title: &str, shares: &[Share]| {
+        let table = |title: &str, shares: &[Demand]| {
             let columns = [
                 (title, Align::Left),
                 ("periods", Align::Right),
@@ -113,7 +113,7 @@ impl Summary {
                 ("share", Align::Right),
             ];
             let mut table = Table::new(columns);
-            for Share { name, periods, requests_per_s, share } in shares {
+            for Demand { name, periods, requests_per_s, share } in shares {
                 let cells = [
                     grouped(*periods as u64),
                     format!("{requests_per_s:.2}"),
