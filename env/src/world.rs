@@ -317,7 +317,8 @@ impl World {
         let bytes = cache.marginal_bytes(service);
         if self.physics.is_some() {
             let now_s = self.slot as f64 * self.scenario.slot_s();
-            outcome.cost.switching = self.bring_in(cell, service, victims, bytes, now_s, &mut outcome.counters);
+            outcome.cost.switching =
+                self.bring_in(cell, service, victims, bytes, now_s, &mut outcome.counters);
             return outcome;
         }
         cache.bring_in(service, victims, bytes, &mut outcome.counters);

@@ -82,7 +82,8 @@ impl Cache {
             let counted = self.context_bytes[index];
             return Err(format!("its context is counted as {counted} bytes, it takes {context_bytes}"));
         }
-        if residency.is_protected && !(residency.is_resident && self.protection != super::Protection::Nothing) {
+        if residency.is_protected && !(residency.is_resident && self.protection != super::Protection::Nothing)
+        {
             return Err("it is protected, which it cannot be".into());
         }
         if !residency.is_resident && !is_empty {

@@ -10,6 +10,7 @@
 //!
 //! *Source.* The idea: Xu et al., arXiv 2401.07764 (task-oriented communications); the law is ours.
 
+use crate::placement::features::Features;
 use crate::radio::check::between;
 use crate::scenario::text::Invalid;
 use serde::{Deserialize, Serialize};
@@ -51,14 +52,9 @@ pub struct FeatureLaw {
 }
 
 impl FeatureLaw {
-    /// Bits that travel for what a sensor saw.
-    pub fn bits(&self, sensor_bits: f64) -> f64 {
-        self.ratio * sensor_bits
-    }
-
-    /// The factor of the answer's quality.
-    pub fn quality(&self, sensor_bits: f64) -> f64 {
-        -libm::expm1(-self.bits(sensor_bits) / self.enough_bits)
+    /// What travels for what a sensor saw, and how much of the meaning arrives.
+    pub fn of(&self, sensor_bits: f64) -> Features {
+        Features::new(self.ratio, sensor_bits, self.enough_bits)
     }
 }
 
@@ -71,10 +67,10 @@ mod tests {
     #[test]
     fn fine_features_of_ten_megabits_are_two_times_enough() {
         let [coarse, fine] = CONFIG.validate("radio.features").unwrap();
-        assert_eq!((coarse.bits(10e6), fine.bits(10e6)), (200e3, 1e6));
-        approx::assert_relative_eq!(fine.quality(10e6), 1.0 - (-2.0_f64).exp(), max_relative = 1e-14);
-        approx::assert_relative_eq!(coarse.quality(10e6), 1.0 - (-0.4_f64).exp(), max_relative = 1e-14);
-        assert_eq!(fine.quality(0.0), 0.0);
+        let [coarse, fine] = [coarse.of(10e6), fine.of(10e6)];
+        assert_eq!((coarse.bits, fine.bits), (200e3, 1e6));
+        approx::assert_relative_eq!(fine.quality, 1.0 - (-2.0_f64).exp(), max_relative = 1e-14);
+        approx::assert_relative_eq!(coarse.quality, 1.0 - (-0.4_f64).exp(), max_relative = 1e-14);
     }
 
     #[test]

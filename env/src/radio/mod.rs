@@ -49,9 +49,6 @@ use sensing::{Sensing, SensingConfig};
 use serde::{Deserialize, Serialize};
 use user::Connection;
 
-/// The paths of choice tables below `radio`: an override that names another variant replaces the whole table.
-pub const CHOICES: [&str; 3] = ["radio.mobility", "radio.path_loss", "radio.fading"];
-
 /// `[radio]`: the air between users and cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -73,11 +73,6 @@ impl Modality {
             Self::Imu => 0.250,
         }
     }
-
-    /// The quality of perception with a sensing quality of `sensing`.
-    pub fn perception(self, sensing: f64) -> f64 {
-        1.0 - (1.0 - self.quality()) * (1.0 - sensing)
-    }
 }
 
 /// `[radio.sensing]`: base stations sense; they do not when the table is absent.
@@ -154,6 +149,7 @@ impl Sensing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::quality::perception_quality;
     use crate::radio::band::BandName;
     use crate::units::Decibel;
 
@@ -198,11 +194,11 @@ mod tests {
 
     #[test]
     fn perception_is_the_modality_or_the_echo() {
-        assert_eq!(Modality::Image.perception(0.0), 0.777);
-        assert_eq!(Modality::Imu.perception(1.0), 1.0);
-        assert!((Modality::Video.perception(0.5) - 0.75).abs() < 1e-15);
+        assert_eq!(perception_quality(Modality::Image.quality(), 0.0), 0.777);
+        assert_eq!(perception_quality(Modality::Imu.quality(), 1.0), 1.0);
+        assert!((perception_quality(Modality::Video.quality(), 0.5) - 0.75).abs() < 1e-15);
         for modality in Modality::ALL {
-            assert!(modality.perception(0.3) > modality.quality());
+            assert!(perception_quality(modality.quality(), 0.3) > modality.quality());
         }
     }
 

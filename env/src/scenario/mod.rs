@@ -28,8 +28,21 @@ use std::sync::Arc;
 use text::{ConfigError, Override};
 
 /// The paths of choice tables: an override that names another variant replaces the whole table.
-pub const CHOICES: [&str; 5] =
-    ["quality", "workload", "workload.trace.services", "workload.rates.services", "cost.switching"];
+pub const CHOICES: [&str; 13] = [
+    "quality",
+    "workload",
+    "workload.trace.services",
+    "workload.rates.services",
+    "workload.sessions.starts",
+    "workload.sessions.turns",
+    "workload.sessions.think_time",
+    "workload.sessions.tools.time",
+    "physical.sites",
+    "physical.radio.mobility",
+    "physical.radio.path_loss",
+    "physical.radio.fading",
+    "cost.switching",
+];
 
 /// One kind of LLM agent, ready for use.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,6 @@ use crate::placement::Payload;
 use crate::placement::features::Features;
 use crate::placement::pipeline::{RequestView, SiteView, Stage, StageBill};
 use crate::radio::RadioParameters;
-use crate::radio::features::FeatureLaw;
 use crate::radio::mobility::{Area, Position};
 use crate::radio::sensing::Modality;
 use crate::twin::TwinLaw;
@@ -293,7 +292,8 @@ impl ScenarioConfig {
             return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
         }
         let radio = config.radio.validate("physical.radio", None)?;
-        let parts = Parts { config, catalogue: &catalogue, server_device: &server_device, gpus, radio: &radio };
+        let parts =
+            Parts { config, catalogue: &catalogue, server_device: &server_device, gpus, radio: &radio };
         let demands: Vec<Demands> = (0..self.services.len())
             .map(|index| self.demands(&parts, index))
             .collect::<Result<_, Invalid>>()?;
@@ -336,7 +336,9 @@ impl ScenarioConfig {
         };
         let model = catalogue.model(&key, named)?.clone();
         let model = match typed.bytes_per_weight {
-            Some(bytes) => model.with_bytes_per_weight(&format!("models[{index}].bytes_per_weight"), bytes)?,
+            Some(bytes) => {
+                model.with_bytes_per_weight(&format!("models[{index}].bytes_per_weight"), bytes)?
+            }
             None => model,
         };
         match typed.window_tokens {
@@ -444,11 +446,13 @@ impl ScenarioConfig {
         };
         let key = |field: &str| format!("{place}.{field}");
         let sensor_bits = 1e3 * number(key("sensor_kbit"), typed.sensor_kbit, Range::Between(1e-6, 1e9))?;
-        let is_split = self.decision.placements.iter().any(|placement| {
-            matches!(placement.payload(), Payload::Coarse | Payload::Fine)
-        });
+        let is_split = self
+            .decision
+            .placements
+            .iter()
+            .any(|placement| matches!(placement.payload(), Payload::Coarse | Payload::Fine));
         let features = match (&parts.radio.features, is_split) {
-            (Some(laws), _) => laws.map(|law| features(law, sensor_bits)),
+            (Some(laws), _) => laws.map(|law| law.of(sensor_bits)),
             (None, false) => [Features { bits: 0.0, quality: 0.0 }; 2],
             (None, true) => {
                 let allowed = "a table of what a split sends, because decision.placements has one";
@@ -470,8 +474,7 @@ impl ScenarioConfig {
             );
             return Err(Invalid::new("physical.server.gpus", parts.gpus, allowed));
         };
-        let edge =
-            Site { server, law, alignment_quality, prompt_token_price: 0.0, output_token_price: 0.0 };
+        let edge = Site { server, law, alignment_quality, prompt_token_price: 0.0, output_token_price: 0.0 };
         Ok(Demands {
             modality: typed.modality,
             sensor_bits,
@@ -501,7 +504,8 @@ impl ScenarioConfig {
             let Some(server) = Server::fitting(device, model, 1, 0.0) else {
                 let (needs, has) = (bytes_to_gb(model.weight_bytes()), bytes_to_gb(device.memory_bytes()));
                 let value = format!("{:?}", class.model);
-                let allowed = format!("a model of at most {has} GB, the memory of the device; this one has {needs}");
+                let allowed =
+                    format!("a model of at most {has} GB, the memory of the device; this one has {needs}");
                 return Err(Invalid::new(key("model"), value, allowed));
             };
             let sites = (0..self.services.len())
@@ -534,11 +538,8 @@ impl ScenarioConfig {
         let window_tokens: Vec<f64> = (0..self.services.len())
             .map(|index| Ok(self.models[self.model_index(index)?].window_tokens.unwrap_or(f64::INFINITY)))
             .collect::<Result<_, Invalid>>()?;
-        let world = SessionsWorld {
-            num_users: config.users,
-            slot_s: self.slot_s,
-            window_tokens: &window_tokens,
-        };
+        let world =
+            SessionsWorld { num_users: config.users, slot_s: self.slot_s, window_tokens: &window_tokens };
         sessions.validate(&world)
     }
 
@@ -586,7 +587,11 @@ impl ScenarioConfig {
         let allowed = "no such key, or [physical]: abstract scenarios do not read it";
         for (index, model) in self.models.iter().enumerate() {
             if let Some(named) = &model.catalogue {
-                return Err(Invalid::new(format!("models[{index}].catalogue"), format!("{named:?}"), allowed));
+                return Err(Invalid::new(
+                    format!("models[{index}].catalogue"),
+                    format!("{named:?}"),
+                    allowed,
+                ));
             }
             if let Some(bytes) = model.bytes_per_weight {
                 return Err(Invalid::new(format!("models[{index}].bytes_per_weight"), bytes, allowed));
@@ -629,7 +634,9 @@ impl Parts<'_> {
         }
         let (law, alignment_quality) = typed.quality.validate("physical.cloud.quality", thought_tokens)?;
         let price = |field: &str, typed: f64| {
-            Ok::<f64, Invalid>(1e-6 * number(format!("physical.cloud.{field}"), typed, Range::Between(0.0, 1e9))?)
+            Ok::<f64, Invalid>(
+                1e-6 * number(format!("physical.cloud.{field}"), typed, Range::Between(0.0, 1e9))?,
+            )
         };
         Ok(Site {
             server: Server::new(device, model, gpus),
@@ -663,10 +670,6 @@ fn hexagons(middle: Position, distance_m: f64) -> impl Iterator<Item = Position>
         x_m: middle.x_m + distance_m * (f64::from(q) + 0.5 * f64::from(r)),
         y_m: middle.y_m + distance_m * (0.75_f64.sqrt() * f64::from(r)),
     })
-}
-
-fn features(law: FeatureLaw, sensor_bits: f64) -> Features {
-    Features { bits: law.bits(sensor_bits), quality: law.quality(sensor_bits) }
 }
 
 impl AccuracyConfig {

@@ -3,8 +3,9 @@
 pub use sessions::SessionsWorld;
 
 use super::config::{
-    ContextConfig, ContextScopeConfig, CostConfig, ModelConfig, GranularityConfig, PhasedConfig, QualityConfig, RefreshConfig,
-    ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig, WorkloadConfig,
+    ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, ModelConfig, PhasedConfig,
+    QualityConfig, RefreshConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig,
+    WorkloadConfig,
 };
 use super::text::Invalid;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
@@ -237,7 +238,8 @@ impl ScenarioConfig {
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;
         let vanishing = number("thought.vanishing_thoughts_per_slot", vanishing, Range::NonNegative)?;
-        let needs_flop = self.cost()?.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
+        let needs_flop =
+            self.cost()?.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
         let price = |key: &str, price: f64| number(key, price, Range::NonNegative);
         let edge = price("cost.edge_per_request", self.cost()?.edge_per_request)?;
         let cloud = price("cost.cloud_per_request", self.cost()?.cloud_per_request)?;
@@ -394,7 +396,11 @@ impl ScenarioConfig {
         }
         let alpha_key = format!("services[{index}].alpha");
         let Some(quality) = &self.quality else {
-            return Err(Invalid::new("quality", "absent", "[quality.linear], [quality.logarithmic] or [quality.table]"));
+            return Err(Invalid::new(
+                "quality",
+                "absent",
+                "[quality.linear], [quality.logarithmic] or [quality.table]",
+            ));
         };
         match (quality, self.services[index].alpha) {
             (QualityConfig::Linear(linear), Some(alpha)) => Ok(QualityLaw::linear(
@@ -490,7 +496,11 @@ impl ScenarioConfig {
             }
         };
         Ok(Prices {
-            accuracy_weight: number("cost.accuracy_weight", self.cost()?.accuracy_weight, Range::NonNegative)?,
+            accuracy_weight: number(
+                "cost.accuracy_weight",
+                self.cost()?.accuracy_weight,
+                Range::NonNegative,
+            )?,
             per_flop,
         })
     }

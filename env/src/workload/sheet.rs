@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn recorded_users_follow_the_batches_and_within_one_the_order_of_arrival() {
-        let requests = [(2, 7), (0, 1), (2, 3), (2, 7)].map(|(service, user)| (ServiceId(service), UserId(user)));
+        let requests =
+            [(2, 7), (0, 1), (2, 3), (2, 7)].map(|(service, user)| (ServiceId(service), UserId(user)));
         for (is_per_request, expected) in [(false, [7, 3, 7, 1]), (true, [7, 1, 3, 7])] {
             let mut sheet = Sheet::new(3, 1, is_per_request);
             sheet.write_in_order(CellId(0), requests.iter().map(|(service, _)| *service));

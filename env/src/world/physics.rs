@@ -13,8 +13,8 @@ use crate::cache::Cache;
 use crate::digest::mix;
 use crate::llm::loading::{Loading, Tier};
 use crate::llm::queue::Backlog;
-use crate::radio::fading::block::BlockFading;
 use crate::radio::fading::Fading;
+use crate::radio::fading::block::BlockFading;
 use crate::radio::mobility::Position;
 use crate::radio::user::{Connection, UserRadios};
 use crate::random::{Purpose, Seed, Stream};
@@ -240,9 +240,8 @@ impl Physics {
         let requests = self.sessions.requests();
         let connection = |user: UserId| &self.connections[place_of(&self.users, user)];
         self.places.clear();
-        self.places.extend(
-            (0..).zip(requests).map(|(index, request)| (connection(request.user).cell, index)),
-        );
+        self.places
+            .extend((0..).zip(requests).map(|(index, request)| (connection(request.user).cell, index)));
         // Arrivals are in order already; cells come by id.
         self.places.sort_unstable();
         self.requests.clear();
@@ -289,8 +288,7 @@ impl Physics {
         for &user in &self.users {
             let mut rng =
                 self.seed.stream_at(Stream::Channel, u64::from(user.0), (slot as u32).wrapping_mul(places));
-            let connection =
-                self.radios.advance(user, &self.cells, now_s, &mut rng, physical.radio());
+            let connection = self.radios.advance(user, &self.cells, now_s, &mut rng, physical.radio());
             self.active[connection.cell.index()] += 1;
             self.handovers += u64::from(connection.handover_from.is_some());
             self.connections.push(connection);

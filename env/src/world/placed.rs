@@ -1,5 +1,6 @@
 //! Serving a request of a physical scenario in one of its placements: what it finds, what it costs, what it leaves behind.
 
+use super::physics::{Physics, Station};
 use super::request::RequestFacts;
 use super::{Cell, Outcome, World};
 use crate::cost::CostBreakdown;
@@ -9,7 +10,6 @@ use crate::placement::{Payload, Placement};
 use crate::scenario::physics::Physical;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
-use super::physics::{Physics, Station};
 
 impl World {
     /// What a cell of a physical scenario does beside keeping entries; `None` in abstract ones.
@@ -146,8 +146,7 @@ impl World {
         if was_resident {
             return 0.0;
         }
-        let (load_s, store_bytes) =
-            physics.load((cell, service, bytes), now_s, (&scenario, physical));
+        let (load_s, store_bytes) = physics.load((cell, service, bytes), now_s, (&scenario, physical));
         if counters.loads > 0 { load_cost(physical, load_s, store_bytes, bytes) } else { 0.0 }
     }
 
@@ -159,8 +158,7 @@ impl World {
         if is_busy {
             cache.pin(batch.service);
         }
-        let refreshes =
-            cache.serve(batch.service, &self.visits, &law, self.batches_served, |_, _, _| ());
+        let refreshes = cache.serve(batch.service, &self.visits, &law, self.batches_served, |_, _, _| ());
         if !cache.is_resident(batch.service) {
             let scenario = std::sync::Arc::clone(&self.scenario);
             let physical = scenario.physical().expect("a physical scenario");

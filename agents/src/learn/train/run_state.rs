@@ -137,7 +137,8 @@ fn put_episodes(state: &mut StateDict, episodes: &[Episode]) {
 }
 
 fn counts(counters: &Counters) -> [u64; NUM_COUNTERS] {
-    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late } = *counters;
+    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late } =
+        *counters;
     [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late]
 }
 
@@ -165,7 +166,16 @@ fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, Sta
             decisions: decisions[lane],
             slots: slots[lane],
             cost: CostBreakdown::from_components(costs[lane]),
-            counters: Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late },
+            counters: Counters {
+                requests,
+                edge_requests,
+                hits,
+                loads,
+                evictions,
+                refreshes,
+                loaded_bytes,
+                late,
+            },
         }
     };
     Ok((0..lanes).map(episode).collect())

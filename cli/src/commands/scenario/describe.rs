@@ -170,7 +170,8 @@ impl Description {
         let models = config.models.iter().enumerate().map(|(index, model)| ModelRow {
             name: model.name.clone(),
             memory_gb: bytes_to_gb(scenario.model(ModelId::from_index(index)).bytes),
-            window_tokens: Some(scenario.model(ModelId::from_index(index)).window_tokens).filter(|w| w.is_finite()),
+            window_tokens: Some(scenario.model(ModelId::from_index(index)).window_tokens)
+                .filter(|w| w.is_finite()),
             full_context_gb: scenario.has_kv().then(|| {
                 let shape = scenario.model(ModelId::from_index(index));
                 bytes_to_gb((shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64)
