@@ -189,8 +189,8 @@ impl World {
         if let Some(users) = &mut self.users {
             users.reseed(seed);
         }
-        if let Some(physics) = &mut self.physics {
-            physics.begin_episode(seed);
+        if let (Some(physics), Some(physical)) = (&mut self.physics, self.scenario.physical()) {
+            physics.begin_episode(seed, physical);
         }
         self.last_bill = None;
         for cell in &mut self.cells {

@@ -134,11 +134,18 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Forgets everything: all weights are remote, nothing is on its way.
-    pub fn clear(&mut self) {
+    /// Begins anew: NVMe holds the models in their order as far as they fit, host memory holds none, and nothing is on its way.
+    pub fn begin_anew(&mut self, path: &LoadPath, model_bytes: &[u64]) {
         self.host.clear();
-        self.nvme.clear();
         self.flights.clear();
+        self.nvme.clear();
+        let mut free_bytes = path.nvme_bytes;
+        for (index, &bytes) in model_bytes.iter().enumerate() {
+            if bytes <= free_bytes {
+                free_bytes -= bytes;
+                self.nvme.push(ModelId::from_index(index));
+            }
+        }
     }
 
     /// The nearest tier outside GPU memory that holds a model.

@@ -118,7 +118,7 @@ impl Physics {
         }
     }
 
-    pub(super) fn begin_episode(&mut self, seed: Seed) {
+    pub(super) fn begin_episode(&mut self, seed: Seed, physical: &Physical) {
         self.seed = seed;
         self.sessions.begin_episode(seed);
         self.radios.reset();
@@ -126,7 +126,7 @@ impl Physics {
         self.handovers = 0;
         for station in &mut self.stations {
             station.backlog = Backlog::default();
-            station.loading.clear();
+            station.loading.begin_anew(physical.load_path(), physical.model_bytes());
             station.served.fill(0);
             station.busy_until_s.fill(0.0);
         }
