@@ -1,7 +1,8 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 10] = [
+const SHIPPED: [(&str, &str); 11] = [
+    ("street", include_str!("../../../configs/scenarios/street.toml")),
     ("tight", include_str!("../../../configs/scenarios/tight.toml")),
     ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
     ("paper", include_str!("../../../configs/scenarios/paper.toml")),
