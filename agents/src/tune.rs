@@ -4,7 +4,7 @@
 //! validation episodes, and the cheapest setting is what belongs into the scenario (`[policies.<rule>]`). The episodes have
 //! coordinates of their own: they choose no checkpoint and report no result.
 
-use crate::heuristics::registry::{self, Parameter, PolicyError, Prepared};
+use crate::heuristics::registry::{self, Entry, MYOPIC, Parameter, PolicyError, Prepared};
 use rayon::prelude::*;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -35,8 +35,10 @@ impl Default for TuneSettings {
 /// One setting that was tried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// The rule.
-    pub policy: &'static str,
+    /// The rule that the setting is for.
+    pub rule: &'static str,
+    /// The policy that played: the rule, or the rule with the cheapest placements.
+    pub policy: String,
     /// Its parameters and their values.
     pub setting: Vec<(&'static str, f64)>,
     /// Cost per slot, mean over the episodes.
@@ -59,7 +61,7 @@ impl TuneReport {
         for trial in self.trials.iter().filter(|trial| trial.is_best) {
             let gap = if text.is_empty() { "" } else { "\n" };
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{gap}[policies.{}]", trial.policy);
+            let _ = writeln!(text, "{gap}[policies.{}]", trial.rule);
             for (name, value) in &trial.setting {
                 let _ = writeln!(text, "{name} = {value:?}");
             }
@@ -68,7 +70,8 @@ impl TuneReport {
     }
 }
 
-/// Tries every setting of these rules (all rules that have parameters, when `names` is empty). `progress` hears of each
+/// Tries every setting of these rules (all rules that have parameters, when `names` is empty; with the cheapest placements
+/// where placements have prices). `progress` hears of each
 /// trial as it is done. Equal costs go to the setting nearest the defaults.
 ///
 /// # Errors
@@ -79,20 +82,16 @@ pub fn tune(
     settings: TuneSettings,
     mut progress: impl FnMut(&Trial),
 ) -> Result<TuneReport, PolicyError> {
-    let names: Vec<&str> = if names.is_empty() { registry::names().collect() } else { names.to_vec() };
+    let names = lineup(scenario, names)?;
     let seed = Seed::new(Purpose::Validate, settings.run).with_lane(TUNING_LANE);
     let seeds: Vec<Seed> = (0..settings.episodes.max(1)).map(|episode| seed.with_episode(episode)).collect();
     let mut report = TuneReport::default();
-    for name in names {
-        let entry = registry::entry(name)?;
-        if entry.parameters.is_empty() {
-            continue;
-        }
+    for (name, entry) in &names {
         let first = report.trials.len();
         for setting in grid(entry.parameters) {
             let prepared = Prepared::with_parameters(name, scenario, &setting)?;
             let mean_cost = mean_cost_per_slot(&prepared, scenario, &seeds);
-            let trial = Trial { policy: entry.name, setting, mean_cost, is_best: false };
+            let trial = Trial { rule: entry.name, policy: name.clone(), setting, mean_cost, is_best: false };
             progress(&trial);
             report.trials.push(trial);
         }
@@ -112,18 +111,26 @@ pub fn tune(
 /// How many trials [`tune`] makes for these rules (all, when `names` is empty).
 ///
 /// # Errors
-/// Unknown names.
-pub fn num_trials(names: &[&str]) -> Result<usize, PolicyError> {
-    let names: Vec<&str> = if names.is_empty() { registry::names().collect() } else { names.to_vec() };
-    let count = |name: &str| {
-        let parameters = registry::entry(name)?.parameters;
-        Ok(if parameters.is_empty() {
-            0
-        } else {
-            parameters.iter().map(|parameter| parameter.grid.len()).product()
-        })
-    };
-    names.into_iter().map(count).sum()
+/// Unknown names, and rules that cannot play in the scenario.
+pub fn num_trials(scenario: &Scenario, names: &[&str]) -> Result<usize, PolicyError> {
+    let settings = |parameters: &[Parameter]| -> usize { parameters.iter().map(|p| p.grid.len()).product() };
+    Ok(lineup(scenario, names)?.iter().map(|(_, entry)| settings(entry.parameters)).sum())
+}
+
+/// Who plays: what was named and has parameters, each setting of a rule once.
+fn lineup(scenario: &Scenario, names: &[&str]) -> Result<Vec<(String, &'static Entry)>, PolicyError> {
+    let has_parameters = |(_, entry): &(String, &'static Entry)| !entry.parameters.is_empty();
+    if !names.is_empty() {
+        let named = names.iter().map(|&name| Ok((name.to_owned(), registry::check(name, scenario)?)));
+        return named.filter(|named| named.as_ref().map_or(true, has_parameters)).collect();
+    }
+    let all = registry::entries().filter_map(|entry| {
+        let myopic = format!("{}{MYOPIC}", entry.name);
+        let names = [myopic, entry.name.to_owned()];
+        let name = names.into_iter().find(|name| registry::check(name, scenario).is_ok())?;
+        Some((name, entry))
+    });
+    Ok(all.filter(has_parameters).collect())
 }
 
 /// All combinations of the parameters' values.
@@ -178,8 +185,9 @@ mod tests {
         let mut heard = 0;
         let settings = TuneSettings { episodes: 2, run: 0 };
         let names = ["lru", "density", "rent-or-buy"];
+        let trials = num_trials(&scenario, &names).unwrap();
         let report = tune(&scenario, &names, settings, |_| heard += 1).unwrap();
-        assert_eq!((heard, report.trials.len()), (num_trials(&names).unwrap(), num_trials(&names).unwrap()));
+        assert_eq!((heard, report.trials.len()), (trials, trials));
         for name in ["density", "rent-or-buy"] {
             let trials = || report.trials.iter().filter(|trial| trial.policy == name);
             let best: Vec<_> = trials().filter(|trial| trial.is_best).collect();
@@ -188,6 +196,16 @@ mod tests {
         }
         assert!(report.toml().starts_with("[policies.density]\nmargin = "), "{}", report.toml());
         assert!(report.toml().contains("\n\n[policies.rent-or-buy]\nratio = "));
+    }
+
+    #[test]
+    fn where_placements_have_prices_a_rule_is_tuned_with_the_cheapest_ones() {
+        let scenario = crate::heuristics::tests::street(&[("horizon_slots", "20")]);
+        let settings = TuneSettings { episodes: 1, run: 0 };
+        let report = tune(&scenario, &[], settings, |_| ()).unwrap();
+        assert!(report.trials.iter().all(|trial| trial.policy == format!("{}+myopic", trial.rule)));
+        assert_eq!(report.trials.len(), num_trials(&scenario, &[]).unwrap());
+        assert!(report.toml().contains("[policies.density]\nmargin = "), "{}", report.toml());
     }
 
     #[test]
@@ -212,7 +230,8 @@ mod tests {
     #[test]
     fn an_unknown_rule_is_an_error() {
         let scenario = Arc::new(Scenario::shipped("tight"));
+        assert!(tune(&scenario, &["worth+myopic"], TuneSettings::default(), |_| ()).is_err());
         assert!(tune(&scenario, &["worthy"], TuneSettings::default(), |_| ()).is_err());
-        assert!(num_trials(&["worthy"]).is_err());
+        assert!(num_trials(&scenario, &["worthy"]).is_err());
     }
 }

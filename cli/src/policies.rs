@@ -19,7 +19,7 @@ const BEST: &str = "best";
 
 /// Whether this is the name of a heuristic.
 pub(crate) fn is_heuristic(name: &str) -> bool {
-    registry::names().any(|known| known == name)
+    registry::entry(name).is_ok()
 }
 
 /// How far apart the bounds of an optimum may be.

@@ -92,6 +92,12 @@ fn the_table_is_sorted_by_cost_and_ends_with_who_won() {
     insta::assert_snapshot!(without_times(&stdout(&output)));
 }
 
+/// What `tight` is compared with.
+fn all_heuristics() -> Vec<String> {
+    let tight = thoughtcache_env::scenario::Scenario::shipped("tight");
+    thoughtcache_agents::heuristics::registry::names(&tight)
+}
+
 #[test]
 fn without_names_all_heuristics_are_compared() {
     let arguments = ["compare", "--scenario", "tight", "--episodes", "2", "--json"];
@@ -103,7 +109,7 @@ fn without_names_all_heuristics_are_compared() {
         .map(|policy| policy["name"].as_str().unwrap())
         .collect();
     names.sort_unstable();
-    let mut known: Vec<&str> = thoughtcache_agents::heuristics::registry::names().collect();
+    let mut known = all_heuristics();
     known.sort_unstable();
     assert_eq!(names, known);
     let costs: Vec<f64> = document["policies"]
@@ -125,7 +131,7 @@ fn a_run_plays_against_all_heuristics_and_is_what_its_network_is() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     let document = json(&output);
     let policies = document["policies"].as_array().unwrap();
-    assert_eq!(policies.len(), thoughtcache_agents::heuristics::registry::names().count() + 1);
+    assert_eq!(policies.len(), all_heuristics().len() + 1);
     let find = |name: &str| policies.iter().find(|policy| policy["name"] == name).unwrap();
     let (net, rule) = (find("my-ppo"), find("cloud-only"));
     assert_eq!((&net["kind"], &rule["kind"]), (&"ppo".into(), &"heuristic".into()));

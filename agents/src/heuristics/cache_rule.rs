@@ -79,6 +79,9 @@ pub(super) trait CacheRule {
     /// Forgets the episode before.
     fn begin_episode(&mut self) {}
 
+    /// Learns from a batch that is about to be decided.
+    fn meet(&mut self, _observation: &DecisionObservation) {}
+
     /// Resident entries leave in ascending order of this number.
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64;
 
@@ -204,6 +207,7 @@ impl<R: CacheRule> Policy<DecisionEnv> for CachePolicy<R> {
             return self.evict_next(observation, edge, plain);
         }
         self.history.observe(observation);
+        self.rule.meet(observation);
         self.victims.clear();
         self.named = 0;
         let Some((edge, plain)) = edge else {

@@ -9,12 +9,13 @@
 
 use super::admission::{Admission, MARGIN};
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::Entry;
+use super::registry::{Entry, Kind};
 use thoughtcache_env::units::ServiceId;
 
 pub(super) const ENTRIES: &[Entry] = &[Entry {
     name: "density",
     description: "keeps what is asked for most per byte; loads only what exceeds its victims' summed rate",
+    kind: Kind::Cache,
     parameters: &[MARGIN],
     prepare: |scenario, values| {
         factory("density", scenario, Density { admission: Admission::ByRate { margin: values[0] } })

@@ -9,19 +9,21 @@
 
 use super::admission::{Admission, MARGIN};
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::Entry;
+use super::registry::{Entry, Kind};
 use thoughtcache_env::units::ServiceId;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "fifo",
         description: "evicts the entry that was loaded first",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |scenario, _| factory("fifo", scenario, Fifo { admission: Admission::Always }),
     },
     Entry {
         name: "fifo-admit",
         description: "fifo that loads only what is asked for more often than its victims",
+        kind: Kind::Cache,
         parameters: &[MARGIN],
         prepare: |scenario, values| {
             factory("fifo-admit", scenario, Fifo { admission: Admission::ByRate { margin: values[0] } })

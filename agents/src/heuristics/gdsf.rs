@@ -4,16 +4,19 @@
 //! residents age.
 //!
 //! *State.* `L`, each resident entry's key (set at its load and at each hit) and its requests since the load, those of the
-//! loading batch included.
+//! loading batch included; in physical scenarios what the last miss of each service would have paid for its load.
 //!
-//! *Cost per decision.* O(services); a load that evicts sorts the resident entries.
+//! *Cost per decision.* O(services); a load that evicts sorts the resident entries. In physical scenarios an estimate of every
+//! placement.
 //!
 //! *Reference.* Cherkasova, "Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching policy", HPL-98-69,
-//! 1998. `cost` is the scenario's cost of the load, `size` bytes of weights.
+//! 1998. `cost` is the scenario's cost of the load, or what was seen of it (`savings`), `size` bytes of weights.
 
 use super::cache_rule::{CacheRule, Choice, Scene, factory};
 use super::greedy_dual::Credits;
-use super::registry::Entry;
+use super::registry::{Entry, Kind};
+use super::savings::Savings;
+use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::{ServiceId, bytes_to_gb};
 
@@ -21,12 +24,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "gdsf",
         description: "evicts the least of inflation + count * load cost / size",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |scenario, _| factory("gdsf", scenario, Gdsf::new(scenario, false)),
     },
     Entry {
         name: "gdsf-admit",
         description: "gdsf that does not load when a victim's key is larger",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |scenario, _| factory("gdsf-admit", scenario, Gdsf::new(scenario, true)),
     },
@@ -34,8 +39,9 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 #[derive(Clone, Debug)]
 struct Gdsf {
-    /// Cost of a load and size in GB, by service.
-    loads: Vec<(f64, f64)>,
+    savings: Savings,
+    /// By service.
+    size_gb: Vec<f64>,
     has_admission: bool,
     cells: Vec<Credits>,
 }
@@ -44,15 +50,15 @@ impl Gdsf {
     fn new(scenario: &Scenario, has_admission: bool) -> Self {
         let services = scenario.services();
         Self {
-            loads: services.iter().map(|service| (service.load_cost, bytes_to_gb(service.bytes))).collect(),
+            savings: Savings::new(scenario),
+            size_gb: services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
             has_admission,
             cells: vec![Credits::new(services.len()); scenario.num_cells() as usize],
         }
     }
 
     fn worth(&self, service: ServiceId, num_requests: u64) -> f64 {
-        let (cost, size_gb) = self.loads[service.index()];
-        num_requests as f64 * cost / size_gb
+        num_requests as f64 * self.savings.load_cost(service) / self.size_gb[service.index()]
     }
 
     /// The key that the batch's service would get if it were loaded for it.
@@ -65,6 +71,11 @@ impl Gdsf {
 impl CacheRule for Gdsf {
     fn begin_episode(&mut self) {
         self.cells.iter_mut().for_each(Credits::clear);
+        self.savings.clear();
+    }
+
+    fn meet(&mut self, observation: &DecisionObservation) {
+        self.savings.observe(observation);
     }
 
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {

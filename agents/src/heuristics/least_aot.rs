@@ -11,7 +11,7 @@
 //! with; the admission is ours.
 
 use super::cache_rule::{edge, elsewhere};
-use super::registry::{BoxedPolicy, Entry};
+use super::registry::{BoxedPolicy, Entry, Kind};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -22,12 +22,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "least-aot",
         description: "evicts the entry with the least age of thought (the paper's algorithm)",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |_, _| Box::new(|| Box::new(LeastAot { has_admission: false }) as BoxedPolicy),
     },
     Entry {
         name: "least-aot-admit",
         description: "least-aot that loads only what is asked for more often than the residents on average",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |_, _| Box::new(|| Box::new(LeastAot { has_admission: true }) as BoxedPolicy),
     },

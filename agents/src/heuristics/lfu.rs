@@ -11,19 +11,21 @@
 
 use super::admission::{Admission, MARGIN};
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::Entry;
+use super::registry::{Entry, Kind};
 use thoughtcache_env::units::ServiceId;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "lfu",
         description: "evicts the entry that has served the fewest requests since its load",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |scenario, _| factory("lfu", scenario, Lfu { admission: Admission::Always }),
     },
     Entry {
         name: "lfu-admit",
         description: "lfu that loads only what is asked for more often than its victims",
+        kind: Kind::Cache,
         parameters: &[MARGIN],
         prepare: |scenario, values| {
             factory("lfu-admit", scenario, Lfu { admission: Admission::ByRate { margin: values[0] } })

@@ -9,19 +9,21 @@
 
 use super::admission::{Admission, MARGIN};
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::Entry;
+use super::registry::{Entry, Kind};
 use thoughtcache_env::units::ServiceId;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "lru",
         description: "evicts the entry that served longest ago",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |scenario, _| factory("lru", scenario, Lru { admission: Admission::Always }),
     },
     Entry {
         name: "lru-admit",
         description: "lru that loads only what is asked for more often than its victims",
+        kind: Kind::Cache,
         parameters: &[MARGIN],
         prepare: |scenario, values| {
             factory("lru-admit", scenario, Lru { admission: Admission::ByRate { margin: values[0] } })

@@ -11,19 +11,21 @@
 
 use super::admission::{Admission, MARGIN};
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::Entry;
+use super::registry::{Entry, Kind};
 use thoughtcache_env::units::ServiceId;
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "most-aot",
         description: "evicts the entry with the largest age of thought",
+        kind: Kind::Cache,
         parameters: &[],
         prepare: |scenario, _| factory("most-aot", scenario, MostAot { admission: Admission::Always }),
     },
     Entry {
         name: "most-aot-admit",
         description: "most-aot that loads only what is asked for more often than its victims",
+        kind: Kind::Cache,
         parameters: &[MARGIN],
         prepare: |scenario, values| {
             factory(

@@ -7,7 +7,7 @@
 //!
 //! *Reference.* The floor of every comparison; what is below it has learned something wrong.
 
-use super::registry::{BoxedPolicy, Entry};
+use super::registry::{BoxedPolicy, Entry, Kind};
 use crate::policy::Policy;
 use rand::RngExt;
 use thoughtcache_env::gym::api::ActionId;
@@ -18,6 +18,7 @@ use thoughtcache_env::random::SimRng;
 pub(super) const ENTRIES: &[Entry] = &[Entry {
     name: "random",
     description: "any legal action, each as likely as the others",
+    kind: Kind::Chance,
     parameters: &[],
     prepare: |_, _| Box::new(|| Box::new(Random) as BoxedPolicy),
 }];

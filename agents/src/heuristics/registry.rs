@@ -2,12 +2,16 @@
 //!
 //! Parameters stand in the scenario (`[policies.density] margin = 1.2`), because what is best depends on it; they are tuned
 //! on validation episodes ([`crate::tune`]).
+//!
+//! Where placements have prices, every rule about a cache has a second name, `<rule>+myopic`: the same rule with the same
+//! parameters, and the cheapest placement for what it decides.
 
 use crate::policy::Policy;
 use std::sync::Arc;
 use thiserror::Error;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::message::{nearest, shown};
+use thoughtcache_env::placement::Placement;
 use thoughtcache_env::scenario::Scenario;
 
 /// A policy of the decision environment that can move to another thread.
@@ -33,6 +37,22 @@ pub struct Parameter {
     pub grid: &'static [f64],
 }
 
+/// What follows the name of a rule about a cache when its placements are the cheapest ones.
+pub const MYOPIC: &str = "+myopic";
+
+/// What a rule decides about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing: it takes whatever is legal.
+    Chance,
+    /// What a cell keeps; its placements may be the cheapest ones ([`MYOPIC`]).
+    Cache,
+    /// Nothing: one placement for everything.
+    Constant(Placement),
+    /// Where requests are served, by price.
+    Priced,
+}
+
 /// One rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -40,6 +60,8 @@ pub struct Entry {
     pub name: &'static str,
     /// One sentence for people.
     pub description: &'static str,
+    /// What it decides about.
+    pub kind: Kind,
     /// What it can be tuned by.
     pub parameters: &'static [Parameter],
     /// Makes it ready for a scenario, with one value per parameter.
@@ -49,7 +71,7 @@ pub struct Entry {
 /// All rules, in the order of tables: no cache, classic caches, age of thought, admission by value.
 const RULES: [&[Entry]; 12] = [
     super::random::ENTRIES,
-    super::cloud_only::ENTRIES,
+    super::constant::CLOUD,
     super::static_set::ENTRIES,
     super::fifo::ENTRIES,
     super::lru::ENTRIES,
@@ -62,11 +84,14 @@ const RULES: [&[Entry]; 12] = [
     super::worth::ENTRIES,
 ];
 
+/// Rules that are compared in physical scenarios only.
+const PHYSICAL_RULES: [&[Entry]; 2] = [super::constant::OTHERS, super::myopic::ENTRIES];
+
 /// What can be wrong with the name of a rule or its parameters.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum PolicyError {
     /// There is no such rule.
-    #[error("no policy is called \"{name}\"{}; there are {}", suggestion(.nearest.as_deref()), .known.join(", "))]
+    #[error("no policy is called \"{name}\"{}; there are {}, and <rule>{MYOPIC}", suggestion(.nearest.as_deref()), .known.join(", "))]
     UnknownPolicy {
         /// What was typed.
         name: String,
@@ -74,6 +99,42 @@ pub enum PolicyError {
         nearest: Option<String>,
         /// The names of all rules.
         known: Vec<String>,
+    },
+    /// Only rules about a cache leave the placement open.
+    #[error("{policy}{MYOPIC}: {policy} decides about no cache; {MYOPIC} goes with {}", .known.join(", "))]
+    NoCache {
+        /// The rule.
+        policy: String,
+        /// The rules about a cache.
+        known: Vec<String>,
+    },
+    /// The policy compares prices that the scenario does not have.
+    #[error(
+        "{policy} compares the prices of placements, and {scenario} has none: that takes a scenario with [physical]"
+    )]
+    NoPrices {
+        /// What was typed.
+        policy: String,
+        /// The scenario.
+        scenario: String,
+    },
+    /// The scenario does not allow the only placement of the rule.
+    #[error("{policy} serves everything at \"{placement}\", and decision.placements of {scenario} has {}", .allowed.join(", "))]
+    NoPlacement {
+        /// The rule.
+        policy: String,
+        /// Its placement.
+        placement: &'static str,
+        /// The scenario.
+        scenario: String,
+        /// The scenario's placements.
+        allowed: Vec<String>,
+    },
+    /// Parameters belong to the rule, whatever its placements.
+    #[error("policies.{policy}{MYOPIC}: the parameters of {policy}{MYOPIC} are those of policies.{policy}")]
+    SharedParameters {
+        /// The rule.
+        policy: String,
     },
     /// The rule has no such parameter.
     #[error("policies.{policy}.{parameter}: {policy} has {}", listed(.known))]
@@ -105,7 +166,12 @@ impl PolicyError {
     /// The path of the key of the scenario that is wrong, where the name stands in a scenario.
     pub fn key(&self) -> String {
         match self {
-            Self::UnknownPolicy { name, .. } => format!("policies.{name}"),
+            Self::UnknownPolicy { name: policy, .. }
+            | Self::NoPrices { policy, .. }
+            | Self::NoPlacement { policy, .. } => format!("policies.{policy}"),
+            Self::NoCache { policy, .. } | Self::SharedParameters { policy } => {
+                format!("policies.{policy}{MYOPIC}")
+            }
             Self::UnknownParameter { policy, parameter, .. } | Self::OutOfRange { policy, parameter, .. } => {
                 format!("policies.{policy}.{parameter}")
             }
@@ -123,24 +189,74 @@ fn listed(known: &[String]) -> String {
 
 /// All rules, in the order of tables.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {
-    RULES.iter().flat_map(|entries| entries.iter())
+    RULES.iter().chain(&PHYSICAL_RULES).flat_map(|entries| entries.iter())
 }
 
-/// The names of all rules, in the order of tables.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    entries().map(|entry| entry.name)
+/// The names of all policies that a scenario is compared with, in the order of tables: in abstract scenarios the rules; in
+/// physical ones those that can play there, and the rules about a cache once more with the cheapest placements.
+pub fn names(scenario: &Scenario) -> Vec<String> {
+    if scenario.physical().is_none() {
+        let listed = RULES.iter().flat_map(|entries| entries.iter());
+        return listed.map(|entry| entry.name.to_owned()).collect();
+    }
+    let plain = entries().map(|entry| entry.name.to_owned());
+    let myopic = caches().map(|name| format!("{name}{MYOPIC}"));
+    plain.chain(myopic).filter(|name| check(name, scenario).is_ok()).collect()
 }
 
-/// The rule of this name.
+/// The names of the rules about a cache.
+fn caches() -> impl Iterator<Item = &'static str> {
+    entries().filter(|entry| entry.kind == Kind::Cache).map(|entry| entry.name)
+}
+
+/// The rule of this name, with or without [`MYOPIC`].
 ///
 /// # Errors
-/// [`PolicyError::UnknownPolicy`], with the nearest name.
+/// [`PolicyError::UnknownPolicy`], with the nearest name; [`PolicyError::NoCache`].
 pub fn entry(name: &str) -> Result<&'static Entry, PolicyError> {
-    entries().find(|entry| entry.name == name).ok_or_else(|| PolicyError::UnknownPolicy {
-        name: shown(name),
-        nearest: nearest(name, names()).map(str::to_owned),
-        known: names().map(str::to_owned).collect(),
-    })
+    let (rule, is_myopic) = split(name);
+    let Some(entry) = entries().find(|entry| entry.name == rule) else {
+        let known: Vec<String> = entries().map(|entry| entry.name.to_owned()).collect();
+        let myopic: Vec<String> = caches().map(|rule| format!("{rule}{MYOPIC}")).collect();
+        let all = known.iter().chain(&myopic).map(String::as_str);
+        let nearest = nearest(name, all).map(str::to_owned);
+        return Err(PolicyError::UnknownPolicy { name: shown(name), nearest, known });
+    };
+    if is_myopic && entry.kind != Kind::Cache {
+        let known = caches().map(str::to_owned).collect();
+        return Err(PolicyError::NoCache { policy: entry.name.to_owned(), known });
+    }
+    Ok(entry)
+}
+
+/// The rule's name in a policy's, and whether its placements are the cheapest ones.
+fn split(name: &str) -> (&str, bool) {
+    name.strip_suffix(MYOPIC).map_or((name, false), |rule| (rule, true))
+}
+
+/// Whether there is a policy of this name that can play in the scenario.
+///
+/// # Errors
+/// As [`entry`]; [`PolicyError::NoPrices`] and [`PolicyError::NoPlacement`].
+pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
+    let entry = entry(name)?;
+    let (policy, in_scenario) = (name.to_owned(), scenario.name().to_owned());
+    let needs_prices = entry.kind == Kind::Priced || split(name).1;
+    if needs_prices && scenario.physical().is_none() {
+        return Err(PolicyError::NoPrices { policy, scenario: in_scenario });
+    }
+    match entry.kind {
+        Kind::Constant(placement) if !scenario.placements().contains(&placement) => {
+            let allowed = scenario.placements().iter().map(|placement| placement.name().to_owned()).collect();
+            Err(PolicyError::NoPlacement {
+                policy,
+                placement: placement.name(),
+                scenario: in_scenario,
+                allowed,
+            })
+        }
+        _ => Ok(entry),
+    }
 }
 
 /// A rule of this name for one episode, with the scenario's parameters. To play many, use [`Prepared`].
@@ -158,6 +274,9 @@ pub fn build(name: &str, scenario: &Arc<Scenario>) -> Result<BoxedPolicy, Policy
 pub fn check_parameters(scenario: &Scenario) -> Result<(), PolicyError> {
     for (policy, values) in scenario.policies() {
         let entry = entry(policy)?;
+        if split(policy).1 {
+            return Err(PolicyError::SharedParameters { policy: entry.name.to_owned() });
+        }
         for (name, &value) in values {
             check_parameter(entry, name, value)?;
         }
@@ -181,13 +300,14 @@ fn check_parameter(entry: &Entry, name: &str, value: f64) -> Result<(), PolicyEr
 
 /// A rule made ready for a scenario: what is expensive is done, and every episode gets an instance of its own.
 pub struct Prepared {
+    name: String,
     entry: &'static Entry,
     factory: Factory,
 }
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("name", &self.entry.name).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -209,12 +329,12 @@ impl Prepared {
         scenario: &Arc<Scenario>,
         parameters: &[(&str, f64)],
     ) -> Result<Self, PolicyError> {
-        let entry = entry(name)?;
+        let entry = check(name, scenario)?;
         check_parameters(scenario)?;
         for &(parameter, value) in parameters {
             check_parameter(entry, parameter, value)?;
         }
-        let in_scenario = scenario.policies().get(name);
+        let in_scenario = scenario.policies().get(entry.name);
         let values: Vec<f64> = entry
             .parameters
             .iter()
@@ -224,7 +344,14 @@ impl Prepared {
                 given.or_else(|| in_scenario?.get(known.name).copied()).unwrap_or(known.default)
             })
             .collect();
-        Ok(Self { entry, factory: (entry.prepare)(scenario, &values) })
+        let rule = (entry.prepare)(scenario, &values);
+        let factory = if split(name).1 { super::myopic::beneath(name, rule) } else { rule };
+        Ok(Self { name: name.to_owned(), entry, factory })
+    }
+
+    /// The name, with [`MYOPIC`] where the placements are the cheapest ones.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The rule.
@@ -253,10 +380,16 @@ mod tests {
 
     #[test]
     fn every_rule_is_listed_once_and_answers_to_its_name() {
-        let scenario = Arc::new(Scenario::shipped("paper"));
-        assert_eq!(names().collect::<BTreeSet<_>>().len(), names().count());
+        let scenarios = [Arc::new(Scenario::shipped("paper")), crate::heuristics::tests::street(&[])];
+        for scenario in &scenarios {
+            let names = names(scenario);
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+            for name in &names {
+                let prepared = Prepared::new(name, scenario).unwrap();
+                assert_eq!((prepared.name(), prepared.instance().name()), (name.as_str(), name.as_str()));
+            }
+        }
         for entry in entries() {
-            assert_eq!(build(entry.name, &scenario).unwrap().name(), entry.name);
             for parameter in entry.parameters {
                 let Parameter { default, low, high, grid, .. } = *parameter;
                 assert!(grid.contains(&default), "{}: tuning tries the default too", entry.name);
@@ -274,6 +407,12 @@ mod tests {
             [
                 unknown("least_aot"),
                 unknown("quicksort"),
+                unknown("lur+myopic"),
+                unknown("random+myopic"),
+                unknown("lru+myopic"),
+                unknown("myopic"),
+                unknown("device-only"),
+                parameters("policies.\"density+myopic\".margin", "1.0"),
                 parameters("policies.densty.margin", "1.0"),
                 parameters("policies.density.margn", "1.0"),
                 parameters("policies.lru.margin", "1.0"),

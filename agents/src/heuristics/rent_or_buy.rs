@@ -2,27 +2,31 @@
 //! last here, reaches `ratio` times its load cost; the next batch loads it. The victim is the entry with the least
 //! `GreedyDual` key `L + cost / size`, which is set at the load and at each hit.
 //!
-//! What a request costs more elsewhere is the saving of `value` at the present rate, at least 0.
+//! What a request costs more elsewhere is the saving of `value` at the present rate, in physical scenarios that of the
+//! requests seen so far (`savings`), at least 0; what a load costs is the scenario's, or was seen with them.
 //!
-//! *State.* By cell: the rent paid for each absent service, `L`, and each resident entry's key. An exhausted window ends a
+//! *State.* By cell: the rent paid for each absent service, `L`, and each resident entry's key; in physical scenarios the
+//! saving and the load cost of each service. An exhausted window ends a
 //! stay like an eviction does: the rent starts at 0.
 //!
-//! *Cost per decision.* O(services); a load that evicts sorts the resident entries.
+//! *Cost per decision.* O(services); a load that evicts sorts the resident entries. In physical scenarios an estimate of every
+//! placement.
 //!
 //! *Reference.* Ski rental: 2-competitive for one service at `ratio` 1 (Karlin et al., "Competitive snoopy caching", 1988);
 //! victims after Young, "On-line file caching", 2002.
 
 use super::cache_rule::{CacheRule, Choice, Scene, factory};
 use super::greedy_dual::Credits;
-use super::registry::{Entry, Parameter};
-use super::value::EdgeValue;
-use std::sync::Arc;
+use super::registry::{Entry, Kind, Parameter};
+use super::savings::Savings;
+use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::{ServiceId, bytes_to_gb};
 
 pub(super) const ENTRIES: &[Entry] = &[Entry {
     name: "rent-or-buy",
     description: "loads a service once running it elsewhere has cost as much as its load",
+    kind: Kind::Cache,
     parameters: &[Parameter {
         name: "ratio",
         description: "rent over load cost at which a service is loaded",
@@ -42,10 +46,11 @@ struct Cell {
 
 #[derive(Clone, Debug)]
 struct RentOrBuy {
-    value: Arc<EdgeValue>,
-    /// By service: the rent at which it is loaded, and the credit of a load.
-    threshold: Vec<f64>,
-    cost_per_gb: Vec<f64>,
+    savings: Savings,
+    /// Rent over load cost at which a service is loaded.
+    ratio: f64,
+    /// By service.
+    size_gb: Vec<f64>,
     cells: Vec<Cell>,
 }
 
@@ -54,12 +59,9 @@ impl RentOrBuy {
         let services = scenario.services();
         let cell = Cell { credits: Credits::new(services.len()), rent: vec![0.0; services.len()] };
         Self {
-            value: Arc::new(EdgeValue::new(scenario)),
-            threshold: services.iter().map(|service| ratio * service.load_cost).collect(),
-            cost_per_gb: services
-                .iter()
-                .map(|service| service.load_cost / bytes_to_gb(service.bytes))
-                .collect(),
+            savings: Savings::new(scenario),
+            ratio,
+            size_gb: services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
             cells: vec![cell; scenario.num_cells() as usize],
         }
     }
@@ -67,10 +69,15 @@ impl RentOrBuy {
 
 impl CacheRule for RentOrBuy {
     fn begin_episode(&mut self) {
+        self.savings.clear();
         for cell in &mut self.cells {
             cell.credits.clear();
             cell.rent.fill(0.0);
         }
+    }
+
+    fn meet(&mut self, observation: &DecisionObservation) {
+        self.savings.observe(observation);
     }
 
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
@@ -78,8 +85,9 @@ impl CacheRule for RentOrBuy {
     }
 
     fn admits(&self, scene: Scene<'_>, _victims: &[ServiceId]) -> bool {
-        let index = scene.service().index();
-        self.cells[scene.cell()].rent[index] >= self.threshold[index]
+        let service = scene.service();
+        let threshold = self.ratio * self.savings.load_cost(service);
+        self.cells[scene.cell()].rent[service.index()] >= threshold
     }
 
     fn note(&mut self, scene: Scene<'_>, choice: Choice<'_>) {
@@ -89,13 +97,13 @@ impl CacheRule for RentOrBuy {
         match choice {
             Choice::Forced if scene.observation.is_hit() => return,
             Choice::Forced | Choice::Refused => {
-                let saving = self.value.saving_per_request(service, scene.rate(service)).max(0.0);
+                let saving = self.savings.per_request(service, scene.rate(service)).max(0.0);
                 *rent += f64::from(scene.observation.num_requests) * saving;
                 return;
             }
             Choice::Load(victims) | Choice::Hit(victims) => credits.evict(victims),
         }
         *rent = 0.0;
-        credits.touch(service, self.cost_per_gb[service.index()]);
+        credits.touch(service, self.savings.load_cost(service) / self.size_gb[service.index()]);
     }
 }

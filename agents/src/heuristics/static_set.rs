@@ -1,9 +1,10 @@
 //! *Rule.* Keeps one set of services per cell for ever and loads nothing else: the set that fits the memory and saves most
-//! (`value`, `knapsack`) at the mean request rates of the training part. A member that exhausts its window is loaded again at
+//! (`savings`, `knapsack`) at the mean request rates of the training part. A member that exhausts its window is loaded again at
 //! its next request.
 //!
 //! *State.* None while it plays. Made ready once: rates from 10,000 slots of training episodes, or from the whole
-//! training part of a recording.
+//! training part of a recording. In physical scenarios what the edge would have saved on those requests, which found no
+//! context there.
 //!
 //! *Cost per decision.* O(services).
 //!
@@ -12,8 +13,8 @@
 
 use super::cache_rule::{CacheRule, Scene, elsewhere, factory};
 use super::knapsack::best_set;
-use super::registry::Entry;
-use super::value::EdgeValue;
+use super::registry::{Entry, Kind};
+use super::savings::Savings;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -28,13 +29,14 @@ const TRAINING_SLOTS: u32 = 10_000;
 pub(super) const ENTRIES: &[Entry] = &[Entry {
     name: "static",
     description: "keeps the set of services that saves most at the rates of the training part",
+    kind: Kind::Cache,
     parameters: &[],
     prepare: |scenario, _| {
-        let value = EdgeValue::new(scenario);
-        let sets = training_rates(scenario).into_iter().map(|rates| {
+        let (rates, savings) = training_part(scenario);
+        let sets = rates.into_iter().map(|rates| {
             let rates = rates.into_iter().enumerate();
             let values: Vec<f64> =
-                rates.map(|(i, rate)| value.per_slot(ServiceId::from_index(i), rate)).collect();
+                rates.map(|(i, rate)| savings.per_slot(ServiceId::from_index(i), rate)).collect();
             best_entries(scenario, &values)
         });
         factory("static", scenario, Static { sets: Arc::new(sets.collect()) })
@@ -62,13 +64,13 @@ fn best_entries(scenario: &Scenario, values: &[f64]) -> Vec<bool> {
     things.iter().zip(values).map(|(&thing, &value)| taken[thing] && value > 0.0).collect()
 }
 
-/// Mean requests per slot in the training part, by cell and service.
-fn training_rates(scenario: &Arc<Scenario>) -> Vec<Vec<f64>> {
+/// Mean requests per slot in the training part, by cell and service, and what they save at the edge.
+fn training_part(scenario: &Arc<Scenario>) -> (Vec<Vec<f64>>, Savings) {
+    let mut savings = Savings::new(scenario);
     if let ArrivalModel::Recorded { parts, .. } = scenario.arrivals() {
         let slots = parts[0].num_slots();
-        return vec![
-            parts[0].counts(0..slots).into_iter().map(|count| count as f64 / slots as f64).collect(),
-        ];
+        let counts = parts[0].counts(0..slots).into_iter();
+        return (vec![counts.map(|count| count as f64 / slots as f64).collect()], savings);
     }
     let mut counts = vec![vec![0_u64; scenario.services().len()]; scenario.num_cells() as usize];
     let mut env = DecisionEnv::new(Arc::clone(scenario));
@@ -82,6 +84,7 @@ fn training_rates(scenario: &Arc<Scenario>) -> Vec<Vec<f64>> {
             if !env.world().is_over() && !observation.is_prefetch {
                 counts[observation.cell.index()][observation.service.index()] +=
                     u64::from(observation.num_requests);
+                savings.observe(observation);
             }
             let step = env.step(&elsewhere(observation)).expect("elsewhere is legal");
             slots += step.slots_elapsed;
@@ -90,7 +93,8 @@ fn training_rates(scenario: &Arc<Scenario>) -> Vec<Vec<f64>> {
         episode += 1;
     }
     let rate = |count: u64| count as f64 / f64::from(slots);
-    counts.into_iter().map(|counts| counts.into_iter().map(rate).collect()).collect()
+    let rates = counts.into_iter().map(|counts| counts.into_iter().map(rate).collect());
+    (rates.collect(), savings)
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +119,7 @@ mod tests {
 
     #[test]
     fn services_that_take_turns_at_the_top_are_all_asked_for_once_a_slot() {
-        let rates = training_rates(&Arc::new(Scenario::shipped("tight")));
+        let (rates, _) = training_part(&Arc::new(Scenario::shipped("tight")));
         assert_eq!((rates.len(), rates[0].len()), (1, 20));
         let mean: f64 = rates[0].iter().sum::<f64>() / 20.0;
         // 200,000 requests: six standard deviations are .0134.

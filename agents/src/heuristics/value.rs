@@ -78,6 +78,11 @@ impl EdgeValue {
         terms.cloud_cost - terms.service_cost - accuracy
     }
 
+    /// What a load costs.
+    pub(super) fn load_cost(&self, service: ServiceId) -> f64 {
+        self.services[service.index()].load_cost
+    }
+
     /// What the entry saves per slot, its reloads paid; may be negative.
     pub(super) fn per_slot(&self, service: ServiceId, rate: f64) -> f64 {
         let reload = self.terms[service.index()].reload_per_request;

@@ -31,7 +31,8 @@ Examples:
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960,1920 --out-csv sweep.csv
 
 Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
-unless heuristics are named.")]
+unless heuristics are named. In physical scenarios lru+myopic is lru with the cheapest placement for what it decides; so it is
+with every heuristic about a cache.")]
 pub(crate) struct Args {
     /// Heuristics by name, `optimal` in tiny worlds, runs or checkpoints by folder
     #[arg(value_name = "POLICY|RUN")]
@@ -193,7 +194,7 @@ impl Args {
         let names_heuristics = self.policies.iter().any(|name| policies::is_heuristic(name));
         let mut names = self.policies.clone();
         if !self.only && !names_heuristics {
-            names.extend(registry::names().map(str::to_owned));
+            names.extend(registry::names(scenario));
             if self.sweep.is_none() && policies::optimal(scenario).is_ok() {
                 names.push(OPTIMAL.to_owned());
             }

@@ -56,7 +56,7 @@ impl Args {
         let scenario = self.scenario.load()?.scenario;
         check_parameters(&scenario)?;
         let names: Vec<&str> = self.policies.iter().map(String::as_str).collect();
-        let bar = progress::bar(console, tune::num_trials(&names)? as u64, "settings");
+        let bar = progress::bar(console, tune::num_trials(&scenario, &names)? as u64, "settings");
         let settings = TuneSettings { episodes: self.episodes, run: self.seed };
         let report = tune::tune(&scenario, &names, settings, |_| bar.inc(1))?;
         bar.finish_and_clear();
@@ -72,7 +72,7 @@ impl Args {
 }
 
 fn document_of(trial: &Trial) -> TrialDocument<'_> {
-    let Trial { policy, setting, mean_cost, is_best } = trial;
+    let Trial { policy, setting, mean_cost, is_best, .. } = trial;
     TrialDocument {
         policy,
         parameters: setting.iter().copied().collect(),
@@ -95,7 +95,7 @@ fn text(scenario: &str, settings: TuneSettings, report: &TuneReport) -> String {
         let setting: Vec<String> =
             trial.setting.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
         let mark = if trial.is_best { "best" } else { "" };
-        table.row([trial.policy, &setting.join(", "), &format!("{:.6}", trial.mean_cost), mark]);
+        table.row([&trial.policy, &setting.join(", "), &format!("{:.6}", trial.mean_cost), mark]);
     }
     let TuneSettings { episodes, run } = settings;
     format!(

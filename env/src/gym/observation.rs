@@ -208,11 +208,22 @@ impl DecisionObservation {
     /// answer, and a load where its entry is absent. `None` at a prefetch decision and in abstract scenarios.
     pub fn estimate(&self, placement: Placement) -> Option<(StageBill, CostBreakdown)> {
         let (request, physical) = (self.request.as_ref()?, self.layout.scenario.physical()?);
-        let bill = price(placement, &physical.view(request));
-        let mut cost = physical.cost(&bill, request.service);
+        let (bill, mut cost) = self.bill(placement, request)?;
         if placement.needs_residency() && !self.is_hit() {
             cost.switching += physical.load_cost(request.load_s, self.store_bytes());
         }
+        Some((bill, cost))
+    }
+
+    /// The same, as if the weights were in GPU memory already: neither waiting for them nor their load is paid.
+    pub fn estimate_loaded(&self, placement: Placement) -> Option<(StageBill, CostBreakdown)> {
+        self.bill(placement, &RequestFacts { load_s: 0.0, ..self.request? })
+    }
+
+    fn bill(&self, placement: Placement, request: &RequestFacts) -> Option<(StageBill, CostBreakdown)> {
+        let physical = self.layout.scenario.physical()?;
+        let bill = price(placement, &physical.view(request));
+        let cost = physical.cost(&bill, request.service);
         Some((bill, cost))
     }
 

@@ -3,6 +3,7 @@
 mod counts;
 mod everywhere;
 mod naive;
+mod placement;
 mod recorded;
 
 use super::registry::Prepared;
@@ -12,6 +13,7 @@ use thoughtcache_env::gym::api::{Counters, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
 
 /// The world of a plain cache: one request a slot, `models[i]` in the i-th; model m takes `sizes[m]` GB of a memory of
@@ -63,6 +65,15 @@ decision = {{ granularity = "service", placements = ["edge", "cloud"] }}
     text.extend(services);
     let (_, scenario) = Scenario::load("cache", &text, &[], |_| Ok(trace)).unwrap_or_else(|e| panic!("{e}"));
     Arc::new(scenario)
+}
+
+/// The shipped street, with changes.
+pub(crate) fn street(overrides: &[(&str, &str)]) -> Arc<Scenario> {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/scenarios/street.toml"));
+    let change = |&(key, value): &(&str, &str)| Override { key: key.into(), value: value.into() };
+    let changes: Vec<Override> = overrides.iter().map(change).collect();
+    let scenario = Scenario::load("street", text, &changes, |_| Err("no recording".into()));
+    Arc::new(scenario.unwrap_or_else(|error| panic!("{error}")).1)
 }
 
 /// Plays one episode of a rule; everything that was counted.
