@@ -202,6 +202,28 @@ pub struct StageLine {
     pub money: f64,
 }
 
+/// What makes an answer good: its quality is the product of all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QualityFactors {
+    /// How much of what is there is perceived, 0 to 1.
+    pub perception: f64,
+    /// How accurate the model that grounds is with the context that it has, 0 to 1.
+    pub grounding: f64,
+    /// What the age of the user's twin leaves of it, 0 to 1.
+    pub twin: f64,
+    /// The share of the meaning that reaches it, 0 to 1.
+    pub features: f64,
+    /// How well the answer is aligned, 0 to 1.
+    pub alignment: f64,
+}
+
+impl QualityFactors {
+    /// The quality of the answer, 0 to 1.
+    fn product(&self) -> f64 {
+        answer_quality(self.perception, self.grounding * self.twin * self.features, self.alignment)
+    }
+}
+
 /// What a request takes in one placement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StageBill {
@@ -213,8 +235,10 @@ pub struct StageBill {
     pub first_token_s: f64,
     /// Seconds of every other token.
     pub token_s: f64,
-    /// How good the answer is, 0 to 1.
+    /// How good the answer is, 0 to 1: the product of its factors.
     pub quality: f64,
+    /// What made it that good.
+    pub factors: QualityFactors,
     /// Energy of all stages.
     pub joules: f64,
     /// The part of it that the user's device pays.
@@ -377,12 +401,13 @@ fn bill(
     let before_answer = &stages[..=Stage::Prefill as usize];
     let first_token_s = before_answer.iter().map(|line| line.seconds).sum::<f64>() + first_token_down_s;
     let sensing_quality = if passes_cell { request.sensing_quality } else { 0.0 };
-    let twin_factor = if passes_cell { request.twin_factor } else { 1.0 };
-    let quality = answer_quality(
-        perception_quality(request.site(sites.perception).modality_quality, sensing_quality),
-        grounded.accuracy * twin_factor * features_quality,
-        request.site(sites.alignment).alignment_quality,
-    );
+    let factors = QualityFactors {
+        perception: perception_quality(request.site(sites.perception).modality_quality, sensing_quality),
+        grounding: grounded.accuracy,
+        twin: if passes_cell { request.twin_factor } else { 1.0 },
+        features: features_quality,
+        alignment: request.site(sites.alignment).alignment_quality,
+    };
     let decode_s = grounded.decode.line.seconds;
     let mut total = StageLine::default();
     for line in &stages {
@@ -394,7 +419,8 @@ fn bill(
         latency_s: total.seconds,
         first_token_s,
         token_s: if request.output_tokens > 0.0 { decode_s / request.output_tokens } else { 0.0 },
-        quality,
+        quality: factors.product(),
+        factors,
         joules: total.joules,
         device_joules,
         money: total.money,

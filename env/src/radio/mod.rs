@@ -3,7 +3,7 @@
 //! *Reading order.* Where users are ([`mobility`]) → what kind of place it is ([`site`]) → what a link loses: [`path_loss`] or
 //! [`close_in`], [`line_of_sight`], [`shadowing`], [`blockage`], [`mod@absorption`], together [`large_scale`] → which cell serves
 //! ([`association`]) → how the rest varies ([`rician`], [`fading`]) → bits per second ([`band`], [`link`]), or recorded ones
-//! ([`replay`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
+//! ([`replay`]), compared with each other ([`rate_process`], [`rate_stats`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
 //!
 //! *Assumptions.* Everything here is exogenous: it depends on when users ask for something, and on nothing that is decided. Linear
 //! inside, decibels at the boundary and as types; draws and transcendental functions give the same bits on every platform.
@@ -23,6 +23,8 @@ pub mod fading;
 pub mod band;
 pub mod link;
 pub mod replay;
+pub mod rate_process;
+pub mod rate_stats;
 pub mod sensing;
 pub mod features;
 pub mod user;
@@ -143,6 +145,11 @@ impl RadioParameters {
     /// Length of a wave, m.
     pub fn wavelength_m(&self) -> f64 {
         SPEED_OF_LIGHT_M_PER_S / self.band.carrier_hz
+    }
+
+    /// The share of the time that sensing leaves for communication.
+    pub fn communication_share(&self) -> f64 {
+        self.sensing.map_or(1.0, |sensing| sensing.communication_share())
     }
 
     /// The fading of a connection: its mean, or with `waves` its value after `walked_m` metres.

@@ -210,21 +210,10 @@ mod tests {
         file
     }
 
-    /// Correlation of the rates of neighbouring seconds, over all traces, each about its own mean; and the share of seconds
-    /// below 1 Mbit/s.
+    /// Correlation of neighbouring seconds, and the share of outages.
     fn lag_1_and_outage(traces: &ThroughputTraces) -> (f64, f64) {
-        let (mut covariance, mut variance, mut outages, mut seconds) = (0.0, 0.0, 0, 0);
-        for trace in traces.traces() {
-            let rates: Vec<f64> = (0..trace.duration_s() as u32)
-                .map(|second| trace.mean(f64::from(second), 1.0).downlink_bits_per_s)
-                .collect();
-            let mean = rates.iter().sum::<f64>() / rates.len() as f64;
-            covariance += rates.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum::<f64>();
-            variance += rates.iter().map(|rate| (rate - mean) * (rate - mean)).sum::<f64>();
-            outages += rates.iter().filter(|rate| **rate < 1e6).count();
-            seconds += rates.len();
-        }
-        (covariance / variance, outages as f64 / seconds as f64)
+        let stats = crate::radio::rate_stats::RateStats::new(traces.traces()).unwrap();
+        (stats.lag_1.unwrap(), stats.outage_share)
     }
 
     #[test]

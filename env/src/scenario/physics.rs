@@ -211,15 +211,33 @@ impl Physical {
         self.weights.per_j * self.path.load_j(load_s) + self.weights.per_store_byte * store_bytes as f64
     }
 
+    /// What a device of a class brings to requests of a service.
+    ///
+    /// # Panics
+    /// When there is no such class.
+    pub fn device(&self, class: usize, service: ServiceId) -> SiteView<'_> {
+        self.classes[class].sites[service.index()].view(self.demands(service).modality.quality())
+    }
+
+    /// What a cell's edge server brings to requests of a service.
+    pub fn edge(&self, service: ServiceId) -> SiteView<'_> {
+        let demands = self.demands(service);
+        demands.edge.view(demands.modality.quality())
+    }
+
+    /// What the cloud brings to requests of a service.
+    pub fn cloud(&self, service: ServiceId) -> SiteView<'_> {
+        let demands = self.demands(service);
+        demands.cloud.view(demands.modality.quality())
+    }
+
     /// All numbers that the price of a request depends on.
     pub fn view(&self, facts: &RequestFacts) -> RequestView<'_> {
         let demands = self.demands(facts.service);
-        let modality_quality = demands.modality.quality();
-        let device = &self.classes[facts.class as usize].sites[facts.service.index()];
         RequestView {
-            device: device.view(modality_quality),
-            edge: demands.edge.view(modality_quality),
-            cloud: demands.cloud.view(modality_quality),
+            device: self.device(facts.class as usize, facts.service),
+            edge: self.edge(facts.service),
+            cloud: self.cloud(facts.service),
             uplink_bps: facts.link.uplink_bps,
             downlink_bps: facts.link.downlink_bps,
             uplink_w: self.radio.band.device.power.to_w(),

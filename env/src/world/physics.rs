@@ -229,6 +229,11 @@ impl Physics {
         self.handovers
     }
 
+    /// Where a user was when it last asked.
+    pub(super) fn position(&self, user: UserId) -> Option<Position> {
+        (user.index() < self.radios.num_users()).then(|| self.radios.user(user).position())
+    }
+
     /// The requests of a slot, cell by cell in order of arrival.
     pub(super) fn draw(&mut self, slot: u64, physical: &Physical, batches: &mut Vec<Batch>) {
         let requests = self.sessions.draw(slot);
@@ -430,7 +435,7 @@ fn link(
     (seed, user): (Seed, UserId),
 ) -> UserLink {
     let radio = physical.radio();
-    let time_share = radio.sensing.map_or(1.0, |sensing| sensing.communication_share()) / f64::from(active);
+    let time_share = radio.communication_share() / f64::from(active);
     let waves = (radio.fading == Fading::Block)
         .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
     let walked_m = radios.user(user).walked_m();

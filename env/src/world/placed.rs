@@ -7,8 +7,9 @@ use crate::cost::CostBreakdown;
 use crate::gym::api::Counters;
 use crate::placement::pipeline::{StageBill, price};
 use crate::placement::{Payload, Placement};
+use crate::radio::mobility::Position;
 use crate::scenario::physics::Physical;
-use crate::units::{CellId, ServiceId};
+use crate::units::{CellId, ServiceId, UserId};
 use crate::workload::arrivals::Batch;
 
 impl World {
@@ -40,6 +41,11 @@ impl World {
     /// Users that moved to another cell since the episode began; `None` in abstract scenarios.
     pub fn handovers(&self) -> Option<u64> {
         self.physics.as_ref().map(Physics::handovers)
+    }
+
+    /// Where a user was when it last asked; `None` in abstract scenarios, and for users that there are not.
+    pub fn position(&self, user: UserId) -> Option<Position> {
+        self.physics.as_ref().and_then(|physics| physics.position(user))
     }
 
     /// All that the price of the pending request depends on, the length of its answer included; `None` at a prefetch decision
