@@ -121,8 +121,8 @@ pub fn num_trials(scenario: &Scenario, names: &[&str]) -> Result<usize, PolicyEr
 fn lineup(scenario: &Scenario, names: &[&str]) -> Result<Vec<(String, &'static Entry)>, PolicyError> {
     let has_parameters = |(_, entry): &(String, &'static Entry)| !entry.parameters.is_empty();
     if !names.is_empty() {
-        let named = names.iter().map(|&name| Ok((name.to_owned(), registry::check(name, scenario)?)));
-        return named.filter(|named| named.as_ref().map_or(true, has_parameters)).collect();
+        let typed = names.iter().map(|&name| Ok((name.to_owned(), registry::check(name, scenario)?)));
+        return typed.filter(|typed| typed.as_ref().map_or(true, has_parameters)).collect();
     }
     let all = registry::entries().filter_map(|entry| {
         let myopic = format!("{}{MYOPIC}", entry.name);

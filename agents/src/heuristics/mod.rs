@@ -19,6 +19,7 @@ mod savings;
 mod state;
 mod value;
 
+mod amortised;
 mod constant;
 mod density;
 mod fifo;

@@ -85,7 +85,8 @@ const RULES: [&[Entry]; 12] = [
 ];
 
 /// Rules that are compared in physical scenarios only.
-const PHYSICAL_RULES: [&[Entry]; 2] = [super::constant::OTHERS, super::myopic::ENTRIES];
+const PHYSICAL_RULES: [&[Entry]; 3] =
+    [super::constant::OTHERS, super::myopic::ENTRIES, super::amortised::ENTRIES];
 
 /// What can be wrong with the name of a rule or its parameters.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -407,12 +408,12 @@ mod tests {
             [
                 unknown("least_aot"),
                 unknown("quicksort"),
-                unknown("lur+myopic"),
+                unknown("densty+myopic"),
                 unknown("random+myopic"),
                 unknown("lru+myopic"),
                 unknown("myopic"),
                 unknown("device-only"),
-                parameters("policies.\"density+myopic\".margin", "1.0"),
+                parameters("policies.density+myopic.margin", "1.0"),
                 parameters("policies.densty.margin", "1.0"),
                 parameters("policies.density.margn", "1.0"),
                 parameters("policies.lru.margin", "1.0"),

@@ -46,7 +46,7 @@ pub struct ScenarioConfig {
     /// Radio, servers, cloud and devices of a physical scenario, and what seconds, joules, quality and money cost there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physical: Option<PhysicalConfig>,
-    /// Parameters of the heuristics, by policy and name; tuned on validation episodes.
+    /// Parameters of the heuristics, by policy and name; tuned on validation episodes. `<rule>+myopic` has those of the rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policies: BTreeMap<String, BTreeMap<String, f64>>,
 }

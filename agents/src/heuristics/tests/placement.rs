@@ -280,6 +280,19 @@ fn worth_learns_what_the_edge_saves() {
 }
 
 #[test]
+fn a_load_is_bought_when_it_pays_within_the_horizon() {
+    // About .3 requests a slot save about 200 s each at the edge, and a load takes about 13 s: it pays within a slot on
+    // average, and never within a thousandth of one.
+    let placements = ("decision.placements", "[\"edge\", \"cloud\"]");
+    let far = ("physical.cloud.core_delay_ms", "1e5");
+    let loads = |horizon| {
+        let scenario = tiny(&[SECONDS, placements, far, ("policies.amortised.horizon_slots", horizon)]);
+        play(&Prepared::new("amortised+myopic", &scenario).unwrap(), &scenario, SEED).loads
+    };
+    assert_eq!((loads("50.0"), loads("0.001")), (1, 0));
+}
+
+#[test]
 fn a_load_is_bought_once_waiting_for_it_would_have_cost_no_more_than_the_rent() {
     // Only seconds count, and the cloud is 100 s away each way: a request saves about 200 s at the edge, and the load of
     // 15.2 GB over 1.25 GB/s takes about 13 s. At ratio 1 the first request pays the rent, and the second one loads; at 100 the
