@@ -94,7 +94,7 @@ fn the_table_is_sorted_by_cost_and_ends_with_who_won() {
 
 /// What `tight` is compared with.
 fn all_heuristics() -> Vec<String> {
-    let tight = thoughtcache_env::scenario::Scenario::shipped("tight");
+    let tight = Scenario::shipped("tight");
     thoughtcache_agents::heuristics::registry::names(&tight)
 }
 

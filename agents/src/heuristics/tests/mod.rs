@@ -12,8 +12,8 @@ use std::sync::Arc;
 use thoughtcache_env::gym::api::{Counters, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
-use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
 
 /// The world of a plain cache: one request a slot, `models[i]` in the i-th; model m takes `sizes[m]` GB of a memory of
@@ -69,7 +69,7 @@ decision = {{ granularity = "service", placements = ["edge", "cloud"] }}
 
 /// The shipped street, with changes.
 pub(crate) fn street(overrides: &[(&str, &str)]) -> Arc<Scenario> {
-    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/scenarios/street.toml"));
+    let text = shipped::text("street").expect("a shipped scenario");
     let change = |&(key, value): &(&str, &str)| Override { key: key.into(), value: value.into() };
     let changes: Vec<Override> = overrides.iter().map(change).collect();
     let scenario = Scenario::load("street", text, &changes, |_| Err("no recording".into()));
