@@ -55,7 +55,7 @@ Example:
 Examples:
   thoughtcache scenario describe tight
   thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru
-  thoughtcache scenario describe configs/scenarios/street.toml --slot 20 --seed 3")]
+  thoughtcache scenario describe street --slot 20 --seed 3")]
     Describe(describe::Args),
 }
 

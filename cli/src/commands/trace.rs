@@ -44,7 +44,7 @@ A recording of any length needs little memory; rows that are not in order of tim
     #[command(after_help = "\
 Examples:
   thoughtcache trace stats gentd26.tct --slot-s 600
-  thoughtcache trace stats lumos5g_abr_traces_1s.csv.gz --format throughput --scenario street.toml")]
+  thoughtcache trace stats lumos5g_abr_traces_1s.csv.gz --format throughput --scenario street")]
     Stats(StatsArgs),
     /// Read a recording to its end and list what is damaged or odd
     #[command(after_help = "Example:\n  thoughtcache trace check gentd26.tct")]
