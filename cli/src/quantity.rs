@@ -85,7 +85,7 @@ mod tests {
     fn quantities_have_the_unit_that_fits() {
         let times = [0.0, 2.5e-5, 0.0125, 1.0, 61.27].map(seconds);
         assert_eq!(times, ["0 s", "25 us", "12.5 ms", "1 s", "61.3 s"]);
-        assert_eq!([0.0, 0.2, 3.14159, 2500.0].map(joules), ["0 J", "200 mJ", "3.14 J", "2.5 kJ"]);
+        assert_eq!([0.0, 0.2, 7.6543, 2500.0].map(joules), ["0 J", "200 mJ", "7.65 J", "2.5 kJ"]);
         assert_eq!([0.0, 5e5, 8e6, 1.25e9].map(bits), ["0 bit", "500 kbit", "8 Mbit", "1.25 Gbit"]);
         assert_eq!(bits_per_s(93.4e6), "93.4 Mbit/s");
         assert_eq!((gb(15.232), percent(0.1), ratio(0.5)), ("15.2 GB".into(), "10 %".into(), "0.500".into()));

@@ -2,7 +2,7 @@
 
 use super::super::Told;
 use super::{Met, Placed};
-use crate::quantity::{bits, bits_per_s, gb, joules, number, ratio, seconds, short};
+use crate::quantity::{bits, bits_per_s, gb, joules, ratio, seconds, short};
 use crate::table::{Align, Table, grouped};
 use std::fmt::{self, Write as _};
 use thoughtcache_env::llm::loading::Tier;
@@ -198,13 +198,14 @@ impl Met {
                 format!("no entry in memory, but the weights of {model} on their way, {left} left")
             }
             (false, Some(left)) => {
-                let missing = told.missing_gb.unwrap_or_default();
+                let missing = told.missing_gb.filter(|gb| *gb > 0.0);
+                let missing =
+                    missing.map_or_else(String::new, |missing| format!(", {} must leave", gb(missing)));
                 format!(
-                    "{model} not in memory: {} in {}, {left} away; {} free, {} have to leave",
+                    "{model} not in memory: {} in {}, {left} away; {} free{missing}",
                     gb(told.memory_gb),
                     tier(self.tier),
                     gb(told.free_gb),
-                    if missing > 0.0 { format!("{} GB", number(missing)) } else { "none".to_owned() }
                 )
             }
         }
