@@ -16,6 +16,7 @@ mod machine;
 mod metrics_log;
 mod policies;
 mod progress;
+mod quantity;
 mod recording;
 mod report;
 mod run_dir;

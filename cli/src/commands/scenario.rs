@@ -1,6 +1,7 @@
 //! `thoughtcache scenario`: what worlds there are, and what is in them.
 
 mod describe;
+mod physical;
 mod story;
 
 use crate::args::SettingArgs;
@@ -53,7 +54,8 @@ Example:
     #[command(after_help = "\
 Examples:
   thoughtcache scenario describe tight
-  thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru")]
+  thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru
+  thoughtcache scenario describe street --slot 20 --seed 3")]
     Describe(describe::Args),
 }
 

@@ -112,3 +112,79 @@ fn a_reader_that_goes_away_is_no_mistake() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+/// A small physical world, which does not change when shipped ones are calibrated.
+fn square() -> Desk {
+    let desk = Desk::new();
+    desk.write("square.toml", include_str!("square.toml"));
+    desk
+}
+
+#[test]
+fn a_physical_world_and_one_of_its_slots_are_told_stage_by_stage() {
+    let desk = square();
+    insta::assert_snapshot!(desk.transcript(&["scenario describe square.toml --slot 10 --seed 3"]));
+    let two = desk.run("scenario describe square.toml --slot 4 --seed 3").expect(0).stdout;
+    insta::assert_snapshot!(two[two.find("\nSlot 4").unwrap()..].trim());
+}
+
+#[test]
+fn a_slot_in_which_nobody_asks_says_when_somebody_does() {
+    let desk = square();
+    let told = |slot: u64| desk.run(&format!("scenario describe square.toml --slot {slot} --seed 3 --json"));
+    let empty = (0..60).map(|slot| (slot, told(slot).expect(0).json()["story"].clone()));
+    let (slot, story) = empty
+        .into_iter()
+        .find(|(_, story)| story["batches"].as_array().unwrap().is_empty())
+        .expect("a slot without requests");
+    let next = story["next_slot"].as_u64().unwrap();
+    assert!(next > slot);
+    assert!(!told(next).json()["story"]["batches"].as_array().unwrap().is_empty());
+    let text = desk.run(&format!("scenario describe square.toml --slot {slot} --seed 3")).expect(0).stdout;
+    let (before, nobody) = (
+        format!("Before slot {next}, the memory"),
+        format!("Nobody asks for anything. The next request comes in slot {next}."),
+    );
+    assert!(text.contains(&before) && text.contains(&nobody), "{text}");
+}
+
+#[test]
+fn the_numbers_of_a_physical_story_add_up() {
+    let desk = square();
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * (1.0 + other.abs());
+    let mut told = 0;
+    for slot in 0..12 {
+        let story = desk
+            .run(&format!("scenario describe square.toml --slot {slot} --seed 3 --json"))
+            .expect(0)
+            .json()["story"]
+            .clone();
+        let mut costs = story["holding"]["cost"].as_f64().unwrap_or(0.0);
+        for batch in story["batches"].as_array().unwrap() {
+            told += 1;
+            let placed = &batch["placed"];
+            let stages = placed["stages"].as_array().unwrap();
+            let sum = |what: &str| stages.iter().map(|stage| number(&stage[what])).sum::<f64>();
+            assert!(near(sum("seconds"), number(&placed["latency_s"])), "{placed}");
+            assert!(near(sum("joules"), number(&placed["joules"])), "{placed}");
+            assert!(near(sum("money"), number(&placed["money"])), "{placed}");
+            let factors = placed["factors"].as_object().unwrap();
+            assert_eq!(factors.len(), 5);
+            assert!(near(factors.values().map(number).product(), number(&placed["quality"])), "{placed}");
+            let options = placed["options"].as_array().unwrap();
+            assert!(options.iter().any(|option| option["placement"] == placed["placement"]), "{placed}");
+            costs += number(&batch["cost"]["total"]);
+        }
+        assert!(near(costs, number(&story["cost"]["total"])), "{story}");
+    }
+    assert!(told > 3, "{told} requests");
+}
+
+#[test]
+fn the_street_is_told_with_all_its_sections() {
+    let outcome = Desk::new().run("scenario describe street --slot 17 --seed 3").expect(0);
+    for section in ["World", "Models at the edge", "Models elsewhere", "Services", "Costs", "Slot 17"] {
+        assert!(outcome.stdout.contains(&format!("\n{section}")), "{section}: {}", outcome.stdout);
+    }
+}

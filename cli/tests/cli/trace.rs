@@ -202,3 +202,51 @@ fn a_wrong_line_of_mooncake_is_one_message_and_leaves_nothing() {
         left.filter(|path| path.extension().is_some_and(|end| end != "jsonl" && end != "csv")).collect();
     assert!(made.is_empty(), "{made:?}");
 }
+
+#[test]
+fn recorded_throughput_stands_beside_that_of_a_scenario() {
+    let desk = Desk::new();
+    desk.write("square.toml", include_str!("square.toml"));
+    let mut text = "radio,trace,time_s,downlink_mbps\n".to_owned();
+    for second in 0..120 {
+        // Up for 30 seconds, then down for 30, with a second without service.
+        let rate = if second == 45 { 0.0 } else { f64::from(100 + 10 * (30 - (second % 60 - 30_i32).abs())) };
+        writeln!(text, "5G,walk,{second},{rate}").unwrap();
+    }
+    text += "4G,drive,0,20\n4G,drive,1,10\n4G,drive,2,20\n4G,drive,3,10\n";
+    desk.write("phones.csv", &text);
+    insta::assert_snapshot!(snapshot(
+        &desk,
+        &[
+            "trace stats phones.csv --format throughput",
+            "trace stats phones.csv --format throughput --scenario square.toml --seed 3",
+            "trace stats phones.csv --format throughput --scenario tight",
+            "trace stats phones.csv --format irish5g",
+        ]
+    ));
+    let rows = desk.run("trace stats phones.csv --format throughput --json").expect(0).json();
+    // 20 10 20 10 about 15: each neighbour is -25 of 25, three pairs of four values.
+    let lag_1 = rows["rates"][0]["lag_1"].as_f64().unwrap();
+    assert!((lag_1 + 0.75).abs() < 1e-9, "{rows}");
+}
+
+#[test]
+fn recorded_5g_is_summarised_by_kind() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+    for (file, format) in [
+        ("sigcomm21_5g/lumos5g_abr_traces_1s.csv.gz", "throughput"),
+        ("irish5g/irish5g_1s.csv.gz", "irish5g"),
+    ] {
+        let path = format!("{folder}/{file}");
+        if !std::path::Path::new(&path).exists() {
+            println!("skipped: recorded data ../shared/data/{file} is not here");
+            continue;
+        }
+        let line = format!("trace stats {path} --format {format} --scenario street --json");
+        let rows = Desk::new().run(&line).expect(0).json();
+        for row in rows["rates"].as_array().unwrap() {
+            let lag_1 = row["lag_1"].as_f64().unwrap();
+            assert!((0.8..0.95).contains(&lag_1), "{row}");
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! `scenario describe`: a world at a glance, then one of its slots as a story.
 
+use super::physical::Sheet;
 use super::story::{self, Story};
 use crate::args::{SettingArgs, whole};
 use crate::console::Console;
 use crate::policies::TOLERANCE;
+use crate::quantity::number;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
 use crate::table::{Align, Table, grouped};
 use anyhow::Result;
@@ -54,6 +56,9 @@ struct Description {
     requests: Vec<Load>,
     models: Vec<ModelRow>,
     costs: Vec<Price>,
+    /// Radio, servers, devices and services, where the scenario has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    physical: Option<Sheet>,
     #[serde(skip_serializing_if = "Option::is_none")]
     optimum: Option<Optimum>,
     entries: Vec<Group>,
@@ -131,10 +136,10 @@ struct ModelRow {
 }
 
 #[derive(Serialize)]
-struct Price {
-    component: &'static str,
-    amount: String,
-    per: String,
+pub(super) struct Price {
+    pub(super) component: &'static str,
+    pub(super) amount: String,
+    pub(super) per: String,
 }
 
 /// Numbered things of one kind: `service.0..19.age`.
@@ -180,6 +185,7 @@ impl Description {
             load_cost: of_model(index),
         });
         let actions = spec.actions.iter().map(|name| (name.as_str(), None));
+        let physical = Sheet::new(config, scenario);
         Self {
             scenario: scenario.name().to_owned(),
             summary,
@@ -203,7 +209,8 @@ impl Description {
             horizon_slots: scenario.horizon_slots(),
             requests: load(scenario),
             models: models.filter(|model| model.services > 0).collect(),
-            costs: prices(scenario),
+            costs: physical.as_ref().map_or_else(|| prices(scenario), Sheet::prices),
+            physical,
             optimum: Optimum::of(scenario),
             entries: grouped_names(
                 spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high]))),
@@ -224,6 +231,42 @@ impl Description {
     fn write(&self, text: &mut String, LoadedScenario { config, scenario }: &LoadedScenario) -> fmt::Result {
         writeln!(text, "{}: {}\n\nWorld", self.scenario, self.summary)?;
         self.write_world(text, scenario, &config.workload)?;
+        match &self.physical {
+            Some(physical) => physical.write_tables(text)?,
+            None => self.write_models(text)?,
+        }
+        let mut costs = Table::new([("component", Align::Left), ("price", Align::Right), ("", Align::Left)]);
+        for Price { component, amount, per } in &self.costs {
+            costs.row([component, amount.as_str(), per]);
+        }
+        writeln!(text, "Costs, in the scenario's own unit\n{}", costs.text(2))?;
+        if self.physical.is_some() {
+            let mut components = Table::new([("in tables", Align::Left), ("holds", Align::Left)]);
+            for (name, contents) in Sheet::COMPONENTS {
+                components.row([name, contents]);
+            }
+            writeln!(text, "{}", components.text(2))?;
+        }
+        if let Some(Optimum { average_cost: [lower, upper], discounted_cost, states }) = &self.optimum {
+            writeln!(text, "Optimum, exact: value iteration over {} situations", grouped(*states as u64))?;
+            writeln!(
+                text,
+                "  average      {:.9} a slot in the long run (bounds {:.1e} apart)",
+                f64::midpoint(*lower, *upper),
+                upper - lower
+            )?;
+            writeln!(
+                text,
+                "  discounted   {discounted_cost:.9} from an empty memory on, gamma {OPTIMUM_GAMMA}\n"
+            )?;
+        }
+        writeln!(text, "Observation: {} numbers\n{}", self.num_entries, groups(&self.entries).text(2))?;
+        writeln!(text, "Actions: {}\n{}", self.num_actions, groups(&self.actions).text(2))?;
+        text.push_str(&self.story.text());
+        Ok(())
+    }
+
+    fn write_models(&self, text: &mut String) -> fmt::Result {
         let mut models = Table::new([
             ("model", Align::Left),
             ("services", Align::Right),
@@ -244,29 +287,7 @@ impl Description {
                 range(model.load_cost),
             ]);
         }
-        writeln!(text, "\nModels\n{}", models.text(2))?;
-        let mut costs = Table::new([("component", Align::Left), ("price", Align::Right), ("", Align::Left)]);
-        for Price { component, amount, per } in &self.costs {
-            costs.row([component, amount.as_str(), per]);
-        }
-        writeln!(text, "Costs, in the scenario's own unit\n{}", costs.text(2))?;
-        if let Some(Optimum { average_cost: [lower, upper], discounted_cost, states }) = &self.optimum {
-            writeln!(text, "Optimum, exact: value iteration over {} situations", grouped(*states as u64))?;
-            writeln!(
-                text,
-                "  average      {:.9} a slot in the long run (bounds {:.1e} apart)",
-                f64::midpoint(*lower, *upper),
-                upper - lower
-            )?;
-            writeln!(
-                text,
-                "  discounted   {discounted_cost:.9} from an empty memory on, gamma {OPTIMUM_GAMMA}\n"
-            )?;
-        }
-        writeln!(text, "Observation: {} numbers\n{}", self.num_entries, groups(&self.entries).text(2))?;
-        writeln!(text, "Actions: {}\n{}", self.num_actions, groups(&self.actions).text(2))?;
-        text.push_str(&self.story.text());
-        Ok(())
+        writeln!(text, "\nModels\n{}", models.text(2))
     }
 
     fn write_world(&self, text: &mut String, scenario: &Scenario, workload: &WorkloadConfig) -> fmt::Result {
@@ -281,6 +302,9 @@ impl Description {
             number(self.catalogue_gb),
         )?;
         self.memory.write(text)?;
+        if let Some(physical) = &self.physical {
+            physical.write_world(text)?;
+        }
         let (slot_s, horizon) = (number(self.slot_s), self.horizon_slots);
         writeln!(
             text,
@@ -558,17 +582,6 @@ fn range([least, most]: [f64; 2]) -> String {
     if most - least < 1e-12 { number(least) } else { format!("{} to {}", number(least), number(most)) }
 }
 
-/// A number as short as it can be written, with at most six digits.
-pub(super) fn number(value: f64) -> String {
-    let digits = 5 - value.abs().log10().floor().clamp(-6.0, 5.0) as i32;
-    let rounded = format!("{value:.*}", digits.max(0) as usize);
-    if rounded.contains('.') {
-        rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        rounded
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -632,12 +645,6 @@ mod tests {
     fn entries_with_other_bounds_are_another_group() {
         let names = [("a.0", Some([0.0, 1.0])), ("a.1", Some([0.0, 2.0]))];
         assert_eq!(grouped_names(names.into_iter()).len(), 2);
-    }
-
-    #[test]
-    fn numbers_are_written_short() {
-        let texts = [960.0, 0.0001, 0.003_48, 1e-5, 0.0, 2.5, 1_234_567.0, 0.1 + 0.2].map(number);
-        assert_eq!(texts, ["960", "0.0001", "0.00348", "0.00001", "0", "2.5", "1234567", "0.3"]);
     }
 
     #[test]

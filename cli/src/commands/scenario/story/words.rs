@@ -1,7 +1,7 @@
 //! A story in words.
 
-use super::super::describe::number;
-use super::{Ahead, Cost, Entry, Memory, Obstacle, Story, Tokens, Told};
+use super::{Ahead, Cost, Entry, Holding, Memory, Obstacle, Story, Tokens, Told};
+use crate::quantity::number;
 use crate::table::{Align, Table, grouped};
 use std::fmt::{self, Write as _};
 
@@ -19,8 +19,9 @@ impl Story {
             "Slot {} of the first test episode of seed {}, decided by {}",
             self.slot, self.seed, self.policy
         )?;
+        let when = self.next_slot.map_or_else(|| "it".to_owned(), |slot| format!("slot {slot}"));
         for memory in &self.memory {
-            memory.write(text, self.memory.len() > 1)?;
+            memory.write(text, &when, self.memory.len() > 1)?;
         }
         for ahead in &self.ahead {
             ahead.write(text, self.memory.len() > 1)?;
@@ -28,7 +29,8 @@ impl Story {
         let requests: u32 = self.batches.iter().map(|batch| batch.requests).sum();
         let batches = self.batches.len();
         if batches == 0 {
-            return writeln!(text, "\n  Nobody asks for anything.");
+            let next = self.next_slot.map(|slot| format!(" The next request comes in slot {slot}."));
+            return writeln!(text, "\n  Nobody asks for anything.{}", next.unwrap_or_default());
         }
         let mut names: Vec<&str> = self.batches.iter().map(|batch| batch.service.as_str()).collect();
         names.sort_unstable();
@@ -45,19 +47,24 @@ impl Story {
         let [least, most] = self.fade_tokens;
         let fade = if least < most { format!("{} to {}", number(least), number(most)) } else { number(most) };
         writeln!(text, "\n  The slot ends: the fresh context of every entry fades by {fade} tokens.")?;
+        if let Some(Holding { slots, cost }) = &self.holding {
+            let slots = counted(*slots, "slot", "slots");
+            writeln!(text, "  Until the next request, {slots} later, keeping the memory costs {cost:.5}.")?;
+        }
         writeln!(text, "  Cost of the slot: {}", self.cost.sentence())
     }
 }
 
 impl Memory {
-    fn write(&self, text: &mut String, is_named: bool) -> fmt::Result {
+    fn write(&self, text: &mut String, when: &str, is_named: bool) -> fmt::Result {
         let place = if is_named { format!("cell {} ", self.cell) } else { String::new() };
         let used_gb = self.capacity_gb - self.free_gb;
         let (used, capacity) = (number(used_gb), number(self.capacity_gb));
         if self.resident.is_empty() {
-            return writeln!(text, "  Before it, the memory {place}is empty ({capacity} GB).");
+            writeln!(text, "  Before {when}, the memory {place}is empty ({capacity} GB).")?;
+            return self.at_work.as_ref().map_or(Ok(()), |at_work| at_work.write(text));
         }
-        writeln!(text, "  Before it, the memory {place}holds {used} of {capacity} GB:\n")?;
+        writeln!(text, "  Before {when}, the memory {place}holds {used} of {capacity} GB:\n")?;
         let mut table = Table::new([
             ("entry", Align::Left),
             ("model", Align::Left),
@@ -75,7 +82,8 @@ impl Memory {
                 grouped(context.age_tokens.round() as u64),
             ]);
         }
-        write!(text, "{}", table.text(4))
+        write!(text, "{}", table.text(4))?;
+        self.at_work.as_ref().map_or(Ok(()), |at_work| at_work.write(text))
     }
 }
 
@@ -103,6 +111,9 @@ impl Ahead {
 
 impl Told {
     fn write(&self, text: &mut String, position: usize, is_named: bool) -> fmt::Result {
+        if let Some(placed) = &self.placed {
+            return placed.write(text, self, position, is_named);
+        }
         let times = match self.requests {
             1 => "once".to_owned(),
             2 => "twice".to_owned(),
@@ -132,6 +143,16 @@ impl Told {
         writeln!(text, "      Cost {}", self.cost.sentence())
     }
 
+    /// `Evict lamp (kappa 12), desk (kappa 300)`, or nothing.
+    pub(super) fn evictions(&self) -> String {
+        let mut words = String::new();
+        for (index, Entry { service, context, .. }) in self.evicted.iter().enumerate() {
+            words += if index == 0 { "Evict " } else { ", " };
+            let _ = write!(words, "{service} (kappa {})", grouped(context.age_tokens.round() as u64));
+        }
+        words
+    }
+
     /// What is done, in a sentence or three.
     fn deed(&self) -> String {
         let Some(after) = self.after else {
@@ -140,11 +161,7 @@ impl Told {
                 |obstacle| format!("{}: to the cloud.", obstacle.words()),
             );
         };
-        let mut deed = String::new();
-        for (index, Entry { service, context, .. }) in self.evicted.iter().enumerate() {
-            deed += if index == 0 { "Evict " } else { ", " };
-            let _ = write!(deed, "{service} (kappa {})", grouped(context.age_tokens.round() as u64));
-        }
+        let mut deed = self.evictions();
         if self.finds_weights {
             deed += if self.evicted.is_empty() { "Use" } else { ", use" };
             let _ = write!(deed, " the weights of {} that are there, serve", self.model);
@@ -174,7 +191,7 @@ impl Told {
 }
 
 impl Obstacle {
-    const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::NotAllowed => "The scenario does not allow the edge",
             Self::LargerThanMemory => "It is larger than the memory",
@@ -187,7 +204,7 @@ impl Obstacle {
 }
 
 impl Tokens {
-    fn words(self) -> String {
+    pub(super) fn words(self) -> String {
         let (context, age) = (self.context_tokens.round() as u64, self.age_tokens.round() as u64);
         format!("K = {}, kappa = {}", grouped(context), grouped(age))
     }
@@ -195,7 +212,7 @@ impl Tokens {
 
 impl Cost {
     /// `0.0101 = switching 0.0013 + transmission 0.0001 + accuracy 0.0087`
-    fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         let parts: Vec<String> =
             self.components.iter().map(|(name, cost)| format!("{name} {cost:.5}")).collect();
         match parts.as_slice() {

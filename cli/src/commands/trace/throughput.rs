@@ -1,0 +1,133 @@
+//! `thoughtcache trace stats FILE --format throughput|irish5g`: how recorded rates of phones are spread and how fast they
+//! change, and beside them those of the users of a scenario.
+
+use crate::quantity::{bits_per_s, percent, short};
+use crate::recording;
+use crate::scenario_file;
+use crate::table::{Align, Table, grouped};
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use thoughtcache_env::radio::rate_process::rate_process;
+use thoughtcache_env::radio::rate_stats::RateStats;
+use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
+use thoughtcache_env::random::{Purpose, Seed};
+use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::workload::trace::import;
+
+/// Users that are simulated, at most.
+const MAX_USERS: u32 = 100;
+
+/// Sources of recorded throughput.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Lumos5G as SIGCOMM21-5G has it: radio, trace, second, downlink
+    Throughput,
+    /// Irish 5G: the downloads of phones in Dublin and Cork
+    #[value(name = "irish5g")]
+    Irish5g,
+}
+
+/// The rates of a file by kind, and those of a scenario.
+#[derive(Serialize)]
+pub(super) struct Comparison {
+    file: String,
+    rates: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    /// `recorded, 5G` or the name of a scenario.
+    of: String,
+    is_recorded: bool,
+    #[serde(flatten)]
+    stats: RateStats,
+}
+
+impl Comparison {
+    /// Of a recording, and of a scenario that is named, changed, with a seed.
+    pub(super) fn new(
+        file: &Path,
+        format: Format,
+        scenario: Option<(&str, &[Override])>,
+        seed: u64,
+    ) -> Result<Self> {
+        let source = recording::open(file)?;
+        let traces = match format {
+            Format::Throughput => import::throughput(source, None),
+            Format::Irish5g => import::irish5g_throughput(source),
+        };
+        let traces = traces.with_context(|| file.display().to_string())?;
+        let mut by_kind: BTreeMap<&str, Vec<&ThroughputTrace>> = BTreeMap::new();
+        for trace in traces.traces() {
+            let kind = trace.name().split_once('/').map_or("", |(kind, _)| kind);
+            by_kind.entry(kind).or_default().push(trace);
+        }
+        let recorded = |kind: &str, stats| Row { of: format!("recorded, {kind}"), is_recorded: true, stats };
+        let has_kinds = by_kind.len() > 1;
+        let mut rates: Vec<Row> = by_kind
+            .into_iter()
+            .filter_map(|(kind, traces)| Some(recorded(kind, RateStats::new(traces)?)))
+            .collect();
+        if has_kinds && let Some(stats) = RateStats::new(traces.traces()) {
+            rates.push(recorded("all", stats));
+        }
+        ensure!(!rates.is_empty(), "{}: no trace has a whole second", file.display());
+        if let Some((name, changes)) = scenario {
+            rates.push(simulated(name, changes, &traces, seed)?);
+        }
+        Ok(Self { file: file.display().to_string(), rates })
+    }
+
+    /// The same for a terminal.
+    pub(super) fn text(&self) -> String {
+        let right = Align::Right;
+        let mut table = Table::new([
+            ("rates", Align::Left),
+            ("traces", right),
+            ("seconds", right),
+            ("mean", right),
+            ("p5", right),
+            ("p50", right),
+            ("p95", right),
+            ("outage", right),
+            ("lag 1", right),
+        ]);
+        for Row { of, stats, .. } in &self.rates {
+            table.row([
+                of.clone(),
+                grouped(stats.num_traces as u64),
+                grouped(stats.num_seconds as u64),
+                bits_per_s(stats.mean_bits_per_s),
+                bits_per_s(stats.p5_bits_per_s),
+                bits_per_s(stats.p50_bits_per_s),
+                bits_per_s(stats.p95_bits_per_s),
+                percent(stats.outage_share),
+                stats.lag_1.map_or_else(|| "-".to_owned(), short),
+            ]);
+        }
+        format!(
+            "{}: downlink, second by second\n\n{}\n  outage: seconds below 1 Mbit/s; lag 1: correlation of neighbouring seconds, each about the mean of its trace\n",
+            self.file,
+            table.text(2)
+        )
+    }
+}
+
+/// The rates of users of a scenario, for as long as the recorded ones last on average.
+fn simulated(name: &str, changes: &[Override], recorded: &ThroughputTraces, seed: u64) -> Result<Row> {
+    let scenario = scenario_file::load(name, changes)?.scenario;
+    let Some(physical) = scenario.physical() else {
+        anyhow::bail!("scenario {} has no [physical] and so no radio: name one that has", scenario.name());
+    };
+    let traces = recorded.traces();
+    let mean_s = traces.iter().map(ThroughputTrace::duration_s).sum::<f64>() / traces.len() as f64;
+    let size = (physical.num_users().min(MAX_USERS), mean_s.round().max(1.0) as u32);
+    let seed = Seed::new(Purpose::Test, seed);
+    let stats = rate_process(physical.radio(), physical.cells(), size, seed)
+        .and_then(|traces| RateStats::new(traces.traces()))
+        .context("the scenario has no users")?;
+    Ok(Row { of: format!("{}, alone in the cell", scenario.name()), is_recorded: false, stats })
+}
