@@ -88,15 +88,15 @@ pub struct Demands {
     cloud: Site,
 }
 
-/// What things cost.
+/// What things cost, each per unit in SI.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
-    per_s: f64,
-    per_j: f64,
-    per_quality: f64,
-    per_currency: f64,
-    per_missed_deadline: f64,
-    per_store_byte: f64,
+    second: f64,
+    joule: f64,
+    quality: f64,
+    currency: f64,
+    missed_deadline: f64,
+    store_byte: f64,
 }
 
 /// See the [module](self).
@@ -203,12 +203,12 @@ impl Physical {
 
     /// What a slot costs in which so many bytes are resident.
     pub fn holding_cost(&self, resident_bytes: u64) -> f64 {
-        self.weights.per_j * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
+        self.weights.joule * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
     }
 
     /// What a load costs beside the time that requests wait for it.
     pub fn load_cost(&self, load_s: f64, store_bytes: u64) -> f64 {
-        self.weights.per_j * self.path.load_j(load_s) + self.weights.per_store_byte * store_bytes as f64
+        self.weights.joule * self.path.load_j(load_s) + self.weights.store_byte * store_bytes as f64
     }
 
     /// What a device of a class brings to requests of a service.
@@ -267,14 +267,14 @@ impl Physical {
     pub fn cost(&self, bill: &StageBill, service: ServiceId) -> CostBreakdown {
         let weights = &self.weights;
         let mut cost = CostBreakdown {
-            accuracy: weights.per_quality * (1.0 - bill.quality),
-            cloud: weights.per_currency * bill.money,
-            deadline: if self.is_late(bill, service) { weights.per_missed_deadline } else { 0.0 },
+            accuracy: weights.quality * (1.0 - bill.quality),
+            cloud: weights.currency * bill.money,
+            deadline: if self.is_late(bill, service) { weights.missed_deadline } else { 0.0 },
             ..CostBreakdown::default()
         };
         for stage in Stage::ALL {
             let line = bill.line(stage);
-            let price = weights.per_s * line.seconds + weights.per_j * line.joules;
+            let price = weights.second * line.seconds + weights.joule * line.joules;
             match stage {
                 Stage::Load => cost.switching += price,
                 Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
@@ -304,7 +304,7 @@ impl ScenarioConfig {
         let server = &config.server;
         let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
         let gpus = count("physical.server.gpus", server.gpus, 1024)?;
-        let held = gpus as f64 * bytes_to_gb(server_device.memory_bytes());
+        let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes());
         if self.cell.memory_gb > held {
             let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
             return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
@@ -713,12 +713,12 @@ impl WeightsConfig {
         let weight =
             |field: &str, value: f64| number(format!("physical.weights.{field}"), value, Range::NonNegative);
         Ok(Weights {
-            per_s: weight("cost_per_s", self.cost_per_s)?,
-            per_j: weight("cost_per_j", self.cost_per_j)?,
-            per_quality: weight("cost_per_quality", self.cost_per_quality)?,
-            per_currency: weight("cost_per_currency", self.cost_per_currency)?,
-            per_missed_deadline: weight("cost_per_missed_deadline", self.cost_per_missed_deadline)?,
-            per_store_byte: 1e-9 * weight("cost_per_store_gb", self.cost_per_store_gb)?,
+            second: weight("cost_per_s", self.cost_per_s)?,
+            joule: weight("cost_per_j", self.cost_per_j)?,
+            quality: weight("cost_per_quality", self.cost_per_quality)?,
+            currency: weight("cost_per_currency", self.cost_per_currency)?,
+            missed_deadline: weight("cost_per_missed_deadline", self.cost_per_missed_deadline)?,
+            store_byte: 1e-9 * weight("cost_per_store_gb", self.cost_per_store_gb)?,
         })
     }
 }
