@@ -211,6 +211,11 @@ impl Loading {
         self.flights.iter().any(|flight| flight.service == service)
     }
 
+    /// Whether an entry is on its way with the weights of this model.
+    pub(crate) fn is_loading_of(&self, service: ServiceId, model: ModelId) -> bool {
+        self.flights.iter().any(|flight| flight.service == service && flight.model == model)
+    }
+
     /// How many entries are on their way.
     pub fn num_in_flight(&self) -> usize {
         self.flights.len()

@@ -28,6 +28,8 @@ use crate::world::request::RequestFacts;
 
 /// Bits of a token as text: about four characters of a byte each.
 const TOKEN_BITS: f64 = 32.0;
+/// The most pairs of a user and a cell: each keeps the state of its link and a twin, 20 bytes.
+const MAX_LINKS: u64 = 100_000_000;
 /// How far from 1 the shares of the device classes may sum to.
 const SUM_TOLERANCE: f64 = 1e-6;
 
@@ -88,15 +90,15 @@ pub struct Demands {
     cloud: Site,
 }
 
-/// What things cost.
+/// What a unit of each thing costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
-    per_s: f64,
-    per_j: f64,
-    per_quality: f64,
-    per_currency: f64,
-    per_missed_deadline: f64,
-    per_store_byte: f64,
+    second: f64,
+    joule: f64,
+    quality: f64,
+    currency: f64,
+    missed_deadline: f64,
+    store_byte: f64,
 }
 
 /// See the [module](self).
@@ -203,12 +205,12 @@ impl Physical {
 
     /// What a slot costs in which so many bytes are resident.
     pub fn holding_cost(&self, resident_bytes: u64) -> f64 {
-        self.weights.per_j * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
+        self.weights.joule * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
     }
 
     /// What a load costs beside the time that requests wait for it.
     pub fn load_cost(&self, load_s: f64, store_bytes: u64) -> f64 {
-        self.weights.per_j * self.path.load_j(load_s) + self.weights.per_store_byte * store_bytes as f64
+        self.weights.joule * self.path.load_j(load_s) + self.weights.store_byte * store_bytes as f64
     }
 
     /// All numbers that the price of a request depends on.
@@ -222,8 +224,8 @@ impl Physical {
             cloud: demands.cloud.view(modality_quality),
             uplink_bps: facts.link.uplink_bps,
             downlink_bps: facts.link.downlink_bps,
-            uplink_w: self.radio.band.device.power.to_w(),
-            downlink_w: self.radio.band.base.power.to_w(),
+            uplink_w: self.radio.band.device.power.to_w() * facts.link.time_share,
+            downlink_w: self.radio.band.base.power.to_w() * facts.link.time_share,
             backhaul_bps: self.backhaul_bps,
             backhaul_delay_s: self.core_delay_s,
             sensor_bits: demands.sensor_bits,
@@ -249,14 +251,14 @@ impl Physical {
     pub fn cost(&self, bill: &StageBill, service: ServiceId) -> CostBreakdown {
         let weights = &self.weights;
         let mut cost = CostBreakdown {
-            accuracy: weights.per_quality * (1.0 - bill.quality),
-            cloud: weights.per_currency * bill.money,
-            deadline: if self.is_late(bill, service) { weights.per_missed_deadline } else { 0.0 },
+            accuracy: weights.quality * (1.0 - bill.quality),
+            cloud: weights.currency * bill.money,
+            deadline: if self.is_late(bill, service) { weights.missed_deadline } else { 0.0 },
             ..CostBreakdown::default()
         };
         for stage in Stage::ALL {
             let line = bill.line(stage);
-            let price = weights.per_s * line.seconds + weights.per_j * line.joules;
+            let price = weights.second * line.seconds + weights.joule * line.joules;
             match stage {
                 Stage::Load => cost.switching += price,
                 Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
@@ -286,7 +288,16 @@ impl ScenarioConfig {
         let server = &config.server;
         let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
         let gpus = count("physical.server.gpus", server.gpus, 1024)?;
-        let held = gpus as f64 * bytes_to_gb(server_device.memory_bytes());
+        let links = u64::from(config.users) * u64::from(self.cell.count);
+        if links > MAX_LINKS {
+            let allowed = format!(
+                "at most {} at {} cells: a link is kept for each user and cell",
+                MAX_LINKS / u64::from(self.cell.count),
+                self.cell.count
+            );
+            return Err(Invalid::new("physical.users", config.users, allowed));
+        }
+        let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes());
         if self.cell.memory_gb > held {
             let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
             return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
@@ -498,6 +509,9 @@ impl ScenarioConfig {
         for (index, class) in typed.iter().enumerate() {
             let key = |field: &str| format!("physical.devices[{index}].{field}");
             name(key("name"), &class.name)?;
+            if typed[..index].iter().any(|earlier| earlier.name == class.name) {
+                return Err(Invalid::new(key("name"), format!("{:?}", class.name), "each name once"));
+            }
             up_to_share += number(key("share"), class.share, Range::Between(1e-6, 1.0))?;
             let device = parts.catalogue.device(&key("device"), &class.device)?;
             let model = parts.catalogue.model(&key("model"), &class.model)?;
@@ -695,12 +709,12 @@ impl WeightsConfig {
         let weight =
             |field: &str, value: f64| number(format!("physical.weights.{field}"), value, Range::NonNegative);
         Ok(Weights {
-            per_s: weight("cost_per_s", self.cost_per_s)?,
-            per_j: weight("cost_per_j", self.cost_per_j)?,
-            per_quality: weight("cost_per_quality", self.cost_per_quality)?,
-            per_currency: weight("cost_per_currency", self.cost_per_currency)?,
-            per_missed_deadline: weight("cost_per_missed_deadline", self.cost_per_missed_deadline)?,
-            per_store_byte: 1e-9 * weight("cost_per_store_gb", self.cost_per_store_gb)?,
+            second: weight("cost_per_s", self.cost_per_s)?,
+            joule: weight("cost_per_j", self.cost_per_j)?,
+            quality: weight("cost_per_quality", self.cost_per_quality)?,
+            currency: weight("cost_per_currency", self.cost_per_currency)?,
+            missed_deadline: weight("cost_per_missed_deadline", self.cost_per_missed_deadline)?,
+            store_byte: 1e-9 * weight("cost_per_store_gb", self.cost_per_store_gb)?,
         })
     }
 }
