@@ -70,6 +70,11 @@ impl Twin {
         self.refreshed.checked_sub(1).map(|refreshed| slot.saturating_sub(refreshed))
     }
 
+    /// Whether a result can have come by the end of so many slots.
+    pub(crate) fn is_possible(self, slots: u64) -> bool {
+        u64::from(self.refreshed) <= slots
+    }
+
     /// A perception result arrives.
     pub fn refresh(&mut self, slot: u32) {
         self.refreshed = slot.saturating_add(1);

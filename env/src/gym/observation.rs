@@ -209,7 +209,8 @@ impl DecisionObservation {
     pub fn estimate(&self, placement: Placement) -> Option<(StageBill, CostBreakdown)> {
         let (request, physical) = (self.request.as_ref()?, self.layout.scenario.physical()?);
         let (bill, mut cost) = self.bill(placement, request)?;
-        if placement.needs_residency() && !self.is_hit() {
+        // Weights that are there, or on their way for another entry, are not loaded again.
+        if placement.needs_residency() && !self.is_hit() && self.bytes[request.service.index()] > 0 {
             cost.switching += physical.load_cost(request.load_s, self.store_bytes());
         }
         Some((bill, cost))
@@ -266,6 +267,36 @@ impl DecisionObservation {
         !self.is_prefetch && self.residency[self.service.index()].is_resident
     }
 
+    /// What options of the scenario add to a row.
+    fn encode_options(&self, options: &mut [f32]) {
+        let Layout { num_services, inverse_window, has_hold, has_prefetch, num_phases, scenario, .. } =
+            &*self.layout;
+        let (n, own) = (*num_services, self.service.index());
+        let options = match scenario.physical() {
+            Some(physical) => {
+                let own = physical_rows::num_entries(physical, n);
+                let (options, rows) = options.split_at_mut(options.len() - own);
+                let request = self.request.as_ref();
+                physical_rows::encode(rows, physical, &self.station, request, inverse_window);
+                options
+            }
+            None => options,
+        };
+        let (options, phases) = options.split_at_mut(options.len() - num_phases);
+        for (phase, x) in (0..).zip(phases) {
+            *x = flag(self.popularity_phase == Some(phase));
+        }
+        if *has_hold {
+            for (x, &is_held) in options.iter_mut().zip(&self.held) {
+                *x = flag(is_held);
+            }
+            options[n] = if self.is_open() { 0.0 } else { options[own] };
+        }
+        if *has_prefetch {
+            options[if *has_hold { n + 1 } else { 0 }] = flag(self.is_prefetch);
+        }
+    }
+
     /// How many services there are.
     pub fn num_services(&self) -> usize {
         self.residency.len()
@@ -289,11 +320,8 @@ impl Rows for DecisionObservation {
             tokens_per_request,
             load_share,
             inverse_capacity,
-            has_hold,
-            has_prefetch,
-            num_phases,
             has_user_contexts,
-            scenario,
+            ..
         } = &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
@@ -371,29 +399,7 @@ impl Rows for DecisionObservation {
             // There is no batch: everything that would be about it is 0.
             rest[..BATCH_FEATURES.len()].fill(0.0);
         }
-        let options = match scenario.physical() {
-            Some(physical) => {
-                let own = physical_rows::num_entries(physical, n);
-                let (options, rows) = options.split_at_mut(options.len() - own);
-                let request = self.request.as_ref();
-                physical_rows::encode(rows, physical, &self.station, request, inverse_window);
-                options
-            }
-            None => options,
-        };
-        let (options, phases) = options.split_at_mut(options.len() - num_phases);
-        for (phase, x) in (0..).zip(phases) {
-            *x = flag(self.popularity_phase == Some(phase));
-        }
-        if *has_hold {
-            for (x, &is_held) in options.iter_mut().zip(&self.held) {
-                *x = flag(is_held);
-            }
-            options[n] = if self.is_open() { 0.0 } else { options[own] };
-        }
-        if *has_prefetch {
-            options[if *has_hold { n + 1 } else { 0 }] = flag(self.is_prefetch);
-        }
+        self.encode_options(options);
     }
 
     fn mask(&self, legal: &mut [bool]) {

@@ -15,6 +15,9 @@
 //! there is room, at no time: weights do not change and host memory kept them. An entry on weights that are on their way for
 //! another entry waits for those.
 //!
+//! An episode begins with the models of the scenario on NVMe, in their order and as far as they fit, and an empty host memory
+//! (*ours*: a cell that sells these services has seen them before).
+//!
 //! Source: MODEL 5.
 
 use crate::scenario::text::Invalid;
@@ -218,6 +221,11 @@ impl Loading {
         self.flights.iter().any(|flight| flight.service == service)
     }
 
+    /// Whether an entry is on its way with the weights of this model.
+    pub(crate) fn is_loading_of(&self, service: ServiceId, model: ModelId) -> bool {
+        self.flights.iter().any(|flight| flight.service == service && flight.model == model)
+    }
+
     /// How many entries are on their way.
     pub fn num_in_flight(&self) -> usize {
         self.flights.len()
@@ -367,8 +375,13 @@ mod tests {
         loading.begin(&path, &MODELS, second, B, MODELS[1]);
         loading.cancel(second);
         assert_eq!(loading.num_in_flight(), 0);
-        loading.clear();
-        assert_eq!(loading, Loading::default());
+        loading.begin_anew(&path, &MODELS);
+        // 10, 20 and 30 GB fill the NVMe; the fourth finds no room, and host memory is empty.
+        assert_eq!(
+            [A, B, C, HUGE].map(|model| loading.tier(model)),
+            [Tier::Nvme, Tier::Nvme, Tier::Nvme, Tier::Remote]
+        );
+        assert_eq!(loading.num_in_flight(), 0);
     }
 
     #[test]

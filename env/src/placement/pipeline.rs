@@ -20,8 +20,8 @@
 //! Assumptions: stages do not overlap, but for load and wait, which pass together. `kappa` is 0 outside the edge, and the
 //! context is absent there, unless the scenario carries it along: then it travels as text and is computed again. The cell's
 //! sensing helps wherever the request passes the cell, so not in `device`. A batch of n at the edge takes the time of n, and
-//! the n-th request answers for the GPU time by which n takes longer than n - 1. The device pays for its uplink's power, the
-//! network for its downlink's. The answer is a stream: its first token is there after prefill, before alignment. A rate of 0
+//! the n-th request answers for the GPU time by which n takes longer than n - 1. Users take turns on the air, so that power
+//! counts for the user's share of the time only; the device pays for its uplink's power, the network for its downlink's. The answer is a stream: its first token is there after prefill, before alignment. A rate of 0
 //! makes airtime infinite: a link that can fail needs a floor.
 //!
 //! Source: S0 arXiv 2401.07764; MODEL 3-7; the rest *ours*.
@@ -124,9 +124,9 @@ pub struct RequestView<'a> {
     pub uplink_bps: f64,
     /// Bits per second from the cell to the device, above 0.
     pub downlink_bps: f64,
-    /// Watts that the device sends with.
+    /// Watts that the device sends with, on average over its turns and those of others.
     pub uplink_w: f64,
-    /// Watts that the cell sends with.
+    /// Watts that the cell sends to this device with, on average over its turns and those of others.
     pub downlink_w: f64,
     /// Bits per second between the cell and the cloud, above 0.
     pub backhaul_bps: f64,
@@ -157,7 +157,7 @@ pub struct RequestView<'a> {
 
     /// The batch at the edge that the request would be part of, itself included: at least 1.
     pub edge_batch: u32,
-    /// Seconds that the cell's GPUs have to work before.
+    /// Seconds that the cell's GPUs have to work before that batch.
     pub backlog_s: f64,
     /// Seconds until the entry's weights are in GPU memory.
     pub load_s: f64,
@@ -324,12 +324,13 @@ fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
     let part = |seconds: f64, before_s: f64, money: f64| {
         Part::new(view, seconds, (seconds - before_s) * view.server.num_gpus(), money)
     };
-    let kept_tokens = if site == Site::Edge { request.fresh_tokens } else { 0.0 };
+    let fresh_tokens = if site == Site::Edge { request.fresh_tokens } else { 0.0 };
+    let carried_tokens = request.carried_tokens.min(view.server.window_tokens());
     Grounding {
         prefill: part(served.prefill_s, before.prefill_s, view.prompt_token_price * tokens.prompt),
         decode: part(served.decode_s, before.decode_s, view.output_token_price * tokens.output),
         sent_tokens: tokens.prompt - tokens.reused,
-        accuracy: view.law.accuracy(kept_tokens.max(request.carried_tokens)),
+        accuracy: view.law.accuracy(fresh_tokens.max(carried_tokens)),
     }
 }
 

@@ -15,7 +15,7 @@
 //! Communications Letters 25 (2021), arXiv 2109.13404.
 
 use crate::radio::check::between;
-use crate::radio::path_loss::{CARRIER_KEY, Separation};
+use crate::radio::path_loss::{Separation, carrier_key};
 use crate::radio::site::Site;
 use crate::scenario::text::Invalid;
 use crate::units::Decibel;
@@ -82,7 +82,7 @@ impl CloseInConfig {
         let gigahertz = carrier_hz / 1e9;
         if !(100.0..=1000.0).contains(&gigahertz) {
             let allowed = format!("a number from 100 to 1000 with [{table}]");
-            return Err(Invalid::new(CARRIER_KEY, gigahertz, allowed));
+            return Err(Invalid::new(carrier_key(table), gigahertz, allowed));
         }
         for (key, height_m) in [("base_height_m", base_height_m), ("user_height_m", user_height_m)] {
             between("radio", key, height_m, 0.5, 100.0)?;

@@ -31,8 +31,15 @@ use crate::units::{Decibel, SPEED_OF_LIGHT_M_PER_S};
 
 /// Effective height of the surroundings, m.
 const ENVIRONMENT_HEIGHT_M: f64 = 1.0;
-/// The key of the carrier in messages.
-pub(crate) const CARRIER_KEY: &str = "radio.band.carrier_ghz";
+/// The path of the radio's table, from that of a table of path loss.
+pub(crate) fn radio_of(table: &str) -> &str {
+    table.split_once(".path_loss").map_or(table, |(radio, _)| radio)
+}
+
+/// The key of the carrier in messages, beside a table of path loss.
+pub(crate) fn carrier_key(table: &str) -> String {
+    format!("{}.band.carrier_ghz", radio_of(table))
+}
 /// Carrier frequencies that the standard covers, Hz.
 pub const VALID_CARRIER_HZ: std::ops::RangeInclusive<f64> = 0.5e9..=100e9;
 
@@ -85,9 +92,11 @@ impl PathLoss {
         user_height_m: f64,
     ) -> Result<Self, Invalid> {
         if !VALID_CARRIER_HZ.contains(&carrier_hz) {
-            let allowed =
-                "a number from 0.5 to 100 with this path loss; [radio.path_loss.close_in] goes beyond";
-            return Err(Invalid::new(CARRIER_KEY, carrier_hz / 1e9, allowed));
+            let allowed = format!(
+                "a number from 0.5 to 100 with this path loss; [{}.path_loss.close_in] goes beyond",
+                radio_of(table)
+            );
+            return Err(Invalid::new(carrier_key(table), carrier_hz / 1e9, allowed));
         }
         check_heights(table, site, base_height_m, user_height_m)?;
         let height_difference_m = base_height_m - user_height_m;

@@ -16,7 +16,7 @@
 use crate::radio::RadioParameters;
 use crate::radio::association::Candidate;
 use crate::radio::large_scale::LinkState;
-use crate::radio::mobility::{Motion, Position};
+use crate::radio::mobility::{Area, Motion, Position};
 use crate::units::{CellId, Decibel, UserId};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -170,6 +170,23 @@ impl UserRadios {
         }
     }
 
+    /// Whether these are users that walk and connect as those of `other` do, at a time before `end_s`.
+    pub(crate) fn fits(&self, other: &Self, end_s: f64, area: Area) -> bool {
+        let is_possible = |user: &UserRadio| {
+            let place = user.position();
+            user.serving.index() < self.num_cells
+                && (0.0..=end_s).contains(&user.advanced_at_s)
+                && user.walked_m.is_finite()
+                && (0.0..=area.width_m).contains(&place.x_m)
+                && (0.0..=area.depth_m).contains(&place.y_m)
+        };
+        self.num_cells == other.num_cells
+            && self.links.len() == other.links.len()
+            && self.users.len() == other.users.len()
+            && self.users.iter().all(is_possible)
+            && self.links.iter().all(LinkState::is_possible)
+    }
+
     /// How many users there are.
     pub fn num_users(&self) -> usize {
         self.users.len()
@@ -178,6 +195,7 @@ impl UserRadios {
     /// Forgets everything: another episode.
     pub fn reset(&mut self) {
         self.users.fill(UserRadio::default());
+        self.links.fill(LinkState::default());
     }
 
     /// A user as last looked at.

@@ -28,6 +28,8 @@ use crate::world::request::RequestFacts;
 
 /// Bits of a token as text: about four characters of a byte each.
 const TOKEN_BITS: f64 = 32.0;
+/// The most pairs of a user and a cell: each keeps the state of its link and a twin, 20 bytes.
+const MAX_LINKS: u64 = 100_000_000;
 /// How far from 1 the shares of the device classes may sum to.
 const SUM_TOLERANCE: f64 = 1e-6;
 
@@ -88,7 +90,7 @@ pub struct Demands {
     cloud: Site,
 }
 
-/// What things cost, each per unit in SI.
+/// What a unit of each thing costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weights {
     second: f64,
@@ -240,8 +242,8 @@ impl Physical {
             cloud: self.cloud(facts.service),
             uplink_bps: facts.link.uplink_bps,
             downlink_bps: facts.link.downlink_bps,
-            uplink_w: self.radio.band.device.power.to_w(),
-            downlink_w: self.radio.band.base.power.to_w(),
+            uplink_w: self.radio.band.device.power.to_w() * facts.link.time_share,
+            downlink_w: self.radio.band.base.power.to_w() * facts.link.time_share,
             backhaul_bps: self.backhaul_bps,
             backhaul_delay_s: self.core_delay_s,
             sensor_bits: demands.sensor_bits,
@@ -304,6 +306,15 @@ impl ScenarioConfig {
         let server = &config.server;
         let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
         let gpus = count("physical.server.gpus", server.gpus, 1024)?;
+        let links = u64::from(config.users) * u64::from(self.cell.count);
+        if links > MAX_LINKS {
+            let allowed = format!(
+                "at most {} at {} cells: a link is kept for each user and cell",
+                MAX_LINKS / u64::from(self.cell.count),
+                self.cell.count
+            );
+            return Err(Invalid::new("physical.users", config.users, allowed));
+        }
         let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes());
         if self.cell.memory_gb > held {
             let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
@@ -516,6 +527,9 @@ impl ScenarioConfig {
         for (index, class) in typed.iter().enumerate() {
             let key = |field: &str| format!("physical.devices[{index}].{field}");
             name(key("name"), &class.name)?;
+            if typed[..index].iter().any(|earlier| earlier.name == class.name) {
+                return Err(Invalid::new(key("name"), format!("{:?}", class.name), "each name once"));
+            }
             up_to_share += number(key("share"), class.share, Range::Between(1e-6, 1.0))?;
             let device = parts.catalogue.device(&key("device"), &class.device)?;
             let model = parts.catalogue.model(&key("model"), &class.model)?;

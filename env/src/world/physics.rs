@@ -8,6 +8,8 @@
 //! ```
 //! A user who asks for nothing is not touched: the draws of a user in a slot have an address of their own.
 
+mod check;
+
 use super::request::{RequestFacts, UserLink};
 use crate::cache::Cache;
 use crate::digest::mix;
@@ -39,6 +41,8 @@ pub struct Station {
     loading: Loading,
     /// By service: requests that were served at the edge in this slot.
     served: Vec<u32>,
+    /// By service: seconds that the GPUs had to work before the batch that its next request would be part of began.
+    batch_waiting_s: Vec<f64>,
     /// By service: when its entry neither loads nor serves any more, in seconds since the episode began.
     busy_until_s: Vec<f64>,
 }
@@ -66,6 +70,13 @@ pub(crate) struct PhysicsState {
     seed: Seed,
     requests: Vec<RequestFacts>,
     handovers: u64,
+}
+
+impl PhysicsState {
+    /// Who asks, request by request.
+    pub(super) fn askers(&self) -> impl Iterator<Item = UserId> {
+        self.requests.iter().map(|facts| facts.user)
+    }
 }
 
 /// See the [module](self).
@@ -99,6 +110,7 @@ impl Physics {
             backlog: Backlog::default(),
             loading: Loading::default(),
             served: vec![0; services],
+            batch_waiting_s: vec![0.0; services],
             busy_until_s: vec![0.0; services],
         };
         Self {
@@ -128,6 +140,7 @@ impl Physics {
             station.backlog = Backlog::default();
             station.loading.begin_anew(physical.load_path(), physical.model_bytes());
             station.served.fill(0);
+            station.batch_waiting_s.fill(0.0);
             station.busy_until_s.fill(0.0);
         }
     }
@@ -161,62 +174,6 @@ impl Physics {
         self.askers.clear();
         self.askers.extend(self.requests.iter().map(|facts| facts.user));
         self.handovers = state.handovers;
-    }
-
-    /// Whether a state fits.
-    ///
-    /// # Errors
-    /// What does not.
-    pub(super) fn check(
-        &self,
-        state: &PhysicsState,
-        slots: u64,
-        batches: &[Batch],
-        physical: &Physical,
-    ) -> Result<(), String> {
-        self.sessions.check(&state.sessions, slots)?;
-        let services = self.stations[0].served.len();
-        if state.radios.num_users() != self.radios.num_users()
-            || state.twins.len() != self.twins.len()
-            || state.stations.len() != self.stations.len()
-        {
-            return Err("its users or its cells are others".into());
-        }
-        let is_sound = |station: &Station| {
-            station.backlog.is_valid()
-                && station.loading.is_valid(physical.load_path(), physical.model_bytes(), services)
-                && station.served.len() == services
-                && station.busy_until_s.len() == services
-                && station.busy_until_s.iter().all(|time| time.is_finite() && *time >= 0.0)
-        };
-        if !state.stations.iter().all(is_sound) {
-            return Err("what its cells work on cannot be".into());
-        }
-        let is_known = |facts: &RequestFacts| {
-            let numbers = [
-                facts.arrival_s,
-                facts.link.uplink_bps,
-                facts.link.downlink_bps,
-                facts.link.sensing_quality,
-                facts.new_tokens,
-                facts.output_tokens,
-                facts.said_tokens,
-            ];
-            facts.user.index() < self.radios.num_users()
-                && facts.service.index() < services
-                && (facts.class as usize) < physical.classes().len()
-                && numbers.iter().all(|number| number.is_finite() && *number >= 0.0)
-                && facts.link.uplink_bps >= LEAST_BPS
-                && facts.link.downlink_bps >= LEAST_BPS
-        };
-        let is_of = |(facts, batch): (&RequestFacts, &Batch)| facts.service == batch.service;
-        if state.requests.len() != batches.len() || !state.requests.iter().zip(batches).all(is_of) {
-            return Err("its requests are not those of its batches".into());
-        }
-        if !state.requests.iter().all(is_known) {
-            return Err("its requests cannot be".into());
-        }
-        Ok(())
     }
 
     /// What a cell does beside keeping entries.
@@ -352,7 +309,7 @@ impl Physics {
             kept_tokens: thought.context_tokens,
             fresh_tokens: thought.fresh_tokens(entry.window_tokens),
             edge_batch: 1 + station.served[service.index()] % physical.max_batch(),
-            backlog_s: station.backlog.waiting_s(physical.num_gpus()),
+            backlog_s: station.waiting_s(service, physical),
             load_s,
             twin_age_slots: twin.age_slots(slot as u32),
             ..facts
@@ -386,22 +343,33 @@ impl Physics {
         (load_s, store_bytes)
     }
 
-    /// An entry has left the memory of a cell.
+    /// An entry has left the memory of a cell, and its weights, too, unless another entry uses them.
     pub(super) fn evicted(
         &mut self,
         cell: CellId,
         service: ServiceId,
+        weights_left: bool,
         (scenario, physical): (&Scenario, &Physical),
     ) {
         let station = &mut self.stations[cell.index()];
         station.loading.cancel(service);
+        if !weights_left {
+            return;
+        }
         let model = scenario.service(service).model;
         station.loading.evicted(physical.load_path(), physical.model_bytes(), model);
     }
 
     /// A cell takes on a request that will be done at `until_s`.
-    pub(super) fn work(&mut self, cell: CellId, service: ServiceId, gpu_s: f64, until_s: f64) {
+    pub(super) fn work(
+        &mut self,
+        cell: CellId,
+        service: ServiceId,
+        (gpu_s, until_s): (f64, f64),
+        physical: &Physical,
+    ) {
         let station = &mut self.stations[cell.index()];
+        station.batch_waiting_s[service.index()] = station.waiting_s(service, physical);
         station.backlog.add(gpu_s);
         station.served[service.index()] += 1;
         station.keep_busy(service, until_s);
@@ -416,6 +384,16 @@ impl Physics {
 }
 
 impl Station {
+    /// Seconds that a request of a service waits for the GPUs: for what came before its batch, not for the batch itself.
+    fn waiting_s(&self, service: ServiceId, physical: &Physical) -> f64 {
+        let is_joining = !self.served[service.index()].is_multiple_of(physical.max_batch());
+        if is_joining {
+            self.batch_waiting_s[service.index()]
+        } else {
+            self.backlog.waiting_s(physical.num_gpus())
+        }
+    }
+
     fn keep_busy(&mut self, service: ServiceId, until_s: f64) {
         let busy_until_s = &mut self.busy_until_s[service.index()];
         *busy_until_s = busy_until_s.max(until_s);
@@ -445,6 +423,7 @@ fn link(
     UserLink {
         uplink_bps,
         downlink_bps,
+        time_share,
         is_los: connection.is_los,
         is_blocked: connection.is_blocked,
         sensing_quality: radio.sensing_quality(connection),

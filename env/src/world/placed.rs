@@ -97,7 +97,8 @@ impl World {
         counters.late = u64::from(physical.is_late(&bill, batch.service));
         if placement.needs_residency() {
             let until_s = now_s + bill.latency_s;
-            self.physics_mut().work(batch.cell, batch.service, bill.edge_gpu_s, until_s);
+            let work = (bill.edge_gpu_s, until_s);
+            self.physics_mut().work(batch.cell, batch.service, work, physical);
             counters.refreshes = self.remember(batch, until_s > now_s);
         }
         if placement.payload() != Payload::Nothing {
@@ -147,7 +148,8 @@ impl World {
         };
         let physics = self.physics.as_mut().expect("a physical scenario");
         for victim in left {
-            physics.evicted(cell, victim, (&scenario, physical));
+            let weights_left = cache.marginal_bytes(victim) > 0;
+            physics.evicted(cell, victim, weights_left, (&scenario, physical));
         }
         if was_resident {
             return 0.0;
@@ -168,7 +170,8 @@ impl World {
         if !cache.is_resident(batch.service) {
             let scenario = std::sync::Arc::clone(&self.scenario);
             let physical = scenario.physical().expect("a physical scenario");
-            self.physics_mut().evicted(batch.cell, batch.service, (&scenario, physical));
+            let weights_left = self.cells[batch.cell.index()].cache.marginal_bytes(batch.service) > 0;
+            self.physics_mut().evicted(batch.cell, batch.service, weights_left, (&scenario, physical));
         }
         refreshes
     }

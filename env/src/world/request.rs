@@ -10,6 +10,9 @@ pub struct UserLink {
     pub uplink_bps: f64,
     /// Bits per second from the cell to the device, the user's share of the time.
     pub downlink_bps: f64,
+    /// The part of the time in which the user's link is on the air, above 0, at most 1: those who ask at a cell take turns,
+    /// and sensing takes its part.
+    pub time_share: f64,
     /// Whether there is a line of sight.
     pub is_los: bool,
     /// Whether somebody stands in it.
@@ -43,7 +46,7 @@ pub struct RequestFacts {
     pub fresh_tokens: f64,
     /// The batch that the request would be part of at the edge, itself included.
     pub edge_batch: u32,
-    /// Seconds that the cell's GPUs have to work before.
+    /// Seconds that the cell's GPUs have to work before the batch that the request would be part of.
     pub backlog_s: f64,
     /// Seconds until the entry's weights would be in GPU memory.
     pub load_s: f64,

@@ -107,6 +107,12 @@ impl World {
         for (index, cell) in state.cells.iter().enumerate() {
             let requests = self.requests_at(index, state);
             self.check_cell(cell, state, &requests)
+                .and_then(|()| match (&self.physics, &state.physics) {
+                    (Some(_), Some(kept)) => {
+                        Physics::check_pins(index, kept, &cell.cache, &requests.decided, &self.scenario)
+                    }
+                    _ => Ok(()),
+                })
                 .map_err(|reason| impossible(format!("cell {index}: {reason}")))?;
         }
         Ok(())
@@ -207,7 +213,13 @@ impl World {
             (None, None, _) => Ok(()),
             (Some(physics), Some(kept), Some(physical)) => {
                 let slots = if self.is_begun_in(state) { state.slot + 1 } else { 0 };
-                physics.check(kept, slots, &state.batches, physical).map_err(impossible)
+                physics.check(kept, slots, &state.batches, physical).map_err(impossible)?;
+                match &state.users {
+                    Some(users) if !kept.askers().eq(users.of_slot().iter().copied()) => {
+                        Err(impossible("its requests are of other users than those who ask"))
+                    }
+                    _ => Ok(()),
+                }
             }
             _ => Err(Misfit::Foreign("one of them is physical, the other is abstract".into())),
         }
@@ -271,7 +283,8 @@ impl World {
                 state.slot
             ));
         }
-        if residency.is_protected && decided == 0 {
+        // In a physical scenario an entry stays while it loads or serves, over slots: see `check_pins`.
+        if residency.is_protected && decided == 0 && self.physics.is_none() {
             return Err("it is protected and has not served in this slot".into());
         }
         if cell.held.get(index).is_some_and(|&is_held| is_held) && (decided == 0 || residency.is_resident) {

@@ -15,6 +15,11 @@ const TABLE: &str = "workload.sessions";
 /// The most turns, and the most calls, on average.
 const MAX_TURNS: f64 = 1000.0;
 
+/// Fewer sessions a slot, over all users, would make the world wait for ever.
+const MIN_SESSIONS_PER_SLOT: f64 = 1e-5;
+/// The most sessions that are under way at once, on average: each takes 64 bytes.
+const MAX_UNDER_WAY: f64 = 1e7;
+
 /// What a scenario says elsewhere and sessions need.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionsWorld<'a> {
@@ -36,8 +41,11 @@ impl SessionsConfig {
         let rate_key = key("sessions_per_user_hour");
         let rate = number(&rate_key, self.sessions_per_user_hour, Range::Between(0.0, 3600.0))?;
         let per_slot = rate / 3600.0 * f64::from(world.num_users) * world.slot_s;
-        if per_slot <= 0.0 {
-            return Err(Invalid::new(rate_key, rate, "above 0: nobody would ever ask"));
+        if per_slot < MIN_SESSIONS_PER_SLOT {
+            let allowed = format!(
+                "more sessions, users or longer slots: they bring {per_slot:e} sessions a slot, at least {MIN_SESSIONS_PER_SLOT:e} are needed"
+            );
+            return Err(Invalid::new(rate_key, rate, allowed));
         }
         let process = match &self.starts {
             StartsConfig::Poisson(_) => Process::Poisson,
@@ -92,6 +100,13 @@ impl SessionsConfig {
         if requests > MAX_DECISIONS_PER_SLOT {
             let allowed = format!(
                 "fewer sessions, turns or calls: they bring {requests:.0} requests a slot, {MAX_DECISIONS_PER_SLOT} are allowed"
+            );
+            return Err(Invalid::new(rate_key, rate, allowed));
+        }
+        let under_way: f64 = model.live_by_kind().iter().sum();
+        if under_way > MAX_UNDER_WAY {
+            let allowed = format!(
+                "fewer sessions, turns or calls, or shorter times between them: {under_way:.0} sessions would be under way, {MAX_UNDER_WAY} are allowed"
             );
             return Err(Invalid::new(rate_key, rate, allowed));
         }

@@ -37,6 +37,9 @@ use serde::{Deserialize, Serialize};
 use starts::{StartsState, poisson};
 use std::collections::BTreeMap;
 
+/// The most sessions that are counted.
+const MOST_SESSIONS: u64 = 1 << 53;
+
 /// One request of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionRequest {
@@ -362,17 +365,22 @@ impl Sessions {
         if !self.model.starts.fits(&state.starts) {
             return Err("its sessions start by another law".into());
         }
+        if state.next_session > MOST_SESSIONS {
+            return Err(format!("{} sessions have begun, more than can be counted", state.next_session));
+        }
         let last = self.model.users.last().map_or(0, |class| class.first + class.count);
         let has_tools = self.model.tools.is_some();
         let is_possible = |slot: u64, live: &Live| {
             live.session < state.next_session
                 && live.user.0 < last
                 && live.service.index() < self.model.window_tokens.len()
+                && live.since_s.is_finite()
                 && live.since_s <= live.next_s
                 && live.next_s.is_finite()
                 && self.model.slot_of(live.next_s) == slot
                 && slot >= slots
                 && live.requests >= live.turn
+                && live.requests >= live.call
                 && (live.call == 0 || has_tools)
                 && live.requests < u32::MAX
         };

@@ -47,7 +47,7 @@ impl SessionsModel {
     }
 
     /// Mean number of sessions between two turns, and between two calls of a turn.
-    pub(super) fn live_by_kind(&self) -> [f64; 2] {
+    pub(crate) fn live_by_kind(&self) -> [f64; 2] {
         let per_s = self.starts.per_slot / self.slot_s;
         let tool_s = self.tools.map_or(0.0, |tools| tools.time.mean_s());
         [
