@@ -15,8 +15,8 @@
 //! there is room, at no time: weights do not change and host memory kept them. An entry on weights that are on their way for
 //! another entry waits for those.
 //!
-//! An episode begins with the models of the scenario on NVMe, in their order and as far as they fit, and an empty host memory
-//! (*ours*: a cell that sells these services has seen them before).
+//! An episode begins with an empty host memory and, where the scenario says so, with its models on NVMe (*ours*: a cell that
+//! sells these services has seen them before).
 //!
 //! Source: MODEL 5.
 
@@ -57,6 +57,10 @@ pub struct LoadPathConfig {
     pub host_gb: f64,
     /// Watts beyond idling while a load runs, at least 0.
     pub power_w: f64,
+    /// Whether NVMe holds the models of the scenario when an episode begins, in their order and as far as they fit; all are
+    /// in the remote store when absent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starts_on_nvme: bool,
 }
 
 /// The way of the weights, validated, in SI units.
@@ -69,6 +73,7 @@ pub struct LoadPath {
     nvme_bytes: u64,
     host_bytes: u64,
     power_w: f64,
+    starts_on_nvme: bool,
 }
 
 impl LoadPathConfig {
@@ -95,6 +100,7 @@ impl LoadPathConfig {
             nvme_bytes: size("nvme_gb", self.nvme_gb)?,
             host_bytes: size("host_gb", self.host_gb)?,
             power_w: number(format!("{place}.power_w"), self.power_w, Range::Between(0.0, 1e6))?,
+            starts_on_nvme: self.starts_on_nvme,
         })
     }
 }
@@ -137,12 +143,13 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Begins anew: NVMe holds the models in their order as far as they fit, host memory holds none, and nothing is on its way.
+    /// Begins anew: host memory holds nothing, nothing is on its way, and NVMe holds nothing, or the models in their order as
+    /// far as they fit.
     pub fn begin_anew(&mut self, path: &LoadPath, model_bytes: &[u64]) {
         self.host.clear();
         self.flights.clear();
         self.nvme.clear();
-        let mut free_bytes = path.nvme_bytes;
+        let mut free_bytes = if path.starts_on_nvme { path.nvme_bytes } else { 0 };
         for (index, &bytes) in model_bytes.iter().enumerate() {
             if bytes <= free_bytes {
                 free_bytes -= bytes;
@@ -296,6 +303,7 @@ mod tests {
             nvme_gb: 60.0,
             host_gb: 40.0,
             power_w: 100.0,
+            starts_on_nvme: false,
         }
     }
 
@@ -375,6 +383,9 @@ mod tests {
         loading.begin(&path, &MODELS, second, B, MODELS[1]);
         loading.cancel(second);
         assert_eq!(loading.num_in_flight(), 0);
+        loading.begin_anew(&path, &MODELS);
+        assert_eq!(loading, Loading::default());
+        let path = LoadPathConfig { starts_on_nvme: true, ..config() }.validate("loading").unwrap();
         loading.begin_anew(&path, &MODELS);
         // 10, 20 and 30 GB fill the NVMe; the fourth finds no room, and host memory is empty.
         assert_eq!(

@@ -317,7 +317,7 @@ impl ScenarioConfig {
                 name: model.name.clone(),
                 bytes: gb_to_bytes(self.model_gb(index)?),
                 window_tokens: self.window_tokens(index)?,
-                kv_bytes_per_token: self.kv_bytes_per_token(index)?,
+                kv_bytes_per_token: model.kv_bytes_per_token.unwrap_or(0.0),
             })
         };
         self.models.iter().enumerate().map(shape).collect()
