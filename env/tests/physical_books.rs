@@ -338,7 +338,8 @@ impl Books {
         let (cell, station) = (world.cell(CellId(0)), world.station(CellId(0)).unwrap());
         assert_eq!(world.slot(), self.slot);
         let used = cell.cache().capacity_bytes() - cell.cache().free_bytes();
-        assert_eq!(used, self.bytes());
+        // A context of a fraction of a byte is rounded once there and once here.
+        assert!(used.abs_diff(self.bytes()) <= 1, "{used} {}", self.bytes());
         assert_abs_diff_eq!(station.backlog().gpu_s(), self.backlog_s, epsilon = 1e-9);
         let Some(facts) = world.facts() else { return };
         let now_s = self.slot as f64 + facts.arrival_s;

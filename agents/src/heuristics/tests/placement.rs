@@ -72,6 +72,7 @@ remote_gb_per_s = 1.25
 nvme_gb_per_s = 6.0
 host_gb_per_s = 25.0
 nvme_gb = 400.0
+starts_on_nvme = true
 host_gb = 128.0
 power_w = 100.0
 [physical.cloud]
