@@ -73,8 +73,8 @@ pub(super) fn read(folder: &RunDir, from: Option<&str>) -> Result<Option<Kept>> 
     }
     // A kill while an old one was being removed leaves a part of it.
     let newest = || {
-        let mut names = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name);
-        names.find(|name| checkpoints.find(name).is_some())
+        let mut steps = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name);
+        steps.find(|name| checkpoints.find(name).is_some())
     };
     let name = match from {
         Some(name) if checkpoints.find(name).is_some() => name.to_owned(),

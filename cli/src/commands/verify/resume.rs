@@ -29,8 +29,8 @@ pub(crate) struct Args {
     /// Train this much instead of what the run's config says
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
-    /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run]; a run with on_nan =
-    /// rollback keeps its own, for it depends on them
+    /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run];
+    /// `on_nan = "rollback"` keeps those of the run, on which it depends
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     checkpoint_every: Option<u64>,
     /// Fail unless at least so many kills fell into the middle of a checkpoint
