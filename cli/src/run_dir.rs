@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! config.toml         the resolved config; repeats the run
-//! provenance.toml     version, commit, command, machine, libtorch, times; the starts that went on
+//! provenance.toml     version, commit, command, machine, libtorch, times; whether a state was kept; the starts that went on
 //! metrics.jsonl       every number, authoritative
 //! eval.csv            one line a validation
 //! tensorboard/        the same numbers for TensorBoard

@@ -97,6 +97,11 @@ impl Adam {
         self.steps += 1;
     }
 
+    /// The steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// The state as plain numbers.
     pub fn state(&self) -> AdamState {
         AdamState {

@@ -2,7 +2,8 @@
 //!
 //! Nothing here knows files or clocks: an [`Observer`] hears what happens, keeps what has to be kept and says how good a
 //! policy is. The budget is exact, and the same seed and configuration give the same bytes. So does a run that was stopped
-//! and resumed, as often as one likes: when it validates and what it keeps depends on its decisions alone.
+//! and resumed, as often as one likes: when it validates and what it keeps depends on its decisions alone. A run that goes
+//! back with [`OnNan::Rollback`] goes back to what it kept last: the same bytes need the same checkpoints then.
 //!
 //! ```text
 //! a step:  explore, step the lanes, record, learn -> on_episode*, on_update?
@@ -40,7 +41,7 @@ pub struct TrainSettings {
     /// Decisions between two validations; 0: only at the end, where there is always one.
     pub eval_freq: u64,
     /// Decisions between two checkpoints; 0: only when the run ends or is stopped, when there is always one. What a run
-    /// makes does not depend on it.
+    /// makes does not depend on it, unless it goes back with [`OnNan::Rollback`]: it goes back to the newest of them then.
     pub checkpoint_freq: u64,
     /// The number of the run, `--seed`.
     pub run: u64,

@@ -107,7 +107,20 @@ impl Checkpoints {
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let Places { place, fresh, stale } = self.places(name);
         // The description is written last and synced: a folder that has it was whole before the crash.
-        [place, fresh, stale].into_iter().find(|place| place.join(META_FILE).is_file())
+        let is_whole = |place: &PathBuf| place.join(META_FILE).is_file();
+        // What stands in its place was whole when it was put there: without its description it was damaged since.
+        if place.exists() { Some(place).filter(is_whole) } else { [fresh, stale].into_iter().find(is_whole) }
+    }
+
+    /// Whether anything of a checkpoint of this name is there, whole or not.
+    pub(crate) fn is_there(&self, name: &str) -> bool {
+        let Places { place, fresh, stale } = self.places(name);
+        [place, fresh, stale].iter().any(|place| place.exists())
+    }
+
+    /// Whether the checkpoint of this name stands in its place and has lost its description.
+    pub(crate) fn is_damaged(&self, name: &str) -> bool {
+        self.place(name).exists() && self.find(name).is_none()
     }
 
     /// Puts the newest whole checkpoint of every name in its place, and removes what a crash has left.
@@ -180,8 +193,7 @@ impl Checkpoints {
     pub(crate) fn retain(&self, keep: usize) -> Result<()> {
         let steps = self.steps();
         for &step in &steps[..steps.len().saturating_sub(keep)] {
-            let place = self.place(&Self::step_name(step));
-            remove(&place).with_context(|| format!("cannot remove the checkpoint {}", place.display()))?;
+            self.forget(&Self::step_name(step))?;
         }
         Ok(())
     }
@@ -192,10 +204,19 @@ impl Checkpoints {
     /// When one cannot be removed.
     pub(crate) fn forget_after(&self, decisions: u64) -> Result<()> {
         for step in self.steps().into_iter().filter(|&step| step > decisions) {
-            let place = self.place(&Self::step_name(step));
-            remove(&place).with_context(|| format!("cannot remove the checkpoint {}", place.display()))?;
+            self.forget(&Self::step_name(step))?;
         }
         Ok(())
+    }
+
+    /// Removes a checkpoint, its description first: whatever a crash leaves of it is not taken for a whole one.
+    fn forget(&self, name: &str) -> Result<()> {
+        let place = self.place(name);
+        let removed = match fs::remove_file(place.join(META_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => remove(&place),
+        };
+        removed.with_context(|| format!("cannot remove the checkpoint {}", place.display()))
     }
 }
 
@@ -287,6 +308,17 @@ mod tests {
             write(&checkpoints, "last", "next");
             assert_eq!(names(run.path()), ["last"]);
         }
+    }
+
+    #[test]
+    fn a_checkpoint_in_its_place_that_lost_its_description_is_damaged_and_nothing_beside_stands_for_it() {
+        let run = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::of(run.path());
+        assert!(!checkpoints.is_damaged("last"), "it is not there");
+        leave(run.path(), ".last.old", &files("old"));
+        assert!(!checkpoints.is_damaged("last"), "a crash between two renames");
+        leave(run.path(), "last", &[(POLICY, b"new".to_vec())]);
+        assert_eq!((policy(&checkpoints, "last"), checkpoints.is_damaged("last")), (None, true));
     }
 
     #[test]

@@ -32,12 +32,29 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Makes sure that [`cut`] would open a file behind its first `bytes` bytes; nothing is changed.
+///
+/// # Errors
+/// Those of [`cut`].
+pub(crate) fn check(path: &Path, bytes: u64) -> Result<()> {
+    // Without a byte of its own the file need not be there yet.
+    if bytes == 0 { Ok(()) } else { open_checked(path, bytes).map(drop) }
+}
+
 /// Opens a file for writing behind its first `bytes` bytes, which are whole lines; what follows them is cut off. With 0
 /// bytes it is made if it is not there.
 ///
 /// # Errors
 /// When it cannot be opened, is shorter, or has no line end there: it is not the file that once had these bytes then.
 pub(crate) fn cut(path: &Path, bytes: u64) -> Result<File> {
+    let context = || format!("cannot go on with {}", path.display());
+    let mut file = open_checked(path, bytes)?;
+    file.set_len(bytes).with_context(context)?;
+    file.seek(SeekFrom::Start(bytes)).with_context(context)?;
+    Ok(file)
+}
+
+fn open_checked(path: &Path, bytes: u64) -> Result<File> {
     let context = || format!("cannot go on with {}", path.display());
     let mut file = File::options()
         .read(true)
@@ -61,8 +78,6 @@ pub(crate) fn cut(path: &Path, bytes: u64) -> Result<File> {
             path.display()
         );
     }
-    file.set_len(bytes).with_context(context)?;
-    file.seek(SeekFrom::Start(bytes)).with_context(context)?;
     Ok(file)
 }
 
@@ -77,11 +92,16 @@ mod tests {
         fs::write(&path, "one\ntwo\nthr").unwrap();
         assert!(cut(&path, 5).unwrap_err().to_string().contains("has been changed since the checkpoint"));
         assert!(cut(&path, 12).unwrap_err().to_string().contains("it has 11 bytes"));
+        assert!(check(&path, 5).is_err() && check(&path, 12).is_err());
+        check(&path, 4).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nthr", "a check changes nothing");
         cut(&path, 8).unwrap().write_all(b"new\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nnew\n");
         cut(&path, 0).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
         assert!(cut(&folder.path().join("absent"), 3).is_err());
+        check(&folder.path().join("absent"), 0).unwrap();
+        assert!(!folder.path().join("absent").exists());
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub(crate) struct Provenance {
     /// How: `done`, `interrupted`, `time limit` or `failed`; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     ending: Option<String>,
+    /// Whether the run has kept its state at least once; absent where an older version did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    has_state: Option<bool>,
     machine: Machine,
     /// The starts that went on from a checkpoint, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +84,7 @@ impl Provenance {
             first: Start::now(libtorch, recording),
             ended: None,
             ending: None,
+            has_state: Some(false),
             machine: Machine::this(),
             resumed: Vec::new(),
         }
@@ -115,10 +119,24 @@ impl Provenance {
         self.ending.as_deref() == Some("done")
     }
 
-    /// Whether the run has kept its state at least once: it was stopped in good order, or has gone on from one.
-    pub(crate) fn had_state(&self) -> bool {
-        matches!(self.ending.as_deref(), Some("done" | "interrupted" | "time limit"))
-            || self.resumed.iter().any(|resumed| resumed.from_decisions > 0)
+    /// Whether the run has kept its state at least once, where that is known.
+    pub(crate) fn has_state(&self) -> Option<bool> {
+        self.has_state
+    }
+
+    /// The same of a run that has kept its state, or has not.
+    #[must_use]
+    pub(crate) fn with_state(self, has_state: bool) -> Self {
+        Self { has_state: Some(has_state), ..self }
+    }
+
+    /// Notes that a run has kept its state, in the folder of a run that is going on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn note_state(run: &RunDir) -> Result<()> {
+        // Where the file was taken away, a state is not ruled out either.
+        Self::read(run.root()).map_or(Ok(()), |provenance| provenance.with_state(true).write(run))
     }
 
     /// Whether all of the run was done by this program on this machine.
@@ -201,15 +219,23 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_stopped_in_good_order_or_went_on_had_a_state() {
+    fn a_run_has_a_state_once_that_is_noted_and_an_older_version_did_not_say() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunDir::create(folder.path()).unwrap();
-        let first = Provenance::at_start(None, None);
-        assert!(!first.had_state() && !first.clone().at_end("failed").had_state());
-        assert!(first.clone().at_end("time limit").had_state());
-        first.write(&run).unwrap();
-        assert!(!Provenance::at_resume(&run, 0, None, None).had_state(), "it began again");
-        assert!(Provenance::at_resume(&run, 64, None, None).had_state());
+        let read = || Provenance::read(run.root()).unwrap().has_state();
+        Provenance::at_start(None, None).at_end("failed").write(&run).unwrap();
+        assert_eq!(read(), Some(false));
+        Provenance::note_state(&run).unwrap();
+        assert_eq!(read(), Some(true));
+        let resumed = Provenance::at_resume(&run, 64, None, None);
+        assert_eq!(resumed.has_state(), Some(true), "what was noted stays");
+        assert_eq!(resumed.with_state(false).has_state(), Some(false), "it begins again");
+        let text = fs::read_to_string(run.path(FILE)).unwrap();
+        run.write(FILE, &text.replace("has_state = true\n", "")).unwrap();
+        assert_eq!(read(), None);
+        fs::remove_file(run.path(FILE)).unwrap();
+        Provenance::note_state(&run).unwrap();
+        assert!(Provenance::read(run.root()).is_none(), "nothing is made up");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use thoughtcache_agents::checkpoint::{Checkpoint, LOG_FILE, POLICY_FILE, TRAINER_FILE};
 
 /// A run whose checkpoints, lines and validations lie apart: an update every 64 decisions, a line every 128, a validation
 /// every 256, a checkpoint every 1,024.
@@ -446,6 +447,102 @@ fn a_run_whose_last_checkpoint_was_killed_between_two_renames_goes_on_from_what_
     }
 }
 
+/// Every file below a folder.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            files.extend(tree(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+        } else {
+            files.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    files
+}
+
+/// Copies of a tiny run with the states 768, 1024 and last, as if killed just before its end was noted.
+fn unended(desk: &Desk, names: &[&str]) {
+    desk.write("tiny.toml", TINY);
+    let keys = "--set checkpoint_every_decisions=256 --set keep_checkpoints=2";
+    desk.run(&format!("train --config tiny.toml {SHORT} {keys} --out whole --quiet")).expect(0);
+    let provenance = desk.read("whole/provenance.toml");
+    assert!(provenance.contains("has_state = true\n"), "{provenance}");
+    let provenance: Vec<&str> = provenance.lines().filter(|line| !line.starts_with("end")).collect();
+    for name in names {
+        let copied = Command::new("cp").arg("-r").args([desk.path("whole"), desk.path(name)]).status();
+        assert!(copied.unwrap().success());
+        desk.write(&format!("{name}/provenance.toml"), &provenance.join("\n"));
+    }
+}
+
+#[test]
+fn a_killed_run_that_lost_its_state_is_not_begun_again() {
+    let desk = Desk::new();
+    unended(&desk, &["torn", "lost", "best-torn", "empty", "older", "part"]);
+    let remove = |place: &str| {
+        let place = desk.path(place);
+        if place.is_dir() { std::fs::remove_dir_all(place) } else { std::fs::remove_file(place) }.unwrap();
+    };
+    remove("torn/checkpoints/last/meta.json");
+    for name in ["lost", "best-torn", "older"] {
+        for state in ["last", "step-768", "step-1024"] {
+            remove(&format!("{name}/checkpoints/{state}"));
+        }
+    }
+    remove("best-torn/checkpoints/best/meta.json");
+    remove("empty/checkpoints");
+    let older = desk.read("older/provenance.toml").replace("has_state = true\n", "");
+    desk.write("older/provenance.toml", &older);
+    for (name, line, why) in [
+        ("torn", "", "torn/checkpoints/last is damaged: it has no meta.json"),
+        ("torn", "", "train --resume torn --from step-1024\n"),
+        ("torn", " --from last", "train --resume torn --from step-1024\n"),
+        ("lost", "", "has a best policy and no state to go on from"),
+        ("best-torn", "", "has a best policy and no state to go on from"),
+        ("older", "", "has a best policy and no state to go on from"),
+        ("empty", "", "has lost the state to go on from"),
+        ("empty", "", "type: thoughtcache train --config empty/config.toml\n"),
+    ] {
+        let before = tree(&desk.path(name));
+        let outcome = desk.run(&format!("train --resume {name}{line}")).expect(2);
+        assert!(outcome.stderr.contains(why), "{name}: {}", outcome.stderr);
+        assert!(tree(&desk.path(name)) == before, "{name} was touched");
+    }
+    // A part of a removed state is none: the one before it is gone on from.
+    remove("part/checkpoints/last");
+    remove("part/checkpoints/step-1024/meta.json");
+    let outcome = desk.run("train --resume part").expect(0);
+    assert!(outcome.stderr.contains("; going on after 768\n"), "{}", outcome.stderr);
+    assert_same_run(&desk, "part", "whole");
+}
+
+#[test]
+fn a_run_that_cannot_go_back_is_left_as_it_is() {
+    let desk = Desk::new();
+    unended(&desk, &["forged", "short"]);
+    // A state with the right checksums that the learner does not accept.
+    let file = |name: &str| desk.path("forged/checkpoints/step-768").join(name);
+    let bytes = |name: &str| std::fs::read(file(name)).unwrap();
+    let checkpoint = Checkpoint::from_bytes(&bytes(POLICY_FILE), &bytes("meta.json")).unwrap();
+    let forged = checkpoint.to_bytes_with(&[(TRAINER_FILE, b"nonsense"), (LOG_FILE, &bytes(LOG_FILE))]);
+    std::fs::write(file(TRAINER_FILE), b"nonsense").unwrap();
+    std::fs::write(file("meta.json"), forged.meta).unwrap();
+    let before = tree(&desk.path("forged"));
+    let outcome = desk.run("train --resume forged --from step-768").expect(2);
+    assert!(outcome.stderr.contains("its checkpoint cannot be used"), "{}", outcome.stderr);
+    assert!(tree(&desk.path("forged")) == before);
+    // One log is whole and the other is not: neither is cut, and the newest state stays.
+    desk.write("short/eval.csv", "decisions\n");
+    let before = tree(&desk.path("short"));
+    let outcome = desk.run("train --resume short --from step-768").expect(2);
+    assert!(outcome.stderr.contains("eval.csv has been changed since"), "{}", outcome.stderr);
+    let mut after = tree(&desk.path("short"));
+    after.insert("provenance.toml".into(), before["provenance.toml"].clone());
+    assert!(after == before);
+}
+
 const DQN: &str = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32 \
                    --set agent.dqn.buffer_size=500";
 
@@ -469,6 +566,17 @@ fn a_ppo_run_that_is_killed_three_times_ends_with_the_bytes_of_one_that_is_not()
 #[test]
 fn a_dqn_run_that_is_killed_three_times_ends_with_the_bytes_of_one_that_is_not() {
     kills(DQN, 7);
+}
+
+#[test]
+fn a_proof_of_a_run_that_may_go_back_keeps_the_checkpoints_of_the_run() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let keys = "--set checkpoint_every_decisions=256 --on-nan rollback";
+    desk.run(&format!("train --config tiny.toml {SHORT} {keys} --out run --quiet")).expect(0);
+    let outcome = desk.run("verify resume run --kills 1 --checkpoint-every 64").expect(0);
+    let said = "on_nan is rollback: states are kept as often as its config says";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
 }
 
 #[test]

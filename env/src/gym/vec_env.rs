@@ -156,6 +156,11 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         self.lanes.len()
     }
 
+    /// The coordinates of the episode that the first lane plays.
+    pub fn first_seed(&self) -> Seed {
+        self.lanes[0].seed
+    }
+
     /// The spec that all copies share.
     pub fn spec(&self) -> &EnvSpec {
         &self.spec

@@ -59,6 +59,11 @@ impl DqnAgent {
         let mut optimiser = state.take_all("online");
         inside("online", self.adam.load(&mut optimiser))?;
         inside("online", optimiser.finish())?;
+        let steps = self.adam.steps();
+        if steps != updates {
+            let reason = format!("is {steps} after {updates} updates; each takes one step");
+            return Err(StateError::value("online.adam.steps", reason));
+        }
         let mut open = state.take_all("n_step");
         inside("n_step", n_step::load(&mut self.n_steps, &mut open, self.num_actions))?;
         inside("n_step", open.finish())?;

@@ -45,6 +45,15 @@ impl PpoAgent {
         (self.decisions, self.updates, self.epochs) = (decisions, updates, epochs);
         inside("actor", self.actor.load(state.take_all("actor")))?;
         inside("critic", self.critic.load(state.take_all("critic")))?;
+        let (actor, critic) = (self.actor.adam.steps(), self.critic.adam.steps());
+        let minibatches = lanes.saturating_mul(n_steps).div_ceil(self.config.batch_size as u64);
+        if actor != critic || actor > epochs.saturating_mul(minibatches) {
+            let reason = format!(
+                "is {actor}, and that of the critic {critic}, after {epochs} epochs of {minibatches} minibatches; both nets \
+                 take a step in each at most"
+            );
+            return Err(StateError::value("actor.adam.steps", reason));
+        }
         let mut rollout = state.take_all("rollout");
         inside("rollout", self.rollout.load(&mut rollout, (steps % n_steps) as usize))?;
         inside("rollout", rollout.finish())?;

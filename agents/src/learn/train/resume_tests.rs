@@ -227,7 +227,19 @@ fn a_state_of_another_run_or_with_nonsense_is_refused_by_name() {
         with_bytes(state, is_replay, name, &bytes)
     };
     let nan = f32::NAN.to_le_bytes();
+    let other_run = middle(&ppo(), 2);
+    let mut other_lanes = tensors(&of_ppo.trainer);
+    other_lanes.insert("run.lanes".into(), tensors(&other_run.trainer).remove("run.lanes").unwrap());
+    let other_lanes = with_file(&of_ppo, false, &other_lanes);
+    let many = 1_000_u64.to_le_bytes();
+    let more_steps = number(&of_ppo, false, "agent.actor.adam.steps", 0, &many);
+    let more_in_both = number(&more_steps, false, "agent.critic.adam.steps", 0, &many);
     let messages = [
+        message(resumed(&ppo(), &other_lanes)),
+        message(resumed(&ppo(), &more_steps)),
+        message(resumed(&ppo(), &more_in_both)),
+        message(resumed(&dqn(), &number(&of_dqn, false, "agent.online.adam.steps", 0, &many))),
+        message(resumed(&ppo(), &number(&of_ppo, false, "best.decisions", 0, &144_u64.to_le_bytes()))),
         message(with(TrainSettings { run: 2, ..SETTINGS })),
         message(with(TrainSettings { budget: 208, ..SETTINGS })),
         message(with(TrainSettings { eval_freq: 50, ..SETTINGS })),

@@ -80,7 +80,12 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         });
         let replay = replay.transpose()?;
         let snapshot = Snapshot::from_bytes(state.take_list("run.lanes")?);
+        let own = self.vec_env.first_seed();
         self.vec_env.restore(&snapshot).map_err(StateError::from)?;
+        // The other lanes follow from the first one.
+        if self.vec_env.first_seed().with_episode(0) != own.with_episode(0) {
+            return Err(StateError::value("run.lanes", "has the lanes of another run").into());
+        }
         self.episodes = inside("episodes", take_episodes(state.take_all("episodes"), lanes as usize))?;
         let agent = AgentState { trainer: state.take_all("agent"), replay };
         inside("agent", self.agent.load(agent))?;
@@ -93,10 +98,9 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         let must_be = freq > 0 && decisions >= freq;
         self.best = None;
         if must_be || best.names().next().is_some() {
-            let is_possible = |decisions: u64| {
-                decisions.is_multiple_of(lanes)
-                    && (is_mark(decisions, freq, lanes) || decisions == self.settings.budget)
-            };
+            // A run that is complete is refused above: its last validation counts for none of these.
+            let is_possible =
+                |at: u64| at <= decisions && at.is_multiple_of(lanes) && is_mark(at, freq, lanes);
             self.best = Some(inside("best", take_best(best, self.agent.as_ref(), is_possible))?);
         }
         state.finish()?;
@@ -203,7 +207,7 @@ fn take_best(
     }
     let decisions: u64 = state.take_value("decisions")?;
     if !is_possible(decisions) {
-        return Err(StateError::value("decisions", format!("is {decisions}, where nothing is validated")));
+        return Err(StateError::value("decisions", format!("is {decisions}, where nothing was validated")));
     }
     let wrong = |error: &dyn std::fmt::Display| StateError::value("policy", error.to_string());
     let like = agent.policy().map_err(|error| wrong(&error))?;

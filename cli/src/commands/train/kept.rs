@@ -56,14 +56,26 @@ pub(super) fn write_policy(checkpoints: &Checkpoints, name: &str, checkpoint: &C
     checkpoints.write(name, &[(POLICY_FILE, &bytes.policy), (META_FILE, &bytes.meta)]).map(drop)
 }
 
-/// Reads the state that a run goes on from: the one that is named, else `last`, else the newest that is kept; nothing
-/// when the run was ended before its first one.
+/// Reads the state that a run goes on from: the one that is named, else `last`, else the newest whole one that is kept;
+/// nothing where there is none.
 ///
 /// # Errors
 /// When there is none of this name, or a file is missing or damaged; the message says what else there is.
 pub(super) fn read(folder: &RunDir, from: Option<&str>) -> Result<Option<Kept>> {
     let checkpoints = folder.checkpoints();
-    let newest = || checkpoints.steps().last().map(|&step| Checkpoints::step_name(step));
+    let named = from.unwrap_or(LAST);
+    if checkpoints.is_damaged(named) {
+        bail!(
+            "{} is damaged: it has no {META_FILE}, which every checkpoint is written with{}",
+            checkpoints.place(named).display(),
+            advice(folder, &checkpoints, named)
+        );
+    }
+    // A kill while an old one was being removed leaves a part of it.
+    let newest = || {
+        let mut steps = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name);
+        steps.find(|name| checkpoints.find(name).is_some())
+    };
     let name = match from {
         Some(name) if checkpoints.find(name).is_some() => name.to_owned(),
         Some(name) => bail!(
@@ -88,12 +100,11 @@ pub(super) fn read(folder: &RunDir, from: Option<&str>) -> Result<Option<Kept>> 
 ///
 /// # Errors
 /// When it cannot be copied.
-pub(super) fn make_last(folder: &RunDir, kept: &Kept) -> Result<()> {
-    let checkpoints = folder.checkpoints();
-    if checkpoints.find(LAST).as_ref() == Some(&kept.place) {
+pub(super) fn make_last(checkpoints: &Checkpoints, place: &Path) -> Result<()> {
+    if checkpoints.find(LAST).as_deref() == Some(place) {
         return Ok(());
     }
-    checkpoints.copy(&kept.place, LAST)
+    checkpoints.copy(place, LAST)
 }
 
 /// What to type when a checkpoint cannot be used.

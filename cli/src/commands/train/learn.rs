@@ -98,7 +98,8 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     }
     let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
     let provenance =
-        Provenance::at_resume(&folder, from_decisions, libtorch::version(), recording(&experiment));
+        Provenance::at_resume(&folder, from_decisions, libtorch::version(), recording(&experiment))
+            .with_state(kept.is_some());
     let new_config = terms.on_nan.map(|_| config(&experiment, &folder)).transpose()?;
     let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance, new_config };
     let what = start.what();
@@ -110,7 +111,8 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
 }
 
 /// A run without a state begins again in its folder, which replaces what is there: fine when it was killed before its first
-/// checkpoint, and not when its state is gone.
+/// checkpoint, and not when its state is gone. Where it is not known whether it had one, a best policy is reason enough to
+/// leave the folder alone, in whatever condition it is.
 fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
     let place = folder.root().display();
     let anew = format!("to train it anew, type: thoughtcache train --config {place}/{CONFIG_FILE}");
@@ -120,10 +122,15 @@ fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
         !provenance.as_ref().is_some_and(Provenance::is_done),
         "{place} is finished and keeps no state to go on from; {anew}"
     );
-    let had_state = provenance.is_none_or(|provenance| provenance.had_state());
+    let has_state = provenance.and_then(|provenance| provenance.has_state());
+    let has_best = folder.checkpoints().is_there(BEST);
     ensure!(
-        !had_state || folder.checkpoints().find(BEST).is_none(),
+        has_state == Some(false) || !has_best,
         "{place} has a best policy and no state to go on from (checkpoints/last): beginning again would replace it; {anew}"
+    );
+    ensure!(
+        has_state != Some(true),
+        "{place} has lost the state to go on from (checkpoints/last): beginning again would replace its logs; {anew}"
     );
     Ok(())
 }
@@ -144,6 +151,7 @@ fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Resul
     checkpoints.retain(experiment.keep_checkpoints)?;
     let recording = recording(experiment);
     Provenance::at_resume(folder, experiment.decisions, libtorch::version(), recording)
+        .with_state(true)
         .at_end("done")
         .write(folder)?;
     let text = format!("{place}: all of its {} decisions were taken\n", grouped(experiment.decisions));
@@ -216,14 +224,17 @@ impl Start<'_> {
 
     fn run(self, console: Console, stop: &Stop) -> Result<Verdict> {
         let Self { experiment, folder, inputs, kept, provenance, new_config } = self;
-        if let Some(kept) = &kept {
-            kept::make_last(folder, kept)?;
-        }
         let logs: Option<(u64, LogState)> = kept.as_ref().map(|kept| (kept.decisions, kept.log.clone()));
         let at_start = provenance.clone();
         let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
+        let place = kept.as_ref().map(|kept| kept.place.clone());
+        // Each of these may be the last before a kill: from the first on, the run goes on from this state, and what is left
+        // of later moments is forgotten and cut off by then.
         let mut watch = Watch::begin(console, experiment, folder, stop.clone(), inputs, logs, move || {
             let checkpoints = folder.checkpoints();
+            if let Some(place) = place {
+                kept::make_last(&checkpoints, &place)?;
+            }
             checkpoints.recover()?;
             checkpoints.forget_after(from_decisions)?;
             if let Some(config) = new_config {
@@ -265,6 +276,7 @@ impl Start<'_> {
             (None, Ok(trained)) if trained.decisions == experiment.decisions => "done",
             (None, _) => "failed",
         };
+        let provenance = provenance.with_state(watch.has_kept());
         // What went wrong with the files comes first: it is why the run was stopped.
         let watched = watch.end(trained.as_ref().ok());
         provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder)?;

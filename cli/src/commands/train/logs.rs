@@ -10,6 +10,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use thoughtcache_env::cost::CostBreakdown;
 
+const METRICS_FILE: &str = "metrics.jsonl";
+const EVAL_FILE: &str = "eval.csv";
+
 /// `metrics.jsonl`, `eval.csv` and TensorBoard's file.
 pub(super) struct Logs {
     metrics: MetricsLog,
@@ -18,6 +21,15 @@ pub(super) struct Logs {
 }
 
 impl Logs {
+    /// Makes sure that all of the files hold what they held at these positions; nothing is changed.
+    ///
+    /// # Errors
+    /// When one of them cannot be written, or is not the file that was there.
+    pub(super) fn check(folder: &RunDir, positions: Positions) -> Result<()> {
+        files::check(&folder.path(METRICS_FILE), positions.metrics_bytes)?;
+        files::check(&folder.path(EVAL_FILE), positions.eval_bytes)
+    }
+
     /// Opens the logs of a run that goes on after so many decisions, 0 for a new one; what the files hold behind these
     /// positions is cut off.
     ///
@@ -25,8 +37,8 @@ impl Logs {
     /// When one of them cannot be written, or is not the file that was there.
     pub(super) fn open(folder: &RunDir, positions: Positions, decisions: u64, config: &str) -> Result<Self> {
         Ok(Self {
-            metrics: MetricsLog::open(&folder.path("metrics.jsonl"), positions.metrics_bytes)?,
-            eval: EvalCsv::open(&folder.path("eval.csv"), positions.eval_bytes)?,
+            metrics: MetricsLog::open(&folder.path(METRICS_FILE), positions.metrics_bytes)?,
+            eval: EvalCsv::open(&folder.path(EVAL_FILE), positions.eval_bytes)?,
             board: TensorBoard::begin(&folder.path("tensorboard"), decisions, config)?,
         })
     }

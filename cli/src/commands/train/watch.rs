@@ -16,7 +16,7 @@ use crate::console::Console;
 use crate::experiment::Experiment;
 use crate::interrupt::Stop;
 use crate::progress;
-use crate::run_dir::RunDir;
+use crate::run_dir::{Provenance, RunDir};
 use crate::table::grouped;
 use anyhow::{Context, Result, anyhow};
 use indicatif::ProgressBar;
@@ -82,7 +82,8 @@ pub(super) struct Watched {
 
 impl<'a> Watch<'a> {
     /// Watches a run from its beginning, or from where its logs were when it was kept after so many decisions. `prepare` is
-    /// called once the logs are open, before the first step.
+    /// called once the learner has accepted the state and the logs are found to be those of it, before they are cut back and
+    /// the first step is taken.
     ///
     /// # Errors
     /// When the baseline cannot play the validation episodes.
@@ -101,9 +102,9 @@ impl<'a> Watch<'a> {
         let (decisions, positions) =
             kept.as_ref().map_or((0, Positions::default()), |(decisions, state)| (*decisions, state.files));
         let opening: Opening<'a> = Box::new(move || {
-            let logs = Logs::open(folder, positions, decisions, &config)?;
+            Logs::check(folder, positions)?;
             prepare()?;
-            Ok(logs)
+            Logs::open(folder, positions, decisions, &config)
         });
         let times = kept.as_ref().map_or_else(Times::default, |(_, state)| state.time);
         let whole = Stopwatch::resumed(times.elapsed_s);
@@ -138,6 +139,11 @@ impl<'a> Watch<'a> {
             is_watching_a_rule: false,
             failure: None,
         })
+    }
+
+    /// Whether the run has kept its state, now or in an earlier start.
+    pub(super) fn has_kept(&self) -> bool {
+        self.kept_after.is_some()
     }
 
     /// Logs what the last line does not hold yet, closes the logs, and sees that the folder's best policy is the run's.
@@ -280,6 +286,10 @@ impl<'a> Watch<'a> {
         let checkpoint = self.checkpoint_of(&state.policy, state.decisions, None);
         let keep = self.experiment.keep_checkpoints;
         kept::write(&self.folder.checkpoints(), keep, &checkpoint, state, &log)?;
+        if !self.has_kept() {
+            // After it: a kill in between leaves a state that is found, not a run that is believed to have lost one.
+            Provenance::note_state(self.folder)?;
+        }
         self.kept_after = Some(state.decisions);
         self.way_back = Some((state.decisions, log));
         Ok(())
