@@ -104,7 +104,8 @@ struct ExperimentFile {
     #[serde(default = "default_log_every")]
     log_every_decisions: u64,
     /// Decisions between two states that `train --resume` can go on from; 0: only when a run is stopped or ends. As often as
-    /// it is validated when absent. What a run learns does not depend on it.
+    /// it is validated when absent. What a run learns does not depend on it, unless it goes back with `on_nan = "rollback"`: to
+    /// the newest of them.
     checkpoint_every_decisions: Option<u64>,
     /// How many of these states stay as `checkpoints/step-N` beside the newest, `last`; a DQN's have its replay buffer.
     #[serde(default)]
