@@ -1,6 +1,6 @@
 //! Sessions: conversations of several turns, with thinking between them, tools within them, and a context that grows.
 //!
-//! Models: users start sessions ([`starts`]). A session has one service, by popularity rank, and a number of turns. A turn is
+//! Models: users start sessions ([`Starts`]). A session has one service, by popularity rank, and a number of turns. A turn is
 //! one call of the model, or a loop of calls with a tool between them. From one request to the next of a session passes a
 //! think time (next turn) or a tool time (next call of a turn), counted from arrival to arrival: nothing here depends on how
 //! fast or where a request is served. Each request brings new tokens (what the user says, or what the tool answers) and gets
