@@ -146,7 +146,7 @@ impl Sources {
             "Value" => "name, path or table".to_owned(),
             other => match self.enums.get(other) {
                 Some(choice) => {
-                    let names = choice.variants.iter().map(|v| renamed(&v.ident.to_string(), &choice.attrs));
+                    let names = choice.variants.iter().map(|v| renamed(v, &choice.attrs));
                     names.map(|name| format!("`\"{name}\"`")).collect::<Vec<_>>().join(", ")
                 }
                 None => other.to_lowercase(),
@@ -164,7 +164,7 @@ fn choices(choice: &syn::ItemEnum, place: &str, below: &mut Vec<Below>) {
     for variant in &choice.variants {
         let Fields::Unnamed(fields) = &variant.fields else { continue };
         let Some(field) = fields.unnamed.first() else { continue };
-        let key = renamed(&variant.ident.to_string(), &choice.attrs);
+        let key = renamed(variant, &choice.attrs);
         below.push((kind(&field.ty).of, format!("{place}.{key}"), false, Some(docs(&variant.attrs))));
     }
 }
@@ -255,11 +255,14 @@ fn serde_value(attributes: &[Attribute], word: &str) -> Option<String> {
     })
 }
 
-/// A variant's name in a file.
-fn renamed(variant: &str, attributes: &[Attribute]) -> String {
-    let is_snake = serde_words(attributes).any(|words| words.contains("snake_case"));
+/// A variant's name in a file: its own, or what its choice makes of it.
+fn renamed(variant: &syn::Variant, of_choice: &[Attribute]) -> String {
+    if let Some(name) = serde_value(&variant.attrs, "rename") {
+        return name;
+    }
+    let is_snake = serde_words(of_choice).any(|words| words.contains("snake_case"));
     let mut name = String::new();
-    for (at, letter) in variant.chars().enumerate() {
+    for (at, letter) in variant.ident.to_string().chars().enumerate() {
         if is_snake && letter.is_uppercase() && at > 0 {
             name.push('_');
         }
@@ -338,7 +341,11 @@ mod tests {
             }
         }
         #[serde(rename_all = "lowercase")]
-        pub enum Colour { Red, Blue }
+        pub enum Colour {
+            Red,
+            #[serde(rename = "azure")]
+            Blue,
+        }
         #[serde(rename_all = "snake_case")]
         pub enum Heating {
             /// With gas.
@@ -370,7 +377,7 @@ mod tests {
         | key | value | default | meaning |
         |---|---|---|---|
         | `number` | whole number |  | Its number, at least 1. |
-        | `colour` | `"red"`, `"blue"` | absent | Its colour; see `Paint`. |
+        | `colour` | `"red"`, `"azure"` | absent | Its colour; see `Paint`. |
 
         `[[rooms]]`: A room.
 

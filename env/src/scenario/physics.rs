@@ -35,7 +35,7 @@ const SUM_TOLERANCE: f64 = 1e-6;
 
 /// A model at one site, and how good it is.
 #[derive(Clone, Debug)]
-struct Site {
+struct ModelSite {
     server: Server,
     law: AccuracyLaw,
     alignment_quality: f64,
@@ -43,7 +43,7 @@ struct Site {
     output_token_price: f64,
 }
 
-impl Site {
+impl ModelSite {
     fn view(&self, modality_quality: f64) -> SiteView<'_> {
         SiteView {
             server: &self.server,
@@ -64,7 +64,7 @@ pub struct DeviceClass {
     /// Users up to this share of all carry this class or one before it.
     up_to_share: f64,
     /// By service, for the tokens of a thought differ.
-    sites: Vec<Site>,
+    sites: Vec<ModelSite>,
 }
 
 impl DeviceClass {
@@ -86,8 +86,8 @@ pub struct Demands {
     perception_flop: f64,
     /// Seconds after which its answer is late.
     pub deadline_s: f64,
-    edge: Site,
-    cloud: Site,
+    edge: ModelSite,
+    cloud: ModelSite,
 }
 
 /// What a unit of each thing costs.
@@ -503,7 +503,8 @@ impl ScenarioConfig {
             );
             return Err(Invalid::new("physical.server.gpus", parts.gpus, allowed));
         };
-        let edge = Site { server, law, alignment_quality, prompt_token_price: 0.0, output_token_price: 0.0 };
+        let edge =
+            ModelSite { server, law, alignment_quality, prompt_token_price: 0.0, output_token_price: 0.0 };
         Ok(Demands {
             modality: typed.modality,
             sensor_bits,
@@ -544,7 +545,7 @@ impl ScenarioConfig {
                 .map(|service| {
                     let thought_tokens = self.thought_tokens(service)?;
                     let (law, alignment_quality) = class.quality.validate(&key("quality"), thought_tokens)?;
-                    Ok(Site {
+                    Ok(ModelSite {
                         server,
                         law,
                         alignment_quality,
@@ -650,7 +651,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn cloud(&self, thought_tokens: f64) -> Result<Site, Invalid> {
+    fn cloud(&self, thought_tokens: f64) -> Result<ModelSite, Invalid> {
         let typed = &self.config.cloud;
         let device = self.catalogue.device("physical.cloud.device", &typed.device)?;
         let model = self.catalogue.model("physical.cloud.model", &typed.model)?;
@@ -670,7 +671,7 @@ impl Parts<'_> {
                 1e-6 * number(format!("physical.cloud.{field}"), typed, Range::Between(0.0, 1e9))?,
             )
         };
-        Ok(Site {
+        Ok(ModelSite {
             server: Server::new(device, model, gpus),
             law,
             alignment_quality,
