@@ -14,7 +14,8 @@ Commands:
   test       what continuous integration runs: format, lints, documentation, tests without and with torch
              (TensorBoard's own reader is put into .venv-test for it, once, 0.1 GB)
   docs       write what is generated in the documents: the key tables of configs/README.md
-  reference  train the reference runs over their seeds (half an hour and more), write runs/reference/
+  reference  train the reference runs over their seeds (an hour and more), or those of the scenarios that are named,
+             write runs/reference/
   bars       the long proofs (an hour and more), or those that are named, write runs/reference/bars/
   help       this text
 
@@ -40,8 +41,8 @@ pub(crate) enum Task {
     Test,
     /// Write what is generated in the documents.
     Docs,
-    /// Train what the README shows.
-    Reference,
+    /// Train what the README shows: on these scenarios, on all if there is none.
+    Reference(Vec<String>),
     /// The long proofs: those of these names, all if there is none.
     Bars(Vec<String>),
     /// Say what can be typed.
@@ -49,7 +50,7 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    /// Reads the words after `cargo xtask`; exactly one is expected, but for `bars`.
+    /// Reads the words after `cargo xtask`; exactly one is expected, but for `reference` and `bars`.
     pub(crate) fn parse(words: &[String]) -> Result<Self, Failure> {
         let (first, rest) = words.split_first().ok_or(Failure::NoCommand)?;
         let task = match first.as_str() {
@@ -57,8 +58,9 @@ impl Task {
             "demo" => Self::Demo,
             "test" => Self::Test,
             "docs" => Self::Docs,
-            "reference" => Self::Reference,
-            "bars" if !rest.iter().any(|word| word.starts_with('-')) => return Ok(Self::Bars(rest.to_vec())),
+            "reference" if are_names(rest) => return Ok(Self::Reference(rest.to_vec())),
+            "reference" => Self::Reference(Vec::new()),
+            "bars" if are_names(rest) => return Ok(Self::Bars(rest.to_vec())),
             "bars" => Self::Bars(Vec::new()),
             "help" | "--help" | "-h" => return Ok(Self::Help),
             _ => return Err(Failure::UnknownCommand { word: first.clone() }),
@@ -71,6 +73,10 @@ impl Task {
     }
 }
 
+fn are_names(words: &[String]) -> bool {
+    !words.iter().any(|word| word.starts_with('-'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,19 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn each_command_is_one_word_but_proofs_have_names() {
+    fn each_command_is_one_word_but_scenarios_and_proofs_have_names() {
         assert_eq!(parse("setup"), Ok(Task::Setup));
         assert_eq!(parse("demo"), Ok(Task::Demo));
         assert_eq!(parse("test"), Ok(Task::Test));
         assert_eq!(parse("docs"), Ok(Task::Docs));
-        assert_eq!(parse("reference"), Ok(Task::Reference));
+        assert_eq!(parse("reference"), Ok(Task::Reference(Vec::new())));
+        assert_eq!(parse("reference street"), Ok(Task::Reference(vec!["street".to_owned()])));
         assert_eq!(parse("bars"), Ok(Task::Bars(Vec::new())));
         assert_eq!(parse("bars kills-ppo"), Ok(Task::Bars(vec!["kills-ppo".to_owned()])));
     }
 
     #[test]
     fn help_is_given_before_and_after_a_command() {
-        for line in ["help", "--help", "-h", "setup --help", "test -h", "bars --help"] {
+        for line in ["help", "--help", "-h", "setup --help", "test -h", "reference -h", "bars --help"] {
             assert_eq!(parse(line), Ok(Task::Help), "{line}");
         }
     }

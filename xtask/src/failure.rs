@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     #[error("no proof is called \"{word}\"; there are: {names}\n  type: cargo xtask bars [NAME...]")]
     UnknownProof { word: String, names: String },
 
+    #[error("no reference runs on \"{word}\"; allowed are {names}")]
+    UnknownReference { word: String, names: String },
+
     #[error("{command} takes no argument, but got \"{word}\"\n  type: cargo xtask {command}")]
     UnexpectedArgument { command: String, word: String },
 

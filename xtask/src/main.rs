@@ -48,7 +48,7 @@ fn run(task: Task) -> Result<(), Failure> {
         }
         Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
         Task::Docs => commands::docs::run(&workspace)?,
-        Task::Reference => commands::reference::run(&workspace, &Machine::this())?,
+        Task::Reference(only) => commands::reference::run(&workspace, &Machine::this(), &only)?,
         Task::Bars(only) => commands::bars::run(&workspace, &Machine::this(), &only)?,
         Task::Test => commands::test::run(&workspace, &Machine::this())?,
     }
