@@ -15,6 +15,8 @@ use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::digest::mix;
 use thoughtcache_env::gym::api::{Counters, Env, EnvError};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::gym::space::Decision;
+use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::Scenario;
 
@@ -147,6 +149,8 @@ pub struct EpisodeResult {
     pub cost: CostBreakdown,
     /// What was counted.
     pub counters: Counters,
+    /// Requests by placement, in the order of [`Placement::ALL`].
+    pub placed: [u64; Placement::ALL.len()],
     /// The slots of the episode: its horizon.
     pub slots: u32,
     /// The decisions taken.
@@ -331,6 +335,7 @@ fn play(
     let mut result = EpisodeResult {
         cost: CostBreakdown::default(),
         counters: Counters::default(),
+        placed: [0; Placement::ALL.len()],
         slots,
         decisions: 0,
         slot_costs: vec![0.0; slots as usize],
@@ -346,10 +351,15 @@ fn play(
         if let (Some(now), Some(before)) = (clock, before) {
             decide_ns += now().saturating_sub(before);
         }
+        let decision = env.observation().space().decode(action);
         let step = env.step(&action).map_err(|source| (result.decisions, source))?;
         result.decisions += 1;
         result.cost += step.info.cost;
         result.counters += step.info.counters;
+        // A step that only chose a victim, or made room ahead, has served nobody.
+        if let Some(Decision::Serve { placement, .. }) = decision {
+            result.placed[placement.rank()] += step.info.counters.requests;
+        }
         if let Some(cost) = result.slot_costs.get_mut(slot) {
             *cost += step.info.cost.total();
         }

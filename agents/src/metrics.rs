@@ -5,6 +5,8 @@
 //! | cost per slot, of each component too | `sum of costs / sum of slots` |
 //! | hit ratio | `hits / requests`; a hit is served by an entry that was resident before its batch |
 //! | edge ratio | `requests served at the edge / requests` |
+//! | ratio of a placement | `requests served there / requests` |
+//! | late ratio | `requests whose answer came after their deadline / requests`; 0 in abstract scenarios |
 //! | loads, evictions, refreshes, loaded GB per slot | `count / sum of slots` |
 //! | time per decision | `time spent deciding / decisions` |
 //!
@@ -16,6 +18,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::Counters;
+use thoughtcache_env::placement::Placement;
 use thoughtcache_env::units::bytes_to_gb;
 
 /// The costs per slot by component; serialised with the components' names.
@@ -56,6 +59,12 @@ pub struct Summary {
     pub hit_ratio: Option<f64>,
     /// `None` without a request.
     pub edge_ratio: Option<f64>,
+    /// By placement, in the order of [`Placement::ALL`]; `None` without a request.
+    #[serde(skip)]
+    pub placement_ratios: Option<[f64; Placement::ALL.len()]>,
+    /// `None` without a request.
+    #[serde(skip)]
+    pub late_ratio: Option<f64>,
     /// Costs per slot by component.
     pub cost: CostPerSlot,
     /// Loads per slot.
@@ -77,12 +86,16 @@ impl Summary {
     pub fn of(policy: &Evaluated) -> Self {
         let (mut cost, mut counters) = (CostBreakdown::default(), Counters::default());
         let (mut slots, mut decisions) = (0_u64, 0_u64);
+        let mut placed = [0_u64; Placement::ALL.len()];
         let mut decide_ns = Some(0);
         for episode in &policy.episodes {
             cost += episode.cost;
             counters += episode.counters;
             slots += u64::from(episode.slots);
             decisions += episode.decisions;
+            for (sum, part) in placed.iter_mut().zip(episode.placed) {
+                *sum += part;
+            }
             decide_ns = decide_ns.zip(episode.decide_ns).map(|(sum, ns)| sum + ns);
         }
         let per_slot = |count: f64| count / slots as f64;
@@ -96,6 +109,9 @@ impl Summary {
             iqm_cost: stats::interquartile_mean(&costs),
             hit_ratio: ratio(counters.hits),
             edge_ratio: ratio(counters.edge_requests),
+            placement_ratios: (counters.requests > 0)
+                .then(|| placed.map(|part| part as f64 / counters.requests as f64)),
+            late_ratio: ratio(counters.late),
             cost: CostPerSlot(cost.map(per_slot)),
             loads_per_slot: per_slot(counters.loads as f64),
             evictions_per_slot: per_slot(counters.evictions as f64),
@@ -149,7 +165,15 @@ pub(crate) mod tests {
     pub(crate) fn evaluated(name: &str, kind: PolicyKind, costs: &[f64]) -> Evaluated {
         let episode = |&cost: &f64| EpisodeResult {
             cost: CostBreakdown { cloud: cost, ..CostBreakdown::default() },
-            counters: Counters { requests: 4, edge_requests: 2, hits: 1, loads: 1, ..Counters::default() },
+            counters: Counters {
+                requests: 4,
+                edge_requests: 2,
+                hits: 1,
+                loads: 1,
+                late: 1,
+                ..Counters::default()
+            },
+            placed: [0, 0, 0, 2, 0, 0, 2],
             slots: 2,
             decisions: 3,
             slot_costs: vec![cost, 0.0],
@@ -168,6 +192,8 @@ pub(crate) mod tests {
         assert_relative_eq!(summary.cost.0.cloud, 2.0);
         assert_relative_eq!(summary.iqm_cost, 2.0);
         assert_eq!((summary.hit_ratio, summary.edge_ratio), (Some(0.25), Some(0.5)));
+        assert_eq!(summary.placement_ratios, Some([0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.5]));
+        assert_eq!(summary.late_ratio, Some(0.25));
         assert_relative_eq!(summary.loads_per_slot, 0.5);
         assert_relative_eq!(summary.decisions_per_slot, 1.5);
         assert_relative_eq!(summary.decide_us.unwrap(), 2.0);

@@ -87,6 +87,19 @@ impl Placement {
         Self::Cloud,
     ];
 
+    /// Its place in [`Self::ALL`].
+    pub const fn rank(self) -> usize {
+        match self {
+            Self::Device => 0,
+            Self::SplitEdgeCoarse => 1,
+            Self::SplitEdgeFine => 2,
+            Self::Edge => 3,
+            Self::SplitCloudCoarse => 4,
+            Self::SplitCloudFine => 5,
+            Self::Cloud => 6,
+        }
+    }
+
     /// Whether the service's entry must be resident at the cell.
     pub const fn needs_residency(self) -> bool {
         matches!(self.sites().grounding, Site::Edge)

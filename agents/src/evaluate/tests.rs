@@ -105,6 +105,23 @@ fn cloud_only_costs_its_price_for_each_request_and_hits_nothing() {
 }
 
 #[test]
+fn requests_are_counted_where_they_were_served() {
+    // `tight-request` asks again for more victims: a request that is decided in several steps counts once.
+    let scenario = Arc::new(Scenario::shipped("tight-request"));
+    let make = || -> AnyPolicy { Box::new(Always(Placement::Edge)) };
+    let played = play_all(&scenario, &[Contender::new("edge", PolicyKind::Heuristic, make)], 1);
+    let episode = &played.policies[0].episodes[0];
+    let counters = episode.counters;
+    assert_eq!(episode.placed[Placement::Edge.rank()], counters.edge_requests);
+    assert_eq!(episode.placed[Placement::Cloud.rank()], counters.requests - counters.edge_requests);
+    assert_eq!(episode.placed.iter().sum::<u64>(), counters.requests);
+    assert!(counters.edge_requests > 100, "{counters:?}");
+    for (rank, placement) in Placement::ALL.into_iter().enumerate() {
+        assert_eq!(placement.rank(), rank);
+    }
+}
+
+#[test]
 fn every_policy_meets_the_same_world_and_every_episode_another() {
     let evaluation = play_all(&short(&[]), &contenders(), 4);
     let worlds = |policy: usize| -> Vec<u64> {

@@ -4,6 +4,7 @@ use super::Compared;
 use std::borrow::Cow;
 use thoughtcache_agents::compare::{Comparison, Row};
 use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::placement::Placement;
 
 /// The file; `swept` is the key of the sweep, whose values get a column of that name.
 pub(crate) fn csv(compared: &[Compared], swept: Option<&str>) -> String {
@@ -26,6 +27,8 @@ pub(crate) fn csv(compared: &[Compared], swept: Option<&str>) -> String {
         ]
         .map(str::to_owned),
     );
+    header.push("late_ratio".to_owned());
+    header.extend(Placement::ALL.map(|placement| format!("placed_{}_ratio", placement.name())));
     header.extend(CostBreakdown::NAMES.map(|name| format!("cost_{name}")));
     header.extend(
         [
@@ -73,6 +76,9 @@ fn fields(comparison: &Comparison, value: Option<&str>, row: &Row) -> Vec<String
         optional(summary.hit_ratio),
         optional(summary.edge_ratio),
     ]);
+    fields.push(optional(summary.late_ratio));
+    let shares = summary.placement_ratios;
+    fields.extend((0..Placement::ALL.len()).map(|index| optional(shares.map(|shares| shares[index]))));
     fields.extend(summary.cost.0.components().map(number));
     fields.extend([
         number(summary.loads_per_slot),

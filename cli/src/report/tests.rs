@@ -15,6 +15,7 @@ fn policy(name: &str, kind: PolicyKind, costs: &[f64]) -> Evaluated {
             loaded_bytes: 1_300_000_000_000,
             ..Counters::default()
         },
+        placed: [0, 0, 0, 100, 0, 0, 100],
         slots: 10,
         decisions: 100,
         slot_costs: vec![cost; 10],
