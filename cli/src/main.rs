@@ -14,6 +14,7 @@ mod interrupt;
 mod libtorch;
 mod machine;
 mod metrics_log;
+mod plot;
 mod policies;
 mod progress;
 mod quantity;

@@ -2,6 +2,7 @@
 
 mod describe;
 mod physical;
+mod plot;
 mod story;
 
 use crate::args::SettingArgs;
@@ -14,7 +15,7 @@ use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::shipped;
 use thoughtcache_env::units::BYTES_PER_GB;
 
-/// List, show, check and describe scenarios
+/// List, show, check, describe and draw scenarios
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -57,6 +58,13 @@ Examples:
   thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru
   thoughtcache scenario describe street --slot 20 --seed 3")]
     Describe(describe::Args),
+    /// Draw the channel of a scenario and one of its episodes, as SVG
+    #[command(after_help = "\
+Examples:
+  thoughtcache scenario plot street --policy amortised+myopic
+  thoughtcache scenario plot tight --policy runs/reference/tight-ppo --seed 3
+  thoughtcache scenario plot street --set scenario.cell.memory_gb=80 --out pictures")]
+    Plot(plot::Args),
 }
 
 impl Args {
@@ -67,6 +75,7 @@ impl Args {
             What::Show { scenario, set } => show(console, &scenario, &set),
             What::Check { scenarios, set } => return check(console, &scenarios, &set),
             What::Describe(args) => args.run(console),
+            What::Plot(args) => args.run(console),
         }?;
         Ok(Verdict::Done)
     }

@@ -10,6 +10,7 @@ fn every_command_explains_itself_with_an_example() {
         "scenario show",
         "scenario check",
         "scenario describe",
+        "scenario plot",
         "trace",
         "trace import",
         "trace stats",

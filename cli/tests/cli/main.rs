@@ -5,6 +5,7 @@
 mod bench;
 mod help;
 mod mistakes;
+mod plot;
 #[cfg(feature = "torch")]
 mod resume;
 mod scenario;

@@ -152,7 +152,7 @@ impl LargeScale {
     }
 
     fn is_los(&self, link: &LinkState, separation: Separation) -> bool {
-        link.view.is_clear(los_prob(self.site, separation.d2d_m, self.user_height_m))
+        link.view.is_clear(self.los_prob(separation))
     }
 
     /// A link that nothing is known of.
@@ -178,11 +178,45 @@ impl LargeScale {
 
     /// What the link loses, antennas and blockage apart.
     pub fn loss(&self, link: &LinkState, separation: Separation) -> Decibel {
-        let (path, sigma) = match &self.law {
-            Law::Standard(law) => (law.loss(separation, link.is_los), self.site.shadowing(link.is_los).sigma),
-            Law::CloseIn(law) => (law.loss(separation, link.is_los), law.law(link.is_los).sigma),
-        };
-        path + link.shadowing.loss(sigma) + Decibel(self.absorption_db_per_m * separation.d3d_m)
+        let shadow = link.shadowing.loss(self.shadowing_sigma(link.is_los));
+        self.path_loss(separation, link.is_los) + shadow + self.air(separation)
+    }
+
+    /// What half of the links of one state of the view lose at most: no shadow, the air counts.
+    pub fn median_loss(&self, separation: Separation, is_los: bool) -> Decibel {
+        self.path_loss(separation, is_los) + self.air(separation)
+    }
+
+    /// Standard deviation of the loss around its median.
+    pub fn shadowing_sigma(&self, is_los: bool) -> Decibel {
+        match &self.law {
+            Law::Standard(_) => self.site.shadowing(is_los).sigma,
+            Law::CloseIn(law) => law.law(is_los).sigma,
+        }
+    }
+
+    /// The probability of a clear view.
+    pub fn los_prob(&self, separation: Separation) -> f64 {
+        los_prob(self.site, separation.d2d_m, self.user_height_m)
+    }
+
+    /// Where the clear path begins to lose more with every metre, m on the map; `None` where it never does.
+    pub fn breakpoint_m(&self) -> Option<f64> {
+        match &self.law {
+            Law::Standard(law) => Some(law.breakpoint_m()).filter(|breakpoint_m| breakpoint_m.is_finite()),
+            Law::CloseIn(_) => None,
+        }
+    }
+
+    fn path_loss(&self, separation: Separation, is_los: bool) -> Decibel {
+        match &self.law {
+            Law::Standard(law) => law.loss(separation, is_los),
+            Law::CloseIn(law) => law.loss(separation, is_los),
+        }
+    }
+
+    fn air(&self, separation: Separation) -> Decibel {
+        Decibel(self.absorption_db_per_m * separation.d3d_m)
     }
 
     /// The straight share of the link's power.
@@ -228,6 +262,27 @@ mod tests {
             // 0.1 dB/km over 100.4 m is 0.010 dB.
             assert!((mean(&losses) - path_db - 0.010).abs() < bound, "{is_los}: {}", mean(&losses));
             assert!((variance(&losses).sqrt() / sigma_db - 1.0).abs() < 0.06, "{is_los}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_links_lose_more_than_the_median_and_the_view_has_its_probability() {
+        let large_scale = street();
+        let separation = large_scale.separation(100.0);
+        assert!((large_scale.los_prob(separation) - 0.230_98).abs() < 1e-5);
+        // d'BP = 4 (10 - 1) (1.5 - 1) 28e9 / c = 1681 m.
+        assert!((large_scale.breakpoint_m().unwrap() - 1681.2).abs() < 0.1);
+        let mut rng = Seed::new(Purpose::Test, 23).stream(Stream::Channel);
+        let links: Vec<LinkState> = (0..10_000).map(|_| large_scale.draw(separation, &mut rng)).collect();
+        for is_los in [true, false] {
+            let median = large_scale.median_loss(separation, is_los);
+            let of_view = links.iter().filter(|link| link.is_los() == is_los);
+            let above: Vec<bool> =
+                of_view.map(|link| large_scale.loss(link, separation).0 > median.0).collect();
+            let share = above.iter().filter(|&&is_above| is_above).count() as f64 / above.len() as f64;
+            // Five standard errors.
+            assert!((share - 0.5).abs() < 2.5 / (above.len() as f64).sqrt(), "{is_los}: {share}");
+            assert_eq!(large_scale.shadowing_sigma(is_los).0, if is_los { 4.0 } else { 7.82 });
         }
     }
 

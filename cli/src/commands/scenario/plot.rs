@@ -1,0 +1,127 @@
+//! `scenario plot`: the channel of a scenario and one of its episodes as pictures.
+
+mod channel;
+mod channel_sheet;
+mod episode;
+mod episode_sheet;
+
+use crate::args::{SettingArgs, whole};
+use crate::console::Console;
+use crate::scenario_file;
+use crate::{policies, report};
+use anyhow::{Context, Result, ensure};
+use channel::Channel;
+use episode::Episode;
+use serde::Serialize;
+use std::path::PathBuf;
+use thoughtcache_env::units::{CellId, UserId};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A shipped name or a TOML file
+    scenario: String,
+    #[command(flatten)]
+    set: SettingArgs,
+    /// The first test episode of this seed is played
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
+    seed: u64,
+    /// Who decides: a heuristic by name, a run or a checkpoint by folder
+    #[arg(long, value_name = "POLICY|RUN", default_value = "least-aot")]
+    policy: String,
+    /// The cell whose memory is shown, from 0
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u32::MAX.into()))]
+    cell: u64,
+    /// The user whose rate is shown second by second, from 0
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u32::MAX.into()))]
+    user: u64,
+    /// The folder of the pictures; pictures of the same name are replaced
+    #[arg(long, value_name = "DIR", default_value = "runs/plots")]
+    out: PathBuf,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    scenario: String,
+    policy: String,
+    seed: u64,
+    /// `None` where there is no radio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<PathBuf>,
+    episode: PathBuf,
+}
+
+impl Args {
+    pub(super) fn run(self, console: Console) -> Result<()> {
+        let loaded = scenario_file::load(&self.scenario, &self.set.overrides()?)?;
+        let scenario = &loaded.scenario;
+        let contenders = policies::load(std::slice::from_ref(&self.policy), scenario).context("--policy")?;
+        let contender = contenders.first().context("--policy: nobody decides")?;
+        let num_cells = scenario.num_cells();
+        ensure!(
+            self.cell < u64::from(num_cells),
+            "--cell {}: {} has the cells 0 to {}",
+            self.cell,
+            scenario.name(),
+            num_cells - 1
+        );
+        if let Some(physical) = scenario.physical() {
+            let last = physical.num_users() - 1;
+            ensure!(
+                self.user <= u64::from(last),
+                "--user {}: {} has the users 0 to {last}",
+                self.user,
+                scenario.name()
+            );
+        }
+        let stem = file_stem(scenario.name());
+        let [channel_path, episode_path] =
+            ["channel", "episode"].map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
+        for path in [&channel_path, &episode_path] {
+            report::prepare(path)?;
+        }
+        let channel = Channel::look(scenario, self.seed, UserId(self.user as u32));
+        let episode = Episode::play(scenario, contender, self.seed, CellId(self.cell as u32))?;
+        // Both are drawn before one is written: a mistake leaves no half of a pair behind.
+        let channel = channel.map(|channel| channel_sheet::draw(&channel)).transpose()?;
+        let episode = episode_sheet::draw(&episode)?;
+        if let Some(svg) = &channel {
+            report::write_file(&channel_path, svg)?;
+        } else {
+            console.note(&format!(
+                "{} has no radio: only scenarios with [physical] have a channel to draw",
+                scenario.name()
+            ));
+        }
+        report::write_file(&episode_path, &episode)?;
+        let written = Written {
+            scenario: scenario.name().to_owned(),
+            policy: contender.name.clone(),
+            seed: self.seed,
+            channel: channel.is_some().then_some(channel_path),
+            episode: episode_path,
+        };
+        console.result(&written, || {
+            let paths = written.channel.iter().chain([&written.episode]);
+            paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n")
+        })
+    }
+}
+
+/// A scenario's name as the beginning of a file's: what is no letter, digit, `-`, `_` or `.` becomes `-`.
+fn file_stem(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let stem: String = name.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+    stem.trim_start_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_anything_in_them_become_names_of_files() {
+        assert_eq!(file_stem("street"), "street");
+        assert_eq!(file_stem("../a b/c"), "-a-b-c");
+    }
+}

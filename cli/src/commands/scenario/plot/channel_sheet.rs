@@ -1,0 +1,266 @@
+//! The channel as a sheet of six panels.
+
+use super::channel::{AtDistance, Channel, Map, SHOWN_SECONDS};
+use crate::plot::Area;
+use crate::plot::{Axis, Key, Panel, Place, colors, sheet};
+use anyhow::Result;
+
+const WIDTH: u32 = 1200;
+const ROWS: [u32; 3] = [350, 350, 500];
+/// Room for the colours of the map.
+const MAP: Place = Place { left: 64, right: 110 };
+const MEGA: f64 = 1e6;
+/// Names of the directions and their colours; downlink first.
+const DIRECTIONS: [(&str, plotters::style::RGBColor); 2] =
+    [("downlink", colors::BLUE), ("uplink", colors::VERMILLION)];
+
+/// Draws everything; the same channel gives the same bytes.
+pub(super) fn draw(channel: &Channel) -> Result<String> {
+    let title = format!("{}: the channel", channel.scenario);
+    let cells = match channel.map.cells.len() {
+        1 => "one cell".to_owned(),
+        number => format!("{number} cells"),
+    };
+    let subtitle = format!(
+        "{} GHz, {} MHz, {cells}; rates of a user who is alone in the cell and has {:.0} % of the time; seed {}",
+        channel.carrier_ghz,
+        channel.bandwidth_mhz,
+        100.0 * channel.time_share,
+        channel.seed
+    );
+    sheet([&title, &subtitle], (WIDTH, &ROWS), |rows| {
+        let halves = rows.iter().map(|row| row.split_horizontally(WIDTH / 2 - 12));
+        let panels: Vec<_> = halves.collect();
+        losses(&panels[0].0, channel)?;
+        views(&panels[0].1, channel)?;
+        rates(&panels[1].0, channel)?;
+        distribution(&panels[1].1, channel)?;
+        map(&panels[2].0, channel)?;
+        seconds(&panels[2].1, channel)
+    })
+}
+
+/// The distances of a law, up to one.
+fn up_to(channel: &Channel, farthest_m: f64) -> impl Iterator<Item = &AtDistance> {
+    channel.law.at.iter().filter(move |at| at.d2d_m <= farthest_m * 1.001)
+}
+
+fn distances(channel: &Channel, farthest_m: f64) -> Axis {
+    let nearest_m = channel.law.at.first().map_or(1.0, |at| at.d2d_m);
+    Axis::log("distance on the map, m", nearest_m, farthest_m)
+}
+
+fn losses(area: &Area<'_>, channel: &Channel) -> Result<()> {
+    let law = &channel.law;
+    let farthest_m = law.at.last().map_or(1.0, |at| at.d2d_m);
+    let keys = [
+        Key::line(format!("LOS, deviation {} dB", law.sigma_db[0]), colors::BLUE),
+        Key::line(format!("NLOS, {} dB", law.sigma_db[1]), colors::VERMILLION),
+    ];
+    let spread = |view: usize| move |at: &AtDistance| (at.median_loss_db[view], law.sigma_db[view]);
+    let ends = [0, 1].map(|view| law.at.iter().map(spread(view)).collect::<Vec<_>>());
+    let low = ends.iter().flatten().map(|(loss, sigma)| loss - sigma).fold(f64::INFINITY, f64::min);
+    let high = ends.iter().flatten().map(|(loss, sigma)| loss + sigma).fold(0.0, f64::max);
+    let y = Axis::linear("path loss, dB", (low / 10.0).floor() * 10.0, (high / 10.0).ceil() * 10.0);
+    let title = "Path loss: median and deviation of shadowing";
+    let panel = Panel::new(area, (title, &keys), (distances(channel, farthest_m), y), Place::default())?;
+    for (view, color) in [(1, colors::VERMILLION), (0, colors::BLUE)] {
+        let at = |sign: f64| -> Vec<(f64, f64)> {
+            let points = law.at.iter();
+            points.map(|at| (at.d2d_m, at.median_loss_db[view] + sign * law.sigma_db[view])).collect()
+        };
+        panel.band(&at(-1.0), &at(1.0), color, 0.18)?;
+        panel.line(at(0.0), color, 3)?;
+    }
+    if let Some(breakpoint_m) = law.breakpoint_m.filter(|&at| at < farthest_m) {
+        panel.mark(breakpoint_m, &format!("breakpoint {breakpoint_m:.0} m"))?;
+    }
+    Ok(())
+}
+
+fn views(area: &Area<'_>, channel: &Channel) -> Result<()> {
+    let mut keys = vec![Key::line("line of sight (LOS)", colors::BLUE)];
+    if channel.blocked_prob.is_some() {
+        keys.push(Key::dashes("blocked by somebody", colors::ORANGE));
+    }
+    if channel.senses {
+        keys.push(Key::line("quality of sensing if clear", colors::GREEN));
+    }
+    let x = distances(channel, channel.law.diagonal_m);
+    let y = Axis::linear("probability, quality", 0.0, 1.0);
+    let panel = Panel::new(
+        area,
+        ("Probability of a clear view, quality of sensing", &keys),
+        (x, y),
+        Place::default(),
+    )?;
+    let at = || up_to(channel, channel.law.diagonal_m);
+    if channel.senses {
+        panel.line(at().map(|at| (at.d2d_m, at.sensing_quality)), colors::GREEN, 3)?;
+    }
+    if let Some(prob) = channel.blocked_prob {
+        panel.level(prob, colors::ORANGE)?;
+    }
+    panel.line(at().map(|at| (at.d2d_m, at.los_prob)), colors::BLUE, 3)
+}
+
+/// An axis of rates over all that is drawn on it.
+fn rate_axis(rates: impl Iterator<Item = f64>) -> Axis {
+    let (low, high) =
+        rates.fold((f64::INFINITY, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
+    // Four decades show what matters: what is slower stands at the end.
+    let high = (high / MEGA).max(1e-3) * 1.3;
+    Axis::log("rate, Mbit/s", (low / MEGA / 1.3).max(high * 1e-4), high)
+}
+
+fn rates(area: &Area<'_>, channel: &Channel) -> Result<()> {
+    let [down, up] = DIRECTIONS;
+    let keys = [
+        Key::line("downlink, LOS", down.1),
+        Key::dashes("downlink, NLOS", down.1),
+        Key::line("uplink, LOS", up.1),
+        Key::dashes("uplink, NLOS", up.1),
+    ];
+    let at = || up_to(channel, channel.law.diagonal_m);
+    let all = at().flat_map(|at| at.median_rates.into_iter().flatten());
+    let (x, y) = (distances(channel, channel.law.diagonal_m), rate_axis(all));
+    let others = if channel.map.cells.len() > 1 { " and other cells" } else { "" };
+    let title = format!("Rate without shadowing{others}");
+    let panel = Panel::new(area, (&title, &keys), (x, y), Place::default())?;
+    for (direction, (_, color)) in DIRECTIONS.into_iter().enumerate() {
+        let line = |view: usize| at().map(move |at| (at.d2d_m, at.median_rates[view][direction] / MEGA));
+        panel.line(line(0), color, 3)?;
+        panel.dashes(line(1), color)?;
+    }
+    Ok(())
+}
+
+fn distribution(area: &Area<'_>, channel: &Channel) -> Result<()> {
+    let median = |values: &[f64]| values.get(values.len() / 2).copied().unwrap_or(0.0) / MEGA;
+    let keys = [0, 1].map(|direction| {
+        let (name, color) = DIRECTIONS[direction];
+        Key::line(format!("{name}, median {} Mbit/s", short(median(&channel.quantiles[direction]))), color)
+    });
+    // One user in a hundred seconds is slower than what is shown.
+    let shown = channel.quantiles.iter().flat_map(|values| values.iter().skip(values.len() / 100).copied());
+    let (x, y) = (rate_axis(shown), Axis::linear("share of seconds with at most this rate", 0.0, 1.0));
+    let panel = Panel::new(area, ("Rates of all users, second by second", &keys), (x, y), Place::default())?;
+    for (values, (_, color)) in channel.quantiles.iter().zip(DIRECTIONS) {
+        let last = values.len().saturating_sub(1).max(1) as f64;
+        panel.line(values.iter().enumerate().map(|(at, rate)| (rate / MEGA, at as f64 / last)), color, 3)?;
+    }
+    Ok(())
+}
+
+/// A number with two or three digits.
+fn short(number: f64) -> String {
+    let decimals = match number {
+        number if number >= 10.0 => 0,
+        number if number >= 1.0 => 1,
+        _ => 2,
+    };
+    format!("{number:.decimals$}")
+}
+
+fn map(area: &Area<'_>, channel: &Channel) -> Result<()> {
+    let Map { width_m, depth_m, columns, rows, mean_uplink, cells, ways } = &channel.map;
+    let keys = [
+        Key::fill("base station", colors::INK),
+        Key::line(format!("user {}", channel.user.0), colors::VERMILLION),
+        Key::line(format!("{} other users", ways.len() - 1), colors::ORANGE),
+    ];
+    // A metre is as long in both directions: the plot shows more of the shorter side, empty.
+    let aspect = Panel::aspect(area, MAP);
+    let (wide_m, deep_m) = (width_m.max(depth_m * aspect), depth_m.max(width_m / aspect));
+    let around = |side_m: f64, shown_m: f64| [(side_m - shown_m) / 2.0, f64::midpoint(side_m, shown_m)];
+    let ([west, east], [south, north]) = (around(*width_m, wide_m), around(*depth_m, deep_m));
+    let x = Axis::linear("east, m", west, east).without_grid();
+    let y = Axis::linear("north, m", south, north).without_grid();
+    let title = format!("Mean uplink rate, and ways of {} minutes", SHOWN_SECONDS / 60);
+    let panel = Panel::new(area, (&title, &keys), (x, y), MAP)?;
+    let most = mean_uplink.iter().copied().fold(0.0, f64::max);
+    let place = |index: usize, side_m: f64, number: usize| side_m * index as f64 / number as f64;
+    for row in 0..*rows {
+        let steps: Vec<usize> = mean_uplink[row * columns..(row + 1) * columns]
+            .iter()
+            .map(|rate| colors::step(rate / most))
+            .collect();
+        let north = [row, row + 1].map(|row| place(row, *depth_m, *rows));
+        for [from, to, step] in runs(&steps) {
+            let east = [from, to].map(|column| place(column, *width_m, *columns));
+            panel.bar(east, north, colors::scale(step))?;
+        }
+    }
+    for (index, way) in ways.iter().enumerate().rev() {
+        let color = if index == 0 { colors::VERMILLION } else { colors::ORANGE };
+        panel.line(way.iter().map(|place| (place.x_m, place.y_m)), color, 2)?;
+        if let Some(start) = way.first() {
+            panel.dot((start.x_m, start.y_m), 4, color)?;
+        }
+    }
+    for cell in cells {
+        panel.mast((cell.x_m, cell.y_m))?;
+    }
+    panel.scale_bar("Mbit/s", 0.0, most / MEGA)
+}
+
+/// Equal neighbours as one: from, to (exclusive), value.
+pub(super) fn runs(values: &[usize]) -> Vec<[usize; 3]> {
+    let mut runs: Vec<[usize; 3]> = Vec::new();
+    for (at, &value) in values.iter().enumerate() {
+        match runs.last_mut() {
+            Some([_, to, last]) if *last == value => *to = at + 1,
+            _ => runs.push([at, at + 1, value]),
+        }
+    }
+    runs
+}
+
+fn seconds(area: &Area<'_>, channel: &Channel) -> Result<()> {
+    let seconds = &channel.seconds;
+    let mut keys = DIRECTIONS.map(|(name, color)| Key::line(name, color)).to_vec();
+    keys.push(Key::fill("NLOS", colors::SHADE));
+    if channel.blocked_prob.is_some() {
+        keys.push(Key::fill("blocked by somebody", BLOCKED));
+    }
+    if seconds.iter().any(|second| second.is_handover) {
+        keys.push(Key::dot("to another cell", colors::INK));
+    }
+    let x = Axis::linear("time, s", 0.0, f64::from(SHOWN_SECONDS));
+    let y = rate_axis(seconds.iter().flat_map(|second| second.rates));
+    let title = format!("User {}, second by second", channel.user.0);
+    let panel = Panel::new(area, (&title, &keys), (x, y), Place::default())?;
+    let shades: Vec<usize> = seconds
+        .iter()
+        .map(|second| if second.is_blocked { 2 } else { usize::from(!second.is_los) })
+        .collect();
+    for [from, to, shade] in runs(&shades) {
+        if shade > 0 {
+            let color = if shade == 2 { BLOCKED } else { colors::SHADE };
+            panel.shade([from as f64, to as f64], color)?;
+        }
+    }
+    for (at, _) in seconds.iter().enumerate().filter(|(_, second)| second.is_handover) {
+        panel.dot((at as f64, 0.0), 3, colors::INK)?;
+    }
+    for (direction, (_, color)) in DIRECTIONS.into_iter().enumerate() {
+        let line =
+            seconds.iter().enumerate().map(|(at, second)| (at as f64 + 0.5, second.rates[direction] / MEGA));
+        panel.line(line, color, 2)?;
+    }
+    Ok(())
+}
+
+/// A light orange.
+const BLOCKED: plotters::style::RGBColor = plotters::style::RGBColor(253, 224, 166);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_neighbours_are_one_run() {
+        assert_eq!(runs(&[1, 1, 0, 2, 2]), [[0, 2, 1], [2, 3, 0], [3, 5, 2]]);
+        assert!(runs(&[]).is_empty());
+    }
+}

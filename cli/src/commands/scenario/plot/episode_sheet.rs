@@ -1,0 +1,358 @@
+//! One episode as a sheet of panels with one axis of time.
+
+use super::channel_sheet::runs;
+use super::episode::{Entry, Episode, Slot};
+use crate::plot::{Area, Axis, Key, Panel, Place, colors, sheet};
+use anyhow::Result;
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::placement::Placement;
+
+const WIDTH: u32 = 1200;
+/// At most so many columns of slots, and so many services and answers.
+const MOST_COLUMNS: usize = 200;
+const MOST_BARS: usize = 100;
+const MOST_SERVICES: usize = 30;
+const MOST_ANSWERS: usize = 1_000;
+const SERVICE: u32 = 19;
+/// Pixels around the rows of services.
+const AROUND_SERVICES: u32 = 96;
+const PLACE: Place = Place { left: 128, right: 16 };
+/// An entry whose weights are on their way.
+const LOADING: plotters::style::RGBColor = colors::ORANGE;
+
+/// Draws everything; the same episode gives the same bytes.
+pub(super) fn draw(episode: &Episode) -> Result<String> {
+    let shown = shown_services(episode);
+    let mut heights = vec![240, 220];
+    if episode.is_physical {
+        heights.push(220);
+    }
+    heights.push(AROUND_SERVICES + SERVICE * shown.len() as u32);
+    heights.push(190);
+    if episode.is_physical {
+        heights.push(160);
+    }
+    let title = format!("{}: one episode of {}", episode.scenario, episode.policy);
+    sheet([&title, &subtitle(episode)], (WIDTH, &heights), |rows| {
+        let mut rows = rows.iter();
+        let mut next = |panel: fn(&Area<'_>, &Episode) -> Result<()>| {
+            rows.next().map_or(Ok(()), |row| panel(row, episode))
+        };
+        next(costs)?;
+        next(requests)?;
+        if episode.is_physical {
+            next(answers)?;
+        }
+        next(residents)?;
+        next(memory)?;
+        if episode.is_physical {
+            next(backlog)?;
+        }
+        Ok(())
+    })
+}
+
+fn subtitle(episode: &Episode) -> String {
+    let slots = episode.slots.len().max(1) as f64;
+    let requests = episode.counters.requests;
+    let share = |part: u64| format!("{:.0} %", 100.0 * part as f64 / requests.max(1) as f64);
+    let late =
+        if episode.is_physical { format!(", {} late", share(episode.counters.late)) } else { String::new() };
+    format!(
+        "cost per slot {}; {requests} requests, {} hits, {} at the edge{late}; {} loads, {} evictions; seed {}",
+        significant(episode.cost.total() / slots),
+        share(episode.counters.hits),
+        share(episode.counters.edge_requests),
+        episode.counters.loads,
+        episode.counters.evictions,
+        episode.seed
+    )
+}
+
+/// A share in per cent.
+fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.005 { "< 1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
+}
+
+/// A number with three digits that count.
+fn significant(number: f64) -> String {
+    let digits = if number > 0.0 { 2 - number.log10().floor() as i32 } else { 0 };
+    let decimals = usize::try_from(digits).unwrap_or(0).min(9);
+    format!("{number:.decimals$}")
+}
+
+fn time(episode: &Episode) -> Axis {
+    let label = match episode.slot_s {
+        1.0 => "slot, of 1 second".to_owned(),
+        seconds => format!("slot, of {seconds} seconds"),
+    };
+    Axis::linear(label, 0.0, episode.slots.len() as f64)
+}
+
+/// The slots in groups, at most so many, each with the number of its first slot.
+fn columns(episode: &Episode, most: usize) -> impl Iterator<Item = (f64, &[Slot])> {
+    let width = episode.slots.len().div_ceil(most).max(1);
+    episode.slots.chunks(width).enumerate().map(move |(index, slots)| ((index * width) as f64, slots))
+}
+
+/// What the bars of a group are: `per slot`, and over how many slots the mean is.
+fn grouping(episode: &Episode) -> String {
+    match episode.slots.len().div_ceil(MOST_BARS) {
+        0 | 1 => String::new(),
+        width => format!(", means of {width} slots"),
+    }
+}
+
+/// Stacks values on top of each other, group by group.
+fn stack<const N: usize>(
+    panel: &Panel<'_>,
+    episode: &Episode,
+    values: impl Fn(&Slot) -> [f64; N],
+    palette: [plotters::style::RGBColor; N],
+) -> Result<()> {
+    for (first, slots) in columns(episode, MOST_BARS) {
+        let mut low = 0.0;
+        for (part, color) in mean(slots, &values).into_iter().zip(palette) {
+            panel.bar([first, first + slots.len() as f64], [low, low + part], color)?;
+            low += part;
+        }
+    }
+    Ok(())
+}
+
+fn mean<const N: usize>(slots: &[Slot], values: impl Fn(&Slot) -> [f64; N]) -> [f64; N] {
+    let mut sums = [0.0; N];
+    for slot in slots {
+        for (sum, value) in sums.iter_mut().zip(values(slot)) {
+            *sum += value;
+        }
+    }
+    sums.map(|sum| sum / slots.len() as f64)
+}
+
+/// The highest stack.
+fn highest<const N: usize>(episode: &Episode, values: impl Fn(&Slot) -> [f64; N]) -> f64 {
+    columns(episode, MOST_BARS).map(|(_, slots)| mean(slots, &values).iter().sum()).fold(0.0, f64::max)
+}
+
+fn costs(area: &Area<'_>, episode: &Episode) -> Result<()> {
+    let values = |slot: &Slot| slot.cost.components();
+    let (total, parts) = (episode.cost.total(), episode.cost.components());
+    let used = (0..parts.len()).filter(|&index| parts[index] > 0.0);
+    let keys: Vec<Key> = used
+        .map(|index| {
+            let share = percent(parts[index] / total);
+            Key::fill(format!("{} {share}", CostBreakdown::NAMES[index]), colors::COMPONENTS[index])
+        })
+        .collect();
+    let y = Axis::linear("cost per slot", 0.0, 1.05 * highest(episode, values));
+    let title = format!("Costs by component{}", grouping(episode));
+    let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
+    stack(&panel, episode, values, colors::COMPONENTS)
+}
+
+fn requests(area: &Area<'_>, episode: &Episode) -> Result<()> {
+    let values = |slot: &Slot| slot.placed.map(f64::from);
+    let served: u64 = episode.slots.iter().flat_map(|slot| slot.placed).map(u64::from).sum();
+    let keys: Vec<Key> = episode
+        .placements
+        .iter()
+        .map(|&placement| {
+            let here: u64 = episode.slots.iter().map(|slot| u64::from(slot.placed[placement.rank()])).sum();
+            let share = percent(here as f64 / served.max(1) as f64);
+            Key::fill(format!("{} {share}", words(placement)), colors::PLACEMENTS[placement.rank()])
+        })
+        .collect();
+    let y = Axis::linear("requests per slot", 0.0, 1.05 * highest(episode, values));
+    let cells = if episode.num_cells > 1 { " of all cells" } else { "" };
+    let title = format!("Requests{cells} by placement{}", grouping(episode));
+    let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
+    stack(&panel, episode, values, colors::PLACEMENTS)
+}
+
+fn words(placement: Placement) -> String {
+    placement.name().replace('_', " ")
+}
+
+fn answers(area: &Area<'_>, episode: &Episode) -> Result<()> {
+    let every = episode.answers.len().div_ceil(MOST_ANSWERS).max(1);
+    let late = episode.answers.iter().filter(|answer| answer.is_late).count();
+    let mut keys: Vec<Key> = episode
+        .placements
+        .iter()
+        .filter(|&&placement| episode.answers.iter().any(|answer| answer.placement == placement))
+        .map(|&placement| Key::dot(words(placement), colors::PLACEMENTS[placement.rank()]))
+        .collect();
+    keys.push(Key::dot(format!("ringed: late ({late})"), colors::VERMILLION));
+    let latencies = || episode.answers.iter().map(|answer| answer.latency_s);
+    let (low, high) = (latencies().fold(f64::INFINITY, f64::min), latencies().fold(0.0, f64::max));
+    let y = if low < high {
+        Axis::log("latency, s", low / 1.15, high * 1.15)
+    } else {
+        Axis::log("latency, s", 0.1, 10.0)
+    };
+    let thinned = if every > 1 { format!(", one of {every}") } else { String::new() };
+    let title = format!("Time until the answer is complete{thinned}");
+    let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
+    for answer in episode.answers.iter().step_by(every) {
+        let point = (answer.slot as f64 + 0.5, answer.latency_s);
+        if answer.is_late {
+            panel.dot(point, 5, colors::VERMILLION)?;
+        }
+        panel.dot(point, 3, colors::PLACEMENTS[answer.placement.rank()])?;
+    }
+    Ok(())
+}
+
+/// The services that are asked for most at the cell, and all that were ever resident come before those that never were.
+fn shown_services(episode: &Episode) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..episode.services.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(episode.services[index].requests));
+    order.truncate(MOST_SERVICES);
+    order
+}
+
+fn residents(area: &Area<'_>, episode: &Episode) -> Result<()> {
+    let shown = shown_services(episode);
+    let ages = episode.slots.iter().flat_map(|slot| &slot.memory.entries).filter_map(|entry| match entry {
+        Entry::Resident { age_tokens } => Some(*age_tokens),
+        Entry::Absent | Entry::Loading => None,
+    });
+    let most = ages.fold(0.0, f64::max);
+    let mut keys = Vec::new();
+    if episode.is_physical {
+        keys.push(Key::fill("weights on their way", LOADING));
+    }
+    for step in FRESH_STEPS {
+        let share = (step - FRESH_STEPS[0]) as f64 / (FRESH_STEPS[2] - FRESH_STEPS[0]) as f64;
+        keys.push(Key::fill(format!("{} fresh tokens", whole(tokens_of(most, share))), colors::scale(step)));
+    }
+    let names = shown.iter().map(|&index| {
+        let service = &episode.services[index];
+        format!("{} ({})", shortened(&service.name), service.requests)
+    });
+    let of = if episode.services.len() > shown.len() {
+        format!("the {} most requested of {}", shown.len(), episode.services.len())
+    } else {
+        "requests in brackets".to_owned()
+    };
+    let title = format!("In memory{}, and the age of thought; {of}", at_cell(episode));
+    let y = Axis::rows(names.collect());
+    let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
+    // What is where, column by column: 0 absent, 1 loading, else the step of the scale.
+    let starts: Vec<f64> = columns(episode, MOST_COLUMNS).map(|(first, _)| first).collect();
+    let end = episode.slots.len() as f64;
+    for (row, &service) in shown.iter().enumerate() {
+        let states: Vec<usize> = columns(episode, MOST_COLUMNS)
+            .map(|(_, slots)| match slots.first().and_then(|slot| slot.memory.entries.get(service)) {
+                None | Some(Entry::Absent) => 0,
+                Some(Entry::Loading) => 1,
+                Some(Entry::Resident { age_tokens }) => 2 + fresh_step(most, *age_tokens),
+            })
+            .collect();
+        let bottom = (shown.len() - row) as f64 - 0.92;
+        for [from, to, state] in runs(&states) {
+            let color = match state {
+                0 => continue,
+                1 => LOADING,
+                step => colors::scale(step - 2),
+            };
+            let until = starts.get(to).copied().unwrap_or(end);
+            panel.bar([starts[from], until], [bottom, bottom + 0.84], color)?;
+        }
+    }
+    if episode.slots.iter().all(|slot| slot.memory.entries.iter().all(|entry| *entry == Entry::Absent)) {
+        panel.say("nothing was ever loaded")?;
+    }
+    Ok(())
+}
+
+/// Steps of the colours of fresh tokens, none, a middle and the most: the lightest of the scale are hardly seen on white.
+const FRESH_STEPS: [usize; 3] = [1, 5, 8];
+/// The most tokens over those that are seen apart from none. What context is worth grows with its logarithm, and so do colours.
+const FRESH_RATIO: f64 = 100.0;
+
+/// The colour of an entry, where the most is `most`.
+fn fresh_step(most: f64, tokens: f64) -> usize {
+    let share = (1.0 + FRESH_RATIO * tokens / most.max(1.0)).ln() / (1.0 + FRESH_RATIO).ln();
+    FRESH_STEPS[0] + (share * (FRESH_STEPS[2] - FRESH_STEPS[0]) as f64).round() as usize
+}
+
+/// The tokens of a share of the colours.
+fn tokens_of(most: f64, share: f64) -> f64 {
+    most * ((1.0 + FRESH_RATIO).powf(share) - 1.0) / FRESH_RATIO
+}
+
+fn at_cell(episode: &Episode) -> String {
+    if episode.num_cells > 1 { format!(" of cell {}", episode.cell.0) } else { String::new() }
+}
+
+/// A name that fits beside its row.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 11;
+    if name.chars().count() <= MOST {
+        name.to_owned()
+    } else {
+        name.chars().take(MOST - 1).chain(['…']).collect()
+    }
+}
+
+/// A whole number with commas.
+fn whole(number: f64) -> String {
+    crate::table::grouped(number.round() as u64)
+}
+
+fn memory(area: &Area<'_>, episode: &Episode) -> Result<()> {
+    let values = |slot: &Slot| [slot.memory.weights_gb, slot.memory.contexts_gb];
+    let palette = [colors::SKY, colors::GREEN];
+    let mut keys = vec![Key::fill("weights", palette[0])];
+    if episode.has_context_bytes {
+        keys.push(Key::fill("contexts", palette[1]));
+    }
+    keys.push(Key::dashes(format!("size of the memory, {} GB", episode.capacity_gb), colors::INK));
+    let y = Axis::linear("GB", 0.0, 1.05 * episode.capacity_gb);
+    let panel =
+        Panel::new(area, (&format!("Memory{} in use", at_cell(episode)), &keys), (time(episode), y), PLACE)?;
+    stack(&panel, episode, values, palette)?;
+    panel.level(episode.capacity_gb, colors::INK)
+}
+
+fn backlog(area: &Area<'_>, episode: &Episode) -> Result<()> {
+    let work = |slot: &Slot| slot.memory.backlog_s;
+    let most = episode.slots.iter().map(work).fold(0.0, f64::max);
+    let y = Axis::linear("seconds", 0.0, 1.05 * most.max(0.1));
+    let title = format!("Work that waits for the GPUs{} when a slot begins", at_cell(episode));
+    let panel = Panel::new(area, (&title, &[]), (time(episode), y), PLACE)?;
+    for (first, slots) in columns(episode, MOST_COLUMNS) {
+        let highest = slots.iter().map(work).fold(0.0, f64::max);
+        panel.bar([first, first + slots.len() as f64], [0.0, highest], colors::PURPLE)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_that_count() {
+        assert_eq!([12.3456, 0.012_345_6, 123.4, 0.0].map(significant), ["12.3", "0.0123", "123", "0"]);
+    }
+
+    #[test]
+    fn colours_of_fresh_tokens_grow_with_their_logarithm() {
+        // ln(2) / ln(101) = .15 and ln(11) / ln(101) = .52 of seven steps.
+        let steps = [0.0, 0.01, 0.1, 1.0].map(|share| fresh_step(5_000.0, 5_000.0 * share));
+        assert_eq!(steps, [1, 2, 5, 8]);
+        assert!((tokens_of(5_000.0, 0.0)).abs() < 1e-9 && (tokens_of(5_000.0, 1.0) - 5_000.0).abs() < 1e-6);
+        // The legend's middle is a colour of what it says.
+        let middle = tokens_of(5_000.0, 4.0 / 7.0);
+        assert_eq!(fresh_step(5_000.0, middle), FRESH_STEPS[1]);
+    }
+
+    #[test]
+    fn long_names_are_cut_with_a_sign_of_it() {
+        assert_eq!(shortened("translator"), "translator");
+        assert_eq!(shortened("a-very-long-name"), "a-very-lon…");
+    }
+}
