@@ -16,6 +16,7 @@ Commands:
   docs       write what is generated in the documents: the key tables of configs/README.md
   reference  train the reference runs over their seeds (an hour and more), or those of the scenarios that are named,
              write runs/reference/
+  weights    compare rules on `street` at other weights (minutes), write the tables of docs/street.md
   bars       the long proofs (an hour and more), or those that are named, write runs/reference/bars/
   help       this text
 
@@ -43,6 +44,8 @@ pub(crate) enum Task {
     Docs,
     /// Train what the README shows: on these scenarios, on all if there is none.
     Reference(Vec<String>),
+    /// How much `street` depends on its weights.
+    Weights,
     /// The long proofs: those of these names, all if there is none.
     Bars(Vec<String>),
     /// Say what can be typed.
@@ -61,6 +64,7 @@ impl Task {
             "reference" if are_names(rest) => return Ok(Self::Reference(rest.to_vec())),
             "reference" => Self::Reference(Vec::new()),
             "bars" if are_names(rest) => return Ok(Self::Bars(rest.to_vec())),
+            "weights" => Self::Weights,
             "bars" => Self::Bars(Vec::new()),
             "help" | "--help" | "-h" => return Ok(Self::Help),
             _ => return Err(Failure::UnknownCommand { word: first.clone() }),
@@ -94,6 +98,7 @@ mod tests {
         assert_eq!(parse("docs"), Ok(Task::Docs));
         assert_eq!(parse("reference"), Ok(Task::Reference(Vec::new())));
         assert_eq!(parse("reference street"), Ok(Task::Reference(vec!["street".to_owned()])));
+        assert_eq!(parse("weights"), Ok(Task::Weights));
         assert_eq!(parse("bars"), Ok(Task::Bars(Vec::new())));
         assert_eq!(parse("bars kills-ppo"), Ok(Task::Bars(vec!["kills-ppo".to_owned()])));
     }
@@ -109,11 +114,11 @@ mod tests {
     fn anything_else_is_refused_with_the_way_to_help() {
         insta::assert_snapshot!(parse("").unwrap_err(), @r"
         no command given
-          type: cargo xtask setup | demo | test | docs | reference | bars | help
+          type: cargo xtask setup | demo | test | docs | reference | weights | bars | help
         ");
         insta::assert_snapshot!(parse("tset").unwrap_err(), @r#"
         unknown command "tset"
-          type: cargo xtask setup | demo | test | docs | reference | bars | help
+          type: cargo xtask setup | demo | test | docs | reference | weights | bars | help
         "#);
         insta::assert_snapshot!(parse("setup --milk").unwrap_err(), @r#"
         setup takes no argument, but got "--milk"
@@ -127,7 +132,7 @@ mod tests {
             HELP.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|l| !l.is_empty());
         let listed = listed.filter(|line| !line.starts_with("   "));
         let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(names, ["setup", "demo", "test", "docs", "reference", "bars", "help"]);
+        assert_eq!(names, ["setup", "demo", "test", "docs", "reference", "weights", "bars", "help"]);
         for name in names {
             assert!(parse(name).is_ok(), "{name}");
         }

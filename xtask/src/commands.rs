@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod reference;
 pub(crate) mod test;
+pub(crate) mod weights;
 
 use std::process::{Command, ExitStatus};
 

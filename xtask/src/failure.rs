@@ -14,11 +14,13 @@ const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/t
 /// A situation that ends the program, in the words that its user reads.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("no command given\n  type: cargo xtask setup | demo | test | docs | reference | bars | help")]
+    #[error(
+        "no command given\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | help"
+    )]
     NoCommand,
 
     #[error(
-        "unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | bars | help"
+        "unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | help"
     )]
     UnknownCommand { word: String },
 

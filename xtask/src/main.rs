@@ -1,4 +1,4 @@
-//! `cargo xtask setup | demo | test | docs | reference | bars`: the set-up, the commands of the README and the long proofs.
+//! `cargo xtask setup | demo | test | docs | reference | weights | bars`: the set-up, the commands of the README and the long proofs.
 //!
 //! Knows nothing of the other crates: it calls cargo, pip and the finished program.
 #![allow(
@@ -49,6 +49,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
         Task::Docs => commands::docs::run(&workspace)?,
         Task::Reference(only) => commands::reference::run(&workspace, &Machine::this(), &only)?,
+        Task::Weights => commands::weights::run(&workspace, &Machine::this())?,
         Task::Bars(only) => commands::bars::run(&workspace, &Machine::this(), &only)?,
         Task::Test => commands::test::run(&workspace, &Machine::this())?,
     }

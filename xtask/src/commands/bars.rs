@@ -272,7 +272,8 @@ fn conclude(command: &mut Command, mut commands: Vec<String>) -> Result<Said, Fa
     Ok(Said { holds: output.status.success(), commands, text })
 }
 
-fn commit(workspace: &Workspace) -> String {
+/// The commit, and whether files of it were changed.
+pub(super) fn commit(workspace: &Workspace) -> String {
     let git = |words: &[&str]| {
         let output = Command::new("git").arg("-C").arg(workspace.root()).args(words).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

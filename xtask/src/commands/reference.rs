@@ -98,7 +98,7 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Reference>, Failure> {
 
 /// The text with the table of each file between `<!-- begin FILE -->` and `<!-- end -->`; a table whose file is not there
 /// stays as it is.
-fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
+pub(super) fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
     let mut lines = text.lines();
     let mut made = String::with_capacity(text.len());
     while let Some(line) = lines.next() {
