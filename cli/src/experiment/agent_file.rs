@@ -5,13 +5,15 @@ use anyhow::{Result, bail};
 use std::path::Path;
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("ppo-tight", include_str!("../../../configs/agents/ppo-tight.toml")),
     ("dqn-tight", include_str!("../../../configs/agents/dqn-tight.toml")),
     ("ppo-tiny", include_str!("../../../configs/agents/ppo-tiny.toml")),
     ("dqn-tiny", include_str!("../../../configs/agents/dqn-tiny.toml")),
     ("ppo-trace", include_str!("../../../configs/agents/ppo-trace.toml")),
     ("dqn-trace", include_str!("../../../configs/agents/dqn-trace.toml")),
+    ("ppo-street", include_str!("../../../configs/agents/ppo-street.toml")),
+    ("dqn-street", include_str!("../../../configs/agents/dqn-street.toml")),
 ];
 
 /// The text of an agent and where it came from.
