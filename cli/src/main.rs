@@ -22,6 +22,7 @@ mod recording;
 mod report;
 mod run_dir;
 mod scenario_file;
+mod scenario_files;
 mod table;
 mod tensorboard;
 mod text_file;

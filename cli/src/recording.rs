@@ -7,6 +7,9 @@ use std::path::Path;
 use thoughtcache_env::workload::rates::{ClientRates, format};
 use thoughtcache_env::workload::trace::StoredTrace;
 
+/// Opens a file from its beginning, as often as it is asked.
+pub(crate) type OpenAgain = Box<dyn Fn() -> io::Result<BufReader<File>>>;
+
 /// Opens a file to be read once.
 ///
 /// # Errors
@@ -40,11 +43,11 @@ pub(crate) fn has_rates(path: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// When it cannot be opened, can be read only once, or does not begin like a recording; each names it.
-pub(crate) fn stored(path: &Path) -> Result<StoredTrace<impl Fn() -> io::Result<BufReader<File>> + use<>>> {
+pub(crate) fn stored(path: &Path) -> Result<StoredTrace<OpenAgain>> {
     let file = open(path)?;
     let is_file = file.get_ref().metadata().is_ok_and(|metadata| metadata.is_file());
     ensure!(is_file, "{} can be read only once, a file is needed", path.display());
     let again = path.to_owned();
-    StoredTrace::new(move || Ok(BufReader::new(File::open(&again)?)))
-        .with_context(|| path.display().to_string())
+    let open_again: OpenAgain = Box::new(move || Ok(BufReader::new(File::open(&again)?)));
+    StoredTrace::new(open_again).with_context(|| path.display().to_string())
 }

@@ -1,15 +1,12 @@
-//! From a name on the command line to a validated scenario: shipped texts, files, `--set`, and the recording that a
-//! scenario names.
+//! From a name on the command line to a validated scenario: shipped texts, files and `--set`.
 
 use crate::args::Setting;
-use crate::recording;
+use crate::scenario_files::ScenarioFiles;
 use crate::text_file;
 use anyhow::{Result, anyhow, bail};
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
-use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::text::{self, ConfigError, Override};
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
 
@@ -19,7 +16,7 @@ const PREFIX: &str = "scenario.";
 /// A scenario that is ready to be played, and what it was made from.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadedScenario {
-    /// As typed, with every change; the recording's path is the one that was opened.
+    /// As typed, with every change; paths of files are those that were opened.
     pub(crate) config: ScenarioConfig,
     /// As meant.
     pub(crate) scenario: Arc<Scenario>,
@@ -32,7 +29,7 @@ pub(crate) struct ScenarioText {
     pub(crate) file: String,
     /// The TOML.
     pub(crate) text: String,
-    /// Where a recording is looked for besides the current directory.
+    /// Where the files that it names are looked for besides the current directory.
     pub(crate) folder: Option<PathBuf>,
 }
 
@@ -69,23 +66,10 @@ impl ScenarioText {
     /// # Errors
     /// Every mistake, with its place.
     pub(crate) fn load(&self, overrides: &[Override]) -> Result<LoadedScenario> {
-        let opened = RefCell::new(None);
-        let find = |path: &str, format: &str| {
-            let found = self.find_recording(path, format).map_err(|error| format!("{error:#}"))?;
-            opened.replace(Some(found.clone()));
-            Ok::<PathBuf, String>(found)
-        };
-        let trace = |path: &str| {
-            let found = find(path, "azure|gentd26|mooncake")?;
-            recording::stored(&found).map_err(|error| format!("{error:#}"))
-        };
-        let rates =
-            |path: &str| recording::rates(&find(path, "servegen")?).map_err(|error| format!("{error:#}"));
-        let loaded = Scenario::load_recorded(&self.file, &self.text, overrides, trace, rates);
+        let mut files = ScenarioFiles::new(self);
+        let loaded = Scenario::load_with(&self.file, &self.text, overrides, &mut files);
         let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
-        if let (Some(typed), Some(path)) = (recording_path_mut(&mut config.workload), opened.into_inner()) {
-            *typed = path.to_string_lossy().into_owned();
-        }
+        files.write_paths(&mut config);
         registry::check_parameters(&scenario).map_err(|error| {
             let line = text::locate(&self.text, &error.key());
             let (file, key, message) = (self.file.clone(), error.key(), error.to_string());
@@ -104,28 +88,8 @@ impl ScenarioText {
         Ok(LoadedScenario { config, scenario: Arc::new(scenario) })
     }
 
-    /// Finds the recording in the current directory, else beside the scenario's file.
-    fn find_recording(&self, path: &str, format: &str) -> Result<PathBuf> {
-        let here = PathBuf::from(path);
-        let beside =
-            self.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty()).map(|f| f.join(path));
-        let found = [Some(&here), beside.as_ref()].into_iter().flatten().find(|path| path.is_file());
-        found.cloned().ok_or_else(|| {
-            let places = match &self.folder {
-                Some(folder) if !folder.as_os_str().is_empty() => {
-                    format!("the current directory and in {}", folder.display())
-                }
-                _ => "the current directory".to_owned(),
-            };
-            let line = self.import_line();
-            let line = line
-                .unwrap_or_else(|| format!("thoughtcache trace import FILE --format {format} --out {path}"));
-            anyhow!("no such recording in {places}; make it with: {line}")
-        })
-    }
-
     /// The line that makes the recording, if the comments at the head of the file say it.
-    fn import_line(&self) -> Option<String> {
+    pub(crate) fn import_line(&self) -> Option<String> {
         let mut comments = self.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
         let mut line = comments.find(|line| line.starts_with("thoughtcache trace import"))?.to_owned();
         while let Some(begun) = line.strip_suffix('\\') {
@@ -139,28 +103,6 @@ impl ScenarioText {
         let first =
             self.text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or_default().trim();
         first.split_once(": ").map_or(first, |(_, summary)| summary).trim_end_matches('.').to_owned()
-    }
-}
-
-/// The path of the recording that a workload names, if it names one.
-pub(crate) fn recording_path(workload: &WorkloadConfig) -> Option<&str> {
-    match workload {
-        WorkloadConfig::Trace(workload) => Some(&workload.path),
-        WorkloadConfig::Rates(workload) => Some(&workload.path),
-        WorkloadConfig::Poisson(_)
-        | WorkloadConfig::Gamma(_)
-        | WorkloadConfig::Weibull(_)
-        | WorkloadConfig::Modulated(_)
-        | WorkloadConfig::Phased(_)
-        | WorkloadConfig::Sessions(_) => None,
-    }
-}
-
-fn recording_path_mut(workload: &mut WorkloadConfig) -> Option<&mut String> {
-    match workload {
-        WorkloadConfig::Trace(workload) => Some(&mut workload.path),
-        WorkloadConfig::Rates(workload) => Some(&mut workload.path),
-        _ => None,
     }
 }
 

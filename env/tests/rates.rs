@@ -7,6 +7,7 @@ use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::check::{CheckSettings, check_env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
+use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::workload::arrivals::ArrivalModel;
@@ -28,17 +29,25 @@ fn small() -> ClientRates {
     ClientRates::new("hand made", 600, clients, rates).unwrap()
 }
 
+struct OnlyRates<'a>(&'a ClientRates);
+
+impl Files for OnlyRates<'_> {
+    type Requests = Trace;
+
+    fn requests(&mut self, _path: &str) -> Result<Trace, String> {
+        Err("rates are needed".into())
+    }
+
+    fn rates(&mut self, _path: &str) -> Result<ClientRates, String> {
+        Ok(self.0.clone())
+    }
+}
+
 fn load(rates: &ClientRates, changes: &[(&str, &str)]) -> Result<Arc<Scenario>, String> {
     let overrides: Vec<Override> =
         changes.iter().map(|(key, value)| Override { key: (*key).into(), value: (*value).into() }).collect();
     let text = shipped::text("trace-servegen").unwrap();
-    let loaded = Scenario::load_recorded(
-        "rates.toml",
-        text,
-        &overrides,
-        |_| -> Result<Trace, String> { Err("rates are needed".into()) },
-        |_| Ok(rates.clone()),
-    );
+    let loaded = Scenario::load_with("rates.toml", text, &overrides, &mut OnlyRates(rates));
     loaded.map(|(_, scenario)| Arc::new(scenario)).map_err(|error| error.to_string())
 }
 

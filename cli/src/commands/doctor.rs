@@ -4,6 +4,7 @@ use crate::console::{Console, Verdict};
 use crate::libtorch::{self, Learners};
 use crate::machine::{Machine, load_average};
 use crate::scenario_file::{self, ScenarioText};
+use crate::scenario_files;
 use crate::table::{Align, Table};
 use anyhow::{Result, ensure};
 use serde::Serialize;
@@ -75,7 +76,7 @@ impl Report {
 
 fn recording(scenario: &'static str) -> Option<Recording> {
     let config = ScenarioText::find(scenario).and_then(|source| source.config(&[])).ok()?;
-    let path = scenario_file::recording_path(&config.workload)?;
+    let path = scenario_files::paths(&config).first()?.display().to_string();
     let (ok, message) = match scenario_file::load(scenario, &[]) {
         Ok(_) => (true, format!("ready: {path} is here")),
         Err(error) => {

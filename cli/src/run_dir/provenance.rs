@@ -5,10 +5,9 @@ use crate::clock;
 use crate::machine::Machine;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use thoughtcache_agents::checkpoint::sha256_of_reader;
 
 const FILE: &str = "provenance.toml";
 
@@ -45,7 +44,7 @@ struct Start {
     /// The version of libtorch, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     libtorch: Option<String>,
-    /// The SHA-256 of the recording that the scenario replays.
+    /// The SHA-256 of the recording that the scenario replays, or of all files that it names, one after the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_sha256: Option<String>,
     /// When, UTC.
@@ -63,15 +62,13 @@ struct Resumed {
 }
 
 impl Start {
-    fn now(libtorch: Option<String>, recording: Option<&Path>) -> Self {
+    fn now(libtorch: Option<String>, recording_sha256: Option<String>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: commit(),
             command: command_line(),
             libtorch,
-            recording_sha256: recording
-                .and_then(|path| File::open(path).ok())
-                .and_then(|file| sha256_of_reader(file).ok()),
+            recording_sha256,
             started: clock::utc_now(),
         }
     }
@@ -79,9 +76,9 @@ impl Start {
 
 impl Provenance {
     /// What is known at the start of a run.
-    pub(crate) fn at_start(libtorch: Option<String>, recording: Option<&Path>) -> Self {
+    pub(crate) fn at_start(libtorch: Option<String>, recording_sha256: Option<String>) -> Self {
         Self {
-            first: Start::now(libtorch, recording),
+            first: Start::now(libtorch, recording_sha256),
             ended: None,
             ending: None,
             has_state: Some(false),
@@ -96,10 +93,12 @@ impl Provenance {
         run: &RunDir,
         from_decisions: u64,
         libtorch: Option<String>,
-        recording: Option<&Path>,
+        recording_sha256: Option<String>,
     ) -> Self {
-        let Some(mut provenance) = Self::read(run.root()) else { return Self::at_start(libtorch, recording) };
-        let start = Start::now(libtorch, recording);
+        let Some(mut provenance) = Self::read(run.root()) else {
+            return Self::at_start(libtorch, recording_sha256);
+        };
+        let start = Start::now(libtorch, recording_sha256);
         provenance.resumed.push(Resumed { from_decisions, start, machine: Machine::this() });
         Self { ended: None, ending: None, ..provenance }
     }

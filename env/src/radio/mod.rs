@@ -3,7 +3,7 @@
 //! *Reading order.* Where users are ([`mobility`]) → what kind of place it is ([`site`]) → what a link loses: [`path_loss`] or
 //! [`close_in`], [`line_of_sight`], [`shadowing`], [`blockage`], [`mod@absorption`], together [`large_scale`] → which cell serves
 //! ([`association`]) → how the rest varies ([`rician`], [`fading`]) → bits per second ([`band`], [`link`]), or recorded ones
-//! ([`replay`]), compared with each other ([`rate_process`], [`rate_stats`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
+//! ([`replay`], [`recorded_rates`]), compared with each other ([`rate_process`], [`rate_stats`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
 //!
 //! *Assumptions.* Everything here is exogenous: it depends on when users ask for something, and on nothing that is decided. Linear
 //! inside, decibels at the boundary and as types; draws and transcendental functions give the same bits on every platform.
@@ -23,6 +23,7 @@ pub mod fading;
 pub mod band;
 pub mod link;
 pub mod replay;
+pub mod recorded_rates;
 pub mod rate_process;
 pub mod rate_stats;
 pub mod sensing;
@@ -45,8 +46,8 @@ use fading::{Fading, FadingConfig};
 use features::{FeatureLaw, FeaturesConfig};
 use large_scale::{LargeScale, PathLossConfig};
 use link::{Fade, LinkBudget, LinkConfig};
-use mobility::recorded::RecordedPaths;
 use mobility::{Area, AreaConfig, Mobility, MobilityConfig};
+use recorded_rates::{RadioFiles, RecordedRates, RecordedRatesConfig};
 use sensing::{Sensing, SensingConfig};
 use serde::{Deserialize, Serialize};
 use user::Connection;
@@ -75,6 +76,9 @@ pub struct RadioConfig {
     /// What codes and other cells cost.
     #[serde(default)]
     pub link: LinkConfig,
+    /// Recorded throughput in place of the computed link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_rates: Option<RecordedRatesConfig>,
     /// Which cell serves.
     #[serde(default)]
     pub association: AssociationConfig,
@@ -103,6 +107,8 @@ pub struct RadioParameters {
     pub fading: Fading,
     /// Budgets of links.
     pub link: LinkBudget,
+    /// Recorded throughput in place of the computed link.
+    pub recorded_rates: Option<RecordedRates>,
     /// Which cell serves.
     pub association: Association,
     /// What base stations see.
@@ -112,13 +118,14 @@ pub struct RadioParameters {
 }
 
 impl RadioConfig {
-    /// Checks everything and converts to SI units. `table` is the path of this table, `radio` say; `paths` are the recorded ways
-    /// that `[radio.mobility.recorded]` names.
+    /// Checks everything and converts to SI units. `table` is the path of this table, `radio` say; `files` are those that it
+    /// names, where it names some.
     ///
     /// # Errors
     /// The first value that cannot be meant.
-    pub fn validate(&self, table: &str, paths: Option<&RecordedPaths>) -> Result<RadioParameters, Invalid> {
+    pub fn validate(&self, table: &str, files: Option<&RadioFiles>) -> Result<RadioParameters, Invalid> {
         let at = |key: &str| format!("{table}.{key}");
+        self.refuse_unread_tables(table)?;
         let band = self.band.validate(&at("band"))?;
         let air = match &self.atmosphere {
             Some(config) => config.validate(&at("atmosphere"))?,
@@ -128,16 +135,46 @@ impl RadioConfig {
         let area = self.area.validate(&at("area"))?;
         Ok(RadioParameters {
             large_scale: self.path_loss.validate(&at("path_loss"), band.carrier_hz, gamma_db_per_km)?,
-            mobility: self.mobility.validate(&at("mobility"), area, paths)?,
+            mobility: self.mobility.validate(
+                &at("mobility"),
+                area,
+                files.and_then(|files| files.ways.as_ref()),
+            )?,
             blockage: self.blockage.map(|config| config.validate(&at("blockage"))).transpose()?,
             fading: self.fading.into(),
             link: self.link.validate(&at("link"), &band)?,
+            recorded_rates: self
+                .recorded_rates
+                .as_ref()
+                .map(|config| {
+                    let traces = files.and_then(|files| files.throughput.as_ref());
+                    config.validate(&at("recorded_rates"), traces)
+                })
+                .transpose()?,
             association: self.association.validate(&at("association"))?,
             sensing: self.sensing.map(|config| config.validate(&at("sensing"), &band)).transpose()?,
             features: self.features.map(|config| config.validate(&at("features"))).transpose()?,
             area,
             band,
         })
+    }
+
+    /// What says how rates are computed has no meaning where they are recorded.
+    fn refuse_unread_tables(&self, table: &str) -> Result<(), Invalid> {
+        if self.recorded_rates.is_none() {
+            return Ok(());
+        }
+        let is_typed = [
+            ("link", self.link != LinkConfig::default()),
+            ("fading", self.fading != FadingConfig::default()),
+        ];
+        match is_typed.into_iter().find(|(_, is_typed)| *is_typed) {
+            Some((key, _)) => {
+                let allowed = "no such table with recorded_rates: recorded rates are not computed";
+                Err(Invalid::new(format!("{table}.{key}"), "a table", allowed))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -202,6 +239,7 @@ pub(crate) fn example_street() -> RadioConfig {
         }),
         fading: FadingConfig::default(),
         link: LinkConfig::default(),
+        recorded_rates: None,
         association: AssociationConfig::default(),
         sensing: Some(SensingConfig {
             time_ratio: 0.1,

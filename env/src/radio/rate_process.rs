@@ -6,7 +6,7 @@
 //!
 //! *Symbols.* None of its own.
 //!
-//! *Assumptions.* A user has all the time that sensing leaves for communication; a recording has other users beside the phone.
+//! *Assumptions.* Where a scenario replays recorded rates, these are its users' (and theirs are compared with themselves). A user has all the time that sensing leaves for communication; a recording has other users beside the phone.
 //!
 //! *Source.* Ours.
 
@@ -43,8 +43,11 @@ pub fn rate_process(
                 let time_s = f64::from(second) * STEP_S;
                 let connection = radios.advance(user, cells, time_s, &mut rng, radio);
                 let waves = waves.as_ref().map(|waves| (waves, radios.user(user).walked_m()));
-                let [downlink_bits_per_s, uplink] =
-                    radio.rates_bits_per_s(&connection, waves, radio.communication_share());
+                let share = radio.communication_share();
+                let [downlink_bits_per_s, uplink] = match &radio.recorded_rates {
+                    Some(recorded) => recorded.rates_bits_per_s((seed, user), (time_s, STEP_S), share),
+                    None => radio.rates_bits_per_s(&connection, waves, share),
+                };
                 Sample { time_s, downlink_bits_per_s, uplink_bits_per_s: Some(uplink) }
             })
             .collect();

@@ -84,6 +84,11 @@ impl ThroughputTrace {
         &self.name
     }
 
+    /// The word before `/` in its name, `5G` say; empty where there is none.
+    pub fn kind(&self) -> &str {
+        self.name.split_once('/').map_or("", |(kind, _)| kind)
+    }
+
     /// Seconds until it repeats.
     pub fn duration_s(&self) -> f64 {
         self.times_s[self.times_s.len() - 1]
@@ -136,6 +141,12 @@ impl ThroughputTraces {
     #[must_use]
     pub fn half(&self, is_odd: bool) -> Option<Self> {
         Self::new(self.0.iter().skip(usize::from(is_odd)).step_by(2).cloned().collect())
+    }
+
+    /// Those of one [`kind`](ThroughputTrace::kind); `None` where there are none.
+    #[must_use]
+    pub fn of_kind(&self, kind: &str) -> Option<Self> {
+        Self::new(self.0.iter().filter(|trace| trace.kind() == kind).cloned().collect())
     }
 
     /// A user that nothing is known of.

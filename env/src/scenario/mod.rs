@@ -4,6 +4,7 @@
 //! [`ScenarioConfig::validate`] make one.
 
 pub mod config;
+pub mod files;
 pub mod physical;
 pub mod physics;
 pub mod sessions;
@@ -22,6 +23,7 @@ use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
 use crate::workload::rates::ClientRates;
 use crate::workload::trace::{Requests, Trace};
+use files::{Files, OnlyRequests};
 use physics::Physical;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,29 +172,32 @@ impl Scenario {
         overrides: &[Override],
         trace: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
-        Self::load_recorded(file, text, overrides, trace, |path| Err(format!("{path} is not at hand")))
+        Self::load_with(file, text, overrides, &mut OnlyRequests::new(trace))
     }
 
-    /// As [`load_replaying`](Self::load_replaying), with recorded rates as well.
+    /// As [`load`](Self::load), with every file that a scenario may name.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn load_recorded<T: Requests>(
+    pub fn load_with<F: Files>(
         file: &str,
         text: &str,
         overrides: &[Override],
-        trace: impl FnOnce(&str) -> Result<T, String>,
-        rates: impl FnOnce(&str) -> Result<ClientRates, String>,
+        files: &mut F,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
         let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
         let located = |invalid: text::Invalid| invalid.in_text(file, text);
         let refused = |key: &str, path: &str, why| located(text::Invalid::new(key, path, why));
         let recorded = match &config.workload {
             config::WorkloadConfig::Trace(workload) => Recording::Requests(
-                trace(&workload.path).map_err(|why| refused("workload.trace.path", &workload.path, why))?,
+                files
+                    .requests(&workload.path)
+                    .map_err(|why| refused("workload.trace.path", &workload.path, why))?,
             ),
             config::WorkloadConfig::Rates(workload) => Recording::Rates(
-                rates(&workload.path).map_err(|why| refused("workload.rates.path", &workload.path, why))?,
+                files
+                    .rates(&workload.path)
+                    .map_err(|why| refused("workload.rates.path", &workload.path, why))?,
             ),
             config::WorkloadConfig::Poisson(_)
             | config::WorkloadConfig::Gamma(_)
@@ -201,7 +206,8 @@ impl Scenario {
             | config::WorkloadConfig::Phased(_)
             | config::WorkloadConfig::Sessions(_) => Recording::None,
         };
-        let scenario = config.validate(&recorded).map_err(located)?;
+        let physical = config.physical_files(files).map_err(located)?;
+        let scenario = config.validate(&recorded, &physical).map_err(located)?;
         Ok((config, scenario))
     }
 
@@ -216,7 +222,8 @@ impl Scenario {
         scenario
     }
 
-    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by their path.
+    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by their path, base
+    /// stations by their places.
     pub fn digest(&self) -> u64 {
         self.digest
     }

@@ -46,6 +46,8 @@ pub enum SitesConfig {
     Hexagons(HexagonsConfig),
     /// At these places, one a cell.
     Places(PlacesConfig),
+    /// At the places of a file, one a cell.
+    File(SitesFileConfig),
 }
 
 impl Default for SitesConfig {
@@ -73,6 +75,15 @@ pub struct HexagonsConfig {
 pub struct PlacesConfig {
     /// Metres to the east and to the north of the area's south-west corner, one pair a cell.
     pub at_m: Vec<[f64; 2]>,
+}
+
+/// `[physical.sites.file]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SitesFileConfig {
+    /// A shipped file (`city.csv`), or the path of one: columns `name,x_m,y_m`, a line for each cell, metres to the east and to the
+    /// north of the area's south-west corner.
+    pub path: String,
 }
 
 /// `[physical.server]`.

@@ -6,7 +6,9 @@ use super::config::{
     ContextScopeConfig, CostConfig, GranularityConfig, ScenarioConfig, SwitchingConfig, SwitchingWeight,
     WorkloadConfig,
 };
+use super::files::{Files, PhysicalFiles};
 use super::physical::{AccuracyConfig, PhysicalConfig, SitesConfig, WeightsConfig};
+use super::shipped;
 use super::text::Invalid;
 use super::validate::{MAX_USERS, Range, SessionsWorld, count, name, number};
 use crate::cost::CostBreakdown;
@@ -19,11 +21,12 @@ use crate::placement::Payload;
 use crate::placement::features::Features;
 use crate::placement::pipeline::{RequestView, SiteView, Stage, StageBill};
 use crate::radio::RadioParameters;
-use crate::radio::mobility::{Area, Position};
+use crate::radio::mobility::{Area, MobilityConfig, Position};
 use crate::radio::sensing::Modality;
 use crate::twin::TwinLaw;
 use crate::units::{ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
+use crate::workload::trace::import;
 use crate::world::request::RequestFacts;
 
 /// Bits of a token as text: about four characters of a byte each.
@@ -297,8 +300,33 @@ impl Physical {
 }
 
 impl ScenarioConfig {
+    /// Reads the files that the physical part names.
+    pub(super) fn physical_files(&self, files: &mut impl Files) -> Result<PhysicalFiles, Invalid> {
+        let mut read = PhysicalFiles::default();
+        let Some(config) = &self.physical else { return Ok(read) };
+        let refused = |key: &str, path: &str, why: String| Invalid::new(key, path, why);
+        if let MobilityConfig::Recorded(typed) = &config.radio.mobility {
+            let key = "physical.radio.mobility.recorded.file";
+            read.radio.ways = Some(files.ways(&typed.file).map_err(|why| refused(key, &typed.file, why))?);
+        }
+        if let Some(typed) = &config.radio.recorded_rates {
+            let key = "physical.radio.recorded_rates.path";
+            let throughput = files.throughput(&typed.path, typed.format);
+            read.radio.throughput = Some(throughput.map_err(|why| refused(key, &typed.path, why))?);
+        }
+        if let SitesConfig::File(typed) = &config.sites {
+            let sites = match shipped::sites(&typed.path) {
+                Some(text) => import::sites(text.as_bytes()).map_err(|error| error.to_string()),
+                None => files.sites(&typed.path),
+            };
+            let key = "physical.sites.file.path";
+            read.sites = Some(sites.map_err(|why| refused(key, &typed.path, why))?);
+        }
+        Ok(read)
+    }
+
     /// The physical part, where there is one.
-    pub(super) fn physical(&self) -> Result<Option<Physical>, Invalid> {
+    pub(super) fn physical(&self, files: &PhysicalFiles) -> Result<Option<Physical>, Invalid> {
         let Some(config) = &self.physical else {
             return self.refuse_physical_keys().map(|()| None);
         };
@@ -320,7 +348,7 @@ impl ScenarioConfig {
             let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
             return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
         }
-        let radio = config.radio.validate("physical.radio", None)?;
+        let radio = config.radio.validate("physical.radio", Some(&files.radio))?;
         let parts =
             Parts { config, catalogue: &catalogue, server_device: &server_device, gpus, radio: &radio };
         let demands: Vec<Demands> = (0..self.services.len())
@@ -339,7 +367,7 @@ impl ScenarioConfig {
             num_users: count("physical.users", config.users, MAX_USERS)?,
             slot_s: self.slot_s,
             sessions: self.sessions(config)?,
-            cells: self.sites(config, radio.area)?,
+            cells: self.sites(config, radio.area, files)?,
             radio,
             backhaul_bps: 1e9
                 * number(
@@ -576,13 +604,19 @@ impl ScenarioConfig {
         sessions.validate(&world)
     }
 
-    fn sites(&self, config: &PhysicalConfig, area: Area) -> Result<Vec<Position>, Invalid> {
+    fn sites(
+        &self,
+        config: &PhysicalConfig,
+        area: Area,
+        files: &PhysicalFiles,
+    ) -> Result<Vec<Position>, Invalid> {
         let count = self.cell.count as usize;
         let middle = Position { x_m: area.width_m / 2.0, y_m: area.depth_m / 2.0 };
         let places = match &config.sites {
             SitesConfig::Middle(_) if count == 1 => vec![middle],
             SitesConfig::Middle(_) => {
-                let allowed = "1, or physical.sites.hexagons or .places: one place is not enough for more";
+                let allowed =
+                    "1, or physical.sites.hexagons, .places or .file: one place is not enough for more";
                 return Err(Invalid::new("cell.count", count, allowed));
             }
             SitesConfig::Hexagons(typed) => {
@@ -597,6 +631,23 @@ impl ScenarioConfig {
                 let value = format!("{} places", typed.at_m.len());
                 let allowed = format!("{count}, one a cell");
                 return Err(Invalid::new("physical.sites.places.at_m", value, allowed));
+            }
+            SitesConfig::File(typed) => {
+                let refuse = |allowed| Invalid::new("physical.sites.file.path", &typed.path, allowed);
+                let sites =
+                    files.sites.as_ref().ok_or_else(|| refuse("the sites were not read".to_owned()))?;
+                if sites.len() != count {
+                    let has = sites.len();
+                    return Err(refuse(format!("{count} sites, one a cell (cell.count); it has {has}")));
+                }
+                if let Some(site) = sites.iter().find(|site| !area.has(site.place)) {
+                    let Position { x_m, y_m } = site.place;
+                    return Err(refuse(format!(
+                        "places inside the area of {} m by {} m (physical.radio.area); site {} is at {x_m} m, {y_m} m",
+                        area.width_m, area.depth_m, site.name
+                    )));
+                }
+                sites.iter().map(|site| site.place).collect()
             }
         };
         let is_inside = |place: &Position| {

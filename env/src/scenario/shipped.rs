@@ -1,8 +1,10 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 11] = [
+const SHIPPED: [(&str, &str); 14] = [
     ("street", include_str!("../../../configs/scenarios/street.toml")),
+    ("office-140ghz", include_str!("../../../configs/scenarios/office-140ghz.toml")),
+    ("city", include_str!("../../../configs/scenarios/city.toml")),
     ("tight", include_str!("../../../configs/scenarios/tight.toml")),
     ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
     ("paper", include_str!("../../../configs/scenarios/paper.toml")),
@@ -13,6 +15,7 @@ const SHIPPED: [(&str, &str); 11] = [
     ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),
     ("trace-mooncake", include_str!("../../../configs/scenarios/trace-mooncake.toml")),
     ("trace-servegen", include_str!("../../../configs/scenarios/trace-servegen.toml")),
+    ("trace-lumos5g", include_str!("../../../configs/scenarios/trace-lumos5g.toml")),
 ];
 
 /// The names of all shipped scenarios.
@@ -23,6 +26,19 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The text of a shipped scenario.
 pub fn text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
+}
+
+/// Files of base stations, by the name that scenarios use.
+const SITES: [(&str, &str); 1] = [("city.csv", include_str!("../../../configs/sites/city.csv"))];
+
+/// The names of all shipped files of base stations.
+pub fn site_files() -> impl Iterator<Item = &'static str> {
+    SITES.iter().map(|(name, _)| *name)
+}
+
+/// The text of a shipped file of base stations.
+pub fn sites(name: &str) -> Option<&'static str> {
+    SITES.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::config::{
     QualityConfig, RefreshConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig,
     WorkloadConfig,
 };
+use super::files::PhysicalFiles;
 use super::text::Invalid;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
 use crate::digest;
@@ -133,17 +134,25 @@ fn accuracy_table(table: &TableQualityConfig, thought_tokens: f64) -> Result<Acc
 }
 
 impl ScenarioConfig {
-    /// Checks everything and converts to SI units; `recording` is the one that the workload names.
+    /// Checks everything and converts to SI units; `recording` is the one that the workload names, `files` are those of the
+    /// physical part.
     ///
     /// # Errors
     /// The first value that cannot be meant.
-    pub fn validate<T: Requests>(&self, recording: &Recording<T>) -> Result<Scenario, Invalid> {
+    pub fn validate<T: Requests>(
+        &self,
+        recording: &Recording<T>,
+        files: &PhysicalFiles,
+    ) -> Result<Scenario, Invalid> {
         let written =
             toml::to_string(self).map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
-        let digest = digest::of_bytes(written.as_bytes());
+        let sites = files.sites.iter().flatten();
+        let digest = sites.fold(digest::of_bytes(written.as_bytes()), |digest, site| {
+            digest::mix(digest::mix(digest, site.place.x_m.to_bits()), site.place.y_m.to_bits())
+        });
         let scenario = match &self.physical {
-            Some(physical) => self.with_catalogue(physical)?.validate_filled(recording)?,
-            None => self.validate_filled(recording)?,
+            Some(physical) => self.with_catalogue(physical)?.validate_filled(recording, files)?,
+            None => self.validate_filled(recording, files)?,
         };
         Ok(Scenario { digest, ..scenario })
     }
@@ -153,7 +162,11 @@ impl ScenarioConfig {
         self.cost.as_ref().ok_or_else(|| Invalid::new("cost", "absent", "[cost], or [physical]"))
     }
 
-    fn validate_filled<T: Requests>(&self, recording: &Recording<T>) -> Result<Scenario, Invalid> {
+    fn validate_filled<T: Requests>(
+        &self,
+        recording: &Recording<T>,
+        files: &PhysicalFiles,
+    ) -> Result<Scenario, Invalid> {
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
@@ -210,7 +223,7 @@ impl ScenarioConfig {
             outside_requests,
             shows_popularity_phase: self.shows_popularity_phase()?,
             drops_faded: self.drops_faded()?,
-            physical: self.physical()?.map(Arc::new),
+            physical: self.physical(files)?.map(Arc::new),
         })
     }
 

@@ -214,7 +214,7 @@ impl Physics {
                 self.active[cell.index()],
                 physical,
                 &self.radios,
-                (self.seed, request.user),
+                (self.seed, request.user, slot),
             );
             batches.push(Batch { cell, service: request.service, num_requests: 1 });
             self.requests.push(RequestFacts {
@@ -410,16 +410,20 @@ fn link(
     active: u32,
     physical: &Physical,
     radios: &UserRadios,
-    (seed, user): (Seed, UserId),
+    (seed, user, slot): (Seed, UserId, u64),
 ) -> UserLink {
     let radio = physical.radio();
     let time_share = radio.communication_share() / f64::from(active);
-    let waves = (radio.fading == Fading::Block)
-        .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
-    let walked_m = radios.user(user).walked_m();
-    let waves = waves.as_ref().map(|waves| (waves, walked_m));
-    let [downlink_bps, uplink_bps] =
-        radio.rates_bits_per_s(connection, waves, time_share).map(|rate| rate.max(LEAST_BPS));
+    let rates = if let Some(recorded) = &radio.recorded_rates {
+        let slot_s = physical.slot_s();
+        recorded.rates_bits_per_s((seed, user), (slot as f64 * slot_s, slot_s), time_share)
+    } else {
+        let waves = (radio.fading == Fading::Block)
+            .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
+        let walked_m = radios.user(user).walked_m();
+        radio.rates_bits_per_s(connection, waves.as_ref().map(|waves| (waves, walked_m)), time_share)
+    };
+    let [downlink_bps, uplink_bps] = rates.map(|rate| rate.max(LEAST_BPS));
     UserLink {
         uplink_bps,
         downlink_bps,

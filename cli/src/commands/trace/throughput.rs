@@ -62,8 +62,7 @@ impl Comparison {
         let traces = traces.with_context(|| file.display().to_string())?;
         let mut by_kind: BTreeMap<&str, Vec<&ThroughputTrace>> = BTreeMap::new();
         for trace in traces.traces() {
-            let kind = trace.name().split_once('/').map_or("", |(kind, _)| kind);
-            by_kind.entry(kind).or_default().push(trace);
+            by_kind.entry(trace.kind()).or_default().push(trace);
         }
         let recorded = |kind: &str, stats| Row { of: format!("recorded, {kind}"), is_recorded: true, stats };
         let has_kinds = by_kind.len() > 1;

@@ -11,15 +11,15 @@ use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::libtorch;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
-use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use crate::scenario_file::{LoadedScenario, ScenarioText};
+use crate::scenario_files;
 use crate::table::grouped;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use thoughtcache_agents::checkpoint::{sha256, sha256_of_reader};
+use thoughtcache_agents::checkpoint::sha256;
 use thoughtcache_agents::heuristics::registry::Prepared;
 use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, resume, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -164,18 +164,15 @@ fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Resul
     Ok(Verdict::Done)
 }
 
-fn recording(experiment: &Experiment) -> Option<&Path> {
-    scenario_file::recording_path(&experiment.scenario.config.workload).map(Path::new)
+/// The digest of what the scenario replays, as far as it can be read.
+fn recording(experiment: &Experiment) -> Option<String> {
+    scenario_files::sha256(&experiment.scenario.config).ok().flatten()
 }
 
 fn inputs(experiment: &Experiment) -> Result<Inputs> {
-    let digest = |path: &Path| {
-        let digest = File::open(path).and_then(sha256_of_reader);
-        digest.with_context(|| format!("cannot read the recording {}", path.display()))
-    };
     Ok(Inputs {
         config_sha256: sha256(experiment.identity()?.as_bytes()),
-        recording_sha256: recording(experiment).map(digest).transpose()?,
+        recording_sha256: scenario_files::sha256(&experiment.scenario.config)?,
     })
 }
 

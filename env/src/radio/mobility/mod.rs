@@ -43,6 +43,13 @@ pub struct Area {
 }
 
 impl Area {
+    /// Whether a place lies in it, also where it is kept with fewer digits.
+    pub fn has(self, place: Position) -> bool {
+        let is_within =
+            |metres: f64, side_m: f64| (0.0..=side_m).contains(&metres) && f64::from(metres as f32) <= side_m;
+        is_within(place.x_m, self.width_m) && is_within(place.y_m, self.depth_m)
+    }
+
     /// Any place, all alike.
     pub fn draw(self, rng: &mut impl Rng) -> Position {
         Position { x_m: self.width_m * uniform(rng), y_m: self.depth_m * uniform(rng) }
@@ -113,10 +120,18 @@ impl MobilityConfig {
             Self::GaussMarkov(config) => {
                 Mobility::GaussMarkov(config.validate(&format!("{table}.gauss_markov"), area)?)
             }
-            Self::Recorded(config) => Mobility::Recorded(paths.cloned().ok_or_else(|| {
-                let key = format!("{table}.recorded.file");
-                Invalid::new(key, &config.file, "the recorded ways were not read")
-            })?),
+            Self::Recorded(config) => {
+                let refuse = |allowed| Invalid::new(format!("{table}.recorded.file"), &config.file, allowed);
+                let paths = paths.ok_or_else(|| refuse("the recorded ways were not read".to_owned()))?;
+                if let Some((path, place)) = paths.first_outside(area) {
+                    let allowed = format!(
+                        "ways inside the area of {} m by {} m; way {path}, counted from 0, leaves it at {} m, {} m",
+                        area.width_m, area.depth_m, place.x_m, place.y_m
+                    );
+                    return Err(refuse(allowed));
+                }
+                Mobility::Recorded(paths.clone())
+            }
         })
     }
 }
@@ -226,5 +241,16 @@ mod tests {
         let area = Area { width_m: 1.0, depth_m: 1.0 };
         let error = config.validate("radio.mobility", area, None).unwrap_err().to_string();
         assert_eq!(error, "radio.mobility.recorded.file = walks.csv: the recorded ways were not read");
+        let path = recorded::RecordedPath::new(&[
+            (0.0, Position::default()),
+            (1.0, Position { x_m: 0.5, y_m: 2.0 }),
+        ]);
+        let paths = RecordedPaths::new(path.into_iter().collect());
+        let error = config.validate("radio.mobility", area, paths.as_ref()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "radio.mobility.recorded.file = walks.csv: ways inside the area of 1 m by 1 m; \
+             way 0, counted from 0, leaves it at 0.5 m, 2 m"
+        );
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! *Source.* The recording; see `workload::trace::import::paths` for its columns.
 
-use super::Position;
+use super::{Area, Position};
 use crate::radio::normal::uniform;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,14 @@ impl RecordedPaths {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// The first place outside an area, and the number of its way, from 0.
+    pub fn first_outside(&self, area: Area) -> Option<(usize, Position)> {
+        self.0.iter().enumerate().find_map(|(number, path)| {
+            let place = path.points.iter().map(|&(_, place, _)| place).find(|place| !area.has(*place))?;
+            Some((number, place))
+        })
     }
 
     /// Never: there is at least one.

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use thoughtcache_env::radio::fading::FadingConfig;
 use thoughtcache_env::radio::large_scale::PathLossConfig;
 use thoughtcache_env::radio::mobility::MobilityConfig;
+use thoughtcache_env::radio::recorded_rates::{RatePart, RecordedRatesConfig};
 use thoughtcache_env::scenario::physical::SitesConfig;
 
 /// A line of the section "World".
@@ -29,11 +30,14 @@ impl Sheet {
         line(text, "", &format!("base station {}", self.base_station.words()))?;
         line(text, "", &format!("device {}", self.device.words()))?;
         line(text, "path loss", path_loss(&radio.path_loss))?;
-        let fading = match radio.fading {
-            FadingConfig::Ergodic(_) => "the mean over a slot",
-            FadingConfig::Block(_) => "one value for a whole slot",
-        };
-        line(text, "fading", fading)?;
+        match (&radio.recorded_rates, radio.fading) {
+            (Some(rates), _) => {
+                line(text, "rates", &recorded_rates(rates))?;
+                line(text, "", "places, views, what is sensed and which cell serves are the model's")?;
+            }
+            (None, FadingConfig::Ergodic(_)) => line(text, "fading", "the mean over a slot")?,
+            (None, FadingConfig::Block(_)) => line(text, "fading", "one value for a whole slot")?,
+        }
         if let Some(blockage) = &radio.blockage {
             let share = percent(self.blocked_share);
             let (loss, duration) = (number(blockage.loss_db), seconds(blockage.mean_duration_s));
@@ -229,6 +233,18 @@ fn mobility(config: &MobilityConfig) -> String {
         ),
         MobilityConfig::Recorded(config) => format!("recorded in {}", config.file),
     }
+}
+
+fn recorded_rates(config: &RecordedRatesConfig) -> String {
+    let kind = config.kind.as_ref().map_or_else(String::new, |kind| format!(" {kind}"));
+    let traces = match config.part {
+        RatePart::Split => "traces, every other one for tests",
+        RatePart::Training => "traces, those of training",
+        RatePart::Test => "traces, those of tests",
+        RatePart::All => "traces",
+    };
+    let uplink = percent(config.uplink_ratio);
+    format!("recorded in {}:{kind} {traces}; the uplink has {uplink} of the downlink", config.path)
 }
 
 const fn path_loss(config: &PathLossConfig) -> &'static str {

@@ -18,6 +18,7 @@ mod mooncake;
 mod names;
 mod paths;
 mod servegen;
+mod sites;
 mod sort;
 mod throughput;
 mod timestamp;
@@ -30,6 +31,7 @@ pub use irish5g::{CellularRow, irish5g, irish5g_throughput};
 pub use mooncake::{BLOCK_TOKENS, mooncake};
 pub use paths::paths;
 pub use servegen::servegen;
+pub use sites::{NamedSite, sites};
 pub use sort::Scratch;
 pub use throughput::throughput;
 

@@ -1,0 +1,184 @@
+//! The files that a scenario names beside its own: recordings, recorded rates, ways and throughput, places of base stations.
+//!
+//! Each is looked for in the current directory, else beside the scenario's file. The resolved scenario names what was opened.
+
+use crate::recording::{self, OpenAgain};
+use crate::scenario_file::ScenarioText;
+use anyhow::{Context, Result, anyhow};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use thoughtcache_agents::checkpoint::sha256_of_reader;
+use thoughtcache_env::radio::mobility::MobilityConfig;
+use thoughtcache_env::radio::mobility::recorded::RecordedPaths;
+use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::replay::ThroughputTraces;
+use thoughtcache_env::scenario::config::WorkloadConfig;
+use thoughtcache_env::scenario::files::Files;
+use thoughtcache_env::scenario::physical::SitesConfig;
+use thoughtcache_env::scenario::{ScenarioConfig, shipped};
+use thoughtcache_env::workload::rates::ClientRates;
+use thoughtcache_env::workload::trace::import::{self, NamedSite};
+use thoughtcache_env::workload::trace::{StoredTrace, TraceError};
+
+/// Finds and reads what the text of a scenario names.
+pub(crate) struct ScenarioFiles<'a> {
+    scenario: &'a ScenarioText,
+    /// What was opened, by what the scenario calls it.
+    opened: Vec<(String, PathBuf)>,
+}
+
+impl<'a> ScenarioFiles<'a> {
+    /// Nothing is read before it is asked for.
+    pub(crate) const fn new(scenario: &'a ScenarioText) -> Self {
+        Self { scenario, opened: Vec::new() }
+    }
+
+    /// Puts the paths that were opened where the scenario names files.
+    pub(crate) fn write_paths(self, config: &mut ScenarioConfig) {
+        for typed in paths_mut(config) {
+            if let Some((_, path)) = self.opened.iter().find(|(opened, _)| opened == typed) {
+                *typed = path.to_string_lossy().into_owned();
+            }
+        }
+    }
+
+    /// Finds a file in the current directory, else beside the scenario's file; `what` it is, and `how` one comes by it.
+    fn find(&mut self, path: &str, what: &str, how: impl FnOnce() -> String) -> Result<PathBuf> {
+        let folder = self.scenario.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty());
+        let beside = folder.map(|folder| folder.join(path));
+        let found = [Some(PathBuf::from(path)), beside].into_iter().flatten().find(|path| path.is_file());
+        let found = found.ok_or_else(|| {
+            let places = match folder {
+                Some(folder) => format!("the current directory and in {}", folder.display()),
+                None => "the current directory".to_owned(),
+            };
+            anyhow!("no such {what} in {places}; {}", how())
+        })?;
+        self.opened.push((path.to_owned(), found.clone()));
+        Ok(found)
+    }
+
+    fn recording(&mut self, path: &str, format: &str) -> Result<PathBuf> {
+        let line = self.scenario.import_line();
+        self.find(path, "recording", || {
+            let typed = || format!("thoughtcache trace import FILE --format {format} --out {path}");
+            format!("make it with: {}", line.unwrap_or_else(typed))
+        })
+    }
+
+    /// A file that is read whole by one of the importers.
+    fn read<T>(
+        &mut self,
+        path: &str,
+        what: &str,
+        how: &str,
+        import: impl FnOnce(BufReader<File>) -> Result<T, TraceError>,
+    ) -> Result<T, String> {
+        let found = self.find(path, what, || how.to_owned()).map_err(told)?;
+        let file = recording::open(&found).map_err(told)?;
+        import(file).with_context(|| found.display().to_string()).map_err(told)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn told(error: anyhow::Error) -> String {
+    format!("{error:#}")
+}
+
+impl Files for ScenarioFiles<'_> {
+    type Requests = StoredTrace<OpenAgain>;
+
+    fn requests(&mut self, path: &str) -> Result<Self::Requests, String> {
+        let found = self.recording(path, "azure|gentd26|mooncake").map_err(told)?;
+        recording::stored(&found).map_err(told)
+    }
+
+    fn rates(&mut self, path: &str) -> Result<ClientRates, String> {
+        let found = self.recording(path, "servegen").map_err(told)?;
+        recording::rates(&found).map_err(told)
+    }
+
+    fn ways(&mut self, path: &str) -> Result<RecordedPaths, String> {
+        let how = "it is a text of recorded ways, columns path,time_s,x_m,y_m";
+        self.read(path, "file", how, |file| import::paths(file))
+    }
+
+    fn throughput(&mut self, path: &str, format: RateFormat) -> Result<ThroughputTraces, String> {
+        match format {
+            RateFormat::Throughput => {
+                let how = "copy it here: traces of Lumos5G as github.com/SIGCOMM21-5G/artifact publishes them, \
+                           columns radio,trace,time_s,downlink_mbps";
+                self.read(path, "recording", how, |file| import::throughput(file, None))
+            }
+            RateFormat::Irish5g => {
+                let how = "copy it here: the rows of github.com/uccmisl/5Gdataset in one file, \
+                           with columns app,mobility,file before its own";
+                self.read(path, "recording", how, |file| import::irish5g_throughput(file))
+            }
+        }
+    }
+
+    fn sites(&mut self, path: &str) -> Result<Vec<NamedSite>, String> {
+        let names: Vec<&str> = shipped::site_files().collect();
+        let how = format!(
+            "it is a shipped file ({}), or a text of base stations, columns name,x_m,y_m",
+            names.join(", ")
+        );
+        self.read(path, "file", &how, |file| import::sites(file))
+    }
+}
+
+/// The places where a scenario names files.
+fn paths_mut(config: &mut ScenarioConfig) -> Vec<&mut String> {
+    let mut paths = Vec::new();
+    match &mut config.workload {
+        WorkloadConfig::Trace(workload) => paths.push(&mut workload.path),
+        WorkloadConfig::Rates(workload) => paths.push(&mut workload.path),
+        WorkloadConfig::Poisson(_)
+        | WorkloadConfig::Gamma(_)
+        | WorkloadConfig::Weibull(_)
+        | WorkloadConfig::Modulated(_)
+        | WorkloadConfig::Phased(_)
+        | WorkloadConfig::Sessions(_) => {}
+    }
+    if let Some(physical) = &mut config.physical {
+        if let MobilityConfig::Recorded(recorded) = &mut physical.radio.mobility {
+            paths.push(&mut recorded.file);
+        }
+        if let Some(rates) = &mut physical.radio.recorded_rates {
+            paths.push(&mut rates.path);
+        }
+        if let SitesConfig::File(file) = &mut physical.sites {
+            paths.push(&mut file.path);
+        }
+    }
+    paths
+}
+
+/// The files that a scenario names and that do not come with the program.
+pub(crate) fn paths(config: &ScenarioConfig) -> Vec<PathBuf> {
+    let mut config = config.clone();
+    let paths = paths_mut(&mut config).into_iter();
+    paths.filter(|path| shipped::sites(path).is_none()).map(|path| Path::new(path).to_owned()).collect()
+}
+
+/// The digest of the files that a resolved scenario names, one after the other; `None` where it names none.
+///
+/// # Errors
+/// When one cannot be read; its path is named.
+pub(crate) fn sha256(config: &ScenarioConfig) -> Result<Option<String>> {
+    let paths = paths(config);
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut chained: Box<dyn Read> = Box::new(io::empty());
+    for path in &paths {
+        let file =
+            File::open(path).with_context(|| format!("cannot read the recording {}", path.display()))?;
+        chained = Box::new(chained.chain(file));
+    }
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let digest = sha256_of_reader(chained);
+    Ok(Some(digest.with_context(|| format!("cannot read the recording {}", names.join(", ")))?))
+}
