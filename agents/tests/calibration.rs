@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry::Prepared;
-use thoughtcache_agents::policy::Policy;
 use thoughtcache_env::gym::api::{Counters, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;

@@ -1,21 +1,76 @@
-//! Every number of the shipped physical scenario matters: one that changes nothing would be a mistake in the world.
+//! Every number of the shipped physical scenarios matters: one that changes nothing would be a mistake in the world.
 #![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use rand::RngExt;
+use std::fs::File;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
+use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::replay::ThroughputTraces;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
-use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::scenario::files::Files;
+use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::workload::trace::{Trace, import};
 use toml::Value;
 
-const STREET: &str = include_str!("../../configs/scenarios/street.toml");
+/// A shipped scenario, what gives every number of it something to say, and numbers that say nothing there.
+struct Case {
+    name: &'static str,
+    /// Two or more cells have a distance; accuracy of device and cloud depends on context where it is carried there.
+    overlay: &'static str,
+    /// What is of no use beside a recording of rates.
+    unheard: &'static [&'static str],
+}
 
-/// What gives every number of it something to say.
-const OVERLAY: &str = "cell.count = 2
+const CASES: [Case; 4] = [
+    Case {
+        name: "street",
+        overlay: "cell.count = 2
 physical.carries_context = true
-physical.sites.hexagons.distance_m = 50.0";
+physical.sites.hexagons.distance_m = 50.0",
+        unheard: &[],
+    },
+    Case {
+        name: "office-140ghz",
+        overlay: "cell.count = 2
+physical.carries_context = true
+physical.sites.hexagons.distance_m = 20.0",
+        unheard: &[],
+    },
+    Case {
+        name: "city",
+        overlay: "cell.count = 7
+physical.carries_context = true
+physical.sites.hexagons.distance_m = 180.0",
+        unheard: &[],
+    },
+    Case {
+        name: "trace-lumos5g",
+        overlay: "cell.count = 2
+physical.carries_context = true
+physical.sites.hexagons.distance_m = 50.0",
+        unheard: &[],
+    },
+];
+
+/// The recorded throughput beside the repository.
+struct Recorded;
+
+impl Files for Recorded {
+    type Requests = Trace;
+
+    fn requests(&mut self, path: &str) -> Result<Trace, String> {
+        Err(format!("no {path}"))
+    }
+
+    fn throughput(&mut self, path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
+        let place = format!("{}/../../shared/data/sigcomm21_5g/{path}", env!("CARGO_MANIFEST_DIR"));
+        let file = File::open(place).map_err(|error| error.to_string())?;
+        import::throughput(file, None).map_err(|error| error.to_string())
+    }
+}
 
 fn overlaid(root: &mut Value, overlay: &Value) {
     match (root, overlay) {
@@ -75,16 +130,42 @@ fn digest(scenario: &Arc<Scenario>) -> u64 {
 
 #[test]
 fn every_number_of_street_changes_what_happens() {
-    let mut root: Value = toml::from_str(STREET).unwrap();
-    // Two cells have a distance; accuracy of device and cloud depends on context where it is carried there.
-    let overlay: Value = toml::from_str(OVERLAY).unwrap();
+    every_number_changes_what_happens(&CASES[0]);
+}
+
+#[test]
+fn every_number_of_office_140ghz_changes_what_happens() {
+    every_number_changes_what_happens(&CASES[1]);
+}
+
+#[test]
+fn every_number_of_city_changes_what_happens() {
+    every_number_changes_what_happens(&CASES[2]);
+}
+
+#[test]
+fn every_number_of_trace_lumos5g_changes_what_happens() {
+    every_number_changes_what_happens(&CASES[3]);
+}
+
+fn every_number_changes_what_happens(case: &Case) {
+    let mut root: Value = toml::from_str(shipped::text(case.name).unwrap()).unwrap();
+    if let Err(error) = Scenario::load_with(case.name, shipped::text(case.name).unwrap(), &[], &mut Recorded)
+    {
+        println!("skipped: {error}");
+        return;
+    }
+    let _ = at(&mut root, &["physical".to_owned()]).as_table_mut().unwrap().remove("sites");
+    // Parameters of rules are none of the world's.
+    let _ = root.as_table_mut().unwrap().remove("policies");
+    let overlay: Value = toml::from_str(case.overlay).unwrap();
     overlaid(&mut root, &overlay);
     let mut paths = Vec::new();
     numbers(&root, &Vec::new(), &mut paths);
     assert!(paths.len() > 100, "{} numbers", paths.len());
     let load = |root: &Value| {
         let text = toml::to_string(root).unwrap();
-        Scenario::load("street.toml", &text, &[], |path| Err(format!("no {path}")))
+        Scenario::load_with(case.name, &text, &[], &mut Recorded)
     };
     let before = digest(&Arc::new(load(&root).unwrap().1));
     let changes = |path: &Path, factor: f64| {
@@ -108,7 +189,7 @@ fn every_number_of_street_changes_what_happens() {
     let is_share =
         |key: &String| key.starts_with("physical.devices.") && key.split('.').next_back() == Some("share");
     let (shares, others): (Vec<String>, Vec<String>) = without_effect.into_iter().partition(is_share);
-    assert!(others.is_empty(), "without effect: {others:?}");
+    assert_eq!(others, case.unheard, "without effect");
     let mut shared_out = root.clone();
     for (place, path) in paths.iter().filter(|path| shares.contains(&path.join("."))).enumerate() {
         let share = if place == 0 { 1.0 - 0.1 * (shares.len() - 1) as f64 } else { 0.1 };

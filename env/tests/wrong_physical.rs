@@ -364,6 +364,15 @@ fn what_contradicts_a_physical_scenario() {
             ),
         ),
         (
+            "recorded rates that are not at hand",
+            with(
+                "[physical.radio.area]",
+                "[physical.radio.recorded_rates]\npath = \"rates.csv\"\nformat = \"throughput\"\nuplink_ratio = 0.1\n[physical.radio.area]",
+            ),
+        ),
+        ("sites that are not at hand", with("hexagons]\ndistance_m = 100.0", "file]\npath = \"places.csv\"")),
+        ("more sites than cells", with("hexagons]\ndistance_m = 100.0", "file]\npath = \"city.csv\"")),
+        (
             "two models of one name",
             with(
                 "[thought]",

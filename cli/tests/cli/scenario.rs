@@ -188,3 +188,53 @@ fn the_street_is_told_with_all_its_sections() {
         assert!(outcome.stdout.contains(&format!("\n{section}")), "{section}: {}", outcome.stdout);
     }
 }
+
+#[test]
+fn places_ways_and_throughput_are_read_from_files_and_each_mistake_in_them_is_one_message() {
+    let desk = Desk::new();
+    desk.write("two.csv", "name,x_m,y_m\nwest,100,200\neast,300,200\n");
+    desk.write("twice.csv", "name,x_m,y_m\nwest,100,200\nwest,300,200\n");
+    desk.write("far.csv", "name,x_m,y_m\nwest,100,200\nmoon,500,200\n");
+    desk.write("odd.csv", "name,x_m,y_m\nwest,100,here\n");
+    desk.write("bare.csv", "name,x,y\nwest,100,200\n");
+    desk.write("walks.csv", "path,time_s,x_m,y_m\na,0,0,0\na,100,400,400\n");
+    desk.write("away.csv", "path,time_s,x_m,y_m\na,0,0,0\na,100,400,401\n");
+    let rates = "radio,trace,time_s,downlink_mbps\n5G,a,0,100\n5G,a,1,200\n5G,b,0,50\n5G,b,1,60\n4G,c,0,7\n";
+    desk.write("rates.csv", rates);
+    let sites = "scenario check street --set scenario.cell.count=2 --set scenario.physical.sites.file.path=";
+    let walks = "scenario check street --set scenario.physical.radio.mobility.recorded.file=";
+    let rates = "scenario check trace-lumos5g --set scenario.physical.radio.recorded_rates.path=";
+    let lines: Vec<String> =
+        ["two.csv", "none.csv", "twice.csv", "far.csv", "odd.csv", "bare.csv", "city.csv"]
+            .map(|file| format!("{sites}{file}"))
+            .into_iter()
+            .chain(["walks.csv", "none.csv", "away.csv", "two.csv"].map(|file| format!("{walks}{file}")))
+            .chain(["rates.csv", "none.csv", "two.csv"].map(|file| format!("{rates}{file}")))
+            .chain(
+                [
+                    "--set scenario.physical.radio.recorded_rates.kind=6G",
+                    "--set scenario.physical.radio.recorded_rates.kind=4G",
+                    "--set scenario.physical.radio.recorded_rates.format=irish5g",
+                    "--set scenario.physical.radio.recorded_rates.part=half",
+                    "--set scenario.physical.radio.recorded_rates.uplink_ratio=0",
+                    "--set scenario.physical.radio.link.gap_db=1",
+                    "--set scenario.physical.radio.fading.block={}",
+                ]
+                .map(|change| format!("{rates}rates.csv {change}")),
+            )
+            .chain(["scenario check trace-lumos5g".to_owned()])
+            .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    insta::assert_snapshot!(desk.transcript(&lines));
+}
+
+#[test]
+fn a_resolved_scenario_names_the_files_that_were_opened() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("worlds")).unwrap();
+    desk.write("worlds/two.csv", "name,x_m,y_m\nwest,100,200\neast,300,200\n");
+    let sets = "--set scenario.cell.count=2 --set scenario.physical.sites.file.path=two.csv";
+    desk.write("worlds/pair.toml", &desk.run(&format!("scenario show street {sets}")).expect(0).stdout);
+    let described = desk.run("scenario describe worlds/pair.toml").expect(0).stdout;
+    assert!(described.contains("base stations at (100 m, 200 m), (300 m, 200 m)"), "{described}");
+}

@@ -1,11 +1,16 @@
 //! The files that a scenario names. This library opens none: whoever does reads them and hands them in.
 
+use super::config::ScenarioConfig;
+use super::physical::SitesConfig;
+use super::shipped;
+use super::text::Invalid;
+use crate::radio::mobility::MobilityConfig;
 use crate::radio::mobility::recorded::RecordedPaths;
 use crate::radio::recorded_rates::{RadioFiles, RateFormat};
 use crate::radio::replay::ThroughputTraces;
 use crate::workload::rates::ClientRates;
 use crate::workload::trace::Requests;
-use crate::workload::trace::import::NamedSite;
+use crate::workload::trace::import::{self, NamedSite};
 use std::marker::PhantomData;
 
 /// Reads what a scenario names; an error text is told at the key that names the file.
@@ -73,6 +78,33 @@ impl<T: Requests, F: FnOnce(&str) -> Result<T, String>> Files for OnlyRequests<T
 
     fn requests(&mut self, path: &str) -> Result<T, String> {
         self.ask.take().map_or_else(|| Err(not_at_hand(path)), |ask| ask(path))
+    }
+}
+
+impl ScenarioConfig {
+    /// Reads the files that the physical part names.
+    pub(super) fn physical_files(&self, files: &mut impl Files) -> Result<PhysicalFiles, Invalid> {
+        let mut read = PhysicalFiles::default();
+        let Some(config) = &self.physical else { return Ok(read) };
+        let refused = |key: &str, path: &str, why: String| Invalid::new(key, path, why);
+        if let MobilityConfig::Recorded(typed) = &config.radio.mobility {
+            let key = "physical.radio.mobility.recorded.file";
+            read.radio.ways = Some(files.ways(&typed.file).map_err(|why| refused(key, &typed.file, why))?);
+        }
+        if let Some(typed) = &config.radio.recorded_rates {
+            let key = "physical.radio.recorded_rates.path";
+            let throughput = files.throughput(&typed.path, typed.format);
+            read.radio.throughput = Some(throughput.map_err(|why| refused(key, &typed.path, why))?);
+        }
+        if let SitesConfig::File(typed) = &config.sites {
+            let sites = match shipped::sites(&typed.path) {
+                Some(text) => import::sites(text.as_bytes()).map_err(|error| error.to_string()),
+                None => files.sites(&typed.path),
+            };
+            let key = "physical.sites.file.path";
+            read.sites = Some(sites.map_err(|why| refused(key, &typed.path, why))?);
+        }
+        Ok(read)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod physical;
 pub mod physics;
 pub mod sessions;
 pub mod shipped;
+mod sites;
 pub mod text;
 pub(crate) mod validate;
 

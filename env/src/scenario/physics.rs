@@ -6,9 +6,8 @@ use super::config::{
     ContextScopeConfig, CostConfig, GranularityConfig, ScenarioConfig, SwitchingConfig, SwitchingWeight,
     WorkloadConfig,
 };
-use super::files::{Files, PhysicalFiles};
-use super::physical::{AccuracyConfig, PhysicalConfig, SitesConfig, WeightsConfig};
-use super::shipped;
+use super::files::PhysicalFiles;
+use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
 use super::text::Invalid;
 use super::validate::{MAX_USERS, Range, SessionsWorld, count, name, number};
 use crate::cost::CostBreakdown;
@@ -21,12 +20,11 @@ use crate::placement::Payload;
 use crate::placement::features::Features;
 use crate::placement::pipeline::{RequestView, SiteView, Stage, StageBill};
 use crate::radio::RadioParameters;
-use crate::radio::mobility::{Area, MobilityConfig, Position};
+use crate::radio::mobility::Position;
 use crate::radio::sensing::Modality;
 use crate::twin::TwinLaw;
 use crate::units::{ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
-use crate::workload::trace::import;
 use crate::world::request::RequestFacts;
 
 /// Bits of a token as text: about four characters of a byte each.
@@ -300,31 +298,6 @@ impl Physical {
 }
 
 impl ScenarioConfig {
-    /// Reads the files that the physical part names.
-    pub(super) fn physical_files(&self, files: &mut impl Files) -> Result<PhysicalFiles, Invalid> {
-        let mut read = PhysicalFiles::default();
-        let Some(config) = &self.physical else { return Ok(read) };
-        let refused = |key: &str, path: &str, why: String| Invalid::new(key, path, why);
-        if let MobilityConfig::Recorded(typed) = &config.radio.mobility {
-            let key = "physical.radio.mobility.recorded.file";
-            read.radio.ways = Some(files.ways(&typed.file).map_err(|why| refused(key, &typed.file, why))?);
-        }
-        if let Some(typed) = &config.radio.recorded_rates {
-            let key = "physical.radio.recorded_rates.path";
-            let throughput = files.throughput(&typed.path, typed.format);
-            read.radio.throughput = Some(throughput.map_err(|why| refused(key, &typed.path, why))?);
-        }
-        if let SitesConfig::File(typed) = &config.sites {
-            let sites = match shipped::sites(&typed.path) {
-                Some(text) => import::sites(text.as_bytes()).map_err(|error| error.to_string()),
-                None => files.sites(&typed.path),
-            };
-            let key = "physical.sites.file.path";
-            read.sites = Some(sites.map_err(|why| refused(key, &typed.path, why))?);
-        }
-        Ok(read)
-    }
-
     /// The physical part, where there is one.
     pub(super) fn physical(&self, files: &PhysicalFiles) -> Result<Option<Physical>, Invalid> {
         let Some(config) = &self.physical else {
@@ -604,68 +577,6 @@ impl ScenarioConfig {
         sessions.validate(&world)
     }
 
-    fn sites(
-        &self,
-        config: &PhysicalConfig,
-        area: Area,
-        files: &PhysicalFiles,
-    ) -> Result<Vec<Position>, Invalid> {
-        let count = self.cell.count as usize;
-        let middle = Position { x_m: area.width_m / 2.0, y_m: area.depth_m / 2.0 };
-        let places = match &config.sites {
-            SitesConfig::Middle(_) if count == 1 => vec![middle],
-            SitesConfig::Middle(_) => {
-                let allowed =
-                    "1, or physical.sites.hexagons, .places or .file: one place is not enough for more";
-                return Err(Invalid::new("cell.count", count, allowed));
-            }
-            SitesConfig::Hexagons(typed) => {
-                let key = "physical.sites.hexagons.distance_m";
-                let distance_m = number(key, typed.distance_m, Range::Between(1.0, 1e5))?;
-                hexagons(middle, distance_m).take(count).collect()
-            }
-            SitesConfig::Places(typed) if typed.at_m.len() == count => {
-                typed.at_m.iter().map(|&[x_m, y_m]| Position { x_m, y_m }).collect()
-            }
-            SitesConfig::Places(typed) => {
-                let value = format!("{} places", typed.at_m.len());
-                let allowed = format!("{count}, one a cell");
-                return Err(Invalid::new("physical.sites.places.at_m", value, allowed));
-            }
-            SitesConfig::File(typed) => {
-                let refuse = |allowed| Invalid::new("physical.sites.file.path", &typed.path, allowed);
-                let sites =
-                    files.sites.as_ref().ok_or_else(|| refuse("the sites were not read".to_owned()))?;
-                if sites.len() != count {
-                    let has = sites.len();
-                    return Err(refuse(format!("{count} sites, one a cell (cell.count); it has {has}")));
-                }
-                if let Some(site) = sites.iter().find(|site| !area.has(site.place)) {
-                    let Position { x_m, y_m } = site.place;
-                    return Err(refuse(format!(
-                        "places inside the area of {} m by {} m (physical.radio.area); site {} is at {x_m} m, {y_m} m",
-                        area.width_m, area.depth_m, site.name
-                    )));
-                }
-                sites.iter().map(|site| site.place).collect()
-            }
-        };
-        let is_inside = |place: &Position| {
-            (0.0..=area.width_m).contains(&place.x_m) && (0.0..=area.depth_m).contains(&place.y_m)
-        };
-        match places.iter().position(|place| !is_inside(place)) {
-            Some(cell) => {
-                let Position { x_m, y_m } = places[cell];
-                let allowed = format!(
-                    "places inside the area of {} m by {} m (physical.radio.area)",
-                    area.width_m, area.depth_m
-                );
-                Err(Invalid::new("physical.sites", format!("cell {cell} at {x_m:.1}, {y_m:.1} m"), allowed))
-            }
-            None => Ok(places),
-        }
-    }
-
     /// Keys that only a physical scenario reads.
     fn refuse_physical_keys(&self) -> Result<(), Invalid> {
         let allowed = "no such key, or [physical]: abstract scenarios do not read it";
@@ -736,24 +647,6 @@ impl Parts<'_> {
             )?,
         })
     }
-}
-
-/// The places of hexagonal cells around a middle, ring by ring, each ring from the east and against the clock.
-fn hexagons(middle: Position, distance_m: f64) -> impl Iterator<Item = Position> {
-    // Steps along the sides of a ring, in units of the distance along two axes 60 degrees apart.
-    const SIDES: [[i32; 2]; 6] = [[-1, 1], [-1, 0], [0, -1], [1, -1], [1, 0], [0, 1]];
-    let rings = (1..).flat_map(|ring: i32| {
-        let sides = SIDES.into_iter().flat_map(move |side| std::iter::repeat_n(side, ring as usize));
-        sides.scan([ring, 0], |at, side| {
-            let here = *at;
-            *at = [at[0] + side[0], at[1] + side[1]];
-            Some(here)
-        })
-    });
-    std::iter::once([0, 0]).chain(rings).map(move |[q, r]| Position {
-        x_m: middle.x_m + distance_m * (f64::from(q) + 0.5 * f64::from(r)),
-        y_m: middle.y_m + distance_m * (0.75_f64.sqrt() * f64::from(r)),
-    })
 }
 
 impl AccuracyConfig {

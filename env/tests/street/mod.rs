@@ -1,20 +1,72 @@
-//! The shipped physical scenario and its variants, one for every choice that it has.
+//! The shipped physical scenarios, and variants of one of them for every choice that there is.
 //!
 //! Its numbers may change: what is changed here stands by key, never by value.
 
 use std::sync::Arc;
+use thoughtcache_env::radio::mobility::Position;
+use thoughtcache_env::radio::mobility::recorded::{RecordedPath, RecordedPaths};
+use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::replay::{Sample, ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::workload::trace::Trace;
+use thoughtcache_env::workload::trace::import::NamedSite;
 
 /// The scenario as it is shipped.
 const TEXT: &str = include_str!("../../../configs/scenarios/street.toml");
+
+/// The others, as they are shipped; the recording of the last is replaced by a small one.
+const OTHERS: [(&str, &str); 3] = [
+    ("office-140ghz", include_str!("../../../configs/scenarios/office-140ghz.toml")),
+    ("city", include_str!("../../../configs/scenarios/city.toml")),
+    ("trace-lumos5g", include_str!("../../../configs/scenarios/trace-lumos5g.toml")),
+];
+
+/// Small recordings, made by hand.
+struct HandMade;
+
+impl Files for HandMade {
+    type Requests = Trace;
+
+    fn requests(&mut self, path: &str) -> Result<Trace, String> {
+        Err(format!("no {path}"))
+    }
+
+    fn ways(&mut self, _path: &str) -> Result<RecordedPaths, String> {
+        let way = |from: [f64; 2], to: [f64; 2]| {
+            let at = |[x_m, y_m]: [f64; 2]| Position { x_m, y_m };
+            RecordedPath::new(&[(0.0, at(from)), (100.0, at(to)), (160.0, at([200.0, 190.0]))]).unwrap()
+        };
+        Ok(RecordedPaths::new(vec![way([0.0, 0.0], [400.0, 0.0]), way([5.0, 300.0], [390.0, 310.0])])
+            .unwrap())
+    }
+
+    fn throughput(&mut self, _path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
+        let trace = |number: u32| {
+            let sample = |second: u32| Sample {
+                time_s: f64::from(second),
+                downlink_bits_per_s: 1e6 * f64::from((second * (7 + number)) % 97),
+                uplink_bits_per_s: None,
+            };
+            let samples: Vec<Sample> = (0..300).map(sample).collect();
+            ThroughputTrace::new(format!("{}G/{number}", 4 + number % 2), &samples, 1.0).unwrap()
+        };
+        Ok(ThroughputTraces::new((0..8).map(trace).collect()).unwrap())
+    }
+
+    fn sites(&mut self, _path: &str) -> Result<Vec<NamedSite>, String> {
+        let site = |name: &str, x_m| NamedSite { name: name.into(), place: Position { x_m, y_m: 250.0 } };
+        Ok(vec![site("west", 80.0), site("east", 320.0)])
+    }
+}
 
 /// The scenario without some of its tables, and with other values.
 fn scenario(without: &[&str], overrides: &[(&str, &str)]) -> Arc<Scenario> {
     let overrides: Vec<Override> =
         overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
     let text = without.iter().fold(TEXT.to_owned(), |text, table| removed(&text, table));
-    let loaded = Scenario::load("street.toml", &text, &overrides, |path| Err(format!("no {path}")));
+    let loaded = Scenario::load_with("street.toml", &text, &overrides, &mut HandMade);
     Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")).1)
 }
 
@@ -41,6 +93,19 @@ const HEXAGONS: &[(&str, &str)] = &[
     ("physical.radio.mobility.gauss_markov.mean_speed_m_per_s", "20"),
 ];
 const TOOLS: &str = "{ prob = 0.5, mean_calls = 2, time = { exponential = { mean_s = 2 } }, result_tokens = { mean = 90, cv = 1 } }";
+
+const RECORDED_RATES: &[(&str, &str)] = &[
+    ("physical.radio.recorded_rates.path", "\"rates.csv\""),
+    ("physical.radio.recorded_rates.format", "\"throughput\""),
+    ("physical.radio.recorded_rates.uplink_ratio", "0.1"),
+];
+const RECORDED_RATES_OF_FIVE: &[(&str, &str)] = &[
+    ("physical.radio.recorded_rates.path", "\"rates.csv\""),
+    ("physical.radio.recorded_rates.format", "\"irish5g\""),
+    ("physical.radio.recorded_rates.kind", "\"5G\""),
+    ("physical.radio.recorded_rates.part", "\"all\""),
+    ("physical.radio.recorded_rates.uplink_ratio", "0.2"),
+];
 
 /// Tables that go, and values that change.
 type Change = (&'static [&'static str], &'static [(&'static str, &'static str)]);
@@ -82,6 +147,10 @@ const VARIANTS: &[Change] = &[
             ("physical.radio.mobility.random_waypoint.pause_s", "10"),
         ],
     ),
+    (&[], &[("physical.radio.mobility.recorded.file", "\"ways.csv\"")]),
+    (&["physical.radio.link"], RECORDED_RATES),
+    (&["physical.radio.link", "physical.radio.blockage"], RECORDED_RATES_OF_FIVE),
+    (&[], &[("cell.count", "2"), ("physical.sites.file.path", "\"two.csv\"")]),
     (&["physical.radio.sensing"], &[]),
     (&["physical.radio.blockage"], &[]),
     (&["physical.radio.features"], &[("decision.placements", "[\"edge\", \"cloud\", \"device\"]")]),
@@ -129,5 +198,9 @@ pub(crate) fn variants() -> Vec<(String, Arc<Scenario>)> {
     let build = |(without, overrides): &Change| {
         (format!("street {without:?} {overrides:?}"), scenario(without, overrides))
     };
-    VARIANTS.iter().map(build).collect()
+    let others = OTHERS.map(|(name, text)| {
+        let loaded = Scenario::load_with(name, text, &[], &mut HandMade);
+        (name.to_owned(), Arc::new(loaded.unwrap_or_else(|error| panic!("{error}")).1))
+    });
+    VARIANTS.iter().map(build).chain(others).collect()
 }
