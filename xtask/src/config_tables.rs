@@ -104,11 +104,10 @@ impl Sources {
                 (None, true) => "absent".to_owned(),
                 (None, false) if all_default || has_serde(&field.attrs, "default") => {
                     match (of.as_str(), is_list) {
-                        ("bool", false) => "`false`",
-                        ("f64" | "u32" | "u64" | "usize" | "i64", false) => "`0`",
-                        _ => "empty",
+                        ("bool", false) => "`false`".to_owned(),
+                        ("f64" | "u32" | "u64" | "usize" | "i64", false) => "`0`".to_owned(),
+                        _ => self.default_name(&of).unwrap_or_else(|| "empty".to_owned()),
                     }
-                    .to_owned()
                 }
                 (None, false) => String::new(),
             };
@@ -133,6 +132,14 @@ impl Sources {
             Expr::Path(path) => self.value(&path.path.get_ident()?.to_string()),
             _ => None,
         })
+    }
+
+    /// The name that is meant when none stands there.
+    fn default_name(&self, of: &str) -> Option<String> {
+        let choice = self.enums.get(of)?;
+        let is_default = |variant: &&syn::Variant| variant.attrs.iter().any(|a| a.path().is_ident("default"));
+        let variant = choice.variants.iter().find(is_default)?;
+        Some(format!("`\"{}\"`", renamed(variant, &choice.attrs)))
     }
 
     /// What a value looks like, in words.
