@@ -211,13 +211,30 @@ impl Cache {
 
     /// What a service's entry stands for: of a resident one its contexts and an equal part of the weights that it uses, of
     /// an absent one [`marginal_bytes`](Self::marginal_bytes).
+    #[inline]
     pub fn entry_bytes(&self, service: ServiceId) -> u64 {
-        if !self.is_resident(service) {
-            return self.marginal_bytes(service);
+        let (index, is_resident) = (service.index(), self.is_resident(service));
+        self.bytes_of(self.sizes.copy(index), is_resident, self.context_bytes[index])
+    }
+
+    /// [`entry_bytes`](Self::entry_bytes) of an entry with this copy of weights and so many bytes of contexts.
+    #[inline]
+    fn bytes_of(&self, copy: usize, is_resident: bool, context_bytes: u64) -> u64 {
+        let (holders, bytes) = (self.uses[copy].holders, self.sizes.copy_bytes(copy));
+        match (is_resident, holders) {
+            (false, 0) => bytes,
+            (false, _) => 0,
+            (true, 1) => bytes + context_bytes,
+            (true, _) => bytes.div_ceil(u64::from(holders)) + context_bytes,
         }
-        let copy = self.sizes.copy(service.index());
-        let part = self.sizes.copy_bytes(copy).div_ceil(u64::from(self.uses[copy].holders));
-        part + self.context_bytes[service.index()]
+    }
+
+    /// [`entry_bytes`](Self::entry_bytes) of all services.
+    pub(crate) fn all_entry_bytes(&self, by_service: &mut [u64]) {
+        let entries = by_service.iter_mut().zip(&self.residency).zip(&self.context_bytes);
+        for (index, ((bytes, residency), &context_bytes)) in entries.enumerate() {
+            *bytes = self.bytes_of(self.sizes.copy(index), residency.is_resident, context_bytes);
+        }
     }
 
     /// Bytes that are free once these different resident entries have left together for a batch of `service`, whose
@@ -395,6 +412,7 @@ impl Cache {
         }
         self.last_served[index] = now;
         let mut exhausted = 0;
+        let mut bytes = self.context_bytes[index];
         for &visit in visits {
             let (before, after) = if let Some(contexts) = self.contexts.get_mut(index) {
                 contexts.grow(visit, law)
@@ -404,6 +422,8 @@ impl Cache {
                 (before, self.thoughts[index])
             };
             exhausted += u64::from(after.is_exhausted(law.window_tokens));
+            let size = |thought: Thought| self.sizes.context_bytes(index, thought.context_tokens);
+            bytes = (bytes - size(before)).saturating_add(size(after));
             note(visit, before, after);
         }
         if exhausted > 0 && law.refresh == Refresh::Evict {
@@ -420,7 +440,11 @@ impl Cache {
             None if exhausted > 0 => self.thoughts[index] = Thought::default(),
             None => {}
         }
-        self.settle(index);
+        if exhausted > 0 {
+            self.settle(index);
+        } else {
+            self.occupy(index, bytes);
+        }
         exhausted
     }
 
@@ -475,6 +499,11 @@ impl Cache {
             Some(contexts) => contexts.thoughts().map(bytes).sum(),
             None => bytes(&self.thoughts[index]),
         };
+        self.occupy(index, after);
+    }
+
+    /// The contexts of an entry take so many bytes from now on.
+    fn occupy(&mut self, index: usize, after: u64) {
         let before = std::mem::replace(&mut self.context_bytes[index], after);
         assert!(after <= self.free_bytes + before, "a context never grows beyond the memory");
         self.free_bytes = self.free_bytes + before - after;
@@ -490,17 +519,16 @@ impl Cache {
                 thought.fade(fade);
             }
         } else {
-            for ((contexts, total), &fade) in
-                self.contexts.iter_mut().zip(&mut self.thoughts).zip(fade_tokens)
-            {
-                contexts.fade(fade);
-                if self.drops_faded {
-                    contexts.drop_faded();
+            for (index, &fade) in fade_tokens.iter().enumerate() {
+                let contexts = &mut self.contexts[index];
+                let before = contexts.len();
+                if before == 0 {
+                    continue;
                 }
-                *total = contexts.total();
-            }
-            if self.drops_faded {
-                (0..self.residency.len()).for_each(|index| self.settle(index));
+                self.thoughts[index] = contexts.pass_slot(fade, self.drops_faded);
+                if contexts.len() < before {
+                    self.settle(index);
+                }
             }
         }
         if self.has_pins() {

@@ -69,6 +69,12 @@ impl Thought {
         self.age_tokens += zeta * delta_tokens;
     }
 
+    /// What is summed over contexts: both of another one are added.
+    pub(crate) fn sum(&mut self, other: Self) {
+        self.context_tokens += other.context_tokens;
+        self.age_tokens += other.age_tokens;
+    }
+
     /// A slot passes.
     pub(crate) fn fade(&mut self, fade_tokens: f64) {
         self.age_tokens = (self.age_tokens - fade_tokens).max(0.0);

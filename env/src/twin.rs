@@ -13,6 +13,7 @@
 
 use crate::scenario::text::Invalid;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `[twin]`: how pictures of users go stale.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,20 +39,35 @@ impl TwinConfig {
             let value = format!("{:?}", self.memory_s);
             return Err(Invalid::new(format!("{table}.memory_s"), value, "a number from 0.001 to 1e9"));
         }
-        Ok(TwinLaw { floor: self.floor, memory_slots: self.memory_s / slot_s })
+        Ok(TwinLaw::new(self.floor, self.memory_s / slot_s))
     }
 }
 
+/// Ages, from 0, whose factor is kept.
+const KEPT_AGES: u32 = 512;
+
 /// How pictures go stale.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TwinLaw {
     floor: f64,
     memory_slots: f64,
+    /// The factor by age in slots, for the ages that are met most: each decision asks for it.
+    by_age: Arc<[f64]>,
 }
 
 impl TwinLaw {
+    fn new(floor: f64, memory_slots: f64) -> Self {
+        let law = Self { floor, memory_slots, by_age: Arc::new([]) };
+        Self { by_age: (0..KEPT_AGES).map(|age| law.computed(Some(age))).collect(), ..law }
+    }
+
     /// The factor of the quality of grounding for a picture of an age in slots, `None` for no picture.
     pub fn grounding(&self, age_slots: Option<u32>) -> f64 {
+        let kept = age_slots.and_then(|age| self.by_age.get(age as usize));
+        kept.copied().unwrap_or_else(|| self.computed(age_slots))
+    }
+
+    fn computed(&self, age_slots: Option<u32>) -> f64 {
         let fresh = age_slots.map_or(0.0, |age| libm::exp(-f64::from(age) / self.memory_slots));
         self.floor + (1.0 - self.floor) * fresh
     }
@@ -101,6 +117,15 @@ mod tests {
         assert!(law.grounding(twin.age_slots(100_000)) - 0.6 < 1e-12);
         twin.refresh(15);
         assert_eq!(twin.age_slots(16), Some(1));
+    }
+
+    #[test]
+    fn factors_that_are_kept_are_those_that_are_computed() {
+        let law = TwinConfig { floor: 0.6, memory_s: 300.0 }.validate("twin", 1.0).unwrap();
+        for age in [0, 1, KEPT_AGES - 1, KEPT_AGES, KEPT_AGES + 1] {
+            assert_eq!(law.grounding(Some(age)), law.computed(Some(age)), "{age}");
+        }
+        assert_eq!(law.by_age.len(), KEPT_AGES as usize);
     }
 
     #[test]

@@ -25,12 +25,14 @@ use crate::placement::Placement;
 use crate::placement::pipeline::StageBill;
 use crate::random::Seed;
 use crate::scenario::Scenario;
+use crate::thought::Thought;
 use crate::thought::contexts::Visit;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::{Arrivals, Batch};
 use crate::workload::demand::Demand;
 use crate::workload::users::Users;
 use physics::Physics;
+use request::RequestFacts;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -111,6 +113,10 @@ pub struct World {
     requests_before: usize,
     /// Bytes that serving the pending batch at the edge would add.
     needed_bytes: u64,
+    /// The context that a request of the pending batch finds, on average; nothing at a prefetch decision.
+    found: Thought,
+    /// All that the price of the pending request depends on; absent at a prefetch decision and in abstract scenarios.
+    facts: Option<RequestFacts>,
     cells: Vec<Cell>,
     fade_tokens: Vec<f64>,
     horizon_slots: u32,
@@ -167,6 +173,8 @@ impl World {
             visits: Vec::new(),
             requests_before: 0,
             needed_bytes: 0,
+            found: Thought::default(),
+            facts: None,
             cells: vec![cell; scenario.num_cells() as usize],
             fade_tokens: scenario.services().iter().map(|service| service.fade_tokens).collect(),
             horizon_slots: scenario.horizon_slots(),
@@ -331,10 +339,12 @@ impl World {
     /// Whether the pending batch can be served there: at the edge when enough bytes can be freed, the compute budget of the
     /// slot holds and no refusal forbids the load; elsewhere always. Nothing is served at a prefetch decision.
     pub fn can_serve(&self, placement: Placement) -> bool {
+        self.pending_batch().is_some() && (!placement.needs_residency() || self.can_serve_at_edge())
+    }
+
+    /// [`can_serve`](Self::can_serve) of every placement that needs the service's entry at the cell.
+    pub(crate) fn can_serve_at_edge(&self) -> bool {
         let Some(batch) = self.pending_batch() else { return false };
-        if !placement.needs_residency() {
-            return true;
-        }
         let cell = &self.cells[batch.cell.index()];
         let flop = f64::from(batch.num_requests) * self.scenario.service(batch.service).request_flop;
         let within_budget =

@@ -20,6 +20,12 @@ pub(crate) struct Sizes {
     kv_bytes_per_token: Vec<f64>,
 }
 
+/// The least integer that is not below `bytes`, which are at least 0; the greatest one where none is that large.
+fn ceil(bytes: f64) -> u64 {
+    let below = bytes as u64;
+    below.saturating_add(u64::from((below as f64) < bytes))
+}
+
 impl Sizes {
     /// Entries that pay for their weights each, and for nothing else.
     #[cfg(test)]
@@ -107,7 +113,7 @@ impl Sizes {
 
     /// Bytes of one context of so many tokens: more than any memory where they cannot be counted.
     pub(crate) fn context_bytes(&self, service: usize, context_tokens: f64) -> u64 {
-        self.kv_bytes_per_token.get(service).map_or(0, |per_token| (context_tokens * per_token).ceil() as u64)
+        self.kv_bytes_per_token.get(service).map_or(0, |per_token| ceil(context_tokens * per_token))
     }
 
     /// Bytes that are free once these different resident entries have left together for a batch of `service`. Its own
@@ -139,5 +145,20 @@ impl Sizes {
             }
         }
         context + weights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ceil;
+
+    #[test]
+    fn bytes_are_rounded_up_and_never_overflow() {
+        let cases =
+            [(0.0, 0), (0.25, 1), (1.0, 1), (1.5, 2), (4_503_599_627_370_495.5, 4_503_599_627_370_496)];
+        for (bytes, expected) in cases {
+            assert_eq!(ceil(bytes), expected);
+        }
+        assert_eq!((ceil(1e30), ceil(f64::INFINITY), ceil(f64::NAN)), (u64::MAX, u64::MAX, 0));
     }
 }

@@ -178,7 +178,8 @@ impl DecisionEnv {
             observation.popularity_phase = self.world.popularity_phase();
         }
         if self.world.scenario().physical().is_some() {
-            observation.station.look(&self.world, pending.cell());
+            let memory = (&*observation.residency, &*observation.bytes);
+            observation.station.look(&self.world, pending.cell(), observation.layout.models(), memory);
             observation.request = self.world.expected_facts();
         }
         for &victim in &self.victims {
@@ -196,12 +197,15 @@ impl DecisionEnv {
                     && !cache.is_evictable_for(ServiceId::from_index(index), observation.service);
             }
         }
+        let is_served_anywhere = matches!(pending, Pending::Batch(_));
+        let is_served_at_edge = self.world.can_serve_at_edge();
         let (places, rest) = observation.legal.split_at_mut(observation.space.placements().len());
         for (legal, &placement) in places.iter_mut().zip(observation.space.placements()) {
             *legal = match (only, fixed) {
                 (Some(forced), _) => placement == forced,
                 (None, Some(fixed)) => placement == fixed,
-                (None, None) => self.world.can_serve(placement),
+                (None, None) if placement.needs_residency() => is_served_at_edge,
+                (None, None) => is_served_anywhere,
             };
         }
         let num_services = observation.residency.len();
@@ -212,12 +216,16 @@ impl DecisionEnv {
                 *legal = *pass && self.world.can_prefetch(ServiceId::from_index(index));
             }
         }
+        if missing_bytes == 0 {
+            // Nobody has to leave.
+            evictions.fill(false);
+            return;
+        }
         let resident =
             observation.space.placements().iter().zip(&*places).filter(|(p, _)| p.needs_residency());
         for (block, (_, &is_legal)) in evictions.chunks_exact_mut(num_services).zip(resident) {
-            let needs_victims = is_legal && missing_bytes > 0;
             for (legal, residency) in block.iter_mut().zip(&observation.residency) {
-                *legal = needs_victims && residency.is_resident && !residency.is_protected;
+                *legal = is_legal && residency.is_resident && !residency.is_protected;
             }
         }
     }

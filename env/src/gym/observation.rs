@@ -20,7 +20,7 @@
 //! (`physical_rows.rs`).
 
 use super::api::{ActionId, Entry, Rows};
-use super::physical_rows::{self, StationView};
+use super::physical_rows::{self, DemandEntries, StationView};
 use super::space::ActionSpace;
 use crate::cache::{Cache, Residency, Sizes};
 use crate::cost::CostBreakdown;
@@ -29,7 +29,7 @@ use crate::placement::Placement;
 use crate::placement::pipeline::{StageBill, price};
 use crate::scenario::Scenario;
 use crate::thought::Thought;
-use crate::units::{CellId, ServiceId};
+use crate::units::{CellId, ModelId, ServiceId};
 use crate::workload::demand::Demand;
 use crate::workload::phased::PhasedModel;
 use crate::world::request::RequestFacts;
@@ -67,6 +67,10 @@ pub(crate) struct Layout {
     /// Phases that are shown; 0 where none are.
     num_phases: usize,
     has_user_contexts: bool,
+    /// By service.
+    models: Vec<ModelId>,
+    /// By service; empty in abstract scenarios.
+    demand_entries: Vec<DemandEntries>,
     scenario: Arc<Scenario>,
 }
 
@@ -90,6 +94,10 @@ impl Layout {
                 .filter(|_| scenario.shows_popularity_phase())
                 .map_or(0, PhasedModel::num_phases),
             has_user_contexts: scenario.num_users().is_some(),
+            models: services.iter().map(|service| service.model).collect(),
+            demand_entries: scenario
+                .physical()
+                .map_or_else(Vec::new, |physical| DemandEntries::of_services(physical, services.len())),
             scenario: Arc::clone(scenario),
         }
     }
@@ -98,6 +106,11 @@ impl Layout {
     #[inline]
     pub(crate) fn has_user_contexts(&self) -> bool {
         self.has_user_contexts
+    }
+
+    /// The model of each service.
+    pub(super) fn models(&self) -> &[ModelId] {
+        &self.models
     }
 
     /// Entries that every scenario has.
@@ -257,9 +270,7 @@ impl DecisionObservation {
     /// Notes what the entries of a memory stand for.
     pub(crate) fn weigh(&mut self, cache: &Cache) {
         self.context_bytes.copy_from_slice(cache.context_bytes());
-        for (index, bytes) in self.bytes.iter_mut().enumerate() {
-            *bytes = cache.entry_bytes(ServiceId::from_index(index));
-        }
+        cache.all_entry_bytes(&mut self.bytes);
     }
 
     /// Whether the service of the batch is in memory; never at a prefetch decision.
@@ -267,17 +278,67 @@ impl DecisionObservation {
         !self.is_prefetch && self.residency[self.service.index()].is_resident
     }
 
+    /// The blocks of [`SERVICE_FEATURES`].
+    fn encode_services(&self, services: &mut [f32]) {
+        let Layout { num_services: n, inverse_window, load_share, has_user_contexts, .. } = &*self.layout;
+        let mut blocks = services.chunks_exact_mut(*n);
+        let mut block = || blocks.next().expect("one block a feature");
+        for ((x, protected), residency) in block().iter_mut().zip(block()).zip(&self.residency) {
+            *x = flag(residency.is_resident);
+            *protected = flag(residency.is_protected);
+        }
+        let (ages, contexts) = (block(), block());
+        let of_services = ages.iter_mut().zip(&mut *contexts).zip(&self.thoughts).zip(inverse_window);
+        for (((age, context), thought), &inverse) in of_services {
+            *age = thought.age_tokens as f32 * inverse;
+            *context = thought.context_tokens as f32 * inverse;
+        }
+        if *has_user_contexts {
+            saturate_all(ages, 1.0);
+            saturate_all(contexts, 1.0);
+        } else {
+            ages.iter_mut().chain(contexts).for_each(|x| *x = x.min(1.0));
+        }
+        let (pending, rates, recencies) = (block(), block(), block());
+        let of_services = pending.iter_mut().zip(&mut *rates).zip(recencies).zip(&self.demand);
+        for (((pending, rate), recency), demand) in of_services {
+            *pending = demand.pending_requests as f32;
+            *rate = demand.request_rate as f32;
+            *recency = 1.0 / (1.0 + demand.recency_slots as f32);
+        }
+        saturate_all(pending, HALF_REQUESTS);
+        saturate_all(rates, 1.0);
+        let load = block();
+        for ((x, residency), share) in load.iter_mut().zip(&self.residency).zip(load_share) {
+            *x = if residency.is_resident { 0.0 } else { *share };
+        }
+        if self.sizes.is_shared() {
+            // Weights that are there need no load.
+            for (x, _) in load.iter_mut().zip(&self.bytes).filter(|(_, bytes)| **bytes == 0) {
+                *x = 0.0;
+            }
+        }
+    }
+
     /// What options of the scenario add to a row.
     fn encode_options(&self, options: &mut [f32]) {
-        let Layout { num_services, inverse_window, has_hold, has_prefetch, num_phases, scenario, .. } =
-            &*self.layout;
+        let Layout {
+            num_services,
+            inverse_window,
+            has_hold,
+            has_prefetch,
+            num_phases,
+            demand_entries,
+            scenario,
+            ..
+        } = &*self.layout;
         let (n, own) = (*num_services, self.service.index());
         let options = match scenario.physical() {
             Some(physical) => {
                 let own = physical_rows::num_entries(physical, n);
                 let (options, rows) = options.split_at_mut(options.len() - own);
                 let request = self.request.as_ref();
-                physical_rows::encode(rows, physical, &self.station, request, inverse_window);
+                physical_rows::encode(rows, physical, &self.station, request, inverse_window, demand_entries);
                 options
             }
             None => options,
@@ -307,6 +368,13 @@ fn flag(is_set: bool) -> f32 {
     f32::from(u8::from(is_set))
 }
 
+/// `x / (x + half)` of each entry: a loop over nothing but the entries divides several at once.
+fn saturate_all(entries: &mut [f32], half: f32) {
+    for x in entries {
+        *x /= *x + half;
+    }
+}
+
 fn saturate(requests: u32) -> f32 {
     let requests = requests as f32;
     requests / (requests + HALF_REQUESTS)
@@ -314,72 +382,19 @@ fn saturate(requests: u32) -> f32 {
 
 impl Rows for DecisionObservation {
     fn encode(&self, row: &mut [f32]) {
-        let Layout {
-            num_services: n,
-            inverse_window,
-            tokens_per_request,
-            load_share,
-            inverse_capacity,
-            has_user_contexts,
-            ..
-        } = &*self.layout;
+        let Layout { num_services: n, inverse_window, tokens_per_request, inverse_capacity, .. } =
+            &*self.layout;
         let n = *n;
         let (row, options) = row.split_at_mut(self.layout.num_base_entries());
         let (services, rest) = row.split_at_mut(SERVICE_FEATURES.len() * n);
-        let mut blocks = services.chunks_exact_mut(n);
-        let mut block = || blocks.next().expect("one block a feature");
-        for (x, residency) in block().iter_mut().zip(&self.residency) {
-            *x = flag(residency.is_resident);
-        }
-        for (x, residency) in block().iter_mut().zip(&self.residency) {
-            *x = flag(residency.is_protected);
-        }
-        let of_window = |tokens: f64, inverse: f32| (tokens as f32 * inverse).min(1.0);
-        if *has_user_contexts {
-            let of_sum = |tokens: f64, inverse: f32| {
-                let windows = tokens as f32 * inverse;
-                windows / (windows + 1.0)
-            };
-            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
-                *x = of_sum(thought.age_tokens, inverse);
-            }
-            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
-                *x = of_sum(thought.context_tokens, inverse);
-            }
-        } else {
-            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
-                *x = of_window(thought.age_tokens, inverse);
-            }
-            for ((x, thought), &inverse) in block().iter_mut().zip(&self.thoughts).zip(inverse_window) {
-                *x = of_window(thought.context_tokens, inverse);
-            }
-        }
-        for (x, demand) in block().iter_mut().zip(&self.demand) {
-            *x = saturate(demand.pending_requests);
-        }
-        for (x, demand) in block().iter_mut().zip(&self.demand) {
-            let rate = demand.request_rate as f32;
-            *x = rate / (rate + 1.0);
-        }
-        for (x, demand) in block().iter_mut().zip(&self.demand) {
-            *x = 1.0 / (1.0 + demand.recency_slots as f32);
-        }
-        let load = block();
-        for ((x, residency), share) in load.iter_mut().zip(&self.residency).zip(load_share) {
-            *x = if residency.is_resident { 0.0 } else { *share };
-        }
-        if self.sizes.is_shared() {
-            // Weights that are there need no load.
-            for (x, _) in load.iter_mut().zip(&self.bytes).filter(|(_, bytes)| **bytes == 0) {
-                *x = 0.0;
-            }
-        }
+        self.encode_services(services);
 
         let own = self.service.index();
         let (one_hot, rest) = rest.split_at_mut(n);
         one_hot.fill(0.0);
         one_hot[own] = flag(!self.is_open());
         let new_tokens = self.num_requests as f32 * tokens_per_request[own] * inverse_window[own];
+        let of_window = |tokens: f64, inverse: f32| (tokens as f32 * inverse).min(1.0);
         let share = |bytes: u64| ((bytes as f64 * inverse_capacity) as f32).min(1.0);
         let feature = |index: usize| services[index * n + own];
         rest.copy_from_slice(&[

@@ -12,10 +12,11 @@
 //! everything about batch and user is 0.
 
 use super::api::Entry;
+use crate::cache::Residency;
 use crate::llm::loading::Tier;
 use crate::radio::sensing::Modality;
 use crate::scenario::physics::Physical;
-use crate::units::{CellId, ServiceId};
+use crate::units::{CellId, ModelId, ServiceId};
 use crate::world::World;
 use crate::world::request::RequestFacts;
 
@@ -31,20 +32,36 @@ pub struct StationView {
     pub loading_s: Vec<f64>,
     /// Seconds that the GPUs have to work on what was accepted.
     pub backlog_s: f64,
+    /// By model: where its weights are outside GPU memory.
+    model_tiers: Vec<Tier>,
 }
 
 impl StationView {
-    /// Notes how a cell of a physical scenario is.
-    pub(super) fn look(&mut self, world: &World, cell: CellId) {
-        let Some(station) = world.station(cell) else { return };
-        let cache = world.cell(cell).cache();
+    /// Notes how a cell of a physical scenario is: by service its model, whether its entry is in memory, and the bytes that
+    /// the entry stands for.
+    pub(super) fn look(
+        &mut self,
+        world: &World,
+        cell: CellId,
+        models: &[ModelId],
+        (residency, bytes): (&[Residency], &[u64]),
+    ) {
+        let (Some(station), Some(physical)) = (world.station(cell), world.scenario().physical()) else {
+            return;
+        };
         let loading = station.loading();
+        self.model_tiers.resize(physical.model_bytes().len(), Tier::Remote);
+        loading.tiers(&mut self.model_tiers);
         self.tiers.clear();
+        for ((model, residency), &bytes) in models.iter().zip(residency).zip(bytes) {
+            // Nothing has to be loaded for an absent entry whose weights another one has brought.
+            let is_here = residency.is_resident || bytes == 0;
+            self.tiers.push(if is_here { Tier::Gpu } else { self.model_tiers[model.index()] });
+        }
         self.loading_s.clear();
-        for (index, service) in world.scenario().services().iter().enumerate() {
-            let is_here = cache.marginal_bytes(ServiceId::from_index(index)) == 0;
-            self.tiers.push(if is_here { Tier::Gpu } else { loading.tier(service.model) });
-            self.loading_s.push(loading.seconds_left(ServiceId::from_index(index)));
+        self.loading_s.resize(models.len(), 0.0);
+        for (service, seconds_left) in loading.in_flight() {
+            self.loading_s[service.index()] = seconds_left;
         }
         self.backlog_s = world.backlog_s(cell);
     }
@@ -94,6 +111,27 @@ fn tier(tier: Tier) -> f32 {
     }
 }
 
+/// Entries of a batch that depend on its service alone.
+#[derive(Clone, Debug)]
+pub(super) struct DemandEntries {
+    payload: f32,
+    deadline: f32,
+}
+
+impl DemandEntries {
+    /// By service.
+    pub(super) fn of_services(physical: &Physical, num_services: usize) -> Vec<Self> {
+        let entries = |index| {
+            let demands = physical.demands(ServiceId::from_index(index));
+            Self {
+                payload: decades(demands.sensor_bits, 1e3, 6.0),
+                deadline: (demands.deadline_s / (demands.deadline_s + HALF_DEADLINE_S)) as f32,
+            }
+        };
+        (0..num_services).map(entries).collect()
+    }
+}
+
 /// Fills the entries; `request` is absent where nothing is asked for.
 pub(super) fn encode(
     row: &mut [f32],
@@ -101,6 +139,7 @@ pub(super) fn encode(
     station: &StationView,
     request: Option<&RequestFacts>,
     inverse_window: &[f32],
+    demand_entries: &[DemandEntries],
 ) {
     let n = inverse_window.len();
     let (services, rest) = row.split_at_mut(2 * n);
@@ -108,7 +147,8 @@ pub(super) fn encode(
         *x = tier(at);
     }
     for (x, &left_s) in services[n..].iter_mut().zip(&station.loading_s) {
-        *x = saturate(left_s);
+        // Divisions are slow, and hardly anything is on its way.
+        *x = if left_s > 0.0 { saturate(left_s) } else { 0.0 };
     }
     rest.fill(0.0);
     rest[rest.len() - 1] = saturate(station.backlog_s);
@@ -119,8 +159,8 @@ pub(super) fn encode(
     batch[0] = (request.new_tokens as f32 * inverse_window[own]).min(1.0);
     batch[1 + demands.modality as usize] = 1.0;
     batch[1 + Modality::ALL.len()..].copy_from_slice(&[
-        decades(demands.sensor_bits, 1e3, 6.0),
-        (demands.deadline_s / (demands.deadline_s + HALF_DEADLINE_S)) as f32,
+        demand_entries[own].payload,
+        demand_entries[own].deadline,
         request.edge_batch as f32 / physical.max_batch() as f32,
         services[own],
         services[n + own],

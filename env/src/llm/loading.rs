@@ -169,6 +169,21 @@ impl Loading {
         }
     }
 
+    /// Where the weights of each model are outside GPU memory: [`tier`](Self::tier) of all, for less than the sum.
+    pub fn tiers(&self, by_model: &mut [Tier]) {
+        by_model.fill(Tier::Remote);
+        for (shelf, tier) in [(&self.nvme, Tier::Nvme), (&self.host, Tier::Host)] {
+            for model in shelf {
+                by_model[model.index()] = tier;
+            }
+        }
+    }
+
+    /// The entries that are being loaded, each with the seconds until its weights are there.
+    pub fn in_flight(&self) -> impl Iterator<Item = (ServiceId, f64)> {
+        self.flights.iter().map(|flight| (flight.service, flight.seconds_left))
+    }
+
     /// Seconds that an entry would wait for its weights if it were loaded now. `bytes` are those that are not in GPU memory:
     /// 0 where the entry uses weights that are there, or on their way.
     pub fn expected_s(&self, path: &LoadPath, model: ModelId, bytes: u64) -> f64 {
@@ -343,6 +358,9 @@ mod tests {
         load(&mut loading, 0, B);
         assert_eq!([A, B, C].map(|model| loading.tier(model)), [Tier::Host, Tier::Host, Tier::Nvme]);
         assert!(loading.is_valid(&path(), &MODELS, 1));
+        let mut tiers = [Tier::Gpu; 4];
+        loading.tiers(&mut tiers);
+        assert_eq!(tiers, [A, B, C, HUGE].map(|model| loading.tier(model)), "all at once");
     }
 
     #[test]

@@ -84,10 +84,14 @@ impl Blockage {
 
     /// Whether a user is blocked `elapsed_s` seconds later. One word of the generator.
     pub fn advance(&self, is_blocked: bool, elapsed_s: f64, rng: &mut impl Rng) -> bool {
-        let prob = self.prob();
+        let (prob, drawn) = (self.prob(), uniform(rng));
+        // The probability approaches `prob` from its present value and never passes it: most draws need no exponential.
+        if is_blocked == (drawn < prob) {
+            return is_blocked;
+        }
         let now = if is_blocked { 1.0 } else { 0.0 };
         let decay = libm::exp(-(self.begins_per_s + self.ends_per_s) * elapsed_s);
-        uniform(rng) < prob + (now - prob) * decay
+        drawn < prob + (now - prob) * decay
     }
 }
 

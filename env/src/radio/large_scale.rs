@@ -119,12 +119,13 @@ impl LinkState {
     }
 }
 
-/// Correlations over a way, the same for all links of a user.
+/// Correlations over a way, the same for all links of a user; that of a shadow is computed when a link first needs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Walk {
+    moved_m: f64,
     view: f64,
-    shadowing_los: f64,
-    shadowing_nlos: f64,
+    /// Without a line of sight, and with one.
+    shadowing: [Option<f64>; 2],
 }
 
 impl LargeScale {
@@ -135,12 +136,8 @@ impl LargeScale {
 
     /// The correlations that are left after some metres.
     pub fn walk(&self, moved_m: f64) -> Walk {
-        let shadowing = |is_los| correlation_over(moved_m, self.site.shadowing(is_los).decorrelation_m);
-        Walk {
-            view: correlation_over(moved_m, self.site.los_decorrelation_m()),
-            shadowing_los: shadowing(true),
-            shadowing_nlos: shadowing(false),
-        }
+        let view = correlation_over(moved_m, self.site.los_decorrelation_m());
+        Walk { moved_m, view, shadowing: [None; 2] }
     }
 
     /// A distance on the map, within the validity of the path loss.
@@ -168,8 +165,11 @@ impl LargeScale {
     }
 
     /// Walks on to a new distance. Two words of the generator, three where the view is drawn anew.
-    pub fn advance(&self, link: &mut LinkState, walk: &Walk, separation: Separation, rng: &mut impl Rng) {
-        link.shadowing.advance(if link.is_los { walk.shadowing_los } else { walk.shadowing_nlos }, rng);
+    pub fn advance(&self, link: &mut LinkState, walk: &mut Walk, separation: Separation, rng: &mut impl Rng) {
+        let decorrelation_m = || self.site.shadowing(link.is_los).decorrelation_m;
+        let rho = *walk.shadowing[usize::from(link.is_los)]
+            .get_or_insert_with(|| correlation_over(walk.moved_m, decorrelation_m()));
+        link.shadowing.advance(rho, rng);
         if link.view.advance(walk.view, rng) {
             link.rician = Rician::draw(rng);
         }
@@ -241,11 +241,11 @@ mod tests {
         let large_scale = street();
         let separation = large_scale.separation(100.0);
         let mut rng = Seed::new(Purpose::Test, 21).stream(Stream::Channel);
-        let walk = large_scale.walk(25.0);
+        let mut walk = large_scale.walk(25.0);
         let links: Vec<LinkState> = (0..20_000)
             .map(|_| {
                 let mut link = large_scale.draw(separation, &mut rng);
-                large_scale.advance(&mut link, &walk, separation, &mut rng);
+                large_scale.advance(&mut link, &mut walk, separation, &mut rng);
                 link
             })
             .collect();

@@ -57,6 +57,11 @@ pub struct Connection {
 }
 
 impl UserRadio {
+    /// Whether it has ever been looked at.
+    pub fn is_known(&self) -> bool {
+        self.motion != Motion::Unknown
+    }
+
     /// Where the user was when it last asked.
     pub fn position(&self) -> Position {
         self.motion.position()
@@ -82,7 +87,7 @@ impl UserRadio {
         rng: &mut impl Rng,
         parameters: &RadioParameters,
     ) -> Connection {
-        let is_new = self.motion == Motion::Unknown;
+        let is_new = !self.is_known();
         let elapsed_s = (now_s - self.advanced_at_s).max(0.0);
         let moved_m = parameters.mobility.advance(&mut self.motion, now_s - elapsed_s, now_s, rng);
         self.advanced_at_s = now_s;
@@ -111,7 +116,7 @@ impl UserRadio {
     ) -> Connection {
         let large_scale = &parameters.large_scale;
         let place = self.motion.position();
-        let walk = large_scale.walk(moved_m);
+        let mut walk = large_scale.walk(moved_m);
         let mut strongest = Candidate { cell: CellId(0), gain: -1.0 };
         let mut serving = None;
         let (mut sum, mut num_clamped) = (0.0, 0);
@@ -120,7 +125,7 @@ impl UserRadio {
             if is_new {
                 *link = large_scale.draw(separation, rng);
             } else {
-                large_scale.advance(link, &walk, separation, rng);
+                large_scale.advance(link, &mut walk, separation, rng);
             }
             let gain = (common - large_scale.loss(link, separation)).to_linear();
             num_clamped += u32::from(separation.is_clamped);
@@ -198,6 +203,13 @@ impl UserRadios {
         self.links.fill(LinkState::default());
     }
 
+    /// Forgets one user.
+    pub fn forget(&mut self, user: UserId) {
+        self.users[user.index()] = UserRadio::default();
+        let from = user.index() * self.num_cells;
+        self.links[from..from + self.num_cells].fill(LinkState::default());
+    }
+
     /// A user as last looked at.
     pub fn user(&self, user: UserId) -> &UserRadio {
         &self.users[user.index()]
@@ -215,6 +227,12 @@ impl UserRadios {
         let from = user.index() * self.num_cells;
         let links = &mut self.links[from..from + self.num_cells];
         self.users[user.index()].advance(links, cells, now_s, rng, parameters)
+    }
+
+    /// Places of a generator (see [`stream_at`](crate::random::Seed::stream_at)) that the draws of a user in one slot take at
+    /// most: a few, and one for every four cells.
+    pub const fn places_per_slot(num_cells: usize) -> u32 {
+        2 + num_cells as u32 / 4
     }
 
     /// Bytes that a user occupies while idle.

@@ -115,7 +115,11 @@ pub struct Physical {
     num_users: u32,
     slot_s: f64,
     sessions: SessionsModel,
+    mean_output_tokens: f64,
     radio: RadioParameters,
+    /// Transmit powers of both ends.
+    device_w: f64,
+    base_w: f64,
     cells: Vec<Position>,
     backhaul_bps: f64,
     core_delay_s: f64,
@@ -171,7 +175,8 @@ impl Physical {
 
     /// Tokens of an answer on average, as far as the window allows.
     pub fn expected_output_tokens(&self, service: ServiceId) -> f64 {
-        self.sessions.output_tokens.mean().min(f64::from(self.sessions.window_tokens[service.index()]) / 2.0)
+        let window_tokens = f64::from(self.sessions.window_tokens[service.index()]);
+        self.mean_output_tokens.min(window_tokens / 2.0)
     }
 
     /// The air between users and cells.
@@ -195,8 +200,8 @@ impl Physical {
     }
 
     /// How pictures of users go stale.
-    pub fn twin(&self) -> TwinLaw {
-        self.twin
+    pub fn twin(&self) -> &TwinLaw {
+        &self.twin
     }
 
     /// Whether device and cloud are sent the context of a request.
@@ -243,8 +248,8 @@ impl Physical {
             cloud: self.cloud(facts.service),
             uplink_bps: facts.link.uplink_bps,
             downlink_bps: facts.link.downlink_bps,
-            uplink_w: self.radio.band.device.power.to_w() * facts.link.time_share,
-            downlink_w: self.radio.band.base.power.to_w() * facts.link.time_share,
+            uplink_w: self.device_w * facts.link.time_share,
+            downlink_w: self.base_w * facts.link.time_share,
             backhaul_bps: self.backhaul_bps,
             backhaul_delay_s: self.core_delay_s,
             sensor_bits: demands.sensor_bits,
@@ -328,6 +333,7 @@ impl ScenarioConfig {
             .map(|index| self.demands(&parts, index))
             .collect::<Result<_, Invalid>>()?;
         let cloud = &config.cloud;
+        let sessions = self.sessions(config)?;
         Ok(Some(Physical {
             gpus: f64::from(gpus),
             max_batch: count("physical.server.max_batch", server.max_batch, 1024)?,
@@ -339,8 +345,11 @@ impl ScenarioConfig {
             demands,
             num_users: count("physical.users", config.users, MAX_USERS)?,
             slot_s: self.slot_s,
-            sessions: self.sessions(config)?,
+            mean_output_tokens: sessions.output_tokens.mean(),
+            sessions,
             cells: self.sites(config, radio.area, files)?,
+            device_w: radio.band.device.power.to_w(),
+            base_w: radio.band.base.power.to_w(),
             radio,
             backhaul_bps: 1e9
                 * number(

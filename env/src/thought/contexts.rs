@@ -57,22 +57,31 @@ impl UserContexts {
         (before - self.by_user.len()) as u64
     }
 
-    /// A slot passes.
-    pub(crate) fn fade(&mut self, fade_tokens: f64) {
-        self.by_user.iter_mut().for_each(|(_, thought)| thought.fade(fade_tokens));
+    /// How many users have a context.
+    pub(crate) fn len(&self) -> usize {
+        self.by_user.len()
     }
 
-    /// Drops the contexts of which nothing is fresh.
-    pub(crate) fn drop_faded(&mut self) {
-        self.by_user.retain(|(_, thought)| thought.age_tokens > 0.0);
+    /// A slot passes; where that is the rule, contexts of which nothing is fresh any more are dropped. Returns the
+    /// [`total`](Self::total) of what is left.
+    pub(crate) fn pass_slot(&mut self, fade_tokens: f64, drops_faded: bool) -> Thought {
+        let mut total = Thought::default();
+        self.by_user.retain_mut(|(_, thought)| {
+            thought.fade(fade_tokens);
+            let is_kept = !drops_faded || thought.age_tokens > 0.0;
+            if is_kept {
+                total.sum(*thought);
+            }
+            is_kept
+        });
+        total
     }
 
     /// The sum over all users.
     pub(crate) fn total(&self) -> Thought {
         let mut total = Thought::default();
         for thought in self.thoughts() {
-            total.context_tokens += thought.context_tokens;
-            total.age_tokens += thought.age_tokens;
+            total.sum(*thought);
         }
         total
     }
@@ -119,7 +128,8 @@ mod tests {
         let (before, after) = contexts.grow(visit(7, 1), &law);
         assert_eq!((before.context_tokens, after.context_tokens), (200.0, 300.0));
         assert_eq!(contexts.total(), Thought { context_tokens: 400.0, age_tokens: 400.0 });
-        contexts.fade(150.0);
+        let total = contexts.pass_slot(150.0, false);
+        assert_eq!(total, contexts.total());
         // 100 faded to nothing, 300 to 150: not max(0, 400 - 150).
         assert_eq!(contexts.total(), Thought { context_tokens: 400.0, age_tokens: 150.0 });
         assert_eq!(contexts.clear_exhausted(250.0), 1);

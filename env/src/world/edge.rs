@@ -37,9 +37,7 @@ impl World {
     /// The context that a request of the pending batch finds at the edge, on average over its requests: that of its user,
     /// or of its service where all users share one. Nothing at a prefetch decision.
     pub fn mean_thought(&self) -> Thought {
-        self.pending_batch().map_or_else(Thought::default, |batch| {
-            self.cells[batch.cell.index()].cache.mean_thought(batch.service, &self.visits)
-        })
+        self.found
     }
 
     /// Whose requests the pending batch brings; nobody's at a prefetch decision.
@@ -49,7 +47,7 @@ impl World {
 
     /// Learns whose requests the pending batch brings, and what it needs.
     pub(super) fn meet(&mut self) {
-        self.needed_bytes = 0;
+        (self.needed_bytes, self.found, self.facts) = (0, Thought::default(), None);
         if self.has_begun() {
             self.release_idle();
         }
@@ -71,6 +69,11 @@ impl World {
             let growth_bytes =
                 cache.growth_bytes(batch.service, &self.visits, &self.scenario.context_law(batch.service));
             self.needed_bytes = self.needed_bytes.saturating_add(growth_bytes);
+        }
+        self.found = cache.mean_thought(batch.service, &self.visits);
+        if let (Some(physics), Some(physical)) = (&self.physics, self.scenario.physical()) {
+            let place = (self.slot, self.requests_before, batch.cell);
+            self.facts = Some(physics.facts(place, cache, self.found, (&self.scenario, physical)));
         }
     }
 

@@ -30,9 +30,8 @@ use serde::{Deserialize, Serialize};
 
 /// No link is slower: beyond that a call is dropped and made again, which no stage tells.
 const LEAST_BPS: f64 = 1e5;
-/// Places of 64 words that the draws of a user in a slot may take: so many, and one for every `CELLS_PER_PLACE` cells.
-const BASE_PLACES: u32 = 2;
-const CELLS_PER_PLACE: u32 = 4;
+/// Up to one user in so many is forgotten one by one when an episode begins; more are forgotten with all others.
+const FEW_KNOWN: usize = 16;
 
 /// What a cell does beside keeping entries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,14 +91,25 @@ pub(crate) struct Physics {
     requests: Vec<RequestFacts>,
     /// Users that moved to another cell since the episode began.
     handovers: u64,
+    /// Who has asked since the episode began, so that the next one begins without a look at all others.
+    known: Known,
     /// Who asks in this slot, each once, by id; where they are connected; room for counting.
     users: Vec<UserId>,
     connections: Vec<Connection>,
     active: Vec<u32>,
-    /// The cell of each request.
-    places: Vec<(CellId, u32)>,
+    /// The cell of each request, its number, and the number of its user's connection.
+    places: Vec<(CellId, u32, u32)>,
     /// Who asks, request by request.
     askers: Vec<UserId>,
+}
+
+/// Users of whom something is remembered.
+#[derive(Clone, Debug)]
+enum Known {
+    /// These, each once.
+    Listed(Vec<UserId>),
+    /// Nobody has kept count: a state was taken back.
+    Anybody,
 }
 
 impl Physics {
@@ -122,6 +132,7 @@ impl Physics {
             seed: Seed::new(Purpose::Train, 0),
             requests: Vec::new(),
             handovers: 0,
+            known: Known::Listed(Vec::new()),
             users: Vec::new(),
             connections: Vec::new(),
             active: vec![0; num_cells],
@@ -133,8 +144,7 @@ impl Physics {
     pub(super) fn begin_episode(&mut self, seed: Seed, physical: &Physical) {
         self.seed = seed;
         self.sessions.begin_episode(seed);
-        self.radios.reset();
-        self.twins.fill(Twin::default());
+        self.forget_users();
         self.handovers = 0;
         for station in &mut self.stations {
             station.backlog = Backlog::default();
@@ -142,6 +152,28 @@ impl Physics {
             station.served.fill(0);
             station.batch_waiting_s.fill(0.0);
             station.busy_until_s.fill(0.0);
+        }
+    }
+
+    /// Forgets where users are and what cells saw of them.
+    fn forget_users(&mut self) {
+        let num_users = self.radios.num_users();
+        match std::mem::replace(&mut self.known, Known::Listed(Vec::new())) {
+            Known::Listed(mut known) if known.len() <= num_users / FEW_KNOWN => {
+                for &user in &known {
+                    self.radios.forget(user);
+                    self.twins[user.index()..]
+                        .iter_mut()
+                        .step_by(num_users)
+                        .for_each(|twin| *twin = Twin::default());
+                }
+                known.clear();
+                self.known = Known::Listed(known);
+            }
+            Known::Listed(_) | Known::Anybody => {
+                self.radios.reset();
+                self.twins.fill(Twin::default());
+            }
         }
     }
 
@@ -167,6 +199,7 @@ impl Physics {
     pub(super) fn restore(&mut self, state: PhysicsState) {
         self.sessions.restore(state.sessions);
         self.radios = state.radios;
+        self.known = Known::Anybody;
         self.twins = state.twins;
         self.stations = state.stations;
         self.seed = state.seed;
@@ -186,6 +219,12 @@ impl Physics {
         self.handovers
     }
 
+    /// Bytes that a user occupies who asks for nothing: its radio, and what each cell saw of it.
+    pub(super) fn idle_user_bytes(&self) -> usize {
+        let num_cells = self.cells.len();
+        UserRadios::bytes_per_user(num_cells) + num_cells * size_of::<Twin>()
+    }
+
     /// Where a user was when it last asked.
     pub(super) fn position(&self, user: UserId) -> Option<Position> {
         (user.index() < self.radios.num_users()).then(|| self.radios.user(user).position())
@@ -200,17 +239,20 @@ impl Physics {
         self.users.dedup();
         self.connect(slot, physical);
         let requests = self.sessions.requests();
-        let connection = |user: UserId| &self.connections[place_of(&self.users, user)];
         self.places.clear();
-        self.places
-            .extend((0..).zip(requests).map(|(index, request)| (connection(request.user).cell, index)));
+        self.places.extend((0..).zip(requests).map(|(index, request)| {
+            let connection = place_of(&self.users, request.user);
+            (self.connections[connection].cell, index, connection as u32)
+        }));
         // Arrivals are in order already; cells come by id.
-        self.places.sort_unstable();
+        if self.cells.len() > 1 {
+            self.places.sort_unstable();
+        }
         self.requests.clear();
-        for &(cell, index) in &self.places {
+        for &(cell, index, connection) in &self.places {
             let request = &requests[index as usize];
             let link = link(
-                connection(request.user),
+                &self.connections[connection as usize],
                 self.active[cell.index()],
                 physical,
                 &self.radios,
@@ -244,12 +286,17 @@ impl Physics {
     /// Connects everybody who asks in this slot, and counts them by cell.
     fn connect(&mut self, slot: u64, physical: &Physical) {
         let now_s = slot as f64 * physical.slot_s();
-        let places = BASE_PLACES + self.cells.len() as u32 / CELLS_PER_PLACE;
+        let places = UserRadios::places_per_slot(self.cells.len());
         self.active.fill(0);
         self.connections.clear();
         for &user in &self.users {
             let mut rng =
                 self.seed.stream_at(Stream::Channel, u64::from(user.0), (slot as u32).wrapping_mul(places));
+            if let Known::Listed(known) = &mut self.known
+                && !self.radios.user(user).is_known()
+            {
+                known.push(user);
+            }
             let connection = self.radios.advance(user, &self.cells, now_s, &mut rng, physical.radio());
             self.active[connection.cell.index()] += 1;
             self.handovers += u64::from(connection.handover_from.is_some());
@@ -276,7 +323,8 @@ impl Physics {
         let station = &self.stations[cell.index()];
         for (index, &until_s) in station.busy_until_s.iter().enumerate() {
             let service = ServiceId::from_index(index);
-            if until_s <= now_s && !station.loading.is_loading(service) {
+            let is_done = || until_s <= now_s && !station.loading.is_loading(service);
+            if cache.residency()[index].is_protected && is_done() {
                 cache.unpin(service);
             }
         }

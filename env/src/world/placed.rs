@@ -43,6 +43,11 @@ impl World {
         self.physics.as_ref().map(Physics::handovers)
     }
 
+    /// Bytes that a user of a physical scenario occupies who asks for nothing; `None` in abstract ones.
+    pub fn idle_user_bytes(&self) -> Option<usize> {
+        self.physics.as_ref().map(Physics::idle_user_bytes)
+    }
+
     /// Where a user was when it last asked; `None` in abstract scenarios, and for users that there are not.
     pub fn position(&self, user: UserId) -> Option<Position> {
         self.physics.as_ref().and_then(|physics| physics.position(user))
@@ -51,11 +56,7 @@ impl World {
     /// All that the price of the pending request depends on, the length of its answer included; `None` at a prefetch decision
     /// and in abstract scenarios.
     pub fn facts(&self) -> Option<RequestFacts> {
-        let (physics, physical) = (self.physics.as_ref()?, self.scenario.physical()?);
-        let batch = self.pending_batch()?;
-        let cache = &self.cells[batch.cell.index()].cache;
-        let place = (self.slot, self.requests_before, batch.cell);
-        Some(physics.facts(place, cache, self.mean_thought(), (&self.scenario, physical)))
+        self.facts
     }
 
     /// Entries whose work is done may leave before the pending decision is taken.
@@ -123,10 +124,11 @@ impl World {
         now_s: f64,
         counters: &mut Counters,
     ) -> f64 {
-        let scenario = std::sync::Arc::clone(&self.scenario);
+        let scenario = &*self.scenario;
         let physical = scenario.physical().expect("a physical scenario");
         let cache = &mut self.cells[cell.index()].cache;
         let before = counters.evictions;
+        // Who may have to leave: nobody where there is room, and nothing is allocated then.
         let residents: Vec<ServiceId> = if victims.is_empty() && needed_bytes <= cache.free_bytes() {
             Vec::new()
         } else {
@@ -149,12 +151,12 @@ impl World {
         let physics = self.physics.as_mut().expect("a physical scenario");
         for victim in left {
             let weights_left = cache.marginal_bytes(victim) > 0;
-            physics.evicted(cell, victim, weights_left, (&scenario, physical));
+            physics.evicted(cell, victim, weights_left, (scenario, physical));
         }
         if was_resident {
             return 0.0;
         }
-        let (load_s, store_bytes) = physics.load((cell, service, bytes), now_s, (&scenario, physical));
+        let (load_s, store_bytes) = physics.load((cell, service, bytes), now_s, (scenario, physical));
         if counters.loads > 0 { load_cost(physical, load_s, store_bytes, bytes) } else { 0.0 }
     }
 

@@ -37,6 +37,8 @@ use serde::{Deserialize, Serialize};
 use starts::{StartsState, poisson};
 use std::collections::BTreeMap;
 
+/// The longest list of sessions that is kept to be filled again: many of them would take much memory for nothing.
+const MOST_SPARE: usize = 64;
 /// The most sessions that are counted.
 const MOST_SESSIONS: u64 = 1 << 53;
 
@@ -96,7 +98,7 @@ struct Drawn {
     new_tokens: u32,
     output_tokens: u32,
     next: Next,
-    /// Seconds to the next request, if there is one.
+    /// Seconds to the next request; 0 if there is none.
     gap_s: f64,
 }
 
@@ -124,6 +126,8 @@ pub struct Sessions {
     state: SessionsState,
     places: Vec<f64>,
     requests: Vec<SessionRequest>,
+    /// Empty lists of sessions, to be filled again.
+    spare: Vec<Vec<Live>>,
 }
 
 impl Sessions {
@@ -150,7 +154,7 @@ impl Sessions {
             live: BTreeMap::new(),
             num_live: 0,
         };
-        Self { model, rank_shares, state, places: Vec::new(), requests: Vec::new() }
+        Self { model, rank_shares, state, places: Vec::new(), requests: Vec::new(), spare: Vec::new() }
     }
 
     /// The laws.
@@ -198,7 +202,7 @@ impl Sessions {
         live.since_s = -passed_s;
         let mut turn = 0;
         while turn < turns || calls.is_some_and(|calls| live.call < calls) {
-            let drawn = self.drawn(&live);
+            let drawn = self.drawn_before(&live, false);
             live.context_tokens = context_after(&live, &drawn);
             live.requests += 1;
             live.call += 1;
@@ -235,11 +239,18 @@ impl Sessions {
 
     fn keep(&mut self, live: Live) {
         self.state.num_live += 1;
-        self.state.live.entry(self.model.slot_of(live.next_s)).or_default().push(live);
+        let spare = &mut self.spare;
+        let due = self.state.live.entry(self.model.slot_of(live.next_s));
+        due.or_insert_with(|| spare.pop().unwrap_or_default()).push(live);
     }
 
     /// What is drawn for the next request of a session.
     fn drawn(&self, live: &Live) -> Drawn {
+        self.drawn_before(live, true)
+    }
+
+    /// The same; the time to the next request, which is drawn last, is 0 where nobody asks for it.
+    fn drawn_before(&self, live: &Live, asks_for_gap: bool) -> Drawn {
         let model = &self.model;
         let rng = &mut self.state.seed.stream_at(Stream::Tokens, live.session, live.requests);
         let window = model.window_tokens[live.service.index()];
@@ -256,7 +267,8 @@ impl Sessions {
             _ if turn_place < model.turns.more_prob(live.turn + 1) => (Next::Turn, model.think_time),
             _ => (Next::End, model.think_time),
         };
-        Drawn { new_tokens, output_tokens, next, gap_s: gap.draw(rng) }
+        let gap_s = if asks_for_gap && next != Next::End { gap.draw(rng) } else { 0.0 };
+        Drawn { new_tokens, output_tokens, next, gap_s }
     }
 
     /// The requests of a slot, in order of arrival; slots are asked for one after the other, from 0.
@@ -268,10 +280,13 @@ impl Sessions {
         let draws = (&mut state.rng, &mut state.popularity_rng);
         self.model.starts.draw(slot, &mut state.starts, draws, &mut places);
         while let Some(due) = self.state.live.first_entry().filter(|due| *due.key() <= slot) {
-            let due = due.remove();
+            let mut due = due.remove();
             self.state.num_live -= due.len() as u64;
-            for live in due {
+            for live in due.drain(..) {
                 self.play(slot, live);
+            }
+            if due.capacity() <= MOST_SPARE {
+                self.spare.push(due);
             }
         }
         for place in &places {
