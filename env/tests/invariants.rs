@@ -294,3 +294,42 @@ fn tight_plays_the_same_bits_on_one_two_and_eight_threads_as_it_did_before() {
     assert_eq!(play(8), alone);
     insta::assert_snapshot!(alone);
 }
+
+/// Rewards of an episode in which always the first legal action is taken.
+fn rewards(env: &mut DecisionEnv, seed: Seed) -> Vec<f64> {
+    env.reset(seed);
+    let mut mask = vec![false; env.spec().num_actions()];
+    let mut rewards = Vec::new();
+    loop {
+        env.mask(&mut mask);
+        let action = ActionId::from_index(mask.iter().position(|&is_legal| is_legal).unwrap());
+        let step = env.step(&action).unwrap();
+        rewards.push(step.reward);
+        if step.end.is_end() {
+            return rewards;
+        }
+    }
+}
+
+#[test]
+fn an_episode_begins_with_users_of_whom_nothing_is_known_whatever_came_before() {
+    let few = scenario("street", &[]);
+    let seed = Seed::new(Purpose::Test, 1);
+    let expected = rewards(&mut DecisionEnv::new(Arc::clone(&few)), seed.with_episode(1));
+    // Few are known at the end of an episode among a million, and all among fifty.
+    let mut played = DecisionEnv::new(Arc::clone(&few));
+    rewards(&mut played, seed);
+    let mut taken_back = DecisionEnv::new(Arc::clone(&few));
+    taken_back.restore(&played.snapshot()).unwrap();
+    assert_eq!(rewards(&mut played, seed.with_episode(1)), expected);
+    assert_eq!(rewards(&mut taken_back, seed.with_episode(1)), expected);
+    let rate = "0.000375";
+    let many = scenario(
+        "street",
+        &[("physical.users", "1000000"), ("workload.sessions.sessions_per_user_hour", rate)],
+    );
+    let expected = rewards(&mut DecisionEnv::new(Arc::clone(&many)), seed.with_episode(1));
+    let mut played = DecisionEnv::new(many);
+    rewards(&mut played, seed);
+    assert_eq!(rewards(&mut played, seed.with_episode(1)), expected);
+}
