@@ -1,11 +1,16 @@
 //! `thoughtcache bench`: how fast worlds and learners are on this machine, and how near learners come to known optima.
 
 mod env;
+mod play;
+mod radio;
+mod scaling;
+mod scaling_plot;
 mod tiny;
 mod train;
 
+use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
-use crate::machine::{Machine, load_average};
+use crate::machine::{Machine, load_average, thread_cpu_s};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -14,6 +19,8 @@ use serde::Serialize;
 #[command(after_help = "\
 Examples:
   thoughtcache bench env --lanes 1024 --scaling
+  thoughtcache bench env --scenario street --scaling
+  thoughtcache bench radio --set scenario.physical.users=1000
   thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000
   thoughtcache bench tiny")]
 pub(crate) struct Args {
@@ -24,6 +31,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Env(env::Args),
+    Radio(radio::Args),
     Train(train::Args),
     Tiny(tiny::Args),
 }
@@ -33,6 +41,7 @@ impl Args {
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
         match self.what {
             What::Env(args) => args.run(console),
+            What::Radio(args) => args.run(console),
             What::Train(args) => args.run(console),
             What::Tiny(args) => args.run(console),
         }
@@ -57,6 +66,30 @@ impl Circumstances {
             format!("; load average at the start {one:.2} {five:.2} {fifteen:.2}")
         });
         format!("{}{load}", self.machine.line())
+    }
+}
+
+/// Counts the processor time of this thread, so that other programs count for nothing; the time of the wall where the system
+/// does not tell.
+struct BusyClock {
+    wall: Stopwatch,
+    cpu_s: Option<f64>,
+}
+
+impl BusyClock {
+    fn start() -> Self {
+        Self { wall: Stopwatch::start(), cpu_s: thread_cpu_s() }
+    }
+
+    fn wall_s(&self) -> f64 {
+        self.wall.elapsed_s()
+    }
+
+    fn busy_s(&self) -> f64 {
+        match (self.cpu_s, thread_cpu_s()) {
+            (Some(before), Some(now)) => now - before,
+            _ => self.wall_s(),
+        }
     }
 }
 

@@ -21,6 +21,38 @@ fn a_criterion_that_does_not_hold_is_exit_code_1() {
 }
 
 #[test]
+fn the_cost_of_a_decision_is_measured_and_drawn_up_to_a_million_users() {
+    let desk = Desk::new();
+    let options = "--seconds 0.02 --lanes 1 --set scenario.horizon_slots=3 --plot users.svg --json";
+    let report = desk.run(&format!("bench env --scenario street --scaling {options}")).expect(0).json();
+    let curves = report["users"].as_array().unwrap();
+    assert_eq!((&curves[0]["demand"], &curves[1]["demand"]), (&"per_user".into(), &"total".into()));
+    for curve in curves {
+        let points = curve["points"].as_array().unwrap();
+        assert_eq!((points.len(), &points[4]["users"]), (5, &1_000_000.into()));
+        assert!(points.iter().all(|point| point["idle_user_bytes"].as_u64().unwrap() < 256), "{curve}");
+    }
+    let per_slot = |curve: usize| curves[curve]["points"][4]["decisions_per_slot"].as_f64().unwrap();
+    // A million people ask 16,667 times a second; as many times as fifty do, less than once.
+    assert!(per_slot(0) > 15_000.0 && per_slot(1) < 10.0, "{} {}", per_slot(0), per_slot(1));
+    assert!(desk.read("users.svg").starts_with("<svg"));
+    let twice =
+        desk.run("bench env --scenario street --scaling --seconds 0.02 --set scenario.physical.users=7");
+    assert!(twice.expect(2).stderr.contains("--set scenario.physical.users: --scaling changes it"));
+}
+
+#[test]
+fn the_radio_is_measured_where_there_is_one() {
+    let desk = Desk::new();
+    let report = desk.run("bench radio --seconds 0.02 --json").expect(0).json();
+    assert_eq!((&report["users"], &report["cells"]), (&50.into(), &1.into()));
+    assert!(report["user_slots_per_s"].as_f64().unwrap() > 1_000.0, "{report}");
+    assert!(report["mean_downlink_bits_per_s"].as_f64().unwrap() > 1e5, "{report}");
+    let outcome = desk.run("bench radio --scenario tight").expect(2);
+    assert!(outcome.stderr.contains("tight has no radio"), "{}", outcome.stderr);
+}
+
+#[test]
 fn the_doctor_says_what_there_is() {
     let desk = Desk::new();
     let report = desk.run("doctor --json").expect(0).json();

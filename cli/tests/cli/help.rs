@@ -20,6 +20,7 @@ fn every_command_explains_itself_with_an_example() {
         "verify determinism",
         "bench",
         "bench env",
+        "bench radio",
         "bench train",
         "bench tiny",
         "doctor",

@@ -1,0 +1,155 @@
+//! `bench radio`: the air alone, redrawn for every user in every slot.
+//!
+//! The world redraws the radio of users that ask, and of nobody else. Here everybody is redrawn every slot: place, line of
+//! sight, shadow and Rician factor of the links to all cells, blockage, association, interference, the cell's time shared
+//! among all of its users, both rates with their fading averaged, and sensing.
+
+use super::{BusyClock, Circumstances, env};
+use crate::args::SettingArgs;
+use crate::console::{Console, Verdict};
+use crate::scenario_file;
+use crate::table::grouped;
+use anyhow::{Result, bail};
+use serde::Serialize;
+use std::hint::black_box;
+use thoughtcache_env::radio::user::{Connection, UserRadios};
+use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thoughtcache_env::scenario::physics::Physical;
+use thoughtcache_env::units::UserId;
+
+/// Slots before the clock runs: every user is known then.
+const FIRST_SLOTS: u32 = 8;
+/// User-slots, at least, between two looks at the clock.
+const USER_SLOTS_PER_LOOK: usize = 1_000;
+
+/// Measure the radio alone: every user redrawn in every slot, one thread
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  thoughtcache bench radio
+  thoughtcache bench radio --set scenario.physical.users=30 --set scenario.cell.count=7 \\
+    --set scenario.physical.sites.hexagons.distance_m=100")]
+pub(super) struct Args {
+    /// A shipped scenario with [physical], or a TOML file
+    #[arg(long, default_value = "street")]
+    scenario: String,
+    #[command(flatten)]
+    set: SettingArgs,
+    /// Seconds of the measurement
+    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = env::seconds)]
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    scenario: String,
+    users: u32,
+    cells: usize,
+    /// Of processor time, where the system tells it.
+    user_slots_per_s: f64,
+    /// Downlink rate, averaged over users and slots: what was computed.
+    mean_downlink_bits_per_s: f64,
+    #[serde(flatten)]
+    circumstances: Circumstances,
+}
+
+impl Args {
+    pub(super) fn run(self, console: Console) -> Result<Verdict> {
+        let scenario = scenario_file::load(&self.scenario, &self.set.overrides()?)?.scenario;
+        let Some(physical) = scenario.physical() else {
+            bail!(
+                "{} has no radio: a scenario with [physical] is needed, street for example",
+                scenario.name()
+            );
+        };
+        let circumstances = Circumstances::now();
+        let mut air = Air::new(physical);
+        for _ in 0..FIRST_SLOTS {
+            black_box(air.redraw());
+        }
+        let slots_per_look = USER_SLOTS_PER_LOOK.div_ceil(air.num_users as usize);
+        let (mut slots, mut downlink) = (0_u64, 0.0);
+        let clock = BusyClock::start();
+        while clock.wall_s() < self.seconds {
+            for _ in 0..slots_per_look {
+                downlink += air.redraw();
+            }
+            slots += slots_per_look as u64;
+        }
+        let user_slots = slots * u64::from(air.num_users);
+        let report = Report {
+            scenario: scenario.name().to_owned(),
+            users: air.num_users,
+            cells: physical.cells().len(),
+            user_slots_per_s: user_slots as f64 / clock.busy_s(),
+            mean_downlink_bits_per_s: downlink / user_slots as f64,
+            circumstances,
+        };
+        console.result(&report, || report.text())?;
+        Ok(Verdict::Done)
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        format!(
+            "{}: {} user-slots/s ({} users, {} cells, everybody redrawn every slot, one thread, processor time); downlink {:.1} Mbit/s on average\n{}\n",
+            self.scenario,
+            grouped(self.user_slots_per_s as u64),
+            grouped(u64::from(self.users)),
+            self.cells,
+            1e-6 * self.mean_downlink_bits_per_s,
+            self.circumstances.line()
+        )
+    }
+}
+
+/// All users among all cells.
+struct Air<'a> {
+    physical: &'a Physical,
+    num_users: u32,
+    radios: UserRadios,
+    connections: Vec<Connection>,
+    active: Vec<u32>,
+    seed: Seed,
+    slot: u32,
+}
+
+impl<'a> Air<'a> {
+    fn new(physical: &'a Physical) -> Self {
+        let (num_users, num_cells) = (physical.num_users(), physical.cells().len());
+        Self {
+            physical,
+            num_users,
+            radios: UserRadios::new(num_users as usize, num_cells),
+            connections: Vec::with_capacity(num_users as usize),
+            active: vec![0; num_cells],
+            seed: Seed::new(Purpose::Test, 0),
+            slot: 0,
+        }
+    }
+
+    /// A slot passes for everybody; returns the sum of downlink rates in bit/s.
+    fn redraw(&mut self) -> f64 {
+        let (radio, cells) = (self.physical.radio(), self.physical.cells());
+        let now_s = f64::from(self.slot) * self.physical.slot_s();
+        let place = self.slot.wrapping_mul(UserRadios::places_per_slot(cells.len()));
+        self.active.fill(0);
+        self.connections.clear();
+        for user in 0..self.num_users {
+            let mut rng = self.seed.stream_at(Stream::Channel, u64::from(user), place);
+            let connection = self.radios.advance(UserId(user), cells, now_s, &mut rng, radio);
+            self.active[connection.cell.index()] += 1;
+            self.connections.push(connection);
+        }
+        self.slot += 1;
+        let mut sum = 0.0;
+        for connection in &self.connections {
+            let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
+            let [downlink, uplink] = radio.rates_bits_per_s(connection, None, time_share);
+            black_box((uplink, radio.sensing_quality(connection)));
+            sum += downlink;
+        }
+        sum
+    }
+}

@@ -1,0 +1,183 @@
+//! `bench env --scaling` of a physical scenario: what a decision costs when 100 to 1,000,000 people use it.
+//!
+//! Two worlds grow. In the first everybody asks as often as ever, so that requests grow with people: a slot with a million
+//! users brings thousands of decisions. In the second there are always as many requests as the scenario has, from ever more
+//! people of whom ever fewer ask: what is seen is the cost of people who ask for nothing. One lane plays whole episodes,
+//! beginnings of episodes included, and processor time counts where the system tells it.
+
+use super::play::RandomPlay;
+use super::{BusyClock, scaling_plot};
+use crate::console::Console;
+use crate::progress;
+use crate::scenario_file::{LoadedScenario, ScenarioText};
+use crate::table::{Align, Table, grouped};
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::scenario::config::WorkloadConfig;
+use thoughtcache_env::scenario::text::Override;
+
+/// How many people there are.
+const USERS: [u32; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
+
+/// How demand grows with people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Demand {
+    /// Everybody asks as often as ever.
+    PerUser,
+    /// All together ask as often as ever.
+    Total,
+}
+
+impl Demand {
+    const ALL: [Self; 2] = [Self::PerUser, Self::Total];
+
+    /// In words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::PerUser => "everybody asks as often as ever",
+            Self::Total => "as many requests as ever, from more people",
+        }
+    }
+}
+
+/// What a decision costs over the number of users.
+#[derive(Debug, Serialize)]
+pub(super) struct Curve {
+    /// How demand grows.
+    pub(super) demand: Demand,
+    /// By number of users.
+    pub(super) points: Vec<Point>,
+}
+
+/// One measurement.
+#[derive(Debug, Serialize)]
+pub(super) struct Point {
+    /// How many people there are.
+    pub(super) users: u32,
+    /// Decisions that were taken.
+    decisions: u64,
+    /// Decisions of a slot on average.
+    decisions_per_slot: f64,
+    decisions_per_s: f64,
+    /// Nanoseconds of a decision.
+    pub(super) decision_ns: f64,
+    /// Over that of the fewest users.
+    ratio: f64,
+    /// Bytes that a user who asks for nothing occupies.
+    idle_user_bytes: usize,
+}
+
+/// Measures both curves, and draws them; nothing for scenarios without users of their own.
+pub(super) fn measure(
+    console: Console,
+    text: &ScenarioText,
+    overrides: &[Override],
+    loaded: &LoadedScenario,
+    seconds: f64,
+    plot: &Path,
+) -> Result<Vec<Curve>> {
+    let (Some(physical), WorkloadConfig::Sessions(sessions)) =
+        (&loaded.config.physical, &loaded.config.workload)
+    else {
+        return Ok(Vec::new());
+    };
+    let (users, rate) = (physical.users, sessions.sessions_per_user_hour);
+    let mut curves = Vec::new();
+    for demand in Demand::ALL {
+        let mut points: Vec<Point> = Vec::new();
+        for count in USERS {
+            let spinner = progress::spinner(
+                console,
+                format!("{} users, {}", grouped(u64::from(count)), demand.words()),
+            );
+            let rate = match demand {
+                Demand::PerUser => rate,
+                Demand::Total => rate * f64::from(users) / f64::from(count),
+            };
+            let scenario = with(text, overrides, count, rate)?;
+            let fewest_ns = points.first().map(|first| first.decision_ns);
+            points.push(point(&scenario, count, seconds, fewest_ns)?);
+            spinner.finish_and_clear();
+        }
+        curves.push(Curve { demand, points });
+    }
+    scaling_plot::draw(loaded.scenario.name(), &curves, plot)
+        .with_context(|| format!("cannot draw {}", plot.display()))?;
+    console.note(&format!("the curve over users is drawn in {}", plot.display()));
+    Ok(curves)
+}
+
+/// The scenario with so many users, and so many sessions of each in an hour.
+fn with(text: &ScenarioText, overrides: &[Override], users: u32, rate: f64) -> Result<Arc<Scenario>> {
+    const KEYS: [&str; 2] = ["physical.users", "workload.sessions.sessions_per_user_hour"];
+    if let Some(set) = overrides.iter().find(|set| KEYS.contains(&set.key.as_str())) {
+        bail!("--set scenario.{}: --scaling changes it", set.key);
+    }
+    let values = [users.to_string(), format!("{rate:?}")];
+    let changes = KEYS.into_iter().zip(values).map(|(key, value)| Override { key: key.into(), value });
+    let overrides: Vec<Override> = overrides.iter().cloned().chain(changes).collect();
+    Ok(text.load(&overrides)?.scenario)
+}
+
+/// Plays whole episodes for so many seconds, one at least.
+fn point(scenario: &Arc<Scenario>, users: u32, seconds: f64, fewest_ns: Option<f64>) -> Result<Point> {
+    let mut play = RandomPlay::new(scenario, 1, 1)?;
+    let idle_user_bytes = play.env().world().idle_user_bytes().unwrap_or(0);
+    let horizon_slots = u64::from(scenario.horizon_slots());
+    let (mut decisions, mut slots) = (0_u64, 0_u64);
+    let clock = BusyClock::start();
+    loop {
+        play.step()?;
+        decisions += 1;
+        if play.has_ended() {
+            slots += horizon_slots;
+            if clock.wall_s() >= seconds {
+                break;
+            }
+        }
+    }
+    let decision_ns = 1e9 * clock.busy_s() / decisions as f64;
+    Ok(Point {
+        users,
+        decisions,
+        decisions_per_slot: decisions as f64 / slots as f64,
+        decisions_per_s: 1e9 / decision_ns,
+        decision_ns,
+        ratio: decision_ns / fewest_ns.unwrap_or(decision_ns),
+        idle_user_bytes,
+    })
+}
+
+/// Tables of the curves.
+pub(super) fn text(curves: &[Curve]) -> String {
+    let mut text = String::new();
+    for Curve { demand, points } in curves {
+        let mut table = Table::new([
+            ("users", Align::Right),
+            ("decisions a slot", Align::Right),
+            ("decisions/s", Align::Right),
+            ("ns a decision", Align::Right),
+            ("ratio", Align::Right),
+            ("bytes an idle user", Align::Right),
+        ]);
+        for point in points {
+            table.row([
+                grouped(u64::from(point.users)),
+                format!("{:.1}", point.decisions_per_slot),
+                grouped(point.decisions_per_s as u64),
+                grouped(point.decision_ns as u64),
+                format!("{:.2}", point.ratio),
+                point.idle_user_bytes.to_string(),
+            ]);
+        }
+        let (words, table) = (demand.words(), table.text(2));
+        // A String takes everything.
+        let _ = write!(text, "\n{words}; one lane, whole episodes, processor time:\n\n{table}\n");
+    }
+    text
+}
