@@ -18,6 +18,7 @@ Commands:
              write runs/reference/
   weights    compare rules on `street` at other weights (minutes), write the tables of docs/street.md
   bars       the long proofs (an hour and more), or those that are named, write runs/reference/bars/
+  bench-peers  our radio beside mobile-env's, which is put into .venv-peers for it, once (0.3 GB)
   help       this text
 
 Environment:
@@ -48,6 +49,8 @@ pub(crate) enum Task {
     Weights,
     /// The long proofs: those of these names, all if there is none.
     Bars(Vec<String>),
+    /// Measure peers beside us.
+    BenchPeers,
     /// Say what can be typed.
     Help,
 }
@@ -65,6 +68,7 @@ impl Task {
             "reference" => Self::Reference(Vec::new()),
             "bars" if are_names(rest) => return Ok(Self::Bars(rest.to_vec())),
             "weights" => Self::Weights,
+            "bench-peers" => Self::BenchPeers,
             "bars" => Self::Bars(Vec::new()),
             "help" | "--help" | "-h" => return Ok(Self::Help),
             _ => return Err(Failure::UnknownCommand { word: first.clone() }),
@@ -99,6 +103,7 @@ mod tests {
         assert_eq!(parse("reference"), Ok(Task::Reference(Vec::new())));
         assert_eq!(parse("reference street"), Ok(Task::Reference(vec!["street".to_owned()])));
         assert_eq!(parse("weights"), Ok(Task::Weights));
+        assert_eq!(parse("bench-peers"), Ok(Task::BenchPeers));
         assert_eq!(parse("bars"), Ok(Task::Bars(Vec::new())));
         assert_eq!(parse("bars kills-ppo"), Ok(Task::Bars(vec!["kills-ppo".to_owned()])));
     }
@@ -114,11 +119,11 @@ mod tests {
     fn anything_else_is_refused_with_the_way_to_help() {
         insta::assert_snapshot!(parse("").unwrap_err(), @r"
         no command given
-          type: cargo xtask setup | demo | test | docs | reference | weights | bars | help
+          type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help
         ");
         insta::assert_snapshot!(parse("tset").unwrap_err(), @r#"
         unknown command "tset"
-          type: cargo xtask setup | demo | test | docs | reference | weights | bars | help
+          type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help
         "#);
         insta::assert_snapshot!(parse("setup --milk").unwrap_err(), @r#"
         setup takes no argument, but got "--milk"
@@ -132,7 +137,10 @@ mod tests {
             HELP.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|l| !l.is_empty());
         let listed = listed.filter(|line| !line.starts_with("   "));
         let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(names, ["setup", "demo", "test", "docs", "reference", "weights", "bars", "help"]);
+        assert_eq!(
+            names,
+            ["setup", "demo", "test", "docs", "reference", "weights", "bars", "bench-peers", "help"]
+        );
         for name in names {
             assert!(parse(name).is_ok(), "{name}");
         }

@@ -3,6 +3,7 @@
 pub(crate) mod bars;
 pub(crate) mod demo;
 pub(crate) mod docs;
+pub(crate) mod peers;
 pub(crate) mod reference;
 pub(crate) mod test;
 pub(crate) mod weights;

@@ -15,12 +15,12 @@ const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/t
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(
-        "no command given\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | help"
+        "no command given\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help"
     )]
     NoCommand,
 
     #[error(
-        "unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | help"
+        "unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help"
     )]
     UnknownCommand { word: String },
 
@@ -115,9 +115,9 @@ pub(crate) enum Failure {
     Pip { requirement: String, program: String, status: String, said: String },
 
     #[error(
-        "python's test packages could not be installed: \"{program} -m pip install\" ended with {status} and said
+        "python's packages could not be installed: \"{program} -m pip install\" ended with {status} and said
 {said}
-  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type again:  cargo xtask test"
+  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type the command again"
     )]
     PythonTests { program: String, status: String, said: String },
 

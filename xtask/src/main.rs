@@ -1,4 +1,4 @@
-//! `cargo xtask setup | demo | test | docs | reference | weights | bars`: the set-up, the commands of the README and the long proofs.
+//! `cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers`: the set-up, the commands of the README and the long proofs.
 //!
 //! Knows nothing of the other crates: it calls cargo, pip and the finished program.
 #![allow(
@@ -51,6 +51,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Reference(only) => commands::reference::run(&workspace, &Machine::this(), &only)?,
         Task::Weights => commands::weights::run(&workspace, &Machine::this())?,
         Task::Bars(only) => commands::bars::run(&workspace, &Machine::this(), &only)?,
+        Task::BenchPeers => commands::peers::run(&workspace, &Machine::this())?,
         Task::Test => commands::test::run(&workspace, &Machine::this())?,
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! What tests in Python need, in `.venv-test`: TensorBoard's own reader of event files.
+//! Python packages: what tests need (TensorBoard's own reader of event files), and what `bench-peers` compares with.
 //!
 //! Only python3 and its pip are asked for, no `venv`: the packages lie in a folder that the tests put on `PYTHONPATH`. Their
-//! versions and checksums are those of `requirements-test.txt`. Assembled beside and renamed.
+//! versions are those of the requirements, and their checksums where these have some. Assembled beside and renamed.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,27 @@ use crate::machine::{Machine, ended, said};
 use crate::progress::say;
 use crate::workspace::Workspace;
 
-const REQUIREMENTS: &str = include_str!("../requirements-test.txt");
+/// Some packages, and the folder of the checkout for them.
+pub(crate) struct Packages {
+    folder: &'static str,
+    requirements: &'static str,
+    has_checksums: bool,
+}
+
+/// What tests in Python need.
+pub(crate) const TESTS: Packages = Packages {
+    folder: ".venv-test",
+    requirements: include_str!("../requirements-test.txt"),
+    has_checksums: true,
+};
+
+/// What we are compared with.
+pub(crate) const PEERS: Packages = Packages {
+    folder: ".venv-peers",
+    requirements: include_str!("../requirements-peers.txt"),
+    has_checksums: false,
+};
+
 /// The folder of the packages, inside.
 const PACKAGES: &str = "site-packages";
 /// Which python they are for: its version, a line break, the requirements.
@@ -23,27 +43,31 @@ const PYTHON: &str = "python";
 /// How many lines of pip's complaint are repeated.
 const LINES_OF_PIP: usize = 8;
 
-/// Makes sure of the packages.
-pub(crate) fn ensure(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+/// Makes sure of the packages; returns what belongs on `PYTHONPATH`.
+pub(crate) fn ensure(
+    workspace: &Workspace,
+    machine: &Machine,
+    packages: &Packages,
+) -> Result<PathBuf, Failure> {
     machine.check_python()?;
-    let place = workspace.root().join(".venv-test");
-    let stamp = format!("{}\n{REQUIREMENTS}", version(machine)?);
+    let place = workspace.root().join(packages.folder);
+    let stamp = format!("{}\n{}", version(machine)?, packages.requirements);
     if fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp) {
-        say(&format!("python's test packages are in {}", place.display()));
-        return Ok(());
+        say(&format!("python's packages are in {}", place.display()));
+        return Ok(place.join(PACKAGES));
     }
     let stopwatch = Stopwatch::start();
-    say(&format!("setting up python's test packages in {}, once", place.display()));
-    let beside = workspace.root().join(".venv-test.new");
+    say(&format!("setting up python's packages in {}, once", place.display()));
+    let beside = workspace.root().join(format!("{}.new", packages.folder));
     remove(&beside)?;
     fs::create_dir(&beside).map_err(Failure::file("create", &beside))?;
-    install(machine, &beside)?;
+    install(machine, &beside, packages)?;
     write(&beside.join(PYTHON), &machine.python_name())?;
     write(&beside.join(STAMP), &stamp)?;
     remove(&place)?;
     fs::rename(&beside, &place).map_err(Failure::file("write", &place))?;
-    say(&format!("python's test packages are ready in {}", human(stopwatch.elapsed())));
-    Ok(())
+    say(&format!("python's packages are ready in {}", human(stopwatch.elapsed())));
+    Ok(place.join(PACKAGES))
 }
 
 fn version(machine: &Machine) -> Result<String, Failure> {
@@ -57,15 +81,16 @@ fn version(machine: &Machine) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn install(machine: &Machine, beside: &Path) -> Result<(), Failure> {
+fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<(), Failure> {
     let program = machine.python_name();
     let requirements = beside.join("requirements.txt");
-    write(&requirements, REQUIREMENTS)?;
+    write(&requirements, packages.requirements)?;
     let log_path = beside.join("pip.log");
     let log = File::create(&log_path).map_err(Failure::file("create", &log_path))?;
     let errors = log.try_clone().map_err(Failure::file("write", &log_path))?;
     let status = Command::new(&machine.python)
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"])
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"])
+        .args(packages.has_checksums.then_some("--require-hashes"))
         .args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
         .arg("--target")
         .arg(beside.join(PACKAGES))
@@ -102,7 +127,8 @@ mod tests {
 
     #[test]
     fn every_package_has_a_version_and_a_checksum() {
-        let names: Vec<&str> = REQUIREMENTS
+        let names: Vec<&str> = TESTS
+            .requirements
             .lines()
             .filter(|line| !line.starts_with([' ', '#']) && !line.is_empty())
             .inspect(|line| assert!(line.contains("==") && line.ends_with(" \\"), "{line}"))
@@ -110,7 +136,11 @@ mod tests {
             .collect();
         assert!(names.contains(&"tensorboard"), "{names:?}");
         assert!(
-            REQUIREMENTS.lines().filter(|line| line.starts_with(' ')).all(|l| l.contains("--hash=sha256:"))
+            TESTS
+                .requirements
+                .lines()
+                .filter(|line| line.starts_with(' '))
+                .all(|l| l.contains("--hash=sha256:"))
         );
     }
 
@@ -130,7 +160,7 @@ mod tests {
         let workspace = Workspace::at(room.path());
         for (version, expected) in [("3.11", 1), ("3.11", 1), ("3.12", 2)] {
             let machine = Machine { python: python(version).into(), ..Machine::this() };
-            ensure(&workspace, &machine).unwrap();
+            ensure(&workspace, &machine, &TESTS).unwrap();
             assert_eq!(count(), expected, "{version}");
         }
         assert!(room.path().join(".venv-test/stamp").is_file());
@@ -143,7 +173,7 @@ mod tests {
         let room = Room::new();
         let body = "[ \"$1\" = -c ] && echo 3.11 && exit 0\n[ \"$3\" = install ] && echo no route >&2 && exit 1\nexit 0";
         let machine = Machine { python: room.script("python3", body).into(), ..Machine::this() };
-        let failure = ensure(&Workspace::at(room.path()), &machine).unwrap_err();
+        let failure = ensure(&Workspace::at(room.path()), &machine, &TESTS).unwrap_err();
         assert!(failure.to_string().contains("    no route"), "{failure}");
         assert_eq!(failure.exit_code(), 2);
         assert!(!room.path().join(".venv-test").exists());

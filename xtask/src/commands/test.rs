@@ -91,7 +91,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
     }
     let stopwatch = Stopwatch::start();
     let libtorch = libtorch::ensure(workspace, machine)?;
-    python_tests::ensure(workspace, machine)?;
+    python_tests::ensure(workspace, machine, &python_tests::TESTS)?;
     let mut outcomes = Vec::new();
     for (number, step) in STEPS.iter().enumerate() {
         let mut cargo = workspace.cargo();
