@@ -4,12 +4,13 @@
 //! one block more than there are steps holds what they saw after the last one. Final rows of episodes that were cut are
 //! kept apart, because the block after such a step already shows the next episode.
 
-use super::gae::{self, Outcomes};
+use super::gae::{self, Cells, Outcomes};
 use super::tensor_rows;
 use tch::{Device, Kind, Tensor};
 use thiserror::Error;
 use thoughtcache_env::gym::api::{ActionId, End};
 use thoughtcache_env::gym::vec_env::StepBuffers;
+use thoughtcache_env::units::CellId;
 
 mod state;
 
@@ -42,6 +43,10 @@ pub struct Rollout {
     rewards: Vec<f64>,
     slots_elapsed: Vec<u32>,
     ends: Vec<End>,
+    /// Of each decision; of each final row; and by lane, of the rows after the last step.
+    cells: Vec<CellId>,
+    final_cells: Vec<CellId>,
+    last_cells: Vec<CellId>,
     final_rows: Vec<f32>,
     final_of: Vec<usize>,
     row: Vec<f32>,
@@ -89,6 +94,9 @@ impl Rollout {
             rewards: reserve(decisions).ok_or_else(refused)?,
             slots_elapsed: reserve(decisions).ok_or_else(refused)?,
             ends: reserve(decisions).ok_or_else(refused)?,
+            cells: reserve(decisions).ok_or_else(refused)?,
+            final_cells: Vec::new(),
+            last_cells: vec![CellId::default(); num_lanes],
             final_rows: Vec::new(),
             final_of: Vec::new(),
             row: vec![0.0; num_lanes * num_entries],
@@ -137,6 +145,9 @@ impl Rollout {
         for lane in 0..self.num_lanes {
             let end = End::from_flags(step.terminated[lane], step.truncated[lane]);
             self.ends.push(end);
+            let info = &step.infos[lane];
+            self.cells.push(info.cell);
+            self.last_cells[lane] = info.next_cell;
             if end == End::Truncated {
                 let kept = self.final_rows.len();
                 self.final_rows.extend(step.final_observations.row(lane));
@@ -144,6 +155,7 @@ impl Rollout {
                     self.final_rows[kept + column] = 0.0;
                 }
                 self.final_of.push(first + lane);
+                self.final_cells.push(info.next_cell);
             }
         }
         self.steps += 1;
@@ -156,6 +168,8 @@ impl Rollout {
         self.rewards.clear();
         self.slots_elapsed.clear();
         self.ends.clear();
+        self.cells.clear();
+        self.final_cells.clear();
         self.final_rows.clear();
         self.final_of.clear();
     }
@@ -210,6 +224,7 @@ impl Rollout {
                 rewards: &self.rewards,
                 slots_elapsed: &self.slots_elapsed,
                 ends: &self.ends,
+                cells: &self.cells_and_next(),
                 values,
                 next_values: &next_values,
             },
@@ -218,6 +233,16 @@ impl Rollout {
         );
         let returns = advantages.iter().zip(values).map(|(advantage, value)| advantage + value).collect();
         Targets { advantages, returns }
+    }
+
+    fn cells_and_next(&self) -> Vec<Cells> {
+        let following = self.cells.iter().skip(self.num_lanes).chain(&self.last_cells);
+        let mut cells: Vec<Cells> =
+            self.cells.iter().zip(following).map(|(&now, &next)| Cells { now, next }).collect();
+        for (&at, &next) in self.final_of.iter().zip(&self.final_cells) {
+            cells[at].next = next;
+        }
+        cells
     }
 
     fn write_block(&mut self, block: usize, observations: &[f32]) {
@@ -239,8 +264,12 @@ impl Rollout {
 /// The bytes of everything that is kept of each decision and of the rows after the last step.
 pub(super) fn bytes(steps: usize, lanes: usize, entries: usize, actions: usize) -> u64 {
     let row = (entries as u64).saturating_mul(size_of::<f32>() as u64);
-    let numbers =
-        size_of::<i64>() + size_of::<f32>() + size_of::<f64>() + size_of::<u32>() + size_of::<End>();
+    let numbers = size_of::<i64>()
+        + size_of::<f32>()
+        + size_of::<f64>()
+        + size_of::<u32>()
+        + size_of::<End>()
+        + size_of::<CellId>();
     let decision = row.saturating_add(actions as u64).saturating_add(numbers as u64);
     let lane = decision.saturating_mul(steps as u64).saturating_add(row);
     lane.saturating_mul(lanes as u64)
@@ -345,8 +374,8 @@ mod tests {
 
     #[test]
     fn a_rollout_beyond_all_memory_is_an_error_that_counts_the_bytes() {
-        // 3 steps of 2 lanes, 191 entries and 22 actions: 6 decisions of 764 + 22 + 8 + 4 + 8 + 4 + 1 bytes and 2 rows.
-        assert_eq!(bytes(3, 2, 191, 22), 6 * 811 + 2 * 764);
+        // 3 steps of 2 lanes, 191 entries and 22 actions: 6 decisions of 764 + 22 + 8 + 4 + 8 + 4 + 1 + 4 bytes and 2 rows.
+        assert_eq!(bytes(3, 2, 191, 22), 6 * 815 + 2 * 764);
         // 2^44 rows are counted without overflow, and no address space has room for their 13 petabytes; 2^60 overflow.
         for steps in [1 << 44, 1 << 60] {
             let error = Rollout::new(steps, 1, 191, 22, vec![]).unwrap_err();

@@ -8,6 +8,7 @@ use super::snapshot::{Snapshot, SnapshotError};
 use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::random::Seed;
+use crate::units::CellId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -111,6 +112,10 @@ pub struct StepInfo {
     pub cost: CostBreakdown,
     /// What was counted during the step.
     pub counters: Counters,
+    /// The cell that was decided for. What is decided for one cell changes nothing at another.
+    pub cell: CellId,
+    /// The cell of the row that follows: of the final row where the episode ended.
+    pub next_cell: CellId,
 }
 
 /// Counts of one step, or of many when added up.

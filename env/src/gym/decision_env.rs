@@ -149,6 +149,12 @@ impl DecisionEnv {
         missing_bytes.saturating_sub(self.world.freed_bytes(&self.victims, self.observation.service))
     }
 
+    /// The step with the cell that was decided for and the one that is shown now.
+    fn told(&self, mut step: Step, cell: CellId) -> Step {
+        (step.info.cell, step.info.next_cell) = (cell, self.observation.cell);
+        step
+    }
+
     /// Shows the pending decision; `only` leaves one placement legal (the forced step).
     fn observe(&mut self, only: Option<Placement>) {
         let pending = self.world.pending();
@@ -324,10 +330,11 @@ impl Env for DecisionEnv {
         let Some(decision) = decision else {
             return Err(EnvError::refuse(&self.spec, *action, &self.observation.legal));
         };
+        let cell = self.observation.cell;
         if self.phase == Phase::Forced {
             self.phase = Phase::Ended;
             self.observe(None);
-            return Ok(Step::truncated(0.0, self.world.slot() as u32));
+            return Ok(self.told(Step::truncated(0.0, self.world.slot() as u32), cell));
         }
         let is_complete = match decision {
             Decision::Serve { placement, victim: Some(victim) } => self.choose(placement, victim),
@@ -336,7 +343,7 @@ impl Env for DecisionEnv {
         };
         if !is_complete {
             self.observe(None);
-            return Ok(Step::running(0.0, 0));
+            return Ok(self.told(Step::running(0.0, 0), cell));
         }
         let outcome = match (decision, self.ahead) {
             (_, Some(service)) => self.world.prefetch(service, &self.victims),
@@ -352,8 +359,9 @@ impl Env for DecisionEnv {
             self.phase = Phase::Ended;
         }
         self.observe(None);
-        let info = StepInfo { cost, counters: outcome.counters };
-        Ok(Step { reward: -cost.total(), end, slots_elapsed: elapsed.slots, info })
+        let info = StepInfo { cost, counters: outcome.counters, ..StepInfo::default() };
+        let step = Step { reward: -cost.total(), end, slots_elapsed: elapsed.slots, info };
+        Ok(self.told(step, cell))
     }
 
     fn observation(&self) -> &DecisionObservation {

@@ -4,6 +4,7 @@ use super::Rollout;
 use crate::learn::state::{StateDict, StateError, check_finite};
 use crate::learn::tensor_rows;
 use thoughtcache_env::gym::api::End;
+use thoughtcache_env::units::CellId;
 
 impl Rollout {
     /// Adds the complete steps to a state; the rows after the last one are those that the next step begins with.
@@ -16,6 +17,9 @@ impl Rollout {
         state.put_list("rewards", &self.rewards);
         state.put_list("slots_elapsed", &self.slots_elapsed);
         state.put_list("ends", &self.ends.iter().map(|&end| end as u8).collect::<Vec<u8>>());
+        let numbers = |cells: &[CellId]| cells.iter().map(|cell| cell.0).collect::<Vec<u32>>();
+        state.put_list("cells", &numbers(&self.cells));
+        state.put_list("final_cells", &numbers(&self.final_cells));
         state.put("final_rows", &[self.final_of.len(), entries], &self.final_rows);
     }
 
@@ -46,9 +50,11 @@ impl Rollout {
         let ends: Vec<u8> = state.take("ends", &[len])?;
         let ends: Option<Vec<End>> = ends.into_iter().map(end_of).collect();
         let ends = ends.ok_or_else(|| StateError::value("ends", "has a byte that is no end"))?;
+        let cells: Vec<u32> = state.take("cells", &[len])?;
         let final_of: Vec<usize> = (0..len).filter(|&at| ends[at] == End::Truncated).collect();
         let final_rows: Vec<f32> = state.take("final_rows", &[final_of.len(), entries])?;
         check_finite("final_rows", &final_rows)?;
+        let final_cells: Vec<u32> = state.take("final_cells", &[final_of.len()])?;
 
         tensor_rows::write(&mut self.observations, 0, &observations);
         tensor_rows::write(&mut self.illegal, 0, &illegal);
@@ -59,6 +65,8 @@ impl Rollout {
         self.rewards.extend(rewards);
         self.slots_elapsed.extend(slots_elapsed);
         self.ends.extend(ends);
+        self.cells.extend(cells.into_iter().map(CellId));
+        self.final_cells.extend(final_cells.into_iter().map(CellId));
         (self.final_rows, self.final_of) = (final_rows, final_of);
         Ok(())
     }
