@@ -37,21 +37,26 @@ struct Reference {
     experiments: &'static [(&'static str, u64)],
 }
 
-const REFERENCES: [Reference; 7] = [
+const REFERENCES: [Reference; 8] = [
     Reference {
         scenario: "street",
         recording: None,
         experiments: &[
             ("street-ppo", 3),
-            ("street-dqn", 3),
             ("street-ppo-blind", 3),
             ("street-ppo-no-link", 3),
+            ("street-dqn", 3),
         ],
     },
     Reference {
         scenario: "office-140ghz",
         recording: None,
         experiments: &[("office-140ghz-ppo", 3), ("office-140ghz-dqn", 3)],
+    },
+    Reference {
+        scenario: "city",
+        recording: None,
+        experiments: &[("city-ppo", 3), ("city-dqn", 3)],
     },
     Reference {
         scenario: "tight",
