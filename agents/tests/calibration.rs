@@ -1,6 +1,7 @@
 //! Whether the question of every shipped physical scenario is a real one: memory is short, no place to serve is best for all requests,
 //! context is worth something, and policies that do not think miss deadlines. The numbers stand in the headers of the scenarios.
 #![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
 
 use std::fs::File;
 use std::sync::Arc;

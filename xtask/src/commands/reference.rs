@@ -53,11 +53,7 @@ const REFERENCES: [Reference; 8] = [
         recording: None,
         experiments: &[("office-140ghz-ppo", 3), ("office-140ghz-dqn", 3)],
     },
-    Reference {
-        scenario: "city",
-        recording: None,
-        experiments: &[("city-ppo", 3), ("city-dqn", 3)],
-    },
+    Reference { scenario: "city", recording: None, experiments: &[("city-ppo", 3), ("city-dqn", 3)] },
     Reference {
         scenario: "tight",
         recording: None,

@@ -30,7 +30,7 @@ Examples:
   thoughtcache bench radio --set scenario.physical.users=30 --set scenario.cell.count=7 \\
     --set scenario.physical.sites.hexagons.distance_m=100")]
 pub(super) struct Args {
-    /// A shipped scenario with [physical], or a TOML file
+    /// A shipped scenario with a radio, or a TOML file
     #[arg(long, default_value = "street")]
     scenario: String,
     #[command(flatten)]

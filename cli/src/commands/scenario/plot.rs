@@ -1,9 +1,10 @@
-//! `scenario plot`: the channel of a scenario and one of its episodes as pictures.
+//! `scenario plot`: the channel of a scenario, one of its episodes, and where a policy serves, as pictures.
 
 mod channel;
 mod channel_sheet;
 mod episode;
 mod episode_sheet;
+mod placements;
 
 use crate::args::{SettingArgs, whole};
 use crate::console::Console;
@@ -12,6 +13,7 @@ use crate::{policies, report};
 use anyhow::{Context, Result, ensure};
 use channel::Channel;
 use episode::Episode;
+use placements::Placements;
 use serde::Serialize;
 use std::path::PathBuf;
 use thoughtcache_env::units::{CellId, UserId};
@@ -28,6 +30,9 @@ pub(super) struct Args {
     /// Who decides: a heuristic by name, a run or a checkpoint by folder
     #[arg(long, value_name = "POLICY|RUN", default_value = "least-aot")]
     policy: String,
+    /// So many episodes show where requests are served by their link
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 20, value_parser = whole(1, 10_000))]
+    episodes: u64,
     /// The cell whose memory is shown, from 0
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u32::MAX.into()))]
     cell: u64,
@@ -49,6 +54,9 @@ struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<PathBuf>,
     episode: PathBuf,
+    /// `None` where there is no radio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placements: Option<PathBuf>,
 }
 
 impl Args {
@@ -75,16 +83,18 @@ impl Args {
             );
         }
         let stem = file_stem(scenario.name());
-        let [channel_path, episode_path] =
-            ["channel", "episode"].map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
-        for path in [&channel_path, &episode_path] {
+        let [channel_path, episode_path, placements_path] =
+            ["channel", "episode", "placements"].map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
+        for path in [&channel_path, &episode_path, &placements_path] {
             report::prepare(path)?;
         }
         let channel = Channel::look(scenario, self.seed, UserId(self.user as u32));
         let episode = Episode::play(scenario, contender, self.seed, CellId(self.cell as u32))?;
-        // Both are drawn before one is written: a mistake leaves no half of a pair behind.
+        let placements = Placements::play(scenario, contender, self.seed, self.episodes)?;
+        // All are drawn before one is written: a mistake leaves no part of a set behind.
         let channel = channel.map(|channel| channel_sheet::draw(&channel)).transpose()?;
         let episode = episode_sheet::draw(&episode)?;
+        let placements = placements.map(|placements| placements::draw(&placements)).transpose()?;
         if let Some(svg) = &channel {
             report::write_file(&channel_path, svg)?;
         } else {
@@ -94,15 +104,19 @@ impl Args {
             ));
         }
         report::write_file(&episode_path, &episode)?;
+        if let Some(svg) = &placements {
+            report::write_file(&placements_path, svg)?;
+        }
         let written = Written {
             scenario: scenario.name().to_owned(),
             policy: contender.name.clone(),
             seed: self.seed,
             channel: channel.is_some().then_some(channel_path),
             episode: episode_path,
+            placements: placements.is_some().then_some(placements_path),
         };
         console.result(&written, || {
-            let paths = written.channel.iter().chain([&written.episode]);
+            let paths = written.channel.iter().chain([&written.episode]).chain(&written.placements);
             paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n")
         })
     }

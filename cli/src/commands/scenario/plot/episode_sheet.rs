@@ -70,7 +70,7 @@ fn subtitle(episode: &Episode) -> String {
 }
 
 /// A share in per cent.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.005 { "< 1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
 }
 
@@ -170,7 +170,7 @@ fn requests(area: &Area<'_>, episode: &Episode) -> Result<()> {
     stack(&panel, episode, values, colors::PLACEMENTS)
 }
 
-fn words(placement: Placement) -> String {
+pub(super) fn words(placement: Placement) -> String {
     placement.name().replace('_', " ")
 }
 
