@@ -101,7 +101,7 @@ impl Files for ScenarioFiles<'_> {
 
     fn ways(&mut self, path: &str) -> Result<RecordedPaths, String> {
         let how = "it is a text of recorded ways, columns path,time_s,x_m,y_m";
-        self.read(path, "file", how, |file| import::paths(file))
+        self.read(path, "file", how, import::paths)
     }
 
     fn throughput(&mut self, path: &str, format: RateFormat) -> Result<ThroughputTraces, String> {
@@ -114,7 +114,7 @@ impl Files for ScenarioFiles<'_> {
             RateFormat::Irish5g => {
                 let how = "copy it here: the rows of github.com/uccmisl/5Gdataset in one file, \
                            with columns app,mobility,file before its own";
-                self.read(path, "recording", how, |file| import::irish5g_throughput(file))
+                self.read(path, "recording", how, import::irish5g_throughput)
             }
         }
     }
@@ -125,7 +125,7 @@ impl Files for ScenarioFiles<'_> {
             "it is a shipped file ({}), or a text of base stations, columns name,x_m,y_m",
             names.join(", ")
         );
-        self.read(path, "file", &how, |file| import::sites(file))
+        self.read(path, "file", &how, import::sites)
     }
 }
 

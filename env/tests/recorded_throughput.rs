@@ -1,4 +1,5 @@
 //! `trace-lumos5g` where its recording is at hand: users meet the rates that phones measured, and those of tests are others.
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
 //! Every number of the shipped physical scenarios matters: one that changes nothing would be a mistake in the world.
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use rand::RngExt;

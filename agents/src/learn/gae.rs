@@ -234,13 +234,13 @@ mod tests {
     }
 
     /// Cells 0 1 0 1 0, a slot between all but the third and the fourth; the row after them is one of cell 1.
-    fn two_cells(ends: &[End; 5]) -> Vec<f64> {
+    fn two_cells(ends: [End; 5]) -> Vec<f64> {
         let cell = |now: u32, next: u32| Cells { now: CellId(now), next: CellId(next) };
         let outcomes = Outcomes {
             num_lanes: 1,
             rewards: &[1.0, 2.0, 3.0, 4.0, 5.0],
             slots_elapsed: &[1, 1, 0, 1, 1],
-            ends,
+            ends: &ends,
             cells: &[cell(0, 1), cell(1, 0), cell(0, 1), cell(1, 0), cell(0, 1)],
             values: &[10.0, 20.0, 30.0, 40.0, 50.0],
             next_values: &[20.0, 30.0, 40.0, 50.0, 60.0],
@@ -253,7 +253,7 @@ mod tests {
         // Cell 1: its last decision at 3 sees the row after all steps, two slots later: 4 + .01 * 60 - 40 = -35.4; the one at 1
         // sees it a slot later: 2 + .1 * 40 - 20 + .1 * .5 * -35.4 = -15.77. Cell 0: how it goes on after 4 is not known; 2 sees
         // the row of 4 a slot later, 3 + .1 * 50 - 30 + 0 = -22; 0 sees that of 2 two slots later, 1 + .01 * 30 - 10 + .005 * -22.
-        let got = two_cells(&[End::No; 5]);
+        let got = two_cells([End::No; 5]);
         for (got, expected) in got.iter().zip([-8.81, -15.77, -22.0, -35.4, 0.0]) {
             assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
         }
@@ -262,12 +262,12 @@ mod tests {
     #[test]
     fn after_a_cut_one_cell_is_known_and_after_a_death_all_are() {
         // Cut after step 2, whose final row (40) is one of cell 1: 1 sees it a slot later, 2 is the last of cell 0.
-        let cut = two_cells(&[End::No, End::No, End::Truncated, End::No, End::No]);
+        let cut = two_cells([End::No, End::No, End::Truncated, End::No, End::No]);
         for (got, expected) in cut.iter().zip([1.0 + 0.01 * 30.0 - 10.0, 2.0 + 0.1 * 40.0 - 20.0, 0.0]) {
             assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
         }
         // Dead after step 2: nothing follows for either cell.
-        let dead = two_cells(&[End::No, End::No, End::Terminated, End::No, End::No]);
+        let dead = two_cells([End::No, End::No, End::Terminated, End::No, End::No]);
         for (got, expected) in dead.iter().zip([1.0 + 0.3 - 10.0 + 0.005 * -27.0, 2.0 - 20.0, 3.0 - 30.0]) {
             assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
         }

@@ -4,7 +4,9 @@ use super::Desk;
 fn an_environment_is_measured_and_its_hash_depends_on_nothing_but_the_lanes() {
     let desk = Desk::new();
     let measure = |options: &str| {
-        desk.run(&format!("bench env --seconds 0.02 --lanes 8 --json {options}")).expect(0).json()
+        desk.run(&format!("bench env --scenario tight --seconds 0.02 --lanes 8 --json {options}"))
+            .expect(0)
+            .json()
     };
     let (one, two) = (measure(""), measure("--scaling"));
     assert!(one["measurements"][0]["decisions_per_s"].as_f64().unwrap() > 1_000.0);

@@ -26,12 +26,12 @@ const STEPS_PER_LOOK: u64 = 50;
 #[command(after_help = "\
 Examples:
   thoughtcache bench env
-  thoughtcache bench env --lanes 1024 --scaling
-  thoughtcache bench env --scenario street --scaling --plot street-users.svg
-  thoughtcache bench env --at-least 2000000")]
+  thoughtcache bench env --scaling --plot street-users.svg
+  thoughtcache bench env --scenario tight --lanes 1024 --scaling
+  thoughtcache bench env --scenario tight --at-least 2000000")]
 pub(super) struct Args {
     /// A shipped scenario or a TOML file
-    #[arg(long, default_value = "tight")]
+    #[arg(long, default_value = "street")]
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,
