@@ -1,6 +1,7 @@
 //! The files that a scenario names beside its own: recordings, recorded rates, ways and throughput, places of base stations.
 //!
-//! Each is looked for in the current directory, else beside the scenario's file. The resolved scenario names what was opened.
+//! Each is looked for in the current directory, else beside the scenario's file. The resolved scenario names what was opened. Names of
+//! shipped files (`city.csv`) mean those; `./city.csv` is one's own.
 
 use crate::recording::{self, OpenAgain};
 use crate::scenario_file::ScenarioText;
@@ -9,13 +10,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use thoughtcache_agents::checkpoint::sha256_of_reader;
-use thoughtcache_env::radio::mobility::MobilityConfig;
 use thoughtcache_env::radio::mobility::recorded::RecordedPaths;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
 use thoughtcache_env::radio::replay::ThroughputTraces;
-use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::files::Files;
-use thoughtcache_env::scenario::physical::SitesConfig;
 use thoughtcache_env::scenario::{ScenarioConfig, shipped};
 use thoughtcache_env::workload::rates::ClientRates;
 use thoughtcache_env::workload::trace::import::{self, NamedSite};
@@ -36,7 +34,7 @@ impl<'a> ScenarioFiles<'a> {
 
     /// Puts the paths that were opened where the scenario names files.
     pub(crate) fn write_paths(self, config: &mut ScenarioConfig) {
-        for typed in paths_mut(config) {
+        for typed in config.paths_mut() {
             if let Some((_, path)) = self.opened.iter().find(|(opened, _)| opened == typed) {
                 *typed = path.to_string_lossy().into_owned();
             }
@@ -129,37 +127,10 @@ impl Files for ScenarioFiles<'_> {
     }
 }
 
-/// The places where a scenario names files.
-fn paths_mut(config: &mut ScenarioConfig) -> Vec<&mut String> {
-    let mut paths = Vec::new();
-    match &mut config.workload {
-        WorkloadConfig::Trace(workload) => paths.push(&mut workload.path),
-        WorkloadConfig::Rates(workload) => paths.push(&mut workload.path),
-        WorkloadConfig::Poisson(_)
-        | WorkloadConfig::Gamma(_)
-        | WorkloadConfig::Weibull(_)
-        | WorkloadConfig::Modulated(_)
-        | WorkloadConfig::Phased(_)
-        | WorkloadConfig::Sessions(_) => {}
-    }
-    if let Some(physical) = &mut config.physical {
-        if let MobilityConfig::Recorded(recorded) = &mut physical.radio.mobility {
-            paths.push(&mut recorded.file);
-        }
-        if let Some(rates) = &mut physical.radio.recorded_rates {
-            paths.push(&mut rates.path);
-        }
-        if let SitesConfig::File(file) = &mut physical.sites {
-            paths.push(&mut file.path);
-        }
-    }
-    paths
-}
-
 /// The files that a scenario names and that do not come with the program.
 pub(crate) fn paths(config: &ScenarioConfig) -> Vec<PathBuf> {
     let mut config = config.clone();
-    let paths = paths_mut(&mut config).into_iter();
+    let paths = config.paths_mut().into_iter();
     paths.filter(|path| shipped::sites(path).is_none()).map(|path| Path::new(path).to_owned()).collect()
 }
 

@@ -13,8 +13,8 @@
 //! What is decided for one cell changes nothing at another, so the decisions of each cell are a sequence of their own: `t+1`
 //! is the next decision for the same cell, `n_t` the slots until then, and rewards of other cells are noise that does not
 //! enter. The row after the last step, or after a cut, is a row of one cell; how the others go on is not known there, so that
-//! the last decision for each of them says what its row was worth to the decision before it, and nothing is learnt from itself
-//! (advantage 0). With one cell there is one sequence and nothing is left out.
+//! the last decision for each of them says what its row was worth to the decision before it, and is not learnt from itself. With
+//! one cell there is one sequence and nothing is left out.
 //!
 //! # Deviations
 //! With `n_t` = 1 and one cell throughout this is the textbook. Costs of a slot that several cells cause (holding) count for
@@ -108,10 +108,10 @@ impl Future {
     }
 }
 
-/// The advantage of every step, in the order of the outcomes.
-pub fn advantages(outcomes: &Outcomes<'_>, gamma: f64, lambda: f64) -> Vec<f64> {
+/// The advantage of every step, in the order of the outcomes; `None` where it is not known how the step's cell went on.
+pub fn advantages(outcomes: &Outcomes<'_>, gamma: f64, lambda: f64) -> Vec<Option<f64>> {
     let Outcomes { num_lanes, rewards, slots_elapsed, ends, cells, values, next_values } = *outcomes;
-    let mut advantages = vec![0.0; rewards.len()];
+    let mut advantages = vec![None; rewards.len()];
     let mut futures = vec![Future::default(); num_lanes];
     for at in (0..rewards.len()).rev() {
         let future = &mut futures[at % num_lanes];
@@ -121,9 +121,10 @@ pub fn advantages(outcomes: &Outcomes<'_>, gamma: f64, lambda: f64) -> Vec<f64> 
         future.pass(slots_elapsed[at]);
         if let Some(Following { value, advantage, slots }) = future.of(cells[at].now) {
             let discount = discount(gamma, slots);
-            advantages[at] = rewards[at] + discount * value - values[at] + discount * lambda * advantage;
+            let delta = rewards[at] + discount * value - values[at];
+            advantages[at] = Some(delta + discount * lambda * advantage);
         }
-        let advantage = advantages[at];
+        let advantage = advantages[at].unwrap_or_default();
         future.meet(cells[at].now, Following { value: values[at], advantage, slots: 0 });
     }
     advantages
@@ -133,6 +134,13 @@ pub fn advantages(outcomes: &Outcomes<'_>, gamma: f64, lambda: f64) -> Vec<f64> 
 mod tests {
     use super::*;
     use approx::assert_abs_diff_eq;
+
+    fn known(outcomes: &Outcomes<'_>, gamma: f64, lambda: f64) -> Vec<f64> {
+        advantages(outcomes, gamma, lambda)
+            .into_iter()
+            .map(|advantage| advantage.expect("one cell"))
+            .collect()
+    }
 
     /// One lane with the critic 0 everywhere.
     fn returns(rewards: &[f64], slots_elapsed: &[u32], ends: &[End], gamma: f64, lambda: f64) -> Vec<f64> {
@@ -146,7 +154,7 @@ mod tests {
             values: &zeros,
             next_values: &zeros,
         };
-        advantages(&outcomes, gamma, lambda)
+        known(&outcomes, gamma, lambda)
     }
 
     #[test]
@@ -181,7 +189,7 @@ mod tests {
                 values: &[2.0],
                 next_values: &[7.0],
             };
-            advantages(&outcomes, 0.1, 0.95)[0]
+            known(&outcomes, 0.1, 0.95)[0]
         };
         assert_abs_diff_eq!(advantage(End::Terminated), -1.0, epsilon = 1e-12);
         assert_abs_diff_eq!(advantage(End::Truncated), -1.0 + 0.001 * 7.0, epsilon = 1e-12);
@@ -200,7 +208,7 @@ mod tests {
             values: &[10.0; 3],
             next_values: &[10.0; 3],
         };
-        let deltas = advantages(&outcomes, 0.9, 0.0);
+        let deltas = known(&outcomes, 0.9, 0.0);
         for (got, expected) in deltas.iter().zip([1.0, 0.0, -1.71]) {
             assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
         }
@@ -227,14 +235,14 @@ mod tests {
             values: &[0.0; 4],
             next_values: &[0.0; 4],
         };
-        let got = advantages(&outcomes, 0.1, 1.0);
+        let got = known(&outcomes, 0.1, 1.0);
         for (got, expected) in got.iter().zip([1.2, 5.6, 2.0, 6.0]) {
             assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
         }
     }
 
     /// Cells 0 1 0 1 0, a slot between all but the third and the fourth; the row after them is one of cell 1.
-    fn two_cells(ends: [End; 5]) -> Vec<f64> {
+    fn two_cells(ends: [End; 5]) -> Vec<Option<f64>> {
         let cell = |now: u32, next: u32| Cells { now: CellId(now), next: CellId(next) };
         let outcomes = Outcomes {
             num_lanes: 1,
@@ -248,29 +256,32 @@ mod tests {
         advantages(&outcomes, 0.1, 0.5)
     }
 
+    fn assert_known(got: &[Option<f64>], expected: &[Option<f64>]) {
+        assert_eq!(got.len(), expected.len());
+        for (got, expected) in got.iter().zip(expected) {
+            assert_eq!(got.is_some(), expected.is_some(), "{got:?} {expected:?}");
+            assert_abs_diff_eq!(got.unwrap_or(0.0), expected.unwrap_or(0.0), epsilon = 1e-12);
+        }
+    }
+
     #[test]
     fn each_cell_is_a_sequence_of_its_own() {
         // Cell 1: its last decision at 3 sees the row after all steps, two slots later: 4 + .01 * 60 - 40 = -35.4; the one at 1
         // sees it a slot later: 2 + .1 * 40 - 20 + .1 * .5 * -35.4 = -15.77. Cell 0: how it goes on after 4 is not known; 2 sees
         // the row of 4 a slot later, 3 + .1 * 50 - 30 + 0 = -22; 0 sees that of 2 two slots later, 1 + .01 * 30 - 10 + .005 * -22.
         let got = two_cells([End::No; 5]);
-        for (got, expected) in got.iter().zip([-8.81, -15.77, -22.0, -35.4, 0.0]) {
-            assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
-        }
+        assert_known(&got, &[Some(-8.81), Some(-15.77), Some(-22.0), Some(-35.4), None]);
     }
 
     #[test]
     fn after_a_cut_one_cell_is_known_and_after_a_death_all_are() {
         // Cut after step 2, whose final row (40) is one of cell 1: 1 sees it a slot later, 2 is the last of cell 0.
         let cut = two_cells([End::No, End::No, End::Truncated, End::No, End::No]);
-        for (got, expected) in cut.iter().zip([1.0 + 0.01 * 30.0 - 10.0, 2.0 + 0.1 * 40.0 - 20.0, 0.0]) {
-            assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
-        }
+        assert_known(&cut[..3], &[Some(1.0 + 0.01 * 30.0 - 10.0), Some(2.0 + 0.1 * 40.0 - 20.0), None]);
         // Dead after step 2: nothing follows for either cell.
         let dead = two_cells([End::No, End::No, End::Terminated, End::No, End::No]);
-        for (got, expected) in dead.iter().zip([1.0 + 0.3 - 10.0 + 0.005 * -27.0, 2.0 - 20.0, 3.0 - 30.0]) {
-            assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
-        }
+        let first = 1.0 + 0.3 - 10.0 + 0.005 * -27.0;
+        assert_known(&dead[..3], &[Some(first), Some(2.0 - 20.0), Some(3.0 - 30.0)]);
     }
 
     #[test]

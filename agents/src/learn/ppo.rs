@@ -185,7 +185,7 @@ impl PpoAgent {
         let mut value_data = ValueData::new(&self.rollout, &targets, &values);
 
         let mut sums = Sums::default();
-        let mut order: Vec<i64> = (0..self.rollout.len() as i64).collect();
+        let mut order = targets.known.clone();
         let mut is_stopped = false;
         for _ in 0..self.config.n_epochs {
             shuffle(&mut order, &mut self.shuffling);
@@ -222,7 +222,12 @@ impl PpoAgent {
         }
         let dead = dead_units(&[&self.actor.net, &self.critic.net], &self.rollout.observations());
         self.rollout.clear();
-        let explained = explained_variance(&widen(&values), &targets.returns);
+        let (said, returns): (Vec<f64>, Vec<f64>) = targets
+            .known
+            .iter()
+            .map(|&at| (f64::from(values[at as usize]), targets.returns[at as usize]))
+            .unzip();
+        let explained = explained_variance(&said, &returns);
         let mut metrics = sums.metrics(explained, learning_rate, self.epochs);
         self.nan_guard.report_counts(&mut metrics);
         metrics.push("train/dead_units", dead);

@@ -56,10 +56,12 @@ pub struct Rollout {
 /// What a rollout amounts to, one number a decision, in the order of the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Targets {
-    /// By how much the action was better than the critic expected.
+    /// By how much the action was better than the critic expected; 0 where it is not known.
     pub advantages: Vec<f64>,
-    /// What the critic should have said.
+    /// What the critic should have said; what it said where it is not known.
     pub returns: Vec<f64>,
+    /// The positions of the decisions to learn from: those of which it is known how their cell went on.
+    pub known: Vec<i64>,
 }
 
 impl Rollout {
@@ -231,8 +233,11 @@ impl Rollout {
             gamma,
             lambda,
         );
+        let known =
+            (0..advantages.len()).filter(|&at| advantages[at].is_some()).map(|at| at as i64).collect();
+        let advantages: Vec<f64> = advantages.into_iter().map(Option::unwrap_or_default).collect();
         let returns = advantages.iter().zip(values).map(|(advantage, value)| advantage + value).collect();
-        Targets { advantages, returns }
+        Targets { advantages, returns, known }
     }
 
     fn cells_and_next(&self) -> Vec<Cells> {
@@ -331,6 +336,24 @@ mod tests {
         let targets = dead.targets(&[0.0, 0.0, 0.0, 5000.0], &[], 0.1, 1.0);
         for (got, expected) in targets.returns.iter().zip([3.0, 2.0, 8.0]) {
             assert_abs_diff_eq!(*got, expected, epsilon = 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_last_decision_for_a_cell_whose_next_row_is_not_there_is_not_learnt_from() {
+        let mut rollout = Rollout::new(4, 1, 2, 2, vec![]).unwrap();
+        let mut step = StepBuffers::new(1, &spec());
+        // Cells 0, 1, 1; the row after them is one of cell 1.
+        for (now, next) in [(0, 1), (1, 1), (1, 1)] {
+            let _ = rollout.begin_step(&[0.0, 0.0], &[true, true]);
+            step.slots_elapsed[0] = 1;
+            (step.infos[0].cell, step.infos[0].next_cell) = (CellId(now), CellId(next));
+            rollout.end_step(&[ActionId(0)], &[-0.5], [1.0].into_iter(), &step);
+        }
+        let targets = rollout.targets(&[5.0, 2.0, 3.0, 4.0], &[], 0.1, 0.0);
+        assert_eq!(targets.known, [1, 2]);
+        for (got, expected) in targets.returns.iter().zip([5.0, 1.3, 1.4]) {
+            assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
         }
     }
 

@@ -159,6 +159,31 @@ fn a_killed_run_goes_on_and_its_logs_have_neither_gaps_nor_doubles() {
     assert_eq!(std::fs::read_dir(desk.path("killed/tensorboard")).unwrap().count(), 2);
 }
 
+/// Two cells, and people who walk where a file says; both files lie beside the scenario and not where the program runs.
+#[test]
+fn a_killed_run_goes_on_with_the_files_beside_its_scenario_and_with_several_cells() {
+    let desk = Desk::new();
+    let text = std::fs::read_to_string(repository("configs/scenarios/street.toml")).unwrap();
+    let walks = "[physical.radio.mobility.recorded]\nfile = \"walks.csv\"\n";
+    let walk = "[physical.radio.mobility.gauss_markov]\nmean_speed_m_per_s = 1.4\nmemory_s = 30.0\n";
+    let sites = "[physical.sites.file]\npath = \"two.csv\"\n\n[physical.server]";
+    let text =
+        text.replace(walk, walks).replace("[physical.server]", sites).replace("count = 1\n", "count = 2\n");
+    std::fs::create_dir(desk.path("my")).unwrap();
+    desk.write("my/world.toml", &text);
+    desk.write("my/two.csv", "name,x_m,y_m\nwest,100,200\neast,300,200\n");
+    desk.write("my/walks.csv", "path,time_s,x_m,y_m\na,0,0,0\na,100,400,400\nb,0,400,0\nb,90,0,300\n");
+    desk.write("apart.toml", &APART.replace("\"tight\"", "\"my/world.toml\"").replace("16_384", "4_096"));
+    let train = format!("train --quiet --config apart.toml {SHORT}");
+    desk.run(&format!("{train} --out whole")).expect(0);
+    let mut killed = start(&desk, &format!("{train} --out killed"));
+    wait_for("the first checkpoint", || desk.path("killed/checkpoints/last").exists());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    desk.run("train --quiet --resume killed").expect(0);
+    assert_same_run(&desk, "whole", "killed");
+}
+
 #[test]
 fn a_run_is_stopped_three_ways_and_what_it_said_at_its_stop_is_no_part_of_it() {
     let desk = Desk::new();

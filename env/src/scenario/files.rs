@@ -1,6 +1,6 @@
 //! The files that a scenario names. This library opens none: whoever does reads them and hands them in.
 
-use super::config::ScenarioConfig;
+use super::config::{ScenarioConfig, WorkloadConfig};
 use super::physical::SitesConfig;
 use super::shipped;
 use super::text::Invalid;
@@ -12,6 +12,7 @@ use crate::workload::rates::ClientRates;
 use crate::workload::trace::Requests;
 use crate::workload::trace::import::{self, NamedSite};
 use std::marker::PhantomData;
+use std::path::Path;
 
 /// Reads what a scenario names; an error text is told at the key that names the file.
 pub trait Files {
@@ -82,6 +83,44 @@ impl<T: Requests, F: FnOnce(&str) -> Result<T, String>> Files for OnlyRequests<T
 }
 
 impl ScenarioConfig {
+    /// The places where a scenario names files.
+    pub fn paths_mut(&mut self) -> Vec<&mut String> {
+        let mut paths = Vec::new();
+        match &mut self.workload {
+            WorkloadConfig::Trace(workload) => paths.push(&mut workload.path),
+            WorkloadConfig::Rates(workload) => paths.push(&mut workload.path),
+            WorkloadConfig::Poisson(_)
+            | WorkloadConfig::Gamma(_)
+            | WorkloadConfig::Weibull(_)
+            | WorkloadConfig::Modulated(_)
+            | WorkloadConfig::Phased(_)
+            | WorkloadConfig::Sessions(_) => {}
+        }
+        if let Some(physical) = &mut self.physical {
+            if let MobilityConfig::Recorded(recorded) = &mut physical.radio.mobility {
+                paths.push(&mut recorded.file);
+            }
+            if let Some(rates) = &mut physical.radio.recorded_rates {
+                paths.push(&mut rates.path);
+            }
+            if let SitesConfig::File(file) = &mut physical.sites {
+                paths.push(&mut file.path);
+            }
+        }
+        paths
+    }
+
+    /// The same with the names of its files alone: where a file lies says nothing of what is in it.
+    pub(super) fn without_folders(&self) -> Self {
+        let mut config = self.clone();
+        for path in config.paths_mut() {
+            if let Some(name) = Path::new(path.as_str()).file_name() {
+                *path = name.to_string_lossy().into_owned();
+            }
+        }
+        config
+    }
+
     /// Reads the files that the physical part names.
     pub(super) fn physical_files(&self, files: &mut impl Files) -> Result<PhysicalFiles, Invalid> {
         let mut read = PhysicalFiles::default();
@@ -115,4 +154,21 @@ pub struct PhysicalFiles {
     pub radio: RadioFiles,
     /// The base stations of `[physical.sites.file]`.
     pub sites: Option<Vec<NamedSite>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_file_lies_says_nothing_of_what_is_in_it() {
+        let text = shipped::text("trace-lumos5g").unwrap();
+        let config: ScenarioConfig = toml::from_str(text).unwrap();
+        let mut moved = config.clone();
+        moved.paths_mut().into_iter().for_each(|path| *path = format!("some/where/{path}"));
+        assert_ne!(moved, config);
+        assert_eq!(moved.without_folders(), config);
+        moved.paths_mut().into_iter().for_each(|path| path.push('x'));
+        assert_ne!(moved.without_folders(), config, "another name is another file");
+    }
 }

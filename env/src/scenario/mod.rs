@@ -223,8 +223,8 @@ impl Scenario {
         scenario
     }
 
-    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by their path, base
-    /// stations by their places.
+    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by the name
+    /// of their file, base stations by their places too.
     pub fn digest(&self) -> u64 {
         self.digest
     }

@@ -144,8 +144,8 @@ impl ScenarioConfig {
         recording: &Recording<T>,
         files: &PhysicalFiles,
     ) -> Result<Scenario, Invalid> {
-        let written =
-            toml::to_string(self).map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
+        let written = toml::to_string(&self.without_folders())
+            .map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
         let sites = files.sites.iter().flatten();
         let digest = sites.fold(digest::of_bytes(written.as_bytes()), |digest, site| {
             digest::mix(digest::mix(digest, site.place.x_m.to_bits()), site.place.y_m.to_bits())

@@ -17,7 +17,7 @@ impl PpoAgent {
         let mut policy_data = PolicyData::new(&self.rollout, &targets);
         let mut value_data = ValueData::new(&self.rollout, &targets, &values);
         let learning_rate = self.config.learning_rate * self.nan_guard.learning_rate_factor();
-        let mut order: Vec<i64> = (0..self.rollout.len() as i64).collect();
+        let mut order = targets.known.clone();
         let (mut losses, mut value_losses, mut minibatches) = (0.0, 0.0, 0.0_f64);
         for _ in 0..self.config.n_epochs {
             shuffle(&mut order, &mut self.shuffling);

@@ -123,13 +123,14 @@ fn bin(requests: &[(f64, Placement)]) -> Bin {
 /// Draws both panels; the same requests give the same bytes.
 pub(super) fn draw(placements: &Placements) -> Result<String> {
     let title = format!("{}: where {} serves", placements.scenario, placements.policy);
+    let bins = placements.bins();
     let subtitle = format!(
-        "{} requests of {} episodes, {BINS} groups of equally many by the uplink that they find; seed {}",
+        "{} requests of {} episodes, {} groups by the uplink that they find; seed {}",
         placements.requests.len(),
         placements.episodes,
+        bins.len(),
         placements.seed
     );
-    let bins = placements.bins();
     sheet([&title, &subtitle], (WIDTH, &[340, 220]), |rows| {
         let [by_rate, features] = rows else { return Ok(()) };
         shares(by_rate, placements, &bins)?;
