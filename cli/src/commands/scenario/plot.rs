@@ -88,7 +88,10 @@ impl Args {
         for path in [&channel_path, &episode_path, &placements_path] {
             report::prepare(path)?;
         }
-        let channel = Channel::look(scenario, self.seed, UserId(self.user as u32));
+        let is_recorded =
+            scenario.physical().is_some_and(|physical| physical.radio().recorded_rates.is_some());
+        let channel =
+            (!is_recorded).then(|| Channel::look(scenario, self.seed, UserId(self.user as u32))).flatten();
         let episode = Episode::play(scenario, contender, self.seed, CellId(self.cell as u32))?;
         let placements = Placements::play(scenario, contender, self.seed, self.episodes)?;
         // All are drawn before one is written: a mistake leaves no part of a set behind.
@@ -97,6 +100,11 @@ impl Args {
         let placements = placements.map(|placements| placements::draw(&placements)).transpose()?;
         if let Some(svg) = &channel {
             report::write_file(&channel_path, svg)?;
+        } else if is_recorded {
+            console.note(&format!(
+                "{} replays recorded throughput: `trace stats` summarises it, and there is no channel to draw",
+                scenario.name()
+            ));
         } else {
             console.note(&format!(
                 "{} has no radio: only scenarios with [physical] have a channel to draw",
