@@ -126,7 +126,7 @@ fn help_is_printed_and_a_mistyped_command_is_refused() {
     assert_eq!((code, stdout.as_str()), (2, ""));
     insta::assert_snapshot!(stderr, @r#"
     error: unknown command "tets"
-      type: cargo xtask setup | demo | test | docs | reference | bars | help
+      type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help
     "#);
 }
 
