@@ -46,12 +46,6 @@ struct Amortised {
     horizon_slots: f64,
 }
 
-impl Amortised {
-    fn value(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        self.savings.per_slot(service, scene.rate(service))
-    }
-}
-
 impl CacheRule for Amortised {
     fn begin_episode(&mut self) {
         self.savings.clear();
@@ -62,12 +56,12 @@ impl CacheRule for Amortised {
     }
 
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        self.value(scene, service) / scene.bytes(service)
+        self.savings.value(scene, service) / scene.bytes(service)
     }
 
     fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        let leaving: f64 = victims.iter().map(|&victim| self.value(scene, victim).max(0.0)).sum();
-        let gain = self.value(scene, scene.service()) - leaving;
+        let leaving = self.savings.value_of_all(scene, victims);
+        let gain = self.savings.value(scene, scene.service()) - leaving;
         self.horizon_slots * gain > self.savings.load_cost(scene.service())
     }
 }

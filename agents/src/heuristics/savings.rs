@@ -18,6 +18,7 @@
 //! has to prove itself without one, and is worth more once it has been resident for a while. Placements count whether they
 //! are legal at that moment or not. Reloads of exhausted windows are left out.
 
+use super::cache_rule::Scene;
 use super::value::EdgeValue;
 use std::sync::Arc;
 use thoughtcache_env::gym::observation::DecisionObservation;
@@ -105,6 +106,16 @@ impl Savings {
             Self::Known(value) => value.per_slot(service, rate),
             Self::Learnt(services) => rate * services[service.index()].saving,
         }
+    }
+
+    /// The same at the rate of this moment.
+    pub(super) fn value(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
+        self.per_slot(service, scene.rate(service))
+    }
+
+    /// What entries that have to leave save together; those that save nothing count as 0.
+    pub(super) fn value_of_all(&self, scene: Scene<'_>, victims: &[ServiceId]) -> f64 {
+        victims.iter().map(|&victim| self.value(scene, victim).max(0.0)).sum()
     }
 
     /// What a load costs.

@@ -34,12 +34,6 @@ struct Worth {
     margin: f64,
 }
 
-impl Worth {
-    fn value(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        self.savings.per_slot(service, scene.rate(service))
-    }
-}
-
 impl CacheRule for Worth {
     fn begin_episode(&mut self) {
         self.savings.clear();
@@ -50,12 +44,12 @@ impl CacheRule for Worth {
     }
 
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        self.value(scene, service) / scene.bytes(service)
+        self.savings.value(scene, service) / scene.bytes(service)
     }
 
     fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        let leaving: f64 = victims.iter().map(|&victim| self.value(scene, victim).max(0.0)).sum();
-        let own = self.value(scene, scene.service());
+        let leaving = self.savings.value_of_all(scene, victims);
+        let own = self.savings.value(scene, scene.service());
         own > 0.0 && own > self.margin * leaving
     }
 }
