@@ -12,6 +12,7 @@
 //! [`World::exogenous_fingerprint`] shows it. The world ends nowhere; the horizon only says when an episode is cut.
 
 mod edge;
+mod input_cost;
 pub(crate) mod physics;
 mod placed;
 pub mod request;

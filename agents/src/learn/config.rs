@@ -23,6 +23,8 @@ use thoughtcache_env::gym::api::EnvSpec;
 pub struct AgentConfig {
     /// What the learner imitates before it learns, if anything.
     pub warm_start: Option<WarmStartConfig>,
+    /// Whether rewards are learnt from without their [input costs](super::input_baseline).
+    pub input_baseline: bool,
     /// The learner.
     pub learner: LearnerConfig,
 }
@@ -60,10 +62,18 @@ struct AgentFile {
     /// Decisions of the rule that are watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     warm_start_decisions: Option<u64>,
+    /// Whether the learner is rewarded for what it saves against serving every request as if it were the first one: demand and
+    /// radio, which nobody decides about, blur the rewards less then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    input_baseline: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ppo: Option<PpoConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dqn: Option<DqnConfig>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl TryFrom<AgentFile> for AgentConfig {
@@ -83,7 +93,7 @@ impl TryFrom<AgentFile> for AgentConfig {
             (None, Some(_)) => return Err("warm_start_decisions does nothing without warm_start".into()),
             (None, None) => None,
         };
-        Ok(Self { warm_start, learner })
+        Ok(Self { warm_start, input_baseline: file.input_baseline, learner })
     }
 }
 
@@ -95,19 +105,20 @@ impl From<AgentConfig> for AgentFile {
         };
         let (warm_start, warm_start_decisions) =
             config.warm_start.map(|warm_start| (warm_start.policy, warm_start.decisions)).unzip();
-        Self { warm_start, warm_start_decisions, ppo, dqn }
+        let input_baseline = config.input_baseline;
+        Self { warm_start, warm_start_decisions, input_baseline, ppo, dqn }
     }
 }
 
 impl From<PpoConfig> for AgentConfig {
     fn from(config: PpoConfig) -> Self {
-        Self { warm_start: None, learner: LearnerConfig::Ppo(config) }
+        Self { warm_start: None, input_baseline: false, learner: LearnerConfig::Ppo(config) }
     }
 }
 
 impl From<DqnConfig> for AgentConfig {
     fn from(config: DqnConfig) -> Self {
-        Self { warm_start: None, learner: LearnerConfig::Dqn(config) }
+        Self { warm_start: None, input_baseline: false, learner: LearnerConfig::Dqn(config) }
     }
 }
 

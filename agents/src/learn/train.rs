@@ -15,6 +15,7 @@
 use super::agent::{Agent, AgentError};
 use super::config::{AgentConfig, ConfigError, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
+use super::input_baseline::InputBaseline;
 use super::nan_guard::{MAX_ROLLBACKS, OnNan};
 use super::ppo::PpoAgent;
 use super::run_print::RunPrint;
@@ -112,7 +113,7 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
     observer: &mut impl Observer,
 ) -> Result<Trained, TrainError> {
     let mut run = Run::new(config, &mut make_env, settings)?;
-    if let Some(WarmStartConfig { policy, decisions }) = &config.warm_start {
+    if let Some(WarmStartConfig { policy, .. }) = &config.warm_start {
         let lanes = config.num_lanes();
         run.keep_way_back()?;
         loop {
@@ -124,7 +125,7 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
             })?;
             let envs = (0..lanes).map(&mut make_env).collect();
             let agent = run.agent.as_mut();
-            match warm_start::imitate(agent, envs, &mut teachers, *decisions, settings.run, observer) {
+            match warm_start::imitate(agent, config, envs, &mut teachers, settings.run, observer) {
                 // Nothing has been kept yet: the warm start begins again.
                 Err(error @ TrainError::WarmStart { .. }) => run.go_back(error, observer)?,
                 outcome => break outcome?,
@@ -164,6 +165,7 @@ struct Run<E> {
     print: RunPrint,
     agent: Box<dyn Agent>,
     vec_env: VecEnv<E>,
+    input_baseline: InputBaseline,
     buffers: StepBuffers,
     actions: Vec<ActionId>,
     /// What has been added up of the episodes that are being played.
@@ -187,7 +189,9 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         let TrainSettings { budget, eval_freq, run, on_nan, .. } = settings;
         check_budget(budget, lanes as u64)?;
         let seed = Seed::new(Purpose::Train, run);
-        let vec_env = VecEnv::new((0..lanes).map(make_env).collect(), seed);
+        let mut envs: Vec<E> = (0..lanes).map(make_env).collect();
+        let input_baseline = InputBaseline::new(config.input_baseline, &mut envs)?;
+        let vec_env = VecEnv::new(envs, seed);
         let mut agent = config.build(vec_env.spec(), budget, seed)?;
         agent.nan_guard().set_on_nan(on_nan);
         Ok(Self {
@@ -196,6 +200,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             agent,
             buffers: StepBuffers::new(lanes, vec_env.spec()),
             vec_env,
+            input_baseline,
             actions: vec![ActionId::default(); lanes],
             episodes: vec![Episode::default(); lanes],
             best: None,
@@ -241,7 +246,9 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             .map_err(|source| TrainError::Env { decisions, source })?;
         self.decisions += self.actions.len() as u64;
         let decisions = self.decisions;
-        let learnt = self.agent.record(&self.actions, &self.buffers).and_then(|()| self.agent.update());
+        let agent = self.agent.as_mut();
+        let recorded = self.input_baseline.record(agent, &self.actions, &mut self.buffers);
+        let learnt = recorded.and_then(|()| self.agent.update());
         let learnt = learnt.map_err(|source| self.agent_error(source))?;
         count_episodes(&mut self.episodes, &self.buffers, |episode| observer.on_episode(decisions, episode));
         if let Some(metrics) = learnt {

@@ -9,6 +9,8 @@
 //! Pomerleau, "Efficient training of artificial neural networks for autonomous navigation", Neural Computation 3 (1991).
 
 use super::agent::{Agent, AgentError, Metrics};
+use super::config::AgentConfig;
+use super::input_baseline::InputBaseline;
 use super::train::{Observer, TrainError};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::{ActionId, Env, EnvError};
@@ -29,8 +31,8 @@ pub struct WarmStartReport {
     pub metrics: Metrics,
 }
 
-/// Lets one instance of a rule play in each of `envs` until `decisions` of them have been watched, and lets the agent learn
-/// to do the same.
+/// Lets one instance of a rule play in each of `envs` until as many decisions as `config` says have been watched, and lets the
+/// agent learn to do the same.
 ///
 /// # Errors
 /// When an environment or the learner fails, or the observer stops the run, which leaves nothing to go on from.
@@ -39,12 +41,14 @@ pub struct WarmStartReport {
 /// When there is not one teacher an environment.
 pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
     agent: &mut dyn Agent,
-    envs: Vec<E>,
+    config: &AgentConfig,
+    mut envs: Vec<E>,
     teachers: &mut [Teacher<E>],
-    decisions: u64,
     run: u64,
     observer: &mut impl Observer,
 ) -> Result<(), TrainError> {
+    let decisions = config.warm_start.as_ref().map_or(0, |warm_start| warm_start.decisions);
+    let mut input_baseline = InputBaseline::new(config.input_baseline, &mut envs)?;
     assert_eq!(envs.len(), teachers.len(), "one teacher an environment");
     let lanes = envs.len();
     let failed = |source: AgentError| TrainError::WarmStart { source: Box::new(source) };
@@ -73,7 +77,10 @@ pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
         vec_env.step_into(&actions, &mut buffers.rows()).map_err(refused)?;
         watched += lanes as u64;
         counted += lanes;
-        let learnt = agent.record(&actions, &buffers).and_then(|()| agent.imitate()).map_err(failed)?;
+        let learnt = input_baseline
+            .record(agent, &actions, &mut buffers)
+            .and_then(|()| agent.imitate())
+            .map_err(failed)?;
         for (lane, teacher) in teachers.iter_mut().enumerate() {
             if buffers.terminated[lane] || buffers.truncated[lane] {
                 teacher.begin_episode();
@@ -98,7 +105,7 @@ mod tests {
     use crate::checkpoint::Algorithm;
     use crate::evaluate::{Contender, PolicyKind, Protocol, evaluate};
     use crate::heuristics::registry::Prepared;
-    use crate::learn::config::{AgentConfig, WarmStartConfig};
+    use crate::learn::config::WarmStartConfig;
     use crate::learn::dqn_config::DqnConfig;
     use crate::learn::ppo_config::PpoConfig;
     use crate::learn::train::{TrainSettings, Trained, train, train_after};

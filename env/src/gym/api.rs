@@ -112,6 +112,9 @@ pub struct StepInfo {
     pub cost: CostBreakdown,
     /// What was counted during the step.
     pub counters: Counters,
+    /// What the same requests would have cost had nothing been decided before them; 0 unless the environment was made to
+    /// [tell](Env::tell_input_costs) it.
+    pub input_cost: f64,
     /// The cell that was decided for. What is decided for one cell changes nothing at another.
     pub cell: CellId,
     /// The cell of the row that follows: of the final row where the episode ended.
@@ -318,6 +321,11 @@ pub trait Env {
     /// Keeps the present state and draws a new future from these coordinates: what happened stays, what has not happened
     /// yet is drawn anew. A policy may look ahead this way; looking ahead without it is looking at the true future.
     fn reseed_future(&mut self, seed: Seed);
+
+    /// Makes every following step tell its [`StepInfo::input_cost`], which takes some time; whether this environment can.
+    fn tell_input_costs(&mut self) -> bool {
+        false
+    }
 
     /// The row of the present [`observation`](Env::observation).
     fn encode(&self, row: &mut [f32]) {

@@ -66,6 +66,7 @@ pub struct DecisionEnv {
     ahead: Option<ServiceId>,
     victims: Vec<ServiceId>,
     phase: Phase,
+    tells_input_costs: bool,
 }
 
 impl DecisionEnv {
@@ -106,7 +107,15 @@ impl DecisionEnv {
             station: StationView::default(),
             request: None,
         };
-        Self { world, spec, observation, ahead: None, victims: Vec::new(), phase: Phase::Ended }
+        Self {
+            world,
+            spec,
+            observation,
+            ahead: None,
+            victims: Vec::new(),
+            phase: Phase::Ended,
+            tells_input_costs: false,
+        }
     }
 
     /// `num_lanes` copies, for a vector environment.
@@ -345,6 +354,7 @@ impl Env for DecisionEnv {
             self.observe(None);
             return Ok(self.told(Step::running(0.0, 0), cell));
         }
+        let input_cost = if self.tells_input_costs { self.world.input_cost() } else { 0.0 };
         let outcome = match (decision, self.ahead) {
             (_, Some(service)) => self.world.prefetch(service, &self.victims),
             (Decision::Serve { placement, .. }, None) => self.world.serve(placement, &self.victims),
@@ -359,7 +369,7 @@ impl Env for DecisionEnv {
             self.phase = Phase::Ended;
         }
         self.observe(None);
-        let info = StepInfo { cost, counters: outcome.counters, ..StepInfo::default() };
+        let info = StepInfo { cost, counters: outcome.counters, input_cost, ..StepInfo::default() };
         let step = Step { reward: -cost.total(), end, slots_elapsed: elapsed.slots, info };
         Ok(self.told(step, cell))
     }
@@ -411,7 +421,8 @@ impl Env for DecisionEnv {
             return Ok(());
         }
         if !is_begun {
-            *self = Self::new(Arc::clone(self.world.scenario()));
+            let tells_input_costs = self.tells_input_costs;
+            *self = Self { tells_input_costs, ..Self::new(Arc::clone(self.world.scenario())) };
             return Ok(());
         }
         self.world.restore(state.world);
@@ -419,6 +430,11 @@ impl Env for DecisionEnv {
         self.phase = state.phase;
         self.look();
         Ok(())
+    }
+
+    fn tell_input_costs(&mut self) -> bool {
+        self.tells_input_costs = true;
+        true
     }
 
     fn reseed_future(&mut self, seed: Seed) {
