@@ -5,6 +5,7 @@
 
 use super::episode_sheet::{percent, words};
 use crate::plot::{Area, Axis, Key, Panel, Place, colors, sheet};
+use crate::table::grouped;
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use thoughtcache_agents::evaluate::Contender;
@@ -126,7 +127,7 @@ pub(super) fn draw(placements: &Placements) -> Result<String> {
     let bins = placements.bins();
     let subtitle = format!(
         "{} requests of {} episodes, {} groups by the uplink that they find; seed {}",
-        placements.requests.len(),
+        grouped(placements.requests.len() as u64),
         placements.episodes,
         bins.len(),
         placements.seed
