@@ -25,6 +25,7 @@ use crate::radio::normal::standard_normal;
 use crate::scenario::text::Invalid;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `[radio.mobility.gauss_markov]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,22 +44,30 @@ impl GaussMarkovConfig {
     /// The first number out of its range.
     pub fn validate(&self, table: &str, area: Area) -> Result<GaussMarkov, Invalid> {
         let mean_speed_m_per_s = between(table, "mean_speed_m_per_s", self.mean_speed_m_per_s, 1e-3, 100.0)?;
-        Ok(GaussMarkov {
+        let model = GaussMarkov {
             area,
             memory_s: between(table, "memory_s", self.memory_s, 1e-3, 1e5)?,
             mean_speed_m_per_s,
             spread_m_per_s: mean_speed_m_per_s * std::f64::consts::FRAC_2_PI.sqrt(),
-        })
+            by_seconds: Arc::new([]),
+        };
+        let by_seconds = (0..KEPT_SECONDS).map(|seconds| model.computed(f64::from(seconds))).collect();
+        Ok(GaussMarkov { by_seconds, ..model })
     }
 }
 
+/// Whole seconds of which a step is kept; others are computed when they are needed.
+const KEPT_SECONDS: u32 = 512;
+
 /// Ready to walk.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GaussMarkov {
     area: Area,
     memory_s: f64,
     mean_speed_m_per_s: f64,
     spread_m_per_s: f64,
+    /// The step of so many whole seconds: slots of a second are common, and the computation is slow.
+    by_seconds: Arc<[Step]>,
 }
 
 /// Place and velocity of a user.
@@ -82,6 +91,7 @@ impl Drift {
 }
 
 /// What a step of one length does to place and velocity.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
     decay: f64,
     /// Standard deviation of the new velocity.
@@ -104,7 +114,16 @@ impl GaussMarkov {
         }
     }
 
+    /// [`computed`](Self::computed), or read where it was computed before.
     fn step(&self, elapsed_s: f64) -> Step {
+        let whole = elapsed_s as usize;
+        match self.by_seconds.get(whole) {
+            Some(kept) if whole as f64 == elapsed_s => *kept,
+            _ => self.computed(elapsed_s),
+        }
+    }
+
+    fn computed(&self, elapsed_s: f64) -> Step {
         let q = elapsed_s / self.memory_s;
         let decay = libm::exp(-q);
         // 1 - exp(-q); its first terms where digits would cancel.
@@ -238,6 +257,15 @@ mod tests {
         assert!((high.place_std_m / low.place_std_m - 1.0).abs() < 0.01);
         assert!((high.shared_m / low.shared_m - 1.0).abs() < 0.01);
         assert!((high.velocity_std / low.velocity_std - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn steps_that_are_kept_are_those_that_are_computed() {
+        let model = model();
+        for elapsed_s in [1.0, 7.0, 7.5, 511.0, 511.999, 512.0, 1e9] {
+            assert_eq!(model.step(elapsed_s), model.computed(elapsed_s), "{elapsed_s}");
+        }
+        assert_eq!(model.by_seconds.len(), KEPT_SECONDS as usize);
     }
 
     #[test]
