@@ -15,6 +15,15 @@ use std::convert::Infallible;
 #[derive(Debug)]
 pub struct SimRng(ChaCha8Rng);
 
+impl SimRng {
+    /// See [`Seed::stream_at`].
+    #[inline]
+    fn go_to(&mut self, item: u64, place: u32) {
+        self.0.set_stream(item.checked_add(1).expect("fewer items than integers"));
+        self.0.set_word_pos(u128::from(place) * WORDS_PER_PLACE);
+    }
+}
+
 impl Clone for SimRng {
     fn clone(&self) -> Self {
         Self(ChaCha8Rng::deserialize_state(&self.0.serialize_state()))
@@ -135,8 +144,7 @@ impl Seed {
     /// For the item 2^64 - 1.
     pub fn stream_at(&self, stream: Stream, item: u64, place: u32) -> SimRng {
         let mut rng = self.stream(stream);
-        rng.0.set_stream(item.checked_add(1).expect("fewer items than integers"));
-        rng.0.set_word_pos(u128::from(place) * WORDS_PER_PLACE);
+        rng.go_to(item, place);
         rng
     }
 
@@ -150,6 +158,32 @@ impl Seed {
         key[21] = stream as u8;
         key[24..32].copy_from_slice(b"thought1");
         SimRng(ChaCha8Rng::from_seed(key))
+    }
+}
+
+/// A generator that goes from address to address in one stream, because to make one is more work than to draw a few numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Addressed {
+    stream: Stream,
+    seed: Seed,
+    rng: SimRng,
+}
+
+impl Addressed {
+    /// Nowhere yet.
+    pub(crate) fn new(stream: Stream) -> Self {
+        let seed = Seed::new(Purpose::Train, 0);
+        Self { stream, seed, rng: seed.stream(stream) }
+    }
+
+    /// The numbers of [`Seed::stream_at`], from the first one on.
+    #[inline]
+    pub(crate) fn at(&mut self, seed: Seed, item: u64, place: u32) -> &mut SimRng {
+        if self.seed != seed {
+            (self.seed, self.rng) = (seed, seed.stream(self.stream));
+        }
+        self.rng.go_to(item, place);
+        &mut self.rng
     }
 }
 
@@ -195,6 +229,22 @@ mod tests {
             run.next_u64();
         }
         assert_eq!(run.next_u64(), all[4], "a place is 32 numbers of 64 bits");
+    }
+
+    #[test]
+    fn a_generator_that_goes_to_an_address_draws_what_one_made_for_it_draws() {
+        let mut addressed = Addressed::new(Stream::Tokens);
+        for (run, item, place, drawn) in
+            [(0, 3, 0, 5), (0, 3, 1, 0), (7, 3, 1, 40), (7, 4, 1, 1), (0, 3, 0, 33)]
+        {
+            let seed = Seed::new(Purpose::Train, run);
+            let mut made = seed.stream_at(Stream::Tokens, item, place);
+            let gone = addressed.at(seed, item, place);
+            for _ in 0..drawn {
+                assert_eq!(gone.next_u64(), made.next_u64(), "{run} {item} {place}");
+            }
+            assert_eq!(gone.next_u32(), made.next_u32(), "an odd number of words is left");
+        }
     }
 
     #[test]

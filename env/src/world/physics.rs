@@ -19,7 +19,7 @@ use crate::radio::fading::Fading;
 use crate::radio::fading::block::BlockFading;
 use crate::radio::mobility::Position;
 use crate::radio::user::{Connection, UserRadios};
-use crate::random::{Purpose, Seed, Stream};
+use crate::random::{Addressed, Purpose, Seed, Stream};
 use crate::scenario::Scenario;
 use crate::scenario::physics::Physical;
 use crate::twin::Twin;
@@ -87,6 +87,7 @@ pub(crate) struct Physics {
     twins: Vec<Twin>,
     stations: Vec<Station>,
     seed: Seed,
+    channel: Addressed,
     /// The requests of the slot in the order of decision, with what does not depend on decisions.
     requests: Vec<RequestFacts>,
     /// Users that moved to another cell since the episode began.
@@ -130,6 +131,7 @@ impl Physics {
             twins: vec![Twin::default(); num_cells * num_users],
             stations: vec![station; num_cells],
             seed: Seed::new(Purpose::Train, 0),
+            channel: Addressed::new(Stream::Channel),
             requests: Vec::new(),
             handovers: 0,
             known: Known::Listed(Vec::new()),
@@ -290,14 +292,13 @@ impl Physics {
         self.active.fill(0);
         self.connections.clear();
         for &user in &self.users {
-            let mut rng =
-                self.seed.stream_at(Stream::Channel, u64::from(user.0), (slot as u32).wrapping_mul(places));
+            let rng = self.channel.at(self.seed, u64::from(user.0), (slot as u32).wrapping_mul(places));
             if let Known::Listed(known) = &mut self.known
                 && !self.radios.user(user).is_known()
             {
                 known.push(user);
             }
-            let connection = self.radios.advance(user, &self.cells, now_s, &mut rng, physical.radio());
+            let connection = self.radios.advance(user, &self.cells, now_s, rng, physical.radio());
             self.active[connection.cell.index()] += 1;
             self.handovers += u64::from(connection.handover_from.is_some());
             self.connections.push(connection);

@@ -21,6 +21,7 @@
 //!
 //! Source: MODEL 2 (exogenous sessions); figures: `crate::scenario::sessions`.
 
+mod agenda;
 mod laws;
 mod model;
 mod starts;
@@ -30,15 +31,14 @@ pub use model::SessionsModel;
 pub use starts::{Starts, UserClass};
 
 use super::popularity::{Ranking, zipf_intensities};
-use crate::random::{Purpose, Seed, SimRng, Stream};
+use crate::random::{Addressed, Purpose, Seed, SimRng, Stream};
 use crate::units::{ServiceId, UserId};
+use agenda::Agenda;
 use rand::RngExt;
+use rand_distr::Poisson;
 use serde::{Deserialize, Serialize};
 use starts::{StartsState, poisson};
-use std::collections::BTreeMap;
 
-/// The longest list of sessions that is kept to be filled again: many of them would take much memory for nothing.
-const MOST_SPARE: usize = 64;
 /// The most sessions that are counted.
 const MOST_SESSIONS: u64 = 1 << 53;
 
@@ -113,7 +113,7 @@ pub struct SessionsState {
     starts: StartsState,
     next_session: u64,
     /// By the slot of the next request.
-    live: BTreeMap<u64, Vec<Live>>,
+    live: Agenda,
     num_live: u64,
 }
 
@@ -123,11 +123,13 @@ pub struct Sessions {
     model: SessionsModel,
     /// The share of sessions of each rank and the more popular ones.
     rank_shares: Vec<f64>,
+    /// How many sessions start in a slot, where that has the same law in each.
+    starts: Option<Poisson<f64>>,
     state: SessionsState,
+    /// Lengths and times.
+    tokens: Addressed,
     places: Vec<f64>,
     requests: Vec<SessionRequest>,
-    /// Empty lists of sessions, to be filled again.
-    spare: Vec<Vec<Live>>,
 }
 
 impl Sessions {
@@ -151,10 +153,18 @@ impl Sessions {
             rng,
             popularity_rng,
             next_session: 0,
-            live: BTreeMap::new(),
+            live: Agenda::default(),
             num_live: 0,
         };
-        Self { model, rank_shares, state, places: Vec::new(), requests: Vec::new(), spare: Vec::new() }
+        Self {
+            starts: model.starts.constant(),
+            model,
+            rank_shares,
+            state,
+            tokens: Addressed::new(Stream::Tokens),
+            places: Vec::new(),
+            requests: Vec::new(),
+        }
     }
 
     /// The laws.
@@ -212,7 +222,7 @@ impl Sessions {
                 (live.turn, live.call) = (turn, 0);
             }
         }
-        self.keep(live);
+        self.keep(self.model.slot_of(live.next_s), live);
     }
 
     /// A session whose first request arrives at this time.
@@ -237,22 +247,20 @@ impl Sessions {
         }
     }
 
-    fn keep(&mut self, live: Live) {
+    fn keep(&mut self, slot: u64, live: Live) {
         self.state.num_live += 1;
-        let spare = &mut self.spare;
-        let due = self.state.live.entry(self.model.slot_of(live.next_s));
-        due.or_insert_with(|| spare.pop().unwrap_or_default()).push(live);
+        self.state.live.keep(slot, live);
     }
 
     /// What is drawn for the next request of a session.
-    fn drawn(&self, live: &Live) -> Drawn {
+    fn drawn(&mut self, live: &Live) -> Drawn {
         self.drawn_before(live, true)
     }
 
     /// The same; the time to the next request, which is drawn last, is 0 where nobody asks for it.
-    fn drawn_before(&self, live: &Live, asks_for_gap: bool) -> Drawn {
+    fn drawn_before(&mut self, live: &Live, asks_for_gap: bool) -> Drawn {
         let model = &self.model;
-        let rng = &mut self.state.seed.stream_at(Stream::Tokens, live.session, live.requests);
+        let rng = self.tokens.at(self.state.seed, live.session, live.requests);
         let window = model.window_tokens[live.service.index()];
         let said = match (&model.tools, live.call) {
             (Some(tools), 1..) => tools.result_tokens,
@@ -278,16 +286,10 @@ impl Sessions {
         state.ranking.drift(slot, &mut state.popularity_rng);
         let mut places = std::mem::take(&mut self.places);
         let draws = (&mut state.rng, &mut state.popularity_rng);
-        self.model.starts.draw(slot, &mut state.starts, draws, &mut places);
-        while let Some(due) = self.state.live.first_entry().filter(|due| *due.key() <= slot) {
-            let mut due = due.remove();
-            self.state.num_live -= due.len() as u64;
-            for live in due.drain(..) {
-                self.play(slot, live);
-            }
-            if due.capacity() <= MOST_SPARE {
-                self.spare.push(due);
-            }
+        self.model.starts.draw(slot, &mut state.starts, self.starts.as_ref(), draws, &mut places);
+        while let Some(live) = self.state.live.take_due(slot) {
+            self.state.num_live -= 1;
+            self.play(slot, live);
         }
         for place in &places {
             let live = self.new_session((slot as f64 + place) * self.model.slot_s);
@@ -334,8 +336,9 @@ impl Sessions {
             live.requests += 1;
             live.since_s = live.next_s;
             live.next_s += drawn.gap_s;
-            if self.model.slot_of(live.next_s) > slot {
-                self.keep(live);
+            let next_slot = self.model.slot_of(live.next_s);
+            if next_slot > slot {
+                self.keep(next_slot, live);
                 return;
             }
         }
@@ -351,7 +354,7 @@ impl Sessions {
         state.rng = seed.stream(Stream::Arrivals);
         state.popularity_rng = seed.stream(Stream::Popularity);
         self.model.starts.redraw(&mut state.starts, &mut state.rng);
-        let live: Vec<Live> = std::mem::take(&mut state.live).into_values().flatten().collect();
+        let live = state.live.take_all();
         state.num_live = 0;
         for mut live in live {
             let gap = match (&self.model.tools, live.call) {
@@ -360,7 +363,7 @@ impl Sessions {
             };
             let paused_s = (now_s - live.since_s).max(0.0);
             live.next_s = (live.since_s + gap.above(paused_s, &mut self.state.rng)).max(now_s);
-            self.keep(live);
+            self.keep(self.model.slot_of(live.next_s), live);
         }
     }
 
@@ -399,12 +402,10 @@ impl Sessions {
                 && (live.call == 0 || has_tools)
                 && live.requests < u32::MAX
         };
-        let mut sessions =
-            state.live.iter().flat_map(|(slot, due)| due.iter().map(move |live| (*slot, live)));
-        if !sessions.all(|(slot, live)| is_possible(slot, live)) {
+        if !state.live.iter().all(|(slot, live)| is_possible(slot, live)) {
             return Err("it has sessions that do not exist".into());
         }
-        if state.live.values().map(|due| due.len() as u64).sum::<u64>() != state.num_live {
+        if state.live.len() as u64 != state.num_live {
             return Err("it has another number of sessions than it says".into());
         }
         Ok(())

@@ -32,6 +32,12 @@ pub(crate) struct StartsState {
 }
 
 impl Starts {
+    /// How many sessions start in a slot, where that has the same law in each.
+    pub(crate) fn constant(&self) -> Option<Poisson<f64>> {
+        let is_constant = self.process == Process::Poisson && self.diurnal.is_none();
+        is_constant.then(|| Poisson::new(self.per_slot).ok()).flatten()
+    }
+
     /// A process that has been running for ever.
     pub(crate) fn begin(&self, rng: &mut SimRng, popularity_rng: &mut SimRng) -> StartsState {
         let day_phase = self.diurnal.map_or(0.0, |_| popularity_rng.random());
@@ -69,6 +75,7 @@ impl Starts {
         &self,
         slot: u64,
         state: &mut StartsState,
+        constant: Option<&Poisson<f64>>,
         (rng, popularity_rng): (&mut SimRng, &mut SimRng),
         places: &mut Vec<f64>,
     ) {
@@ -89,7 +96,11 @@ impl Starts {
                 });
             }
             (Process::Poisson, _) => {
-                places.extend((0..poisson(intensity, rng)).map(|_| rng.random::<f64>()));
+                let count = match constant {
+                    Some(law) => law.sample(rng) as u64,
+                    None => poisson(intensity, rng),
+                };
+                places.extend((0..count).map(|_| rng.random::<f64>()));
             }
             (Process::Renewal(_), _) => {}
         }

@@ -4,6 +4,7 @@ use super::*;
 use crate::workload::drawn::Process;
 use crate::workload::modulated::ModulatedModel;
 use crate::workload::renewal::GapLaw;
+use std::collections::BTreeMap;
 
 fn tools() -> Tools {
     let time = GapTime::Exponential { mean_s: 2.0 };
@@ -225,7 +226,7 @@ fn a_state_comes_back_and_one_that_does_not_fit_is_refused() {
     assert_eq!(play(&mut again, 100..200), play(&mut sessions, 100..200));
     let refused = |change: fn(&mut Live)| {
         let mut state = state.clone();
-        change(&mut state.live.values_mut().next().unwrap()[0]);
+        change(state.live.first_mut());
         Sessions::new(model()).check(&state, 100).unwrap_err()
     };
     for change in [
@@ -239,7 +240,7 @@ fn a_state_comes_back_and_one_that_does_not_fit_is_refused() {
         assert_eq!(refused(change), "it has sessions that do not exist");
     }
     let mut lost = state.clone();
-    lost.live.pop_first();
+    lost.live.take_due(u64::MAX).unwrap();
     assert_eq!(
         Sessions::new(model()).check(&lost, 100).unwrap_err(),
         "it has another number of sessions than it says"
