@@ -80,9 +80,7 @@ impl World {
     ) -> Outcome {
         assert!(self.can_serve(placement), "only what fits is served at the edge");
         let mut facts = self.facts().expect("a request of a physical scenario");
-        let scenario = std::sync::Arc::clone(&self.scenario);
-        let physical = scenario.physical().expect("a physical scenario");
-        let now_s = self.slot as f64 * physical.slot_s() + facts.arrival_s;
+        let now_s = self.slot as f64 * self.scenario.slot_s() + facts.arrival_s;
         let mut cost = CostBreakdown::default();
         let mut counters = Counters { requests: 1, ..Counters::default() };
         if placement.needs_residency() {
@@ -91,27 +89,23 @@ impl World {
             let needed_bytes = self.needed_bytes;
             let (cell, service) = (batch.cell, batch.service);
             cost.switching = self.bring_in(cell, service, victims, needed_bytes, now_s, &mut counters);
-            facts.load_s = self.physics_mut().station(cell).loading().seconds_left(service);
+            facts.load_s = self.station(cell).map_or(0.0, |station| station.loading().seconds_left(service));
         }
+        let physical = self.scenario.physical().expect("a physical scenario");
+        let physics = self.physics.as_mut().expect("a physical scenario");
         let bill = price(placement, &physical.view(&facts));
         cost += physical.cost(&bill, batch.service);
         counters.late = u64::from(physical.is_late(&bill, batch.service));
-        if placement.needs_residency() {
-            let until_s = now_s + bill.latency_s;
-            let work = (bill.edge_gpu_s, until_s);
-            self.physics_mut().work(batch.cell, batch.service, work, physical);
-            counters.refreshes = self.remember(batch, until_s > now_s);
-        }
         if placement.payload() != Payload::Nothing {
-            let slot = self.slot;
-            self.physics_mut().refresh_twin(batch.cell, facts.user, slot);
+            physics.refresh_twin(batch.cell, facts.user, self.slot);
+        }
+        let until_s = now_s + bill.latency_s;
+        if placement.needs_residency() {
+            physics.work(batch.cell, batch.service, (bill.edge_gpu_s, until_s), physical);
+            counters.refreshes = self.remember(batch, until_s > now_s);
         }
         self.last_bill = Some(bill);
         Outcome { cost, counters }
-    }
-
-    fn physics_mut(&mut self) -> &mut Physics {
-        self.physics.as_mut().expect("a physical scenario")
     }
 
     /// Makes an entry resident, and begins its load where its weights are absent; returns what that costs beside waiting.
@@ -170,10 +164,10 @@ impl World {
         }
         let refreshes = cache.serve(batch.service, &self.visits, &law, self.batches_served, |_, _, _| ());
         if !cache.is_resident(batch.service) {
-            let scenario = std::sync::Arc::clone(&self.scenario);
-            let physical = scenario.physical().expect("a physical scenario");
-            let weights_left = self.cells[batch.cell.index()].cache.marginal_bytes(batch.service) > 0;
-            self.physics_mut().evicted(batch.cell, batch.service, weights_left, (&scenario, physical));
+            let physical = self.scenario.physical().expect("a physical scenario");
+            let physics = self.physics.as_mut().expect("a physical scenario");
+            let weights_left = cache.marginal_bytes(batch.service) > 0;
+            physics.evicted(batch.cell, batch.service, weights_left, (&self.scenario, physical));
         }
         refreshes
     }
