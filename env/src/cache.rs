@@ -202,6 +202,17 @@ impl Cache {
             && (frees_weights || self.context_bytes[victim.index()] > 0)
     }
 
+    /// Protects the residents that are not [evictable for](Self::is_evictable_for) a batch of `service`.
+    pub(crate) fn protect_from(&self, service: ServiceId, residency: &mut [Residency]) {
+        let own = self.sizes.copy(service.index());
+        for (index, (shown, &context_bytes)) in residency.iter_mut().zip(&self.context_bytes).enumerate() {
+            let copy = self.sizes.copy(index);
+            let is_pinned = self.uses[copy].pinned > 0;
+            let frees_bytes = (copy != own && !is_pinned) || context_bytes > 0;
+            shown.is_protected |= shown.is_resident && !(index != service.index() && frees_bytes);
+        }
+    }
+
     /// Bytes of weights that loading this service would add: 0 when a resident entry uses them.
     #[inline]
     pub fn marginal_bytes(&self, service: ServiceId) -> u64 {
@@ -221,12 +232,10 @@ impl Cache {
     #[inline]
     fn bytes_of(&self, copy: usize, is_resident: bool, context_bytes: u64) -> u64 {
         let (holders, bytes) = (self.uses[copy].holders, self.sizes.copy_bytes(copy));
-        match (is_resident, holders) {
-            (false, 0) => bytes,
-            (false, _) => 0,
-            (true, 1) => bytes + context_bytes,
-            (true, _) => bytes.div_ceil(u64::from(holders)) + context_bytes,
-        }
+        // Divisions are slow, and most weights have one holder at most.
+        let part = if holders > 1 { bytes.div_ceil(u64::from(holders)) } else { bytes };
+        // What is absent has no contexts.
+        (if is_resident || holders == 0 { part } else { 0 }) + context_bytes
     }
 
     /// [`entry_bytes`](Self::entry_bytes) of all services.

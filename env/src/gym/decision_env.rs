@@ -206,11 +206,8 @@ impl DecisionEnv {
         let observation = &mut self.observation;
         observation.missing_bytes = missing_bytes;
         if missing_bytes > 0 && !is_plain {
-            for (index, residency) in observation.residency.iter_mut().enumerate() {
-                // What frees nothing for this service may not leave for it; an absent entry is not in question.
-                residency.is_protected |= residency.is_resident
-                    && !cache.is_evictable_for(ServiceId::from_index(index), observation.service);
-            }
+            // What frees nothing for this service may not leave for it.
+            cache.protect_from(observation.service, &mut observation.residency);
         }
         let is_served_anywhere = matches!(pending, Pending::Batch(_));
         let is_served_at_edge = self.world.can_serve_at_edge();

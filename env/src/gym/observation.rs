@@ -300,11 +300,14 @@ impl DecisionObservation {
             ages.iter_mut().chain(contexts).for_each(|x| *x = x.min(1.0));
         }
         let (pending, rates, recencies) = (block(), block(), block());
-        let of_services = pending.iter_mut().zip(&mut *rates).zip(recencies).zip(&self.demand);
+        let of_services = pending.iter_mut().zip(&mut *rates).zip(&mut *recencies).zip(&self.demand);
         for (((pending, rate), recency), demand) in of_services {
             *pending = demand.pending_requests as f32;
             *rate = demand.request_rate as f32;
-            *recency = 1.0 / (1.0 + demand.recency_slots as f32);
+            *recency = 1.0 + demand.recency_slots as f32;
+        }
+        for x in recencies {
+            *x = 1.0 / *x;
         }
         saturate_all(pending, HALF_REQUESTS);
         saturate_all(rates, 1.0);

@@ -50,16 +50,21 @@ impl StationView {
             return;
         };
         let loading = station.loading();
-        self.model_tiers.resize(physical.model_bytes().len(), Tier::Remote);
+        if self.tiers.len() != models.len() {
+            self.model_tiers.resize(physical.model_bytes().len(), Tier::Remote);
+            self.tiers.resize(models.len(), Tier::Remote);
+            self.loading_s.resize(models.len(), 0.0);
+        }
         loading.tiers(&mut self.model_tiers);
-        self.tiers.clear();
-        for ((model, residency), &bytes) in models.iter().zip(residency).zip(bytes) {
+        for (((tier, model), residency), &bytes) in
+            self.tiers.iter_mut().zip(models).zip(residency).zip(bytes)
+        {
             // Nothing has to be loaded for an absent entry whose weights another one has brought.
             let is_here = residency.is_resident || bytes == 0;
-            self.tiers.push(if is_here { Tier::Gpu } else { self.model_tiers[model.index()] });
+            let outside = self.model_tiers[model.index()];
+            *tier = if is_here { Tier::Gpu } else { outside };
         }
-        self.loading_s.clear();
-        self.loading_s.resize(models.len(), 0.0);
+        self.loading_s.fill(0.0);
         for (service, seconds_left) in loading.in_flight() {
             self.loading_s[service.index()] = seconds_left;
         }
