@@ -23,7 +23,8 @@ use thoughtcache_env::gym::api::EnvSpec;
 pub struct AgentConfig {
     /// What the learner imitates before it learns, if anything.
     pub warm_start: Option<WarmStartConfig>,
-    /// Whether rewards are learnt from without their [input costs](super::input_baseline).
+    /// Whether rewards are learnt from without their
+    /// [input costs](thoughtcache_env::gym::api::StepInfo::input_cost).
     pub input_baseline: bool,
     /// The learner.
     pub learner: LearnerConfig,

@@ -29,6 +29,7 @@ pub mod dqn;
 pub mod dqn_loss;
 #[cfg(feature = "torch")]
 pub mod imitation_loss;
+#[cfg(feature = "torch")]
 mod input_baseline;
 #[cfg(feature = "torch")]
 pub mod memory;

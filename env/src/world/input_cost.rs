@@ -16,7 +16,8 @@ use crate::placement::Placement;
 use crate::placement::pipeline::price;
 
 impl World {
-    /// See the [module](self); 0 where no request is pending.
+    /// What the pending requests would cost had nothing been decided before them: the least price without residency, for a user
+    /// whose twin the cell does not know. 0 where no request is pending.
     pub fn input_cost(&self) -> f64 {
         let Some(batch) = self.pending_batch() else { return 0.0 };
         let (Some(physical), Some(facts)) = (self.scenario.physical(), self.facts) else {
