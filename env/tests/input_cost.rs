@@ -1,4 +1,4 @@
-//! What requests would cost had nothing been decided before them: the same whatever is decided, and a price that can be paid.
+//! What requests would cost outside memory, had nothing been decided before them: the same whatever is decided, and a price that can be paid.
 #![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
 
 use rand::RngExt;

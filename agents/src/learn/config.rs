@@ -63,8 +63,8 @@ struct AgentFile {
     /// Decisions of the rule that are watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     warm_start_decisions: Option<u64>,
-    /// Whether the learner is rewarded for what it saves against serving every request as if it were the first one: demand and
-    /// radio, which nobody decides about, blur the rewards less then.
+    /// Whether the learner is rewarded for what it saves against the cheapest placement without residency, for a user whom the
+    /// cell does not know: demand and radio, which nobody decides about, blur the rewards less then.
     #[serde(default, skip_serializing_if = "is_false")]
     input_baseline: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -112,8 +112,8 @@ pub struct StepInfo {
     pub cost: CostBreakdown,
     /// What was counted during the step.
     pub counters: Counters,
-    /// What the same requests would have cost had nothing been decided before them; 0 unless the environment was made to
-    /// [tell](Env::tell_input_costs) it.
+    /// What the same requests would have cost outside the cell's memory, had nothing been decided before them; 0 unless the
+    /// environment was made to [tell](Env::tell_input_costs) it.
     pub input_cost: f64,
     /// The cell that was decided for. What is decided for one cell changes nothing at another.
     pub cell: CellId,

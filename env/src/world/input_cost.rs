@@ -1,4 +1,4 @@
-//! What the pending requests would cost had nothing been decided before them.
+//! What the pending requests would cost outside the cell's memory, had nothing been decided before them.
 //!
 //! ```text
 //! input cost = min over placements without residency of c0
@@ -16,8 +16,8 @@ use crate::placement::Placement;
 use crate::placement::pipeline::price;
 
 impl World {
-    /// What the pending requests would cost had nothing been decided before them: the least price without residency, for a user
-    /// whose twin the cell does not know. 0 where no request is pending.
+    /// What the pending requests would cost outside the cell's memory, had nothing been decided before them: the least
+    /// price without residency, for a user whose twin the cell does not know. 0 where no request is pending.
     pub fn input_cost(&self) -> f64 {
         let Some(batch) = self.pending_batch() else { return 0.0 };
         let (Some(physical), Some(facts)) = (self.scenario.physical(), self.facts) else {
