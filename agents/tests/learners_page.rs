@@ -48,7 +48,9 @@ fn tests_below(folder: &Path, names: &mut BTreeSet<String>) {
 fn every_test_of_the_page_exists() {
     let mut known = BTreeSet::new();
     for package in ["agents", "env"] {
-        tests_below(&root().join(package).join("src"), &mut known);
+        for folder in ["src", "tests"] {
+            tests_below(&root().join(package).join(folder), &mut known);
+        }
     }
     for [point, _, _, tests] in rows() {
         let names = quoted(&tests);

@@ -73,6 +73,7 @@ struct AgentFile {
     dqn: Option<DqnConfig>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 fn is_false(value: &bool) -> bool {
     !value
 }
