@@ -195,21 +195,21 @@ impl Cache {
 
     /// Whether evicting this entry frees bytes for a batch of `service`, alone or with all others that use its weights.
     pub fn is_evictable_for(&self, victim: ServiceId, service: ServiceId) -> bool {
-        let copy = self.sizes.copy(victim.index());
+        self.is_evictable(victim) && self.frees_bytes_for(victim.index(), service)
+    }
+
+    /// The same of an entry that may leave.
+    #[inline]
+    fn frees_bytes_for(&self, victim: usize, service: ServiceId) -> bool {
+        let copy = self.sizes.copy(victim);
         let frees_weights = copy != self.sizes.copy(service.index()) && self.uses[copy].pinned == 0;
-        self.is_evictable(victim)
-            && victim != service
-            && (frees_weights || self.context_bytes[victim.index()] > 0)
+        victim != service.index() && (frees_weights || self.context_bytes[victim] > 0)
     }
 
     /// Protects the residents that are not [evictable for](Self::is_evictable_for) a batch of `service`.
     pub(crate) fn protect_from(&self, service: ServiceId, residency: &mut [Residency]) {
-        let own = self.sizes.copy(service.index());
-        for (index, (shown, &context_bytes)) in residency.iter_mut().zip(&self.context_bytes).enumerate() {
-            let copy = self.sizes.copy(index);
-            let is_pinned = self.uses[copy].pinned > 0;
-            let frees_bytes = (copy != own && !is_pinned) || context_bytes > 0;
-            shown.is_protected |= shown.is_resident && !(index != service.index() && frees_bytes);
+        for (index, shown) in residency.iter_mut().enumerate() {
+            shown.is_protected |= shown.is_resident && !self.frees_bytes_for(index, service);
         }
     }
 

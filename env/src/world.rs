@@ -365,8 +365,7 @@ impl World {
         } else if placement.needs_residency() {
             self.serve_at_edge(batch, victims)
         } else {
-            let service = self.scenario.service(batch.service);
-            let cloud = f64::from(batch.num_requests) * service.cloud_per_request;
+            let cloud = self.cloud_cost(batch);
             let requests = u64::from(batch.num_requests);
             Outcome {
                 cost: CostBreakdown { cloud, ..CostBreakdown::default() },
@@ -382,6 +381,11 @@ impl World {
             *held = true;
         }
         outcome
+    }
+
+    /// What the cloud of an abstract scenario takes for a batch.
+    fn cloud_cost(&self, batch: Batch) -> f64 {
+        f64::from(batch.num_requests) * self.scenario.service(batch.service).cloud_per_request
     }
 
     /// Moves to the next decision; returns what passed until then.

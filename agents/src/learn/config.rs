@@ -65,17 +65,12 @@ struct AgentFile {
     warm_start_decisions: Option<u64>,
     /// Whether the learner is rewarded for what it saves against the cheapest placement without residency, for a user whom the
     /// cell does not know: demand and radio, which nobody decides about, blur the rewards less then.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     input_baseline: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ppo: Option<PpoConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dqn: Option<DqnConfig>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl TryFrom<AgentFile> for AgentConfig {

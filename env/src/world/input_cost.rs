@@ -21,7 +21,7 @@ impl World {
     pub fn input_cost(&self) -> f64 {
         let Some(batch) = self.pending_batch() else { return 0.0 };
         let (Some(physical), Some(facts)) = (self.scenario.physical(), self.facts) else {
-            return f64::from(batch.num_requests) * self.scenario.service(batch.service).cloud_per_request;
+            return self.cloud_cost(batch);
         };
         let request = RequestFacts { kept_tokens: 0.0, fresh_tokens: 0.0, twin_age_slots: None, ..facts };
         let view = physical.view(&request);
