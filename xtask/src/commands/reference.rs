@@ -2,7 +2,8 @@
 //!
 //! The median is that of the validation cost of the best checkpoints; with an even number of seeds the better of the two in
 //! the middle. All seeds are compared on the test episodes, beside every heuristic, in `seeds.csv`; the kept checkpoints of
-//! a scenario stand side by side in `SCENARIO.txt`, `.csv` and `.md`. A training run that is already whole is not repeated,
+//! a scenario stand side by side in `SCENARIO.txt`, `.csv` and `.md`, and those that were trained to do without something beside the
+//! whole one in `SCENARIO-without.txt`, `.csv` and `.md`. A training run that is already whole is not repeated,
 //! so the command can be stopped and typed again.
 
 use std::fs;
@@ -92,7 +93,15 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
         for &(experiment, num_seeds) in reference.experiments {
             kept.push(make(workspace, reference.scenario, experiment, num_seeds)?);
         }
-        compare(workspace, reference.scenario, &kept, &format!("{KEPT}/{}", reference.scenario), true)?;
+        let file = format!("{KEPT}/{}", reference.scenario);
+        compare(workspace, reference.scenario, &kept, &file, Shown::Tables)?;
+        let whole = &kept[0];
+        let without: Vec<String> =
+            kept.iter().filter(|run| run.starts_with(&format!("{whole}-"))).cloned().collect();
+        if !without.is_empty() {
+            let against = Shown::Against { baseline: whole };
+            compare(workspace, reference.scenario, &without, &format!("{file}-without"), against)?;
+        }
     }
     let readme = workspace.root().join(README);
     let text = fs::read_to_string(&readme).map_err(Failure::file("read", &readme))?;
@@ -158,23 +167,40 @@ fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64)
     for file in FILES {
         copy(&workspace.root().join(median).join(file), &workspace.root().join(&target).join(file))?;
     }
-    compare(workspace, scenario, &folders, &format!("{target}/seeds"), false)?;
+    compare(workspace, scenario, &folders, &format!("{target}/seeds"), Shown::Numbers)?;
     say(&format!("=== {target}: {median}, the median of {num_seeds} seeds on validation episodes"));
     Ok(target)
 }
 
-/// Compares runs with all heuristics; `is_shown` writes the tables for people beside the CSV.
+/// What a comparison is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown<'a> {
+    /// Runs beside all heuristics, as CSV.
+    Numbers,
+    /// The same, with tables for people.
+    Tables,
+    /// Runs beside nothing but this one, with tables for people, over more episodes: small differences are to be seen.
+    Against {
+        /// What differences refer to.
+        baseline: &'a str,
+    },
+}
+
+/// Compares runs, and writes the tables as `file` with several endings.
 fn compare(
     workspace: &Workspace,
     scenario: &str,
     runs: &[String],
     file: &str,
-    is_shown: bool,
+    shown: Shown<'_>,
 ) -> Result<(), Failure> {
     let mut command = program(workspace);
     command.args(["compare", "--quiet", "--scenario", scenario]).args(runs);
+    if let Shown::Against { baseline } = shown {
+        command.args(["--only", "--baseline", baseline, "--episodes", "200"]);
+    }
     command.args(["--out-csv", &format!("{file}.csv")]);
-    if is_shown {
+    if shown != Shown::Numbers {
         command.args(["--out-text", &format!("{file}.txt"), "--out-markdown", &format!("{file}.md")]);
         return call(&mut command);
     }
