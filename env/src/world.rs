@@ -23,7 +23,6 @@ use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::gym::api::Counters;
 use crate::placement::Placement;
-use crate::placement::pipeline::StageBill;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
@@ -131,8 +130,8 @@ pub struct World {
     fingerprint: u64,
     /// Sessions, radio and what cells work on; absent in abstract scenarios.
     physics: Option<Physics>,
-    /// What the last served request took; absent before it, and in abstract scenarios.
-    last_bill: Option<StageBill>,
+    /// The last served request, and where; absent before it, and in abstract scenarios.
+    last_served: Option<(Placement, RequestFacts)>,
 }
 
 /// What passed until the next decision.
@@ -186,7 +185,7 @@ impl World {
             batches_served: 0,
             fingerprint: 0,
             physics: scenario.physical().map(|physical| Physics::new(&scenario, physical)),
-            last_bill: None,
+            last_served: None,
             scenario,
         }
     }
@@ -201,7 +200,7 @@ impl World {
         if let (Some(physics), Some(physical)) = (&mut self.physics, self.scenario.physical()) {
             physics.begin_episode(seed, physical);
         }
-        self.last_bill = None;
+        self.last_served = None;
         for cell in &mut self.cells {
             cell.cache.clear();
             cell.demand.fill(Demand::NONE);

@@ -7,10 +7,15 @@ use thoughtcache_env::gym::api::{ActionId, Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 
 fn env(name: &str) -> DecisionEnv {
-    let mut env = DecisionEnv::new(Arc::new(Scenario::shipped(name)));
+    begun(Arc::new(Scenario::shipped(name)))
+}
+
+fn begun(scenario: Arc<Scenario>) -> DecisionEnv {
+    let mut env = DecisionEnv::new(scenario);
     assert!(env.tell_input_costs());
     env.reset(Seed::new(Purpose::Test, 3));
     env
@@ -23,8 +28,8 @@ fn legal(env: &DecisionEnv) -> Vec<ActionId> {
 }
 
 /// The input costs of an episode, those of decisions that ended nothing left out: `choose` decides.
-fn play(name: &str, mut choose: impl FnMut(&[ActionId]) -> ActionId) -> (Vec<f64>, f64) {
-    let mut env = env(name);
+fn play(scenario: &Arc<Scenario>, mut choose: impl FnMut(&[ActionId]) -> ActionId) -> (Vec<f64>, f64) {
+    let mut env = begun(Arc::clone(scenario));
     let (mut told, mut paid) = (Vec::new(), 0.0);
     loop {
         let is_choice = |step: &Step| step.info.counters.requests == 0;
@@ -43,10 +48,16 @@ fn play(name: &str, mut choose: impl FnMut(&[ActionId]) -> ActionId) -> (Vec<f64
 #[test]
 fn nothing_that_is_decided_changes_them() {
     // Which scenarios there are is no concern of this test; recordings are not shipped.
-    for name in shipped::names().filter(|name| !name.starts_with("trace")) {
+    let names = shipped::names().filter(|name| !name.starts_with("trace"));
+    let mut worlds: Vec<_> = names.map(|name| (name, Arc::new(Scenario::shipped(name)))).collect();
+    let prefetch = Override { key: "decision.prefetch".into(), value: "true".into() };
+    let text = shipped::text("tight").unwrap();
+    let (_, ahead) = Scenario::load("tight", text, &[prefetch], |path| Err(format!("no {path}"))).unwrap();
+    worlds.push(("tight with loads ahead", Arc::new(ahead)));
+    for (name, scenario) in worlds {
         let mut draws = Seed::new(Purpose::Test, 4).stream(Stream::Policy);
-        let (random, one) = play(name, |legal| legal[draws.random_range(0..legal.len())]);
-        let (first, other) = play(name, |legal| legal[0]);
+        let (random, one) = play(&scenario, |legal| legal[draws.random_range(0..legal.len())]);
+        let (first, other) = play(&scenario, |legal| legal[0]);
         assert_eq!(random, first, "{name}");
         assert!(one != other, "{name}: two ways to decide cost the same");
         assert!(first.iter().all(|&cost| cost > 0.0 && cost.is_finite()), "{name}");

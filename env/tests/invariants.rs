@@ -280,19 +280,22 @@ fn every_option_changes_what_happens() {
 }
 
 #[test]
-fn tight_plays_the_same_bits_on_one_two_and_eight_threads_as_it_did_before() {
-    let play = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let envs = DecisionEnv::lanes(&Arc::new(Scenario::shipped("tight")), 24);
-            let vec_env = VecEnv::new(envs, Seed::new(Purpose::Train, 1)).with_lanes_per_chunk(3);
-            format!("{:016x}", random_play(vec_env, 3000))
-        })
-    };
-    let alone = play(1);
-    assert_eq!(play(2), alone);
-    assert_eq!(play(8), alone);
-    insta::assert_snapshot!(alone);
+fn play_has_the_same_bits_on_one_two_and_eight_threads_as_it_had_before() {
+    let played = ["tight", "street", "city"].map(|name| {
+        let play = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let envs = DecisionEnv::lanes(&Arc::new(Scenario::shipped(name)), 24);
+                let vec_env = VecEnv::new(envs, Seed::new(Purpose::Train, 1)).with_lanes_per_chunk(3);
+                format!("{name} {:016x}", random_play(vec_env, 3000))
+            })
+        };
+        let alone = play(1);
+        assert_eq!(play(2), alone);
+        assert_eq!(play(8), alone);
+        alone
+    });
+    insta::assert_snapshot!(played.join("\n"));
 }
 
 /// Rewards of an episode in which always the first legal action is taken.

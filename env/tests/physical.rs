@@ -46,7 +46,7 @@ fn the_first_request_of_the_guide_at_the_edge_in_numbers() {
     let facts = until(&mut env, Placement::Device, |env| asks(env, 0));
     assert_eq!((facts.link.uplink_bps, facts.link.time_share), (1e7, 1.0));
     let cost = serve(&mut env, Placement::Edge).info.cost;
-    let bill = *env.world().last_bill().unwrap();
+    let bill = env.world().last_bill().unwrap();
     let seconds = |stage| bill.line(stage).seconds;
     // 16.06 GB at 4 GB/s after half a second, 1.0032 Mbit up and 6.4 kbit down at 10 Mbit/s.
     assert_relative_eq!(seconds(Stage::Load), 4.515, max_relative = 1e-12);

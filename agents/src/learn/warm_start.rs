@@ -214,6 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_watched_is_learnt_without_the_cost_of_the_input_where_that_is_asked_for() {
+        for (config, loss) in [(ppo(), "warm_start/value_loss"), (dqn(), "warm_start/td_error")] {
+            let first = |input_baseline: bool| {
+                let mut notes = Notes::default();
+                let config = AgentConfig { input_baseline, ..config.clone() };
+                cloned(&config, 4_096, &mut notes).unwrap();
+                let report = &notes.reports[0];
+                (report.agreement, report.metrics.value(loss).unwrap())
+            };
+            let ((same, plain), (agreement, relative)) = (first(false), first(true));
+            assert_eq!(agreement, same, "what the rule does is the same");
+            assert!(relative < plain, "{loss}: {relative} {plain}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_watched_is_an_error() {
         let mut notes = Notes { stops: true, ..Notes::default() };
         let stopped = cloned(&ppo(), 1_000_000, &mut notes).unwrap_err();

@@ -16,7 +16,7 @@
 use crate::radio::RadioParameters;
 use crate::radio::association::Candidate;
 use crate::radio::large_scale::LinkState;
-use crate::radio::mobility::{Area, Motion, Position};
+use crate::radio::mobility::{Motion, Position};
 use crate::units::{CellId, Decibel, UserId};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -176,14 +176,14 @@ impl UserRadios {
     }
 
     /// Whether these are users that walk and connect as those of `other` do, at a time before `end_s`.
-    pub(crate) fn fits(&self, other: &Self, end_s: f64, area: Area) -> bool {
+    pub(crate) fn fits(&self, other: &Self, end_s: f64, parameters: &RadioParameters) -> bool {
+        let RadioParameters { area, mobility, .. } = parameters;
         let is_possible = |user: &UserRadio| {
-            let place = user.position();
             user.serving.index() < self.num_cells
                 && (0.0..=end_s).contains(&user.advanced_at_s)
                 && user.walked_m.is_finite()
-                && (0.0..=area.width_m).contains(&place.x_m)
-                && (0.0..=area.depth_m).contains(&place.y_m)
+                && mobility.leads_to(&user.motion)
+                && area.keeps(user.position())
         };
         self.num_cells == other.num_cells
             && self.links.len() == other.links.len()

@@ -98,7 +98,7 @@ pub struct ServerConfig {
     pub max_batch: u32,
 }
 
-/// `[physical.cloud]`: every model, no memory limit, a price.
+/// `[physical.cloud]`: the model of all services, no memory limit, a price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloudConfig {

@@ -23,7 +23,7 @@ impl World {
         let (Some(physical), Some(facts)) = (self.scenario.physical(), self.facts) else {
             return self.cloud_cost(batch);
         };
-        let request = RequestFacts { kept_tokens: 0.0, fresh_tokens: 0.0, twin_age_slots: None, ..facts };
+        let request = RequestFacts { twin_age_slots: None, ..facts };
         let view = physical.view(&request);
         let elsewhere = self.scenario.placements().iter().filter(|placement| !placement.needs_residency());
         let cost = |&placement: &Placement| physical.cost(&price(placement, &view), request.service).total();

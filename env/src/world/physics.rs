@@ -69,6 +69,7 @@ pub(crate) struct PhysicsState {
     seed: Seed,
     requests: Vec<RequestFacts>,
     handovers: u64,
+    num_clamped: u64,
 }
 
 impl PhysicsState {
@@ -92,6 +93,8 @@ pub(crate) struct Physics {
     requests: Vec<RequestFacts>,
     /// Users that moved to another cell since the episode began.
     handovers: u64,
+    /// Links that were looked at beyond the distances that the path loss is valid for.
+    num_clamped: u64,
     /// Who has asked since the episode began, so that the next one begins without a look at all others.
     known: Known,
     /// Who asks in this slot, each once, by id; where they are connected; room for counting.
@@ -134,6 +137,7 @@ impl Physics {
             channel: Addressed::new(Stream::Channel),
             requests: Vec::new(),
             handovers: 0,
+            num_clamped: 0,
             known: Known::Listed(Vec::new()),
             users: Vec::new(),
             connections: Vec::new(),
@@ -147,7 +151,7 @@ impl Physics {
         self.seed = seed;
         self.sessions.begin_episode(seed);
         self.forget_users();
-        self.handovers = 0;
+        (self.handovers, self.num_clamped) = (0, 0);
         for station in &mut self.stations {
             station.backlog = Backlog::default();
             station.loading.begin_anew(physical.load_path(), physical.model_bytes());
@@ -194,6 +198,7 @@ impl Physics {
             seed: self.seed,
             requests: self.requests.clone(),
             handovers: self.handovers,
+            num_clamped: self.num_clamped,
         }
     }
 
@@ -208,7 +213,9 @@ impl Physics {
         self.requests = state.requests;
         self.askers.clear();
         self.askers.extend(self.requests.iter().map(|facts| facts.user));
-        self.handovers = state.handovers;
+        (self.handovers, self.num_clamped) = (state.handovers, state.num_clamped);
+        // Where they were connected is no part of a state.
+        self.places.clear();
     }
 
     /// What a cell does beside keeping entries.
@@ -219,6 +226,18 @@ impl Physics {
     /// Users that moved to another cell since the episode began.
     pub(super) fn handovers(&self) -> u64 {
         self.handovers
+    }
+
+    /// Links that were looked at since the episode began beyond the distances that the path loss is valid for: it was taken
+    /// at the nearest valid one.
+    pub(super) fn num_clamped(&self) -> u64 {
+        self.num_clamped
+    }
+
+    /// How the user of a request of this slot is connected; `None` after a state was taken back, until the slot ends.
+    pub(super) fn connection(&self, request: usize) -> Option<&Connection> {
+        let &(_, _, connection) = self.places.get(request)?;
+        self.connections.get(connection as usize)
     }
 
     /// Bytes that a user occupies who asks for nothing: its radio, and what each cell saw of it.
@@ -301,6 +320,7 @@ impl Physics {
             let connection = self.radios.advance(user, &self.cells, now_s, rng, physical.radio());
             self.active[connection.cell.index()] += 1;
             self.handovers += u64::from(connection.handover_from.is_some());
+            self.num_clamped += u64::from(connection.num_clamped);
             self.connections.push(connection);
         }
     }

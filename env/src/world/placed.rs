@@ -8,6 +8,7 @@ use crate::gym::api::Counters;
 use crate::placement::pipeline::{StageBill, price};
 use crate::placement::{Payload, Placement};
 use crate::radio::mobility::Position;
+use crate::radio::user::Connection;
 use crate::scenario::physics::Physical;
 use crate::units::{CellId, ServiceId, UserId};
 use crate::workload::arrivals::Batch;
@@ -34,13 +35,27 @@ impl World {
     }
 
     /// What the last served request took, stage by stage; `None` before it and in abstract scenarios.
-    pub fn last_bill(&self) -> Option<&StageBill> {
-        self.last_bill.as_ref()
+    pub fn last_bill(&self) -> Option<StageBill> {
+        let (placement, facts) = self.last_served.as_ref()?;
+        Some(price(*placement, &self.scenario.physical()?.view(facts)))
     }
 
     /// Users that moved to another cell since the episode began; `None` in abstract scenarios.
     pub fn handovers(&self) -> Option<u64> {
         self.physics.as_ref().map(Physics::handovers)
+    }
+
+    /// Links that were looked at since the episode began beyond the distances that the path loss is valid for, where it was
+    /// taken at the nearest valid one; `None` in abstract scenarios.
+    pub fn clamped_links(&self) -> Option<u64> {
+        self.physics.as_ref().map(Physics::num_clamped)
+    }
+
+    /// How the user of the pending request is connected; `None` where none is pending, in abstract scenarios, and in a slot
+    /// in which a state was restored.
+    pub fn connection(&self) -> Option<&Connection> {
+        self.pending_batch()?;
+        self.physics.as_ref()?.connection(self.requests_before)
     }
 
     /// Bytes that a user of a physical scenario occupies who asks for nothing; `None` in abstract ones.
@@ -104,7 +119,7 @@ impl World {
             physics.work(batch.cell, batch.service, (bill.edge_gpu_s, until_s), physical);
             counters.refreshes = self.remember(batch, until_s > now_s);
         }
-        self.last_bill = Some(bill);
+        self.last_served = Some((placement, facts));
         Outcome { cost, counters }
     }
 

@@ -85,7 +85,7 @@ impl World {
         self.next = state.next;
         self.batches_served = state.batches_served;
         self.fingerprint = state.fingerprint;
-        self.last_bill = None;
+        self.last_served = None;
         if let (Some(physics), Some(state)) = (&mut self.physics, state.physics) {
             physics.restore(state);
         }

@@ -43,6 +43,7 @@ fn ppo_goes_on_from_every_checkpoint() {
     every_checkpoint_leads_to_the_same_end(&ppo(), &probes::truncation().env());
     every_checkpoint_leads_to_the_same_end(&ppo(), &probes::illegal_action().env());
     every_checkpoint_leads_to_the_same_end(&ppo(), &tight());
+    every_checkpoint_leads_to_the_same_end(&AgentConfig { input_baseline: true, ..ppo() }, &tight());
 }
 
 #[test]
@@ -50,6 +51,7 @@ fn dqn_goes_on_from_every_checkpoint() {
     every_checkpoint_leads_to_the_same_end(&dqn(), &probes::truncation().env());
     every_checkpoint_leads_to_the_same_end(&dqn(), &probes::illegal_next_action().env());
     every_checkpoint_leads_to_the_same_end(&dqn(), &tight());
+    every_checkpoint_leads_to_the_same_end(&AgentConfig { input_baseline: true, ..dqn() }, &tight());
 }
 
 #[test]

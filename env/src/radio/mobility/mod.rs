@@ -50,6 +50,13 @@ impl Area {
         is_within(place.x_m, self.width_m) && is_within(place.y_m, self.depth_m)
     }
 
+    /// Whether a place that is kept with fewer digits can be one of it.
+    pub(crate) fn keeps(self, place: Position) -> bool {
+        let is_within =
+            |metres: f64, side_m: f64| (0.0..=f64::from(side_m as f32).max(side_m)).contains(&metres);
+        is_within(place.x_m, self.width_m) && is_within(place.y_m, self.depth_m)
+    }
+
     /// Any place, all alike.
     pub fn draw(self, rng: &mut impl Rng) -> Position {
         Position { x_m: self.width_m * uniform(rng), y_m: self.depth_m * uniform(rng) }
@@ -212,6 +219,17 @@ impl Mobility {
             }
         }
     }
+
+    /// Whether a user who moves like this can be in that state.
+    pub(crate) fn leads_to(&self, motion: &Motion) -> bool {
+        match (self, motion) {
+            (_, Motion::Unknown) | (Self::Still(_), Motion::Still { .. }) => true,
+            (Self::RandomWaypoint(model), Motion::Leg(leg)) => model.leads_to(leg),
+            (Self::GaussMarkov(_), Motion::Drift(drift)) => drift.speed_m_per_s().is_finite(),
+            (Self::Recorded(paths), Motion::OnPath(place)) => paths.has(place),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -231,6 +249,36 @@ mod tests {
         assert!((0.0..=200.0).contains(&drawn.x_m) && (0.0..=100.0).contains(&drawn.y_m));
         mobility.advance(&mut motion, 5.0, 500.0, &mut rng);
         assert_eq!(motion.position(), drawn);
+    }
+
+    #[test]
+    fn a_state_of_other_ways_or_of_another_motion_is_not_led_to() {
+        let path = |x_m| {
+            let ends = [(0.0, Position::default()), (1.0, Position { x_m, y_m: 0.0 })];
+            recorded::RecordedPath::new(&ends).unwrap()
+        };
+        let recorded = |paths| Mobility::Recorded(RecordedPaths::new(paths).unwrap());
+        let (one, two) = (recorded(vec![path(1.0)]), recorded(vec![path(1.0), path(2.0)]));
+        let mut rng = Seed::new(Purpose::Test, 14).stream(Stream::Mobility);
+        let on_second = std::iter::repeat_with(|| two.draw(0.0, &mut rng))
+            .find(|motion| !one.leads_to(motion))
+            .expect("half of the users follow the second way");
+        assert!(two.leads_to(&on_second));
+        let still = Mobility::Still(Area { width_m: 1.0, depth_m: 1.0 });
+        assert!(!still.leads_to(&on_second) && still.leads_to(&Motion::Unknown));
+        assert!(!two.leads_to(&still.draw(0.0, &mut rng)));
+        let walking = RandomWaypointConfig { min_speed_m_per_s: 0.5, max_speed_m_per_s: 1.5, pause_s: 9.0 };
+        let drifting = GaussMarkovConfig { mean_speed_m_per_s: 1.0, memory_s: 30.0 };
+        // A side that fewer digits round up.
+        let area = Area { width_m: 100.3, depth_m: 7.0 };
+        for config in [MobilityConfig::RandomWaypoint(walking), MobilityConfig::GaussMarkov(drifting)] {
+            let mobility = config.validate("radio.mobility", area, None).unwrap();
+            let mut motion = Motion::default();
+            for second in 0..1000 {
+                mobility.advance(&mut motion, f64::from(second), f64::from(second + 1), &mut rng);
+                assert!(mobility.leads_to(&motion) && area.keeps(motion.position()), "{motion:?}");
+            }
+        }
     }
 
     #[test]

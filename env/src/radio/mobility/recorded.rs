@@ -114,6 +114,11 @@ impl RecordedPaths {
         self.0.is_empty()
     }
 
+    /// Whether a user can be on one of them like this.
+    pub(crate) fn has(&self, user: &OnPath) -> bool {
+        (user.path as usize) < self.0.len() && user.begins_s.is_finite()
+    }
+
     /// A user that nothing is known of.
     pub fn draw(&self, now_s: f64, rng: &mut impl Rng) -> OnPath {
         let path = ((uniform(rng) * self.0.len() as f64) as usize).min(self.0.len() - 1);

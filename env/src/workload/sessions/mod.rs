@@ -41,6 +41,9 @@ use starts::{StartsState, poisson};
 
 /// The most sessions that are counted.
 const MOST_SESSIONS: u64 = 1 << 53;
+/// The most requests of one session, and the longest time before an episode or after its beginning, that a state may tell of.
+const MOST_REQUESTS: u32 = u32::MAX / 2;
+const LONGEST_S: f64 = 1e15;
 
 /// One request of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -392,15 +395,15 @@ impl Sessions {
             live.session < state.next_session
                 && live.user.0 < last
                 && live.service.index() < self.model.window_tokens.len()
-                && live.since_s.is_finite()
+                && live.since_s >= -LONGEST_S
                 && live.since_s <= live.next_s
-                && live.next_s.is_finite()
+                && live.next_s <= LONGEST_S
                 && self.model.slot_of(live.next_s) == slot
                 && slot >= slots
                 && live.requests >= live.turn
                 && live.requests >= live.call
                 && (live.call == 0 || has_tools)
-                && live.requests < u32::MAX
+                && live.requests <= MOST_REQUESTS
         };
         if !state.live.iter().all(|(slot, live)| is_possible(slot, live)) {
             return Err("it has sessions that do not exist".into());

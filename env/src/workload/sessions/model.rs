@@ -60,6 +60,7 @@ impl SessionsModel {
     pub(super) fn slot_of(&self, time_s: f64) -> u64 {
         let slot = (time_s / self.slot_s) as u64;
         // A quotient may be rounded down below a whole number.
-        if (slot + 1) as f64 * self.slot_s <= time_s { slot + 1 } else { slot }
+        let next = slot.saturating_add(1);
+        if next as f64 * self.slot_s <= time_s { next } else { slot }
     }
 }

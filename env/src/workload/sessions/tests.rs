@@ -1,6 +1,7 @@
 //! Sessions against what a person computes.
 
 use super::*;
+use crate::workload::diurnal::Diurnal;
 use crate::workload::drawn::Process;
 use crate::workload::modulated::ModulatedModel;
 use crate::workload::renewal::GapLaw;
@@ -68,6 +69,7 @@ fn requests_and_live_sessions_have_the_means_of_little_from_the_first_slot_on() 
     for process in [
         Process::Poisson,
         Process::Renewal(GapLaw::gamma(2.0)),
+        Process::Renewal(GapLaw::weibull(2.0)),
         Process::Modulated(ModulatedModel::new(vec![0.5, 2.0], vec![10.0, 5.0])),
     ] {
         let (mut first, mut later, mut live) = (Vec::new(), Vec::new(), Vec::new());
@@ -85,6 +87,27 @@ fn requests_and_live_sessions_have_the_means_of_little_from_the_first_slot_on() 
         assert!((mean(first.iter().copied()) / 2.25 - 1.0).abs() < 0.06, "{process:?}");
         assert!((mean(later.iter().copied()) / 2.25 - 1.0).abs() < 0.06, "{process:?}");
     }
+}
+
+#[test]
+fn a_day_makes_busy_and_quiet_quarters_of_the_same_mean() {
+    let mut model = model();
+    model.starts.diurnal = Some(Diurnal { period_slots: 80, amplitude: 1.0 });
+    let begins = |requests: &[SessionRequest]| {
+        requests.iter().filter(|request| request.turn == 0 && request.call == 0).count()
+    };
+    let counts: Vec<f64> = (0..3000)
+        .map(|run| {
+            let mut sessions = begun(model.clone(), run);
+            (0..20).map(|slot| begins(sessions.draw(slot)) as f64).sum()
+        })
+        .collect();
+    // Ten starts a quarter. A sine averaged over a quarter is one of sin(pi / 4) / (pi / 4) = 0.900 of its height: the variance is
+    // 10 of Poisson and 10^2 * 0.900^2 / 2 = 40.5 of the day.
+    let average = mean(counts.iter().copied());
+    let variance = mean(counts.iter().map(|count| (count - average).powi(2)));
+    assert!((average - 10.0).abs() < 5.0 * (50.5 / 3000.0_f64).sqrt(), "{average}");
+    assert!((variance / 50.5 - 1.0).abs() < 0.1, "{variance}");
 }
 
 #[test]
@@ -233,6 +256,9 @@ fn a_state_comes_back_and_one_that_does_not_fit_is_refused() {
         (|live| live.user = UserId(1000)) as fn(&mut Live),
         |live| live.service = ServiceId(3),
         |live| live.next_s = f64::NAN,
+        |live| live.next_s = 1e300,
+        |live| live.since_s = -1e300,
+        |live| live.requests = u32::MAX - 1,
         |live| live.next_s += 100.0,
         |live| live.session = u64::MAX,
         |live| live.turn = 1_000_000,

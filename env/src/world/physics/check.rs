@@ -8,6 +8,9 @@ use crate::units::ServiceId;
 use crate::workload::arrivals::Batch;
 use crate::world::request::RequestFacts;
 
+/// The most handovers, and the most links beyond valid distances, that a state may tell of.
+const MOST_COUNTED: u64 = 1 << 53;
+
 impl Physics {
     /// Whether a state fits.
     ///
@@ -23,8 +26,9 @@ impl Physics {
         self.sessions.check(&state.sessions, slots)?;
         let services = self.stations[0].served.len();
         if state.radios.num_users() != self.radios.num_users()
-            || !state.radios.fits(&self.radios, slots as f64 * physical.slot_s(), physical.radio().area)
+            || !state.radios.fits(&self.radios, slots as f64 * physical.slot_s(), physical.radio())
             || state.twins.len() != self.twins.len()
+            || state.handovers.max(state.num_clamped) > MOST_COUNTED
             || !state.twins.iter().all(|twin| twin.is_possible(slots))
             || state.stations.len() != self.stations.len()
         {
