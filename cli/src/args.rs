@@ -122,11 +122,14 @@ impl SettingArgs {
     }
 }
 
+/// What commands are about when nothing else is named.
+pub(crate) const DEFAULT_SCENARIO: &str = "street";
+
 /// `--scenario S` and `--set`, for commands with other names on their line.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ScenarioArgs {
     /// A shipped scenario (see `thoughtcache scenario list`) or a TOML file
-    #[arg(long, value_name = "SCENARIO")]
+    #[arg(long, value_name = "SCENARIO", default_value = DEFAULT_SCENARIO)]
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) set: SettingArgs,

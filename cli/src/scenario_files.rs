@@ -7,9 +7,9 @@ use crate::recording::{self, OpenAgain};
 use crate::scenario_file::ScenarioText;
 use anyhow::{Context, Result, anyhow};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use thoughtcache_agents::checkpoint::sha256_of_reader;
+use thoughtcache_agents::checkpoint::{self, sha256_of_reader};
 use thoughtcache_env::radio::mobility::recorded::RecordedPaths;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
 use thoughtcache_env::radio::replay::ThroughputTraces;
@@ -134,22 +134,19 @@ pub(crate) fn paths(config: &ScenarioConfig) -> Vec<PathBuf> {
     paths.filter(|path| shipped::sites(path).is_none()).map(|path| Path::new(path).to_owned()).collect()
 }
 
-/// The digest of the files that a resolved scenario names, one after the other; `None` where it names none.
+/// The digest of the file that a resolved scenario names, or that of the digests of several, a line each; `None` where it names none.
 ///
 /// # Errors
 /// When one cannot be read; its path is named.
 pub(crate) fn sha256(config: &ScenarioConfig) -> Result<Option<String>> {
-    let paths = paths(config);
-    if paths.is_empty() {
-        return Ok(None);
-    }
-    let mut chained: Box<dyn Read> = Box::new(io::empty());
-    for path in &paths {
-        let file =
-            File::open(path).with_context(|| format!("cannot read the recording {}", path.display()))?;
-        chained = Box::new(chained.chain(file));
-    }
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let digest = sha256_of_reader(chained);
-    Ok(Some(digest.with_context(|| format!("cannot read the recording {}", names.join(", ")))?))
+    let of_file = |path: &PathBuf| {
+        let digest = File::open(path).and_then(sha256_of_reader);
+        digest.with_context(|| format!("cannot read {}", path.display()))
+    };
+    let digests = paths(config).iter().map(of_file).collect::<Result<Vec<_>>>()?;
+    Ok(match digests.as_slice() {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(checkpoint::sha256(several.join("\n").as_bytes())),
+    })
 }

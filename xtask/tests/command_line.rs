@@ -364,7 +364,7 @@ fn demo_builds_trains_compares_and_names_the_files() {
     cargo build --release
     train --config configs/experiments/demo-ppo.toml --out runs/demo/ppo
     train --config configs/experiments/demo-dqn.toml --out runs/demo/dqn
-    compare --scenario tight runs/demo/ppo runs/demo/dqn --out-text runs/demo/compare.txt --out-csv runs/demo/compare.csv
+    compare --scenario street runs/demo/ppo runs/demo/dqn --out-text runs/demo/compare.txt --out-csv runs/demo/compare.csv
     ");
     assert!(stdout.starts_with("the table\n"), "{stdout}");
     assert!(

@@ -25,7 +25,7 @@ pub(super) const DEFAULT_EPISODES: u64 = 40;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  thoughtcache compare --scenario tight
+  thoughtcache compare runs/reference/street-ppo
   thoughtcache compare --scenario tight runs/reference/tight-ppo
   thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960,1920 --out-csv sweep.csv

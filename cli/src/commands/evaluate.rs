@@ -17,7 +17,7 @@ use thoughtcache_agents::metrics::Summary;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  thoughtcache evaluate runs/reference/tight-ppo --scenario tight
+  thoughtcache evaluate runs/reference/street-ppo amortised+myopic
   thoughtcache evaluate lru worth --scenario tight --episodes 100 --json")]
 pub(crate) struct Args {
     /// Heuristics by name, runs or checkpoints by folder

@@ -5,7 +5,7 @@ mod physical;
 mod plot;
 mod story;
 
-use crate::args::SettingArgs;
+use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
 use crate::scenario_file::{self, LoadedScenario, ScenarioText};
 use crate::table::{Align, Table};
@@ -20,7 +20,7 @@ use thoughtcache_env::units::BYTES_PER_GB;
 #[command(after_help = "\
 Examples:
   thoughtcache scenario list
-  thoughtcache scenario describe tight --slot 40
+  thoughtcache scenario describe --slot 20 --seed 3
   thoughtcache scenario check my-world.toml")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -38,6 +38,7 @@ Example:
   thoughtcache scenario show tight --set scenario.cell.memory_gb=480 > half.toml")]
     Show {
         /// A shipped name or a TOML file
+        #[arg(default_value = DEFAULT_SCENARIO)]
         scenario: String,
         #[command(flatten)]
         set: SettingArgs,
@@ -54,9 +55,9 @@ Example:
     /// Explain a scenario: sizes, load, costs, observation, actions, and one slot told as a story
     #[command(after_help = "\
 Examples:
-  thoughtcache scenario describe tight
-  thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru
-  thoughtcache scenario describe street --slot 20 --seed 3")]
+  thoughtcache scenario describe
+  thoughtcache scenario describe --slot 20 --seed 3 --policy amortised+myopic
+  thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru")]
     Describe(describe::Args),
     /// Draw the channel of a scenario and one of its episodes, as SVG
     #[command(after_help = "\

@@ -14,7 +14,7 @@ use thoughtcache_agents::tune::{self, Trial, TuneReport, TuneSettings};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  thoughtcache tune --scenario tight
+  thoughtcache tune --policy amortised
   thoughtcache tune --scenario tight --policy density --policy worth --episodes 200
 
 The lines at the end belong into the scenario's file.")]

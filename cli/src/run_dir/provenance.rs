@@ -44,7 +44,7 @@ struct Start {
     /// The version of libtorch, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     libtorch: Option<String>,
-    /// The SHA-256 of the recording that the scenario replays, or of all files that it names, one after the other.
+    /// The SHA-256 of the recording that the scenario replays, or of the digests of all files that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_sha256: Option<String>,
     /// When, UTC.

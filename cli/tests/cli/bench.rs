@@ -38,6 +38,10 @@ fn the_cost_of_a_decision_is_measured_and_drawn_up_to_a_million_users() {
     // A million people ask 16,667 times a second; as many times as fifty do, less than once.
     assert!(per_slot(0) > 15_000.0 && per_slot(1) < 10.0, "{} {}", per_slot(0), per_slot(1));
     assert!(desk.read("users.svg").starts_with("<svg"));
+    let grown = desk.run(
+        "bench env --scaling --grows-at-most 0.5 --seconds 0.02 --lanes 1 --set scenario.horizon_slots=1",
+    );
+    assert!(grown.expect(1).stderr.contains("--grows-at-most 0.5 was stated"));
     let twice =
         desk.run("bench env --scenario street --scaling --seconds 0.02 --set scenario.physical.users=7");
     assert!(twice.expect(2).stderr.contains("--set scenario.physical.users: --scaling changes it"));

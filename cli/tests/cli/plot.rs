@@ -166,7 +166,6 @@ fn what_cannot_be_drawn_is_told_and_leaves_nothing() {
     let desk = square();
     desk.write("file", "");
     insta::assert_snapshot!(desk.transcript(&[
-        "scenario plot",
         "scenario plot sqare",
         "scenario plot square.toml --policy lruu",
         "scenario plot tight --policy lru+myopic",

@@ -122,6 +122,21 @@ net_arch = [32, 32]
         how: How::Tests("-p thoughtcache-env --test invariants million -- --ignored --nocapture"),
     },
     Proof {
+        name: "speed-street",
+        what: "street takes at least 500,000 decisions a second on one thread",
+        how: How::Program("bench env --scenario street --at-least 500000"),
+    },
+    Proof {
+        name: "speed-city",
+        what: "city, seven cells and a thousand users, takes at least 200,000 decisions a second on one thread",
+        how: How::Program("bench env --scenario city --at-least 200000"),
+    },
+    Proof {
+        name: "many-users",
+        what: "a decision with a million users takes at most three times as long as one with a hundred",
+        how: How::Program("bench env --scaling --grows-at-most 3 --plot runs/reference/bars/many-users.svg"),
+    },
+    Proof {
         name: "corruptions",
         what: "10,000 corruptions of each kind: a checkpoint is refused or untouched, never anything else",
         how: How::Tests("-p thoughtcache-agents --lib ten_thousand_times -- --ignored --nocapture"),

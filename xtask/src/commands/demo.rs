@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: trains a PPO and a DQN on `tight`, and compares them with every heuristic.
+//! `cargo xtask demo`: trains a PPO and a DQN on `street`, and compares them with every heuristic.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 
 /// Where everything is written; what a demo before left there is replaced.
 const FOLDER: &str = "runs/demo";
-const SCENARIO: &str = "tight";
+const SCENARIO: &str = "street";
 const LEARNERS: [&str; 2] = ["ppo", "dqn"];
 /// The program's exit code after Ctrl-C.
 const INTERRUPTED: i32 = 130;

@@ -3,7 +3,7 @@
 use super::play::RandomPlay;
 use super::scaling::{self, Curve};
 use super::{Circumstances, judge};
-use crate::args::{SettingArgs, number};
+use crate::args::{DEFAULT_SCENARIO, SettingArgs, number};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::progress;
@@ -31,7 +31,7 @@ Examples:
   thoughtcache bench env --scenario tight --at-least 2000000")]
 pub(super) struct Args {
     /// A shipped scenario or a TOML file
-    #[arg(long, default_value = "street")]
+    #[arg(long, default_value = DEFAULT_SCENARIO)]
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,
@@ -50,6 +50,9 @@ pub(super) struct Args {
     /// Exit with 1 when one thread is slower than this many decisions per second
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = number)]
     at_least: Option<f64>,
+    /// Exit with 1 when a decision with more users takes more than so many times as long as one with the fewest
+    #[arg(long, value_name = "RATIO", requires = "scaling", allow_negative_numbers = true, value_parser = number)]
+    grows_at_most: Option<f64>,
 }
 
 pub(super) fn seconds(typed: &str) -> Result<f64, String> {
@@ -123,6 +126,13 @@ impl Args {
         console.result(&report, || report.text())?;
         if report.measurements.iter().any(|measurement| measurement.hash != hash) {
             console.warn("the trajectory hash depends on the number of threads; it must not");
+            return Ok(Verdict::Failed);
+        }
+        let growth = report.users.iter().map(Curve::growth).fold(1.0, f64::max);
+        if let Some(most) = self.grows_at_most.filter(|&most| growth > most) {
+            console.warn(&format!(
+                "a decision takes up to {growth:.2} times as long, --grows-at-most {most} was stated"
+            ));
             return Ok(Verdict::Failed);
         }
         Ok(judge(console, "one thread", report.measurements[0].decisions_per_s, self.at_least))

@@ -5,7 +5,7 @@
 //! among all of its users, both rates with their fading averaged, and sensing.
 
 use super::{BusyClock, Circumstances, env};
-use crate::args::SettingArgs;
+use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
 use crate::scenario_file;
 use crate::table::grouped;
@@ -31,7 +31,7 @@ Examples:
     --set scenario.physical.sites.hexagons.distance_m=100")]
 pub(super) struct Args {
     /// A shipped scenario with a radio, or a TOML file
-    #[arg(long, default_value = "street")]
+    #[arg(long, default_value = DEFAULT_SCENARIO)]
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,

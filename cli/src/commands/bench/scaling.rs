@@ -54,6 +54,13 @@ pub(super) struct Curve {
     pub(super) points: Vec<Point>,
 }
 
+impl Curve {
+    /// How many times as long as with the fewest users a decision takes at most.
+    pub(super) fn growth(&self) -> f64 {
+        self.points.iter().map(|point| point.ratio).fold(1.0, f64::max)
+    }
+}
+
 /// One measurement.
 #[derive(Debug, Serialize)]
 pub(super) struct Point {

@@ -2,7 +2,7 @@
 
 use super::physical::Sheet;
 use super::story::{self, Story};
-use crate::args::{SettingArgs, whole};
+use crate::args::{DEFAULT_SCENARIO, SettingArgs, whole};
 use crate::console::Console;
 use crate::policies::TOLERANCE;
 use crate::quantity::number;
@@ -27,6 +27,7 @@ use thoughtcache_env::workload::trace::TracePart;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A shipped name or a TOML file
+    #[arg(default_value = DEFAULT_SCENARIO)]
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,

@@ -6,7 +6,7 @@ mod episode;
 mod episode_sheet;
 mod placements;
 
-use crate::args::{SettingArgs, whole};
+use crate::args::{DEFAULT_SCENARIO, SettingArgs, whole};
 use crate::console::Console;
 use crate::scenario_file;
 use crate::{policies, report};
@@ -21,6 +21,7 @@ use thoughtcache_env::units::{CellId, UserId};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A shipped name or a TOML file
+    #[arg(default_value = DEFAULT_SCENARIO)]
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,

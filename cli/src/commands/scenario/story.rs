@@ -28,11 +28,22 @@ pub(super) struct Story {
     ahead: Vec<Ahead>,
     batches: Vec<Told>,
     cost: Cost,
+    /// What users' ways have done in the episode so far, in physical scenarios.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ways: Option<Ways>,
     /// What keeping memory costs until the next request, where it costs anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     holding: Option<Holding>,
     /// What an entry's fresh context loses when the slot ends: the least and the greatest over the services, in tokens.
     fade_tokens: [f64; 2],
+}
+
+/// What the ways of users have done.
+#[derive(Debug, Serialize)]
+struct Ways {
+    handovers: u64,
+    /// Links beyond the distances that the path loss is valid for.
+    clamped_links: u64,
 }
 
 /// What it costs to keep what is resident until the next request.

@@ -185,8 +185,8 @@ fn check_inputs(kept: &Inputs, now: &Inputs, root: &Path) -> Result<()> {
     );
     ensure!(
         kept.recording_sha256 == now.recording_sha256,
-        "the recording of {root} is not the one that the run was trained with so far; put that one back, or begin a new \
-         run: thoughtcache train --config {root}/{CONFIG_FILE}"
+        "a file that the scenario of {root} names is not the one that the run was trained with so far; put that one back, \
+         or begin a new run: thoughtcache train --config {root}/{CONFIG_FILE}"
     );
     Ok(())
 }

@@ -71,7 +71,6 @@ fn of_playing() {
         &Desk::new(),
         &[
             "evaluate",
-            "evaluate lru",
             "evaluate --scenario tight",
             "evaluate lru --scenario",
             "evaluate lru --scenario tight --scenario paper",
@@ -98,7 +97,6 @@ fn of_playing() {
             "bench env --seconds 0",
             "bench env --seconds nan",
             "bench env --at-least x",
-            "scenario describe",
             "scenario describe tight --slot x",
             "scenario describe tight --slot -1",
             "scenario describe tight --slot 200",

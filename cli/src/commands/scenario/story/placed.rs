@@ -11,6 +11,7 @@ use thoughtcache_env::llm::loading::Tier;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::{Stage, StageBill};
 use thoughtcache_env::radio::mobility::Position;
+use thoughtcache_env::units::Decibel;
 use thoughtcache_env::world::World;
 
 /// See the [module](self).
@@ -48,6 +49,9 @@ pub(super) struct Met {
     /// From the foot of the base station.
     distance_m: f64,
     link: Link,
+    /// What the link's rates are made of; absent where they are recorded ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    radio: Option<Radio>,
     modality: &'static str,
     sensor_bits: f64,
     deadline_s: f64,
@@ -60,6 +64,8 @@ pub(super) struct Met {
     tier: Tier,
     /// Until the weights would be in GPU memory.
     load_s: f64,
+    /// What loading them for so long takes.
+    load_joules: f64,
     /// The user's context in the entry.
     context: Tokens,
     backlog_s: f64,
@@ -79,6 +85,39 @@ struct Link {
     is_los: bool,
     is_blocked: bool,
     sensing_quality: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Radio {
+    /// Path loss, shadow, passers-by, air and antennas.
+    gain_db: f64,
+    /// Signal over noise and interference, averaged over fading.
+    downlink_sinr_db: f64,
+    uplink_sinr_db: f64,
+    /// Straight over scattered power; absent without a line of sight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rician_k_db: Option<f64>,
+    /// The part of the time in which the link is on the air.
+    time_share: f64,
+}
+
+impl Radio {
+    /// How the user of the pending request is connected.
+    fn look(world: &World, time_share: f64) -> Option<Self> {
+        let (connection, radio) = (world.connection()?, world.scenario().physical()?.radio());
+        if radio.recorded_rates.is_some() {
+            return None;
+        }
+        let db = |ratio: f64| Decibel::from_linear(ratio).0;
+        let (gain, share) = (connection.gain, connection.straight_share);
+        Some(Self {
+            gain_db: db(gain),
+            downlink_sinr_db: db(radio.link.downlink_sinr(gain, connection.gain_of_others)),
+            uplink_sinr_db: db(radio.link.uplink_sinr(gain)),
+            rician_k_db: connection.is_los.then(|| db(share / (1.0 - share))),
+            time_share,
+        })
+    }
 }
 
 /// A legal placement, with the expected length of the answer.
@@ -148,6 +187,7 @@ impl Met {
                 is_blocked: facts.link.is_blocked,
                 sensing_quality: facts.link.sensing_quality,
             },
+            radio: Radio::look(world, facts.link.time_share),
             modality: demands.modality.name(),
             sensor_bits: demands.sensor_bits,
             deadline_s: demands.deadline_s,
@@ -158,6 +198,7 @@ impl Met {
             is_resident: world.cell(observation.cell).cache().is_resident(facts.service),
             tier: *observation.station.tiers.get(facts.service.index())?,
             load_s: facts.load_s,
+            load_joules: physical.load_path().load_j(facts.load_s),
             context: tokens(world.mean_thought()),
             backlog_s: facts.backlog_s,
             batch: facts.edge_batch,
@@ -173,7 +214,7 @@ impl Met {
 
     /// What became of it; `None` before anything was served. `action` is the name of what was chosen first.
     pub(super) fn served(self, world: &World, action: &str, is_at_edge: bool) -> Option<Placed> {
-        let bill: &StageBill = world.last_bill()?;
+        let bill: StageBill = world.last_bill()?;
         let name = action.split(' ').next().unwrap_or_default();
         let placement = Placement::ALL.into_iter().find(|placement| placement.name() == name)?;
         let stages = Stage::ALL.into_iter().map(|stage| (stage, bill.line(stage)));

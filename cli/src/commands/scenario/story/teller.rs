@@ -2,7 +2,7 @@
 
 use super::placed::Met;
 use super::station::AtWork;
-use super::{Ahead, Entry, Holding, Memory, Obstacle, Story, Tokens, Told};
+use super::{Ahead, Entry, Holding, Memory, Obstacle, Story, Tokens, Told, Ways};
 use anyhow::{Context, Result, ensure};
 use std::sync::Arc;
 use thoughtcache_agents::policy::Policy;
@@ -76,6 +76,7 @@ pub(in super::super) fn tell(
         ahead,
         batches,
         cost: cost.into(),
+        ways: teller.ways(),
         holding: Some(teller.holding).filter(|holding| holding.cost > 0.0),
         fade_tokens: [fade.clone().fold(f64::INFINITY, f64::min), fade.fold(0.0, f64::max)],
     })
@@ -91,6 +92,11 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
+    fn ways(&self) -> Option<Ways> {
+        let world = self.env.world();
+        Some(Ways { handovers: world.handovers()?, clamped_links: world.clamped_links()? })
+    }
+
     fn scenario(&self) -> &Arc<Scenario> {
         self.env.world().scenario()
     }

@@ -1,6 +1,6 @@
 //! A story in words.
 
-use super::{Ahead, Cost, Entry, Holding, Memory, Obstacle, Story, Tokens, Told};
+use super::{Ahead, Cost, Entry, Holding, Memory, Obstacle, Story, Tokens, Told, Ways};
 use crate::quantity::number;
 use crate::table::{Align, Table, grouped};
 use std::fmt::{self, Write as _};
@@ -51,7 +51,14 @@ impl Story {
             let slots = counted(*slots, "slot", "slots");
             writeln!(text, "  Until the next request, {slots} later, keeping the memory costs {cost:.5}.")?;
         }
-        writeln!(text, "  Cost of the slot: {}", self.cost.sentence())
+        writeln!(text, "  Cost of the slot: {}", self.cost.sentence())?;
+        let Some(Ways { handovers, clamped_links }) = &self.ways else { return Ok(()) };
+        let handovers = counted(*handovers, "handover", "handovers");
+        let clamped = counted(*clamped_links, "link", "links");
+        writeln!(
+            text,
+            "  In the episode so far: {handovers}, {clamped} beyond the distances of the path loss."
+        )
     }
 }
 
@@ -222,6 +229,7 @@ impl Cost {
     }
 }
 
-fn counted(count: u32, one: &str, many: &str) -> String {
-    if count == 1 { format!("one {one}") } else { format!("{count} {many}") }
+fn counted(count: impl Into<u64>, one: &str, many: &str) -> String {
+    let count = count.into();
+    if count == 1 { format!("one {one}") } else { format!("{} {many}", grouped(count)) }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Told;
 use super::{Met, Placed};
-use crate::quantity::{bits, bits_per_s, gb, joules, ratio, seconds, short};
+use crate::quantity::{bits, bits_per_s, gb, joules, percent, ratio, seconds, short};
 use crate::table::{Align, Table, grouped};
 use std::fmt::{self, Write as _};
 use thoughtcache_env::llm::loading::Tier;
@@ -115,7 +115,8 @@ impl Placed {
         if told.is_loaded && !told.finds_weights {
             deed += if deed.is_empty() { "Load " } else { ", load " };
             let (size, from) = (gb(told.memory_gb), tier(self.met.tier));
-            let _ = write!(deed, "{} ({size}, from {from} in {})", told.model, seconds(self.met.load_s));
+            let (time, energy) = (seconds(self.met.load_s), joules(self.met.load_joules));
+            let _ = write!(deed, "{} ({size}, from {from} in {time} with {energy})", told.model);
         }
         deed += if deed.is_empty() { "Serve " } else { ", serve " };
         deed += self.placement.name();
@@ -155,6 +156,17 @@ impl Met {
             ratio(link.sensing_quality)
         );
         line(text, "link", &words)?;
+        if let Some(radio) = &self.radio {
+            let rician = radio.rician_k_db.map_or_else(String::new, |k| format!(", Rician K {k:.1} dB"));
+            let words = format!(
+                "gain {:.1} dB with antennas; SINR {:.1} dB up, {:.1} dB down{rician}; on the air {} of the time",
+                radio.gain_db,
+                radio.uplink_sinr_db,
+                radio.downlink_sinr_db,
+                percent(radio.time_share)
+            );
+            line(text, "radio", &words)?;
+        }
         let words = format!(
             "{} new tokens and {} of {}, after {} tokens of conversation; due in {}",
             count(self.new_tokens),
