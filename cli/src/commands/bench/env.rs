@@ -35,8 +35,8 @@ pub(super) struct Args {
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,
-    /// Copies of the environment
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Copies of the environment; with more than fit into a core's cache a decision takes some per cent longer
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lanes: u32,
     /// Seconds of each measurement
     #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = seconds)]
