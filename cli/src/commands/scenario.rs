@@ -7,13 +7,14 @@ mod story;
 
 use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
+use crate::quantity::gb;
 use crate::scenario_file::{self, LoadedScenario, ScenarioText};
 use crate::table::{Align, Table};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use thoughtcache_env::scenario::config::WorkloadConfig;
-use thoughtcache_env::scenario::shipped;
-use thoughtcache_env::units::BYTES_PER_GB;
+use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::units::{BYTES_PER_GB, ModelId, bytes_to_gb};
 
 /// List, show, check, describe and draw scenarios
 #[derive(Debug, clap::Args)]
@@ -151,6 +152,11 @@ fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdic
         .map(|name| match scenario_file::load(name, &overrides) {
             Ok(loaded) => {
                 sizes.push(sizes_line(&loaded));
+                if let Some(models) = too_large(&loaded.scenario) {
+                    console.warn(&format!(
+                        "{name}: larger than the memory of a cell, and so never at the edge: {models}"
+                    ));
+                }
                 Checked { scenario: name, ok: true, message: None }
             }
             Err(error) => {
@@ -170,6 +176,20 @@ fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdic
     let wrong = checked.iter().filter(|checked| !checked.ok).count();
     anyhow::ensure!(wrong == 0, "{wrong} of {} scenarios cannot be played", checked.len());
     Ok(Verdict::Done)
+}
+
+/// Models that no cell can hold, with their sizes; `None` where there is none.
+fn too_large(scenario: &Scenario) -> Option<String> {
+    let mut models: Vec<ModelId> = scenario.services().iter().map(|service| service.model).collect();
+    models.sort_unstable();
+    models.dedup();
+    let named = models.into_iter().filter_map(|model| {
+        let bytes = scenario.model(model).bytes;
+        let is_too_large = bytes > scenario.capacity_bytes();
+        is_too_large.then(|| format!("{} ({})", scenario.model_name(model), gb(bytes_to_gb(bytes))))
+    });
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 fn sizes_line(loaded: &LoadedScenario) -> String {

@@ -12,6 +12,9 @@ fn a_shown_scenario_is_a_scenario() {
     let desk = Desk::new();
     let shown = desk.run("scenario show tight --set scenario.horizon_slots=50").expect(0);
     desk.write("short.toml", &shown.stdout);
+    let checked = desk.run("scenario check street --set scenario.cell.memory_gb=40").expect(0);
+    let warning = "warning: street: larger than the memory of a cell, and so never at the edge: gemma-27b (54.5 GB), qwen-32b (65.5 GB), mixtral (93.4 GB)";
+    assert!(checked.stderr.contains(warning), "{}", checked.stderr);
     let checked = desk.run("scenario check short.toml tight").expect(0);
     assert_eq!(
         checked.stdout,
