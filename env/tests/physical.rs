@@ -7,12 +7,15 @@ use approx::{assert_abs_diff_eq, assert_relative_eq};
 use plain::{MODEL_OF, SENSOR_BITS, WEIGHT_GB, plain};
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use thoughtcache_env::gym::api::{ActionId, Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::Stage;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::units::{CellId, ServiceId};
 use thoughtcache_env::world::Pending;
 use thoughtcache_env::world::request::RequestFacts;
@@ -204,6 +207,32 @@ fn a_handover_leaves_context_and_twin_behind() {
     }
     assert!(moves > 5 && empty > 0 && back > 0, "{moves} moves, {empty} to nothing, {back} back");
     assert!(env.world().handovers().unwrap() >= moves, "also in slots with several requests");
+}
+
+#[test]
+fn links_nearer_than_the_path_loss_is_valid_for_are_counted() {
+    let area =
+        Override { key: "physical.radio.area".into(), value: "{ width_m = 8.0, depth_m = 8.0 }".into() };
+    let text = shipped::text("street").unwrap();
+    let (_, scenario) = Scenario::load("street", text, &[area], |path| Err(format!("no {path}"))).unwrap();
+    let mut env = DecisionEnv::new(Arc::new(scenario));
+    env.reset(Seed::new(Purpose::Train, 1));
+    let mut looks = BTreeSet::new();
+    for _ in 0..100 {
+        looks.insert((env.world().slot(), env.world().facts().unwrap().user));
+        // Everybody is within 5.7 m of the base station; the standard begins at 10 m.
+        assert_eq!(env.world().connection().unwrap().num_clamped, 1);
+        serve(&mut env, Placement::Cloud);
+    }
+    // Those who ask in the slot that is pending are counted, too.
+    let counted = env.world().clamped_links().unwrap();
+    assert!((100..110).contains(&counted) && counted >= looks.len() as u64, "{counted} of {}", looks.len());
+    let mut again = env.clone();
+    again.restore(&env.snapshot()).unwrap();
+    assert_eq!(again.world().clamped_links(), Some(counted));
+    assert!(again.world().connection().is_none(), "where users are connected is drawn with the slot");
+    env.reset(Seed::new(Purpose::Train, 2));
+    assert!(env.world().clamped_links().unwrap() < 10);
 }
 
 #[test]

@@ -114,6 +114,11 @@ impl GaussMarkov {
         }
     }
 
+    /// Whether a user can drift like this: a normal number from 53 bits lies within nine standard deviations.
+    pub(crate) fn leads_to(&self, drift: &Drift) -> bool {
+        drift.speed_m_per_s() <= 100.0 * self.spread_m_per_s
+    }
+
     /// [`computed`](Self::computed), or read where it was computed before.
     fn step(&self, elapsed_s: f64) -> Step {
         let whole = elapsed_s as usize;
