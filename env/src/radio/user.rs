@@ -183,7 +183,7 @@ impl UserRadios {
                 && (0.0..=end_s).contains(&user.advanced_at_s)
                 && user.walked_m.is_finite()
                 && mobility.leads_to(&user.motion)
-                && area.has(user.position())
+                && area.kept().has(user.position())
         };
         self.num_cells == other.num_cells
             && self.links.len() == other.links.len()

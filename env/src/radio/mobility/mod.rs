@@ -43,11 +43,15 @@ pub struct Area {
 }
 
 impl Area {
-    /// Whether a place lies in it, also where it was kept with fewer digits.
+    /// Whether a place lies in it.
     pub fn has(self, place: Position) -> bool {
-        let is_within =
-            |metres: f64, side_m: f64| (0.0..=f64::from(side_m as f32).max(side_m)).contains(&metres);
-        is_within(place.x_m, self.width_m) && is_within(place.y_m, self.depth_m)
+        (0.0..=self.width_m).contains(&place.x_m) && (0.0..=self.depth_m).contains(&place.y_m)
+    }
+
+    /// The area of its places when they are kept with fewer digits, which may round up.
+    pub(crate) fn kept(self) -> Self {
+        let outward = |side_m: f64| f64::from(side_m as f32).max(side_m);
+        Self { width_m: outward(self.width_m), depth_m: outward(self.depth_m) }
     }
 
     /// Any place, all alike.
@@ -269,7 +273,7 @@ mod tests {
             let mut motion = Motion::default();
             for second in 0..1000 {
                 mobility.advance(&mut motion, f64::from(second), f64::from(second + 1), &mut rng);
-                assert!(mobility.leads_to(&motion) && area.has(motion.position()), "{motion:?}");
+                assert!(mobility.leads_to(&motion) && area.kept().has(motion.position()), "{motion:?}");
             }
             let mut bytes = postcard::to_stdvec(&motion).unwrap();
             // The last number is a speed or a pause, in four bytes: one that nobody can have.

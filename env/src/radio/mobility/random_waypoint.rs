@@ -122,7 +122,7 @@ impl RandomWaypoint {
     pub(crate) fn leads_to(&self, leg: &Leg) -> bool {
         // The ends of a range, where they are kept with fewer digits.
         let is_within = |value: f32, low: f64, high: f64| (low as f32..=high as f32).contains(&value);
-        self.area.has(leg.target())
+        self.area.kept().has(leg.target())
             && is_within(leg.speed_m_per_s, self.min_speed_m_per_s, self.max_speed_m_per_s)
             && is_within(leg.pause_left_s, 0.0, self.pause_s)
     }
