@@ -42,6 +42,8 @@ fn the_cost_of_a_decision_is_measured_and_drawn_up_to_a_million_users() {
         "bench env --scaling --grows-at-most 0.5 --seconds 0.02 --lanes 1 --set scenario.horizon_slots=1",
     );
     assert!(grown.expect(1).stderr.contains("--grows-at-most 0.5 was stated"));
+    let nobody = desk.run("bench env --scenario tight --scaling --grows-at-most 3").expect(2);
+    assert!(nobody.stderr.contains("--grows-at-most: tight has no users of its own"), "{}", nobody.stderr);
     let twice =
         desk.run("bench env --scenario street --scaling --seconds 0.02 --set scenario.physical.users=7");
     assert!(twice.expect(2).stderr.contains("--set scenario.physical.users: --scaling changes it"));

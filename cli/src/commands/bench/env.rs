@@ -9,7 +9,7 @@ use crate::console::{Console, Verdict};
 use crate::progress;
 use crate::scenario_file::ScenarioText;
 use crate::table::{Align, Table, grouped};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +94,11 @@ impl Args {
         let text = ScenarioText::find(&self.scenario)?;
         let loaded = text.load(&overrides)?;
         let scenario = Arc::clone(&loaded.scenario);
+        ensure!(
+            self.grows_at_most.is_none() || scenario.physical().is_some(),
+            "--grows-at-most: {} has no users of its own; allowed: a physical scenario, street for example",
+            scenario.name()
+        );
         let circumstances = Circumstances::now();
         let mut measurements = Vec::new();
         for threads in self.threads(circumstances.machine.cores) {
@@ -128,6 +133,7 @@ impl Args {
             console.warn("the trajectory hash depends on the number of threads; it must not");
             return Ok(Verdict::Failed);
         }
+        let verdict = judge(console, "one thread", report.measurements[0].decisions_per_s, self.at_least);
         let growth = report.users.iter().map(Curve::growth).fold(1.0, f64::max);
         if let Some(most) = self.grows_at_most.filter(|&most| growth > most) {
             console.warn(&format!(
@@ -135,7 +141,7 @@ impl Args {
             ));
             return Ok(Verdict::Failed);
         }
-        Ok(judge(console, "one thread", report.measurements[0].decisions_per_s, self.at_least))
+        Ok(verdict)
     }
 
     fn threads(&self, cores: usize) -> Vec<usize> {
