@@ -1,0 +1,7 @@
+//! The tests of the crate from outside, in one program.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
+
+mod recordings;
+
+mod pins;
