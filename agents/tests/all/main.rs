@@ -4,4 +4,8 @@
 
 mod recordings;
 
+mod calibration;
+mod fuzz_corpus;
+mod learners_page;
 mod pins;
+mod wrong_agents;

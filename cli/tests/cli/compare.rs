@@ -1,0 +1,320 @@
+//! `evaluate`, `compare` and `tune` as a person types them: tables, documents, files, and each kind of mistake.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use thoughtcache_agents::checkpoint::{Algorithm, Checkpoint, POLICY_FILE};
+use thoughtcache_agents::net_policy::{Activation, Dense, Mlp};
+use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::scenario::Scenario;
+
+/// Makes episodes short.
+const SHORT: [&str; 2] = ["--set", "scenario.horizon_slots=20"];
+
+/// Runs the program in a folder.
+fn run_in(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .unwrap()
+}
+
+fn run(arguments: &[&str]) -> Output {
+    run_in(Path::new("."), arguments)
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+/// The message of a command that could not work.
+fn mistake(folder: &Path, arguments: &[&str]) -> String {
+    let output = run_in(folder, arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(output.stdout.is_empty(), "{arguments:?} wrote to standard output");
+    message
+}
+
+/// A run folder whose network always serves in the cloud: no layers, and a bias on that action.
+fn cloud_run(folder: &Path, name: &str) -> PathBuf {
+    let env = DecisionEnv::new(Arc::new(Scenario::shipped("tight")));
+    let (inputs, outputs) = (env.spec().num_entries(), env.spec().num_actions());
+    let cloud = env.spec().actions.iter().position(|action| action == "cloud").unwrap();
+    let mut bias = vec![0.0; outputs];
+    bias[cloud] = 1.0;
+    let head = Dense::new("head", inputs, outputs, vec![0.0; inputs * outputs], bias).unwrap();
+    let net = Mlp::new(Vec::new(), head, None, Activation::Tanh, Vec::new()).unwrap();
+    let bytes = Checkpoint::new(net, Algorithm::Ppo, env.spec(), 1_000, Some(0.1)).to_bytes();
+    let best = folder.join(name).join("checkpoints/best");
+    fs::create_dir_all(&best).unwrap();
+    fs::write(best.join(POLICY_FILE), bytes.policy).unwrap();
+    fs::write(best.join("meta.json"), bytes.meta).unwrap();
+    folder.join(name)
+}
+
+/// `tight` under another name, in a file.
+fn renamed_tight(folder: &Path) -> PathBuf {
+    let path = folder.join("other.toml");
+    let text = thoughtcache_env::scenario::shipped::text("tight").unwrap();
+    fs::write(&path, text.replace("name = \"tight\"", "name = \"other\"")).unwrap();
+    path
+}
+
+/// Takes the measured times out of a table: its last column.
+fn without_times(text: &str) -> String {
+    let mut is_timed = false;
+    let line = |line: &str| {
+        is_timed = if line.ends_with(" us") { true } else { is_timed && !line.is_empty() };
+        let cut = if is_timed { line.rfind(' ').map_or(line, |at| line[..at].trim_end()) } else { line };
+        format!("{cut}\n")
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn the_table_is_sorted_by_cost_and_ends_with_who_won() {
+    let output =
+        run(&[&["compare", "lru", "cloud-only", "--scenario", "tight", "--episodes", "3"], &SHORT[..]]
+            .concat());
+    insta::assert_snapshot!(without_times(&stdout(&output)));
+}
+
+/// What `tight` is compared with.
+fn all_heuristics() -> Vec<String> {
+    let tight = Scenario::shipped("tight");
+    thoughtcache_agents::heuristics::registry::names(&tight)
+}
+
+#[test]
+fn without_names_all_heuristics_are_compared() {
+    let arguments = ["compare", "--scenario", "tight", "--episodes", "2", "--json"];
+    let document = json(&run(&[&arguments[..], &SHORT].concat()));
+    let mut names: Vec<&str> = document["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["name"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    let mut known = all_heuristics();
+    known.sort_unstable();
+    assert_eq!(names, known);
+    let costs: Vec<f64> = document["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["mean_cost"].as_f64().unwrap())
+        .collect();
+    assert!(costs.is_sorted());
+}
+
+#[test]
+fn a_run_plays_against_all_heuristics_and_is_what_its_network_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_folder = cloud_run(folder.path(), "my-ppo");
+    let arguments =
+        ["compare", run_folder.to_str().unwrap(), "--scenario", "tight", "--episodes", "2", "--json"];
+    let output = run(&[&arguments[..], &SHORT].concat());
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document = json(&output);
+    let policies = document["policies"].as_array().unwrap();
+    assert_eq!(policies.len(), all_heuristics().len() + 1);
+    let find = |name: &str| policies.iter().find(|policy| policy["name"] == name).unwrap();
+    let (net, rule) = (find("my-ppo"), find("cloud-only"));
+    assert_eq!((&net["kind"], &rule["kind"]), (&"ppo".into(), &"heuristic".into()));
+    for key in ["mean_cost", "ci95", "relative", "hit_ratio", "cost"] {
+        assert_eq!(net[key], rule[key], "{key}");
+    }
+}
+
+#[test]
+fn the_document_does_not_depend_on_the_number_of_threads() {
+    let with = |threads: &str| {
+        let arguments = ["compare", "lru", "random", "--scenario", "tight", "--episodes", "5", "--json"];
+        let output = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+            .args(arguments)
+            .args(SHORT)
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let mut document = json(&output);
+        for policy in document["policies"].as_array_mut().unwrap() {
+            assert!(policy["decide_us"].take().as_f64().unwrap() > 0.0);
+        }
+        document
+    };
+    let one = with("1");
+    assert_eq!(one, with("2"));
+    assert_eq!(one, with("8"));
+    assert_eq!(one["trajectory_hash"].as_str().unwrap().len(), 16);
+}
+
+#[test]
+fn a_run_of_another_scenario_is_named_as_such_and_may_be_the_baseline() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_folder = cloud_run(folder.path(), "my-ppo");
+    let run_folder = run_folder.to_str().unwrap();
+    let other = renamed_tight(folder.path());
+    let arguments = [
+        "compare",
+        run_folder,
+        "lru",
+        "--scenario",
+        other.to_str().unwrap(),
+        "--baseline",
+        run_folder,
+        "--episodes",
+        "2",
+    ];
+    let document = json(&run(&[&arguments[..], &SHORT, &["--json"]].concat()));
+    assert_eq!(document["baseline"], "my-ppo (trained on tight)");
+    assert_eq!(document["policies"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_sweep_has_a_table_a_value_a_matrix_and_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "compare",
+        "cloud-only",
+        "--only",
+        "--scenario",
+        "tight",
+        "--episodes",
+        "2",
+        "--sweep",
+        "scenario.cell.memory_gb=400,1200",
+        "--out-csv",
+        "out/sweep.csv",
+        "--out-text",
+        "sweep.txt",
+        "--out-markdown",
+        "sweep.md",
+    ];
+    let output = run_in(folder.path(), &[&arguments[..], &SHORT].concat());
+    let text = stdout(&output);
+    assert!(text.contains("== scenario.cell.memory_gb = 400 ==") && text.contains("= 1200 =="));
+    assert!(text.contains("relative to least-aot, %; * cheapest"));
+    assert_eq!(fs::read_to_string(folder.path().join("sweep.txt")).unwrap().trim_end(), text.trim_end());
+    let csv = fs::read_to_string(folder.path().join("out/sweep.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 1 + 2 * 2);
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()));
+    assert_eq!((rows[0][4], rows[1][4], rows[4][4]), ("scenario.cell.memory_gb", "400", "1200"));
+    // The cloud has no memory: what it costs is the same at every size.
+    let cloud: Vec<&Vec<&str>> = rows.iter().filter(|row| row[5] == "cloud-only").collect();
+    assert_eq!(cloud[0][7], cloud[1][7]);
+    let markdown = fs::read_to_string(folder.path().join("sweep.md")).unwrap();
+    assert!(markdown.contains("### `scenario.cell.memory_gb` = 400\n\n| policy |"));
+
+    let document = json(&run_in(folder.path(), &[&arguments[..9], &SHORT, &["--json"]].concat()));
+    assert_eq!(document["sweep"], "scenario.cell.memory_gb");
+    assert_eq!(document["values"][1]["value"], "1200");
+    assert_eq!(document["values"][1]["comparison"]["policies"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn evaluate_shows_each_policy_by_itself() {
+    let arguments = ["evaluate", "cloud-only", "lru", "--scenario", "tight", "--episodes", "2"];
+    let text = stdout(&run(&[&arguments[..], &SHORT].concat()));
+    insta::assert_snapshot!(without_times(&text));
+    let document = json(&run(&[&arguments[..], &SHORT, &["--json"]].concat()));
+    assert_eq!(document["policies"][0]["name"], "cloud-only");
+    assert_eq!(document["policies"][0]["hit_ratio"], 0.0);
+    assert_eq!(document["episodes"], 2);
+}
+
+#[test]
+fn tune_marks_the_best_setting_and_prints_it_as_toml() {
+    let arguments = ["tune", "--scenario", "tight", "--policy", "density", "--episodes", "2"];
+    let text = stdout(&run(&[&arguments[..], &SHORT].concat()));
+    assert_eq!(text.matches("  best\n").count(), 1);
+    assert!(text.contains("\n[policies.density]\nmargin = "), "{text}");
+    let document = json(&run(&[&arguments[..], &SHORT, &["--json"]].concat()));
+    let trials = document["trials"].as_array().unwrap();
+    assert_eq!(trials.iter().filter(|trial| trial["best"] == true).count(), 1);
+}
+
+#[test]
+fn each_mistake_is_one_message_with_what_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("empty")).unwrap();
+    fs::write(folder.join("note.txt"), "").unwrap();
+    let damaged = cloud_run(folder, "damaged").join("checkpoints/best").join(POLICY_FILE);
+    let mut bytes = fs::read(&damaged).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    cloud_run(folder, "good");
+    fs::remove_file(cloud_run(folder, "half").join("checkpoints/best/meta.json")).unwrap();
+    let mistakes: [&[&str]; 16] = [
+        &["compare", "least_aot", "--scenario", "tight"],
+        &["compare", "runs/absent", "--scenario", "tight"],
+        &["compare", "empty", "--scenario", "tight"],
+        &["compare", "note.txt", "--scenario", "tight"],
+        &["compare", "damaged", "--scenario", "tight"],
+        &["compare", "half", "--scenario", "tight"],
+        &["compare", "good", "--scenario", "paper"],
+        &["compare", "--scenario", "tight", "--baseline", "belady"],
+        &["compare", "--scenario", "tight", "--episodes", "0"],
+        &["compare", "--scenario", "tight", "--sweep", "scenario.slot_s"],
+        &["compare", "--scenario", "tight", "--sweep", "scenario.cell.memory_gb=960,none"],
+        &["compare", "good", "--scenario", "tight", "--sweep", "scenario.decision.placements=[\"cloud\"]"],
+        &["compare", "--scenario", "tight", "--only"],
+        &["compare", "--scenario", "tight", "--set", "scenario.policies.density.margn=1"],
+        &["evaluate", "--scenario", "tight"],
+        &["tune", "--scenario", "tight", "--policy", "worthy"],
+    ];
+    let report = |arguments: &&[&str]| {
+        let message = mistake(folder, arguments).replace(folder.to_str().unwrap(), "FOLDER");
+        format!("$ thoughtcache {}\n{}", arguments.join(" "), message.trim_end())
+    };
+    let mut reports: Vec<String> = mistakes.iter().map(report).collect();
+    let unwritable =
+        [&["compare", "lru", "--scenario", "tight", "--out-csv", "note.txt/x.csv"], &SHORT[..]].concat();
+    reports.push(report(&&unwritable[..]));
+    insta::with_settings!({ filters => vec![(r"[0-9a-f]{64}", "SHA256")] }, {
+        insta::assert_snapshot!(reports.join("\n\n"));
+    });
+}
+
+#[test]
+fn recorded_requests_are_one_run_whatever_number_is_typed() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/gentd26");
+    if !Path::new(data).is_dir() {
+        eprintln!("skipped: no recorded data at ../shared/data");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (requests, loads) =
+        (format!("{data}/lora_request_trace.csv.gz"), format!("{data}/basemodel_update_latency_anon.csv.gz"));
+    let import =
+        ["trace", "import", &requests, "--format", "gentd26", "--load-times", &loads, "--out", "gentd26.tct"];
+    stdout(&run_in(folder.path(), &import));
+    let output = run_in(folder.path(), &["compare", "lru", "--scenario", "trace-gentd26", "--episodes", "7"]);
+    let text = stdout(&output);
+    assert!(
+        text.starts_with("trace-gentd26: recorded requests, the whole test part as one run of 663 slots\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("relative to least-aot, paired by slot; intervals by moving blocks of slots"),
+        "{text}"
+    );
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        note,
+        "trace-gentd26 replays recorded requests: the whole test part is one run; --episodes 7 does not apply\n"
+    );
+}

@@ -1,0 +1,26 @@
+//! The tests of the crate from outside, in one program: a scenario goes in, an environment is played.
+#![allow(clippy::unwrap_used, reason = "a test may stop where its premise fails")]
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
+
+// What several tests share.
+mod plain;
+mod street;
+mod toy;
+mod wrong;
+
+mod decision_env;
+mod decision_options;
+mod documents;
+mod input_cost;
+mod invariants;
+mod memory;
+mod option_play;
+mod phased;
+mod physical;
+mod physical_books;
+mod rates;
+mod recorded_throughput;
+mod recorded_users;
+mod street_options;
+mod wrong_physical;
+mod wrong_scenarios;

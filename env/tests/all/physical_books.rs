@@ -1,0 +1,449 @@
+//! The physical world beside a bookkeeper that knows MODEL's formulas and nothing else: stages, costs, loads, queues, pins, twins
+//! and contexts of every request, computed by hand.
+
+use crate::plain::{MODEL_OF, SENSOR_BITS, WEIGHT_GB, plain};
+use approx::{assert_abs_diff_eq, assert_relative_eq};
+use rand::RngExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use thoughtcache_env::gym::api::{Env, Step};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::placement::Placement;
+use thoughtcache_env::placement::pipeline::Stage;
+use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thoughtcache_env::units::{CellId, ServiceId};
+use thoughtcache_env::world::request::RequestFacts;
+
+/// A model as its publishers describe it.
+struct Model {
+    parameters: f64,
+    weight_bytes: f64,
+    layers: f64,
+    width: f64,
+    kv_bytes: f64,
+}
+
+const LLAMA: Model = Model {
+    parameters: 8.03e9,
+    weight_bytes: 1e9 * WEIGHT_GB[0],
+    layers: 32.0,
+    width: 4096.0,
+    kv_bytes: 131_072.0,
+};
+const MISTRAL: Model = Model {
+    parameters: 7.242e9,
+    weight_bytes: 1e9 * WEIGHT_GB[1],
+    layers: 32.0,
+    width: 4096.0,
+    kv_bytes: 131_072.0,
+};
+const QWEN: Model = Model {
+    parameters: 1.544e9,
+    weight_bytes: 1.544e9 * 0.5625,
+    layers: 28.0,
+    width: 1536.0,
+    kv_bytes: 2.0 * 28.0 * 2.0 * 128.0 * 2.0,
+};
+
+/// A device as its data sheet describes it: operations and bytes a second that are reached, seconds of a pass and of each
+/// request in it, watts beyond idling.
+struct Device {
+    flop_per_s: f64,
+    bytes_per_s: f64,
+    step_s: f64,
+    sequence_s: f64,
+    work_w: f64,
+}
+
+const H100: Device = Device {
+    flop_per_s: 0.5 * 989e12,
+    bytes_per_s: 0.7 * 3350e9,
+    step_s: 3e-3,
+    sequence_s: 0.05e-3,
+    work_w: 420.0,
+};
+const PHONE: Device =
+    Device { flop_per_s: 0.5 * 16e12, bytes_per_s: 0.7 * 76.8e9, step_s: 2e-3, sequence_s: 0.0, work_w: 5.5 };
+
+/// Prefill of a batch of `b` prompts of `n` tokens of which `hit` are there already.
+fn prefill_s(model: &Model, device: &Device, n: f64, hit: f64, b: f64) -> f64 {
+    if b == 0.0 {
+        return 0.0;
+    }
+    let flop = 2.0 * model.parameters * (n - hit) + 2.0 * model.layers * model.width * (n * n - hit * hit);
+    device.step_s + b * device.sequence_s + b * flop / device.flop_per_s
+}
+
+/// Decoding of a batch of `b` answers of 200 tokens after a prompt of `n`.
+fn decode_s(model: &Model, device: &Device, n: f64, b: f64) -> f64 {
+    if b == 0.0 {
+        return 0.0;
+    }
+    let read_s = (model.weight_bytes + b * model.kv_bytes * (n + 100.0)) / device.bytes_per_s;
+    let compute_s = 2.0 * model.parameters * b / device.flop_per_s;
+    200.0 * (device.step_s + b * device.sequence_s + read_s.max(compute_s))
+}
+
+/// What a person knows of the cell, booked from decisions alone.
+#[derive(Default)]
+struct Books {
+    slot: u64,
+    backlog_s: f64,
+    /// By model (0 llama, 1 mistral): whether its weights are in GPU memory, and were brought to the cell before.
+    in_gpu: [bool; 2],
+    in_host: [bool; 2],
+    resident: BTreeSet<usize>,
+    /// By service: seconds until its weights are there, when its work ends, requests of the slot, what its batch waits for.
+    loading_s: [f64; 3],
+    busy_until_s: [f64; 3],
+    served: [u32; 3],
+    batch_waiting_s: [f64; 3],
+    held: [bool; 3],
+    /// By service and user: tokens of context, and fresh ones.
+    contexts: BTreeMap<(usize, u32), (f64, f64)>,
+    twins: BTreeMap<u32, u64>,
+    seen: Seen,
+}
+
+/// What happened in a play, so that nothing is proved by its absence.
+#[derive(Debug, Default)]
+struct Seen {
+    loads: u32,
+    shared: u32,
+    waits_for_another_load: u32,
+    waits: u32,
+    batches_of_two: u32,
+    third_of_a_slot: u32,
+    late: u32,
+    old_twins: u32,
+    contexts: u32,
+    dropped: u32,
+    pins: u32,
+    refreshes: u32,
+}
+
+const MODELS: [&Model; 2] = [&LLAMA, &MISTRAL];
+/// Base, alignment.
+const LAWS: [(f64, f64); 2] = [(0.5, 0.8), (0.6, 0.9)];
+const PERCEPTION: [f64; 3] = [0.777, 0.669, 0.777];
+const PERCEPTION_FLOP: [f64; 3] = [50e9, 20e9, 50e9];
+const DEADLINE_S: [f64; 3] = [6.0, 3.0, 6.0];
+
+/// What a person expects of a request.
+struct Expected {
+    seconds: [f64; Stage::COUNT],
+    joules: [f64; Stage::COUNT],
+    gpu_s: f64,
+    quality: f64,
+    money: f64,
+    switching_beside_waiting: f64,
+}
+
+impl Books {
+    #[expect(clippy::too_many_lines, reason = "a bill from top to bottom")]
+    fn expected(&self, facts: &RequestFacts, placement: Placement) -> Expected {
+        let service = facts.service.index();
+        let model_index = MODEL_OF[service];
+        let (edge, share) = (MODELS[model_index], facts.link.time_share);
+        let rate = 10e6 * share;
+        assert_relative_eq!(facts.link.uplink_bps, rate, max_relative = 1e-12);
+        assert_relative_eq!(facts.link.downlink_bps, rate, max_relative = 1e-12);
+        let payload = placement.name();
+        let is_fine = payload.ends_with("fine");
+        let is_split = payload.starts_with("split");
+        let is_edge = payload.contains("edge");
+        let is_cloud = payload.contains("cloud");
+        let bits = match (is_split, is_fine) {
+            (true, true) => 0.5 * SENSOR_BITS[service],
+            (true, false) => 0.1 * SENSOR_BITS[service],
+            (false, _) => SENSOR_BITS[service],
+        };
+        let features = if is_split { 1.0 - (-bits / 0.5e6).exp() } else { 1.0 };
+        let (mut seconds, mut joules) = ([0.0; Stage::COUNT], [0.0; Stage::COUNT]);
+        let mut gpu_s = 0.0;
+        let mut work = |stage: Stage, device: &Device, time: f64, own: f64| {
+            seconds[stage as usize] = time;
+            joules[stage as usize] = device.work_w * own;
+            if is_edge && device.work_w == H100.work_w {
+                gpu_s += own;
+            }
+        };
+        let local = if is_edge || is_cloud { &H100 } else { &PHONE };
+        let near = if is_split { &PHONE } else { local };
+        let near_model = match (is_split || !(is_edge || is_cloud), is_edge) {
+            (true, _) => &QWEN,
+            (false, true) => edge,
+            (false, false) => &LLAMA,
+        };
+        let perceive_s = PERCEPTION_FLOP[service] / near.flop_per_s;
+        work(Stage::Perceive, near, perceive_s, perceive_s);
+        let align_s = prefill_s(near_model, near, 200.0, 0.0, 1.0);
+        work(Stage::Align, near, align_s, align_s);
+        let (kept, fresh) = self.contexts.get(&(service, facts.user.0)).copied().unwrap_or_default();
+        let (ground_model, hit, batch) = if is_edge {
+            (edge, kept.min(8192.0 - 300.0), f64::from(1 + self.served[service] % 2))
+        } else if is_cloud {
+            (&LLAMA, 0.0, 1.0)
+        } else {
+            (&QWEN, 0.0, 1.0)
+        };
+        let n = hit + 100.0;
+        for (stage, of) in [
+            (Stage::Prefill, &(|b: f64| prefill_s(ground_model, local, n, hit, b)) as &dyn Fn(f64) -> f64),
+            (Stage::Decode, &|b: f64| decode_s(ground_model, local, n, b)),
+        ] {
+            work(stage, local, of(batch), of(batch) - of(batch - 1.0));
+        }
+        let mut switching = 0.0;
+        if is_edge || is_cloud {
+            let (up, down) = (bits + 3200.0, 6400.0);
+            seconds[Stage::Uplink as usize] = up / rate;
+            joules[Stage::Uplink as usize] = 0.1 * share * up / rate;
+            seconds[Stage::Downlink as usize] = down / rate;
+            joules[Stage::Downlink as usize] = 10.0 * share * down / rate;
+            if is_cloud {
+                seconds[Stage::BackhaulUp as usize] = 0.02 + up / 1e9;
+                seconds[Stage::BackhaulDown as usize] = 0.02 + down / 1e9;
+            } else {
+                let load_s = self.load_s(service);
+                if !self.in_gpu[model_index] {
+                    let gb = edge.weight_bytes / 1e9;
+                    switching =
+                        0.01 * 100.0 * load_s + if self.in_host[model_index] { 0.0 } else { 0.02 * gb };
+                }
+                seconds[Stage::Load as usize] = load_s;
+                seconds[Stage::Wait as usize] = (self.waiting_s(service) - load_s).max(0.0);
+            }
+        }
+        let twin = match self.twins.get(&facts.user.0) {
+            Some(slot) => 0.6 + 0.4 * (-((self.slot - slot) as f64) / 10.0).exp(),
+            None => 0.6,
+        };
+        let accuracy = if is_edge {
+            (LAWS[model_index].0 + 0.1 * (1.0 + fresh.min(8192.0) / 250.0).log2()).min(0.9)
+        } else if is_cloud {
+            0.7
+        } else {
+            0.4
+        };
+        let alignment = match (is_split || !(is_edge || is_cloud), is_edge) {
+            (true, _) => 0.5,
+            (false, true) => LAWS[model_index].1,
+            (false, false) => 1.0,
+        };
+        let grounding = accuracy * if is_edge || is_cloud { twin * features } else { 1.0 };
+        Expected {
+            seconds,
+            joules,
+            gpu_s,
+            quality: PERCEPTION[service] * grounding * alignment,
+            money: match (is_cloud, is_split) {
+                // Prompt, answer; the cloud aligns by reading the answer once more, a split aligns on the device.
+                (true, false) => 100e-6 + 400e-6 + 200e-6,
+                (true, true) => 100e-6 + 400e-6,
+                (false, _) => 0.0,
+            },
+            switching_beside_waiting: switching,
+        }
+    }
+
+    /// Seconds until the weights of a service are there if it is served now.
+    fn load_s(&self, service: usize) -> f64 {
+        let model = MODEL_OF[service];
+        if self.resident.contains(&service) {
+            return self.loading_s[service];
+        }
+        if self.in_gpu[model] {
+            let others = (0..3).filter(|&other| MODEL_OF[other] == model);
+            return others.map(|other| self.loading_s[other]).fold(0.0, f64::max);
+        }
+        // 4 GB/s from afar, 20 GB/s from host memory, which keeps what was loaded once.
+        0.5 + MODELS[model].weight_bytes / if self.in_host[model] { 20e9 } else { 4e9 }
+    }
+
+    fn waiting_s(&self, service: usize) -> f64 {
+        if self.served[service].is_multiple_of(2) { self.backlog_s } else { self.batch_waiting_s[service] }
+    }
+
+    fn book(&mut self, facts: &RequestFacts, placement: Placement, expected: &Expected) {
+        let service = facts.service.index();
+        let (user, now_s) = (facts.user.0, self.slot as f64 + facts.arrival_s);
+        let latency_s: f64 = expected.seconds.iter().sum();
+        self.seen.late += u32::from(latency_s > DEADLINE_S[service]);
+        if placement != Placement::Device {
+            let before = self.twins.insert(user, self.slot);
+            self.seen.old_twins += u32::from(before.is_some_and(|slot| slot < self.slot));
+        }
+        if !placement.needs_residency() {
+            self.held[service] |= !self.resident.contains(&service);
+            return;
+        }
+        let (load_s, model) = (self.load_s(service), MODEL_OF[service]);
+        let seen = &mut self.seen;
+        seen.waits += u32::from(self.backlog_s > 0.0);
+        if self.resident.insert(service) {
+            seen.loads += u32::from(!self.in_gpu[model]);
+            seen.shared += u32::from(self.in_gpu[model]);
+            self.loading_s[service] = load_s;
+            self.in_gpu[model] = true;
+            self.in_host[model] = true;
+            self.busy_until_s[service] = self.busy_until_s[service].max(now_s + load_s);
+        } else {
+            seen.waits_for_another_load += u32::from(load_s > 0.0);
+        }
+        seen.batches_of_two += u32::from(self.served[service] % 2 == 1);
+        seen.third_of_a_slot += u32::from(self.served[service] == 2);
+        self.batch_waiting_s[service] = self.waiting_s(service);
+        self.served[service] += 1;
+        self.backlog_s += expected.gpu_s;
+        self.busy_until_s[service] = self.busy_until_s[service].max(now_s + latency_s);
+        let context = self.contexts.entry((service, user)).or_default();
+        self.seen.contexts += u32::from(context.0 > 0.0);
+        // Two paths of 250 tokens, of which eight tenths agree.
+        *context = (context.0 + 500.0, context.1 + 400.0);
+        if context.0 > 8192.0 {
+            self.seen.refreshes += 1;
+            *context = (0.0, 0.0);
+        }
+    }
+
+    /// Bytes of weights and contexts.
+    fn bytes(&self) -> u64 {
+        let weights: f64 = (0..2).filter(|&m| self.in_gpu[m]).map(|m| MODELS[m].weight_bytes).sum();
+        let contexts: f64 = self.contexts.values().map(|context| context.0 * 131_072.0).sum();
+        (weights + contexts) as u64
+    }
+
+    /// What holding costs in a slot: idle watts of 80 GB, priced by the joule.
+    fn end_slot(&mut self) -> f64 {
+        for context in self.contexts.values_mut() {
+            context.1 = f64::max(context.1 - 25.0, 0.0);
+        }
+        let before = self.contexts.len();
+        self.contexts.retain(|_, context| context.1 > 0.0);
+        self.seen.dropped += (before - self.contexts.len()) as u32;
+        self.backlog_s = (self.backlog_s - 1.0).max(0.0);
+        self.loading_s = self.loading_s.map(|left_s| (left_s - 1.0).max(0.0));
+        (self.served, self.held) = ([0; 3], [false; 3]);
+        self.slot += 1;
+        0.01 * 70.0 * self.bytes() as f64 / 80e9
+    }
+
+    /// Compares all that can be seen of the cell.
+    fn compare(&mut self, env: &DecisionEnv) {
+        let world = env.world();
+        let (cell, station) = (world.cell(CellId(0)), world.station(CellId(0)).unwrap());
+        assert_eq!(world.slot(), self.slot);
+        let used = cell.cache().capacity_bytes() - cell.cache().free_bytes();
+        // A context of a fraction of a byte is rounded once there and once here.
+        assert!(used.abs_diff(self.bytes()) <= 1, "{used} {}", self.bytes());
+        assert_abs_diff_eq!(station.backlog().gpu_s(), self.backlog_s, epsilon = 1e-9);
+        let Some(facts) = world.facts() else { return };
+        let now_s = self.slot as f64 + facts.arrival_s;
+        for index in 0..3 {
+            let service = ServiceId::from_index(index);
+            assert_eq!(cell.cache().is_resident(service), self.resident.contains(&index));
+            assert_abs_diff_eq!(
+                station.loading().seconds_left(service),
+                self.loading_s[index],
+                epsilon = 1e-9
+            );
+            let is_pinned = self.resident.contains(&index)
+                && (self.busy_until_s[index] > now_s || self.loading_s[index] > 0.0);
+            assert_eq!(cell.cache().residency()[index].is_protected, is_pinned, "service {index}");
+            self.seen.pins += u32::from(is_pinned);
+            let is_held = self.held[index] && !self.resident.contains(&index);
+            assert_eq!(cell.held()[index] && !cell.cache().is_resident(service), is_held);
+        }
+        let context = self.contexts.get(&(facts.service.index(), facts.user.0)).copied().unwrap_or_default();
+        assert_eq!((facts.kept_tokens, facts.said_tokens), (context.0, 0.0));
+        assert_abs_diff_eq!(facts.fresh_tokens, context.1.min(8192.0), epsilon = 1e-9);
+        let age = self.twins.get(&facts.user.0).map(|slot| (self.slot - slot) as u32);
+        assert_eq!(facts.twin_age_slots, age);
+    }
+}
+
+fn play(episodes: u64, changes: &[(&str, &str)], edge_prob: f64) -> Seen {
+    let scenario = plain(changes);
+    let mut env = DecisionEnv::new(Arc::clone(&scenario));
+    let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
+    let mut seen = Seen::default();
+    for episode in 0..episodes {
+        env.reset(Seed::new(Purpose::Train, 3).with_episode(episode));
+        let mut books = Books { slot: env.world().slot(), seen, ..Books::default() };
+        loop {
+            books.compare(&env);
+            let facts = env.world().facts().unwrap();
+            assert_eq!((facts.new_tokens, facts.output_tokens), (100.0, 200.0));
+            let placements = scenario.placements();
+            let legal: Vec<Placement> =
+                placements.iter().copied().filter(|&p| env.observation().place(p).is_some()).collect();
+            let service = facts.service.index();
+            let may_load = !books.held[service] || books.resident.contains(&service);
+            assert_eq!(legal.contains(&Placement::Edge), may_load, "80 GB hold everything");
+            let placement = if may_load && rng.random::<f64>() < edge_prob {
+                Placement::Edge
+            } else {
+                legal[rng.random_range(0..legal.len())]
+            };
+            let expected = books.expected(&facts, placement);
+            let action = env.observation().place(placement).unwrap();
+            let step = env.step(&action).unwrap();
+            books.book(&facts, placement, &expected);
+            check(&env, &step, &expected, service);
+            let holding: f64 = (0..step.slots_elapsed).map(|_| books.end_slot()).sum();
+            assert_abs_diff_eq!(step.info.cost.holding, holding, epsilon = 1e-9);
+            if step.end.is_end() {
+                break;
+            }
+        }
+        seen = books.seen;
+    }
+    seen
+}
+
+/// Compares the bill and the cost of a step.
+fn check(env: &DecisionEnv, step: &Step, expected: &Expected, service: usize) {
+    use Stage::{Align, BackhaulDown, BackhaulUp, Decode, Downlink, Load, Perceive, Prefill, Uplink, Wait};
+
+    let bill = env.world().last_bill().unwrap();
+    for stage in Stage::ALL {
+        let line = bill.line(stage);
+        assert_abs_diff_eq!(line.seconds, expected.seconds[stage as usize], epsilon = 1e-9);
+        assert_abs_diff_eq!(line.joules, expected.joules[stage as usize], epsilon = 1e-7);
+    }
+    let latency_s: f64 = expected.seconds.iter().sum();
+    assert_abs_diff_eq!(bill.latency_s, latency_s, epsilon = 1e-9);
+    assert_abs_diff_eq!(bill.edge_gpu_s, expected.gpu_s, epsilon = 1e-9);
+    assert_abs_diff_eq!(bill.quality, expected.quality, epsilon = 1e-9);
+    assert_abs_diff_eq!(bill.money, expected.money, epsilon = 1e-12);
+    let price = |stages: &[Stage]| -> f64 {
+        let stages = stages.iter().map(|&stage| stage as usize);
+        stages.map(|stage| expected.seconds[stage] + 0.01 * expected.joules[stage]).sum()
+    };
+    let is_late = latency_s > DEADLINE_S[service];
+    let cost = &step.info.cost;
+    assert_abs_diff_eq!(cost.switching, price(&[Load]) + expected.switching_beside_waiting, epsilon = 1e-9);
+    let radio = price(&[Uplink, BackhaulUp, BackhaulDown, Downlink]);
+    assert_abs_diff_eq!(cost.transmission, radio, epsilon = 1e-9);
+    let computing = price(&[Perceive, Wait, Prefill, Decode, Align]);
+    assert_abs_diff_eq!(cost.compute, computing, epsilon = 1e-9);
+    assert_abs_diff_eq!(cost.accuracy, 10.0 * (1.0 - expected.quality), epsilon = 1e-9);
+    assert_abs_diff_eq!(cost.cloud, 100.0 * expected.money, epsilon = 1e-12);
+    assert_eq!(cost.deadline, if is_late { 5.0 } else { 0.0 });
+    assert_eq!(step.info.counters.late, u64::from(is_late));
+}
+
+#[test]
+fn every_placement_takes_and_costs_what_a_bookkeeper_of_the_formulas_computes() {
+    let seen = play(6, &[], 0.0);
+    let counts = [seen.loads, seen.shared, seen.waits, seen.late, seen.old_twins, seen.contexts, seen.pins];
+    assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
+    let seen = play(3, &[("physical.users", "20")], 0.7);
+    let counts = [seen.waits_for_another_load, seen.batches_of_two, seen.third_of_a_slot, seen.waits];
+    assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
+    let seen = play(4, &[("horizon_slots", "200"), ("physical.users", "2")], 0.5);
+    assert!(seen.dropped > 0, "{seen:?}");
+    let seen = play(2, &[("horizon_slots", "200"), ("physical.users", "1")], 1.0);
+    assert!(seen.refreshes > 0, "{seen:?}");
+}
