@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use thoughtcache_env::message::one_line;
 
 /// How a command ended; the exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ impl Console {
             json.push('\n');
             print(&json)
         } else {
-            let mut text = text();
+            let mut text = escaped(&text());
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -85,7 +87,93 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// A line on standard error; where nobody can read it, nothing is lost.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// Writes lines to standard error; nothing is lost where nobody can read them.
+pub(crate) fn say(lines: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(lines));
+}
+
+/// Escapes all control characters but line breaks and tabs: no name that stands in a text speaks to the terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    text.split_inclusive(['\n', '\t'])
+        .map(|part| {
+            let end = part.len() - usize::from(part.ends_with(['\n', '\t']));
+            one_line(&part[..end]) + &part[end..]
+        })
+        .collect()
+}
+
+/// A path as messages and tables show it: on one line, control characters escaped, bytes that are not UTF-8 replaced.
+pub(crate) fn shown(path: &Path) -> String {
+    one_line(&path.display().to_string())
+}
+
+/// A path as a word of a command that is printed: the line can be pasted into a POSIX shell.
+///
+/// Words that need it stand in single quotes. Those with control characters or bytes that are not UTF-8 are written as
+/// `$'...'`, which bash, zsh, ksh and POSIX.1-2024 understand.
+pub(crate) fn pasted(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // A path that begins with a hyphen would be read as an option.
+    let start = if bytes.starts_with(b"-") { "./" } else { "" };
+    match str::from_utf8(bytes) {
+        Ok(word) if !word.is_empty() && word.chars().all(is_plain) => format!("{start}{word}"),
+        Ok(word) if !word.chars().any(char::is_control) => {
+            format!("'{start}{}'", word.replace('\'', "'\\''"))
+        }
+        _ => {
+            let escaped: String = bytes.iter().map(|byte| byte.escape_ascii().to_string()).collect();
+            format!("$'{start}{}'", escaped.replace("\\\"", "\""))
+        }
+    }
+}
+
+/// Whether a character means itself to a shell, at any place of a word but the first.
+fn is_plain(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.' | '/' | ',' | ':' | '+' | '@' | '%' | '=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_speak_to_the_terminal_or_break_a_line() {
+        assert_eq!(escaped("a\u{1b}[31mb\n\tc\u{7}"), "a\\u{1b}[31mb\n\tc\\u{7}");
+        assert_eq!(shown(Path::new("runs/a\nb\u{1b}")), "runs/a\\nb\\u{1b}");
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_them_otherwise() {
+        let words = ["runs/tight-ppo-1", "my run", "it's", "", "-x", "$HOME", "é", "a\nb", "a\u{1b}'\"é"];
+        let pasted = words.map(|word| pasted(Path::new(word)));
+        let expected = [
+            "runs/tight-ppo-1",
+            "'my run'",
+            "'it'\\''s'",
+            "''",
+            "./-x",
+            "'$HOME'",
+            "é",
+            r"$'a\nb'",
+            r#"$'a\x1b\'"\xc3\xa9'"#,
+        ];
+        assert_eq!(pasted, expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_back_every_name() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let all: Vec<u8> = (1..=255).collect();
+        let names = [b"a b".as_slice(), b"'", b"''x\\'", b"*?[a]~#!", b"\xff\n\t", b"-- -n", &all];
+        for name in names {
+            let word = pasted(Path::new(OsStr::from_bytes(name)));
+            let command = format!("printf %s {word}");
+            let read = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+            let expected = [if name.starts_with(b"-") { b"./".as_slice() } else { b"" }, name].concat();
+            assert_eq!(read.stdout, expected, "{command}");
+            assert!(!word.contains(['\n', '\u{1b}']), "{word}");
+        }
+    }
 }

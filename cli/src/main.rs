@@ -38,7 +38,13 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(mistake) => {
-            let _ = mistake.print(); // nobody reads: nothing is lost
+            if mistake.use_stderr()
+                && std::env::args_os().any(|word| word.to_string_lossy().contains(char::is_control))
+            {
+                console::say(mistake.to_string().trim_end());
+            } else {
+                let _ = mistake.print(); // nobody reads: nothing is lost
+            }
             return if mistake.use_stderr() { COULD_NOT_WORK.into() } else { ExitCode::SUCCESS };
         }
     };

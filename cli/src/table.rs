@@ -1,5 +1,8 @@
 //! Plain-text tables: the first column to the left, numbers to the right, two spaces between.
 
+use indicatif::HumanCount;
+use thoughtcache_env::message::one_line;
+
 /// How a column stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -24,9 +27,9 @@ impl Table {
         Self { align, rows: vec![headings] }
     }
 
-    /// Adds a row; cells that are missing stay empty.
-    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+    /// Adds a row; cells that are missing stay empty, and control characters in a cell are escaped.
+    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(|cell| one_line(cell.as_ref())).collect());
     }
 
     /// The text, `indent` spaces in front of every line.
@@ -60,15 +63,7 @@ impl Table {
 
 /// A count with commas between its thousands.
 pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(count).to_string()
 }
 
 #[cfg(test)]
@@ -81,6 +76,13 @@ mod tests {
         table.row(["lru", "1.25", ""]);
         table.row(["least-aot", "12.5", "best"]);
         assert_eq!(table.text(1), " name       cost\n lru        1.25\n least-aot  12.5  best\n");
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_stays_in_its_row() {
+        let mut table = Table::new([("name", Align::Left), ("cost", Align::Right)]);
+        table.row(["a\nb\u{1b}", "1"]);
+        assert_eq!(table.text(0), "name        cost\na\\nb\\u{1b}     1\n");
     }
 
     #[test]
