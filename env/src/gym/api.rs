@@ -65,7 +65,7 @@ impl ActionId {
 }
 
 /// One number of an observation row: its name and the closed interval that it never leaves.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
     /// A path such as `service.3.age`.
     pub name: String,

@@ -64,7 +64,7 @@ pub struct LoadPathConfig {
 }
 
 /// The way of the weights, validated, in SI units.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LoadPath {
     init_s: f64,
     remote_bytes_per_s: f64,

@@ -14,8 +14,10 @@
 //!
 //! Source: MODEL 4; the idea is S0's, arXiv 2401.07764.
 
+use serde::Serialize;
+
 /// What a request sends where perception and grounding are apart.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Features {
     /// Bits over the uplink.
     pub bits: f64,

@@ -30,15 +30,18 @@ use super::features::Features;
 use super::{Payload, Placement, Site};
 use crate::llm::inference::{Server, Tokens, context_tokens};
 use crate::llm::quality::{AccuracyLaw, answer_quality, perception_quality};
+use serde::Serialize;
 
 /// A part of a request's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Sensor data becomes features.
     Perceive,
     /// From the device to the cell.
     Uplink,
     /// From the cell to the cloud.
+    #[serde(rename = "backhaul up")]
     BackhaulUp,
     /// Until the weights are in GPU memory.
     Load,
@@ -51,6 +54,7 @@ pub enum Stage {
     /// The answer is checked.
     Align,
     /// From the cloud to the cell.
+    #[serde(rename = "backhaul down")]
     BackhaulDown,
     /// From the cell to the device.
     Downlink,
@@ -192,7 +196,7 @@ impl<'a> RequestView<'a> {
 }
 
 /// What one stage takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct StageLine {
     /// Time.
     pub seconds: f64,
@@ -203,7 +207,7 @@ pub struct StageLine {
 }
 
 /// What makes an answer good: its quality is the product of all.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct QualityFactors {
     /// How much of what is there is perceived, 0 to 1.
     pub perception: f64,
@@ -225,9 +229,10 @@ impl QualityFactors {
 }
 
 /// What a request takes in one placement.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StageBill {
     /// By stage, see [`line`](Self::line).
+    #[serde(skip)]
     stages: [StageLine; Stage::COUNT],
     /// Seconds until the answer is complete and aligned.
     pub latency_s: f64,

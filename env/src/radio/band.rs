@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub const THERMAL_NOISE_DBM_PER_HZ: Dbm = Dbm(-174.0);
 
 /// One end of a link.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Terminal {
     /// Transmit power.
     pub power: Dbm,
@@ -46,7 +46,7 @@ impl Terminal {
 }
 
 /// A carrier and both ends of its links.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Band {
     /// Carrier frequency.
     pub carrier_hz: f64,

@@ -32,7 +32,7 @@ pub struct UserRadio {
 }
 
 /// A user's link to the cell that serves it, at an instant.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Connection {
     /// The cell that serves.
     pub cell: CellId,

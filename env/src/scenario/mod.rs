@@ -26,6 +26,7 @@ use crate::workload::rates::ClientRates;
 use crate::workload::trace::{Requests, Trace};
 use files::{Files, OnlyRequests};
 use physics::Physical;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use text::{ConfigError, Override};
@@ -48,7 +49,7 @@ pub const CHOICES: [&str; 13] = [
 ];
 
 /// One kind of LLM agent, ready for use.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Service {
     /// The name in tables.
     pub name: String,
@@ -67,6 +68,7 @@ pub struct Service {
     /// Age of thought lost in a slot, in tokens.
     pub fade_tokens: f64,
     /// What a less than perfect answer costs.
+    #[serde(skip)]
     pub quality: QualityLaw,
     /// Cost of one load.
     pub load_cost: f64,
@@ -79,7 +81,7 @@ pub struct Service {
 }
 
 /// What a language model occupies.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelShape {
     /// The name in tables.
     pub name: String,
@@ -92,7 +94,7 @@ pub struct ModelShape {
 }
 
 /// Prices that are the same for all services.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prices {
     /// Weight of the unit accuracy cost at the edge.
     pub accuracy_weight: f64,

@@ -26,6 +26,7 @@ use crate::twin::TwinLaw;
 use crate::units::{ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
 use crate::world::request::RequestFacts;
+use serde::Serialize;
 
 /// Bits of a token as text: about four characters of a byte each.
 const TOKEN_BITS: f64 = 32.0;
@@ -76,7 +77,7 @@ impl DeviceClass {
 }
 
 /// What a request of a service asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Demands {
     /// What its sensors see.
     pub modality: Modality,
@@ -87,12 +88,14 @@ pub struct Demands {
     perception_flop: f64,
     /// Seconds after which its answer is late.
     pub deadline_s: f64,
+    #[serde(skip)]
     edge: ModelSite,
+    #[serde(skip)]
     cloud: ModelSite,
 }
 
 /// What a unit of each thing costs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Weights {
     second: f64,
     joule: f64,

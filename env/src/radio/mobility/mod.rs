@@ -34,7 +34,7 @@ impl Position {
 }
 
 /// The rectangle that users stay in, from (0, 0) to (width, depth).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Area {
     /// To the east, m.
     pub width_m: f64,
