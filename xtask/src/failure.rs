@@ -14,24 +14,8 @@ const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/t
 /// A situation that ends the program, in the words that its user reads.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error(
-        "no command given\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help"
-    )]
-    NoCommand,
-
-    #[error(
-        "unknown command \"{word}\"\n  type: cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers | help"
-    )]
-    UnknownCommand { word: String },
-
-    #[error("no proof is called \"{word}\"; there are: {names}\n  type: cargo xtask bars [NAME...]")]
-    UnknownProof { word: String, names: String },
-
-    #[error("no reference runs on \"{word}\"; allowed are {names}")]
-    UnknownReference { word: String, names: String },
-
-    #[error("{command} takes no argument, but got \"{word}\"\n  type: cargo xtask {command}")]
-    UnexpectedArgument { command: String, word: String },
+    #[error("no {what} is called \"{word}\"; there are {names}")]
+    UnknownName { what: &'static str, word: String, names: String },
 
     #[error(
         "no python3: \"{program}\" did not run: {said}

@@ -1,4 +1,4 @@
-//! `cargo xtask setup | demo | test | docs | reference | weights | bars | bench-peers`: the set-up, the commands of the README and the long proofs.
+//! `cargo xtask`: the set-up, the commands of the README and the long proofs.
 //!
 //! Knows nothing of the other crates: it calls cargo, pip and the finished program.
 #![allow(
@@ -20,17 +20,15 @@ mod python_tests;
 mod testing;
 mod workspace;
 
-use std::process::ExitCode;
-
-use arguments::Task;
+use arguments::{Arguments, Task};
+use clap::Parser;
 use failure::Failure;
 use machine::Machine;
+use std::process::ExitCode;
 use workspace::Workspace;
 
 fn main() -> ExitCode {
-    let words: Vec<String> =
-        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    match Task::parse(&words).and_then(run) {
+    match run(Arguments::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -40,19 +38,13 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<(), Failure> {
-    let workspace = Workspace::here();
+    let (workspace, machine) = (Workspace::here(), Machine::this());
     match task {
-        Task::Help => print!("{}", arguments::HELP),
-        Task::Setup => {
-            libtorch::ensure(&workspace, &Machine::this())?;
-        }
-        Task::Demo => commands::demo::run(&workspace, &Machine::this())?,
-        Task::Docs => commands::docs::run(&workspace)?,
-        Task::Reference(only) => commands::reference::run(&workspace, &Machine::this(), &only)?,
-        Task::Weights => commands::weights::run(&workspace, &Machine::this())?,
-        Task::Bars(only) => commands::bars::run(&workspace, &Machine::this(), &only)?,
-        Task::BenchPeers => commands::peers::run(&workspace, &Machine::this())?,
-        Task::Test => commands::test::run(&workspace, &Machine::this())?,
+        Task::Setup => libtorch::ensure(&workspace, &machine).map(drop),
+        Task::Demo => commands::demo::run(&workspace, &machine),
+        Task::Docs => commands::docs::run(&workspace),
+        Task::Reference { scenarios } => commands::reference::run(&workspace, &machine, &scenarios),
+        Task::Proofs { names } => commands::proofs::run(&workspace, &machine, &names),
+        Task::Test { quick } => commands::test::run(&workspace, &machine, quick),
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Python packages: what tests need (TensorBoard's own reader of event files), and what `bench-peers` compares with.
+//! Python packages: what tests need (TensorBoard's own reader of event files), and what the proof `mobile-env` compares with.
 //!
 //! Only python3 and its pip are asked for, no `venv`: the packages lie in a folder that the tests put on `PYTHONPATH`. Their
 //! versions are those of the requirements, and their checksums where these have some. Assembled beside and renamed.

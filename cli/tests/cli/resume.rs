@@ -571,7 +571,7 @@ fn a_run_that_cannot_go_back_is_left_as_it_is() {
 const DQN: &str = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32 \
                    --set agent.dqn.buffer_size=500";
 
-/// Three kills; `cargo xtask bars` makes twenty.
+/// Three kills; `cargo xtask proofs` makes twenty.
 fn kills(options: &str, files: usize) {
     let desk = Desk::new();
     desk.write("tiny.toml", TINY);

@@ -16,14 +16,18 @@ net_arch = [16]
 ";
 
 #[cfg(not(feature = "torch"))]
-#[test]
-fn a_build_without_learners_says_how_to_get_them() {
-    let desk = super::Desk::new();
-    desk.write("tiny.toml", TINY);
-    for line in ["train --config tiny.toml", "bench train --config tiny.toml"] {
-        let outcome = desk.run(line).expect(2);
-        assert!(outcome.stderr.starts_with("error: this program was built without its learners"));
-        assert!(outcome.stderr.contains("type: cargo xtask setup"), "{}", outcome.stderr);
+mod without_torch {
+    use super::TINY;
+
+    #[test]
+    fn a_build_without_learners_says_how_to_get_them() {
+        let desk = super::super::Desk::new();
+        desk.write("tiny.toml", TINY);
+        for line in ["train --config tiny.toml", "bench train --config tiny.toml"] {
+            let outcome = desk.run(line).expect(2);
+            assert!(outcome.stderr.starts_with("error: this program was built without its learners"));
+            assert!(outcome.stderr.contains("type: cargo xtask setup"), "{}", outcome.stderr);
+        }
     }
 }
 

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn both_gases_are_met_within_a_thousandth_at_every_row_of_the_reference() {
-        let Some(table) = Table::open("itu_p676_gamma.csv") else { return };
+        let table = Table::open("itu_p676_gamma.csv");
         let mut num_rows = 0;
         for row in table.rows() {
             let air = Atmosphere {

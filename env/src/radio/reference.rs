@@ -1,21 +1,32 @@
-//! The tables of reference values that tests read, where they are at hand, and the statistics that tests compute.
+//! The tables of reference values that tests read, and the statistics that tests compute.
 
-/// A table as columns of text, by name. `None`, told in one line, where the file is missing.
+/// A table as columns of text, by name.
 pub(crate) struct Table {
     names: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn open(name: &str) -> Option<Self> {
+    /// A table of `env/tests/reference`.
+    pub(crate) fn open(name: &str) -> Self {
+        let path = format!("{}/tests/reference/{name}", env!("CARGO_MANIFEST_DIR"));
+        Self::read(&std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")))
+    }
+
+    /// A table that others computed, beside the repository; `None`, told in one line, where it is missing.
+    pub(crate) fn beside(name: &str) -> Option<Self> {
         let path = format!("{}/../../shared/data/reference/{name}", env!("CARGO_MANIFEST_DIR"));
         let Ok(text) = std::fs::read_to_string(path) else {
             println!("skipped: recorded data ../shared/data/reference/{name} is not here");
             return None;
         };
+        Some(Self::read(&text))
+    }
+
+    fn read(text: &str) -> Self {
         let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
         let names = lines.next().unwrap();
-        Some(Self { names, rows: lines.collect() })
+        Self { names, rows: lines.collect() }
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {

@@ -198,7 +198,7 @@ fn every_variant_keeps_the_contract() {
 }
 
 #[test]
-#[ignore = "minutes: cargo xtask bars"]
+#[ignore = "minutes: cargo xtask proofs"]
 fn every_variant_keeps_the_contract_over_a_million_decisions() {
     contract(1_000_000);
 }

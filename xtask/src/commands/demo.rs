@@ -3,22 +3,18 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
 
-use super::{status, typed};
+use super::{call, program};
 use crate::clock::{Stopwatch, human};
 use crate::failure::Failure;
 use crate::libtorch;
-use crate::machine::{Machine, ended};
-use crate::progress::say;
+use crate::machine::Machine;
 use crate::workspace::Workspace;
 
 /// Where everything is written; what a demo before left there is replaced.
 const FOLDER: &str = "runs/demo";
 const SCENARIO: &str = "street";
 const LEARNERS: [&str; 2] = ["ppo", "dqn"];
-/// The program's exit code after Ctrl-C.
-const INTERRUPTED: i32 = 130;
 const TABLES: [&str; 2] = ["runs/demo/compare.txt", "runs/demo/compare.csv"];
 
 /// Builds, trains, compares with every heuristic (what `compare` does when it is given runs alone), and names the files.
@@ -46,10 +42,6 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
     Ok(())
 }
 
-pub(super) fn program(workspace: &Workspace) -> Command {
-    workspace.program("thoughtcache")
-}
-
 fn train(learner: &str) -> Vec<String> {
     let words = ["train", "--config", &format!("configs/experiments/demo-{learner}.toml"), "--out"];
     words.map(str::to_owned).into_iter().chain([format!("{FOLDER}/{learner}")]).collect()
@@ -60,20 +52,6 @@ fn compare() -> Vec<String> {
     words.extend(LEARNERS.map(|learner| format!("{FOLDER}/{learner}")));
     words.extend(["--out-text", TABLES[0], "--out-csv", TABLES[1]].map(str::to_owned));
     words
-}
-
-/// Runs a command after showing it; its failure is ours.
-pub(super) fn call(command: &mut Command) -> Result<(), Failure> {
-    let stopwatch = Stopwatch::start();
-    let typed = typed(command);
-    say(&format!("\n=== {typed}"));
-    let status = status(command)?;
-    if !status.success() {
-        let is_interrupted = status.code() == Some(INTERRUPTED);
-        return Err(Failure::Command { command: typed, status: ended(status), is_interrupted });
-    }
-    say(&format!("=== done in {}", human(stopwatch.elapsed())));
-    Ok(())
 }
 
 /// An empty folder, whatever was there.

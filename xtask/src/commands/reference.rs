@@ -9,8 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::demo::{call, program};
-use super::{status, typed};
+use super::{call, chosen, program, status, typed};
 use crate::failure::Failure;
 use crate::libtorch;
 use crate::machine::{Machine, ended};
@@ -76,10 +75,11 @@ const REFERENCES: [Reference; 8] = [
 
 /// Trains what is missing, chooses, compares: on the scenarios of these names, on all where there is none.
 pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<(), Failure> {
-    let chosen = chosen(only)?;
+    let scenarios: Vec<&str> = REFERENCES.iter().map(|reference| reference.scenario).collect();
+    let chosen = chosen("reference scenario", &scenarios, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
-    for reference in chosen {
+    for reference in REFERENCES.iter().filter(|reference| chosen.contains(&reference.scenario)) {
         if let Some(file) = reference.recording
             && !workspace.root().join(file).is_file()
         {
@@ -109,21 +109,9 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
     fs::write(&readme, text).map_err(Failure::file("write", &readme))
 }
 
-/// The references on these scenarios, in their own order.
-fn chosen(only: &[String]) -> Result<Vec<&'static Reference>, Failure> {
-    if let Some(word) =
-        only.iter().find(|word| REFERENCES.iter().all(|known| known.scenario != word.as_str()))
-    {
-        let names: Vec<&str> = REFERENCES.iter().map(|known| known.scenario).collect();
-        return Err(Failure::UnknownReference { word: word.clone(), names: names.join(", ") });
-    }
-    let is_chosen = |known: &&Reference| only.is_empty() || only.iter().any(|word| word == known.scenario);
-    Ok(REFERENCES.iter().filter(is_chosen).collect())
-}
-
 /// The text with the table of each file between `<!-- begin FILE -->` and `<!-- end -->`; a table whose file is not there
 /// stays as it is.
-pub(super) fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
+fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
     let mut lines = text.lines();
     let mut made = String::with_capacity(text.len());
     while let Some(line) = lines.next() {
@@ -279,18 +267,6 @@ mod tests {
         let text = fs::read_to_string(workspace.root().join(README)).unwrap();
         assert!(text.contains("<!-- begin runs/reference/tight.md -->"));
         assert_eq!(with_tables(&text, workspace.root()).unwrap(), text, "type: cargo xtask reference");
-    }
-
-    #[test]
-    fn references_are_chosen_by_scenario_and_an_unknown_one_is_refused() {
-        let names = |only: &[&str]| {
-            let only: Vec<String> = only.iter().map(|&word| word.to_owned()).collect();
-            chosen(&only).map(|all| all.iter().map(|known| known.scenario).collect::<Vec<_>>())
-        };
-        assert_eq!(names(&["paper", "tight"]).unwrap(), ["tight", "paper"]);
-        assert_eq!(names(&[]).unwrap().len(), REFERENCES.len());
-        let refused = names(&["tigth"]).unwrap_err().to_string();
-        assert!(refused.starts_with("no reference runs on \"tigth\"; allowed are "), "{refused}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! With checksums, the outcome is a refusal or the untouched result. With checksums made right again (the bytes are what
 //! somebody wrote, and nonsense), it is a refusal or a run; never a panic, and never numbers that are not finite.
-//! 300 in every test run; 10,000 of each kind in the tests that are ignored, which `cargo xtask bars` runs.
+//! 300 in every test run; 10,000 of each kind in the tests that are ignored, which `cargo xtask proofs` runs.
 
 use super::recorder::{Recorder, SETTINGS, dqn, go_on, ppo, run};
 use super::*;
@@ -104,7 +104,7 @@ fn a_damaged_checkpoint_is_refused_or_untouched() {
 }
 
 #[test]
-#[ignore = "minutes: cargo xtask bars"]
+#[ignore = "minutes: cargo xtask proofs"]
 fn a_damaged_checkpoint_is_refused_or_untouched_ten_thousand_times() {
     damage(MANY);
 }
@@ -133,7 +133,7 @@ fn nonsense_with_right_checksums_never_panics_and_never_becomes_a_policy() {
 }
 
 #[test]
-#[ignore = "minutes: cargo xtask bars"]
+#[ignore = "minutes: cargo xtask proofs"]
 fn nonsense_with_right_checksums_never_panics_and_never_becomes_a_policy_ten_thousand_times() {
     nonsense(MANY);
 }
