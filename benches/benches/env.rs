@@ -14,8 +14,8 @@ use thoughtcache_env::llm::catalogue::Catalogue;
 use thoughtcache_env::llm::inference::Server;
 use thoughtcache_env::llm::quality::AccuracyLaw;
 use thoughtcache_env::placement::Placement;
-use thoughtcache_env::placement::features::Features;
 use thoughtcache_env::placement::pipeline::{RequestView, SiteView, price, price_all};
+use thoughtcache_env::radio::features::Features;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
 

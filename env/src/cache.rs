@@ -11,7 +11,7 @@ mod sizes;
 
 pub(crate) use sizes::Sizes;
 
-use crate::gym::api::Counters;
+use crate::counters::Counters;
 use crate::thought::contexts::{UserContexts, Visit};
 use crate::thought::{ContextLaw, Refresh, Thought};
 use crate::units::ServiceId;

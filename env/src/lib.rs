@@ -8,17 +8,20 @@ pub mod units;
 pub mod random;
 pub mod digest;
 pub mod message;
+pub mod invalid;
+pub mod text;
+pub mod counters;
+pub mod cost;
 
 pub mod radio;
-pub mod twin;
-
 pub mod workload;
 pub mod llm;
 pub mod thought;
-pub mod cache;
+pub mod twin;
+
 pub mod placement;
-pub mod cost;
 pub mod scenario;
+pub mod cache;
 pub mod world;
 
 pub mod gym;

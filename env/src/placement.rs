@@ -15,8 +15,8 @@
 //!
 //! Source: S0 arXiv 2401.07764; MODEL 6.
 
-pub mod features;
 pub mod pipeline;
+pub mod request;
 
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,7 @@
 //!
 //! *Source.* The role of digital twins: Xu et al., arXiv 2401.07764; the law is ours.
 
-use crate::scenario::text::Invalid;
+use crate::invalid::{Invalid, Range, between, number};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,15 +31,9 @@ impl TwinConfig {
     /// # Errors
     /// The first number out of its range.
     pub fn validate(&self, table: &str, slot_s: f64) -> Result<TwinLaw, Invalid> {
-        if !(0.0..=1.0).contains(&self.floor) {
-            let value = format!("{:?}", self.floor);
-            return Err(Invalid::new(format!("{table}.floor"), value, "a number from 0 to 1"));
-        }
-        if !(1e-3..=1e9).contains(&self.memory_s) {
-            let value = format!("{:?}", self.memory_s);
-            return Err(Invalid::new(format!("{table}.memory_s"), value, "a number from 0.001 to 1e9"));
-        }
-        Ok(TwinLaw::new(self.floor, self.memory_s / slot_s))
+        let floor = number(format!("{table}.floor"), self.floor, Range::Share)?;
+        let memory_s = between(table, "memory_s", self.memory_s, 1e-3, 1e9)?;
+        Ok(TwinLaw::new(floor, memory_s / slot_s))
     }
 }
 

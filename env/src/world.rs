@@ -15,14 +15,14 @@ mod edge;
 mod input_cost;
 pub(crate) mod physics;
 mod placed;
-pub mod request;
 mod state;
 
 use crate::cache::{Cache, Protection, Sizes};
 use crate::cost::CostBreakdown;
+use crate::counters::Counters;
 use crate::digest::mix;
-use crate::gym::api::Counters;
 use crate::placement::Placement;
+use crate::placement::request::RequestFacts;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
@@ -32,7 +32,6 @@ use crate::workload::arrivals::{Arrivals, Batch};
 use crate::workload::demand::Demand;
 use crate::workload::users::Users;
 use physics::Physics;
-use request::RequestFacts;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -27,12 +27,12 @@ use crate::cost::CostBreakdown;
 use crate::llm::loading::Tier;
 use crate::placement::Placement;
 use crate::placement::pipeline::{StageBill, price};
+use crate::placement::request::RequestFacts;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
 use crate::units::{CellId, ModelId, ServiceId};
 use crate::workload::demand::Demand;
 use crate::workload::phased::PhasedModel;
-use crate::world::request::RequestFacts;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.

@@ -14,11 +14,11 @@
 use super::api::Entry;
 use crate::cache::Residency;
 use crate::llm::loading::Tier;
+use crate::placement::request::RequestFacts;
 use crate::radio::sensing::Modality;
 use crate::scenario::physics::Physical;
 use crate::units::{CellId, ModelId, ServiceId};
 use crate::world::World;
-use crate::world::request::RequestFacts;
 
 /// Seconds of a deadline that read as one half.
 const HALF_DEADLINE_S: f64 = 10.0;

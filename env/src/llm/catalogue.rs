@@ -9,8 +9,9 @@ mod model;
 pub use device::{Device, DeviceConfig, ServingConstants};
 pub use model::{Arithmetic, Model, ModelConfig};
 
+use crate::invalid::Invalid;
 use crate::message::nearest;
-use crate::scenario::text::{self, ConfigError, Invalid};
+use crate::text::{self, ConfigError};
 use serde::{Deserialize, Serialize};
 
 /// The text of the shipped models.

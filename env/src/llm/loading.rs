@@ -20,8 +20,7 @@
 //!
 //! Source: MODEL 5.
 
-use crate::scenario::text::Invalid;
-use crate::scenario::validate::{Range, number};
+use crate::invalid::{Invalid, Range, number};
 use crate::units::{ModelId, ServiceId, gb_to_bytes};
 use serde::{Deserialize, Serialize};
 

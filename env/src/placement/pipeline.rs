@@ -26,10 +26,10 @@
 //!
 //! Source: S0 arXiv 2401.07764; MODEL 3-7; the rest *ours*.
 
-use super::features::Features;
 use super::{Payload, Placement, Site};
 use crate::llm::inference::{Server, Tokens, context_tokens};
 use crate::llm::quality::{AccuracyLaw, answer_quality, perception_quality};
+use crate::radio::features::Features;
 use serde::Serialize;
 
 /// A part of a request's way.

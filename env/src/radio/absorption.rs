@@ -27,8 +27,7 @@
 //! *Source.* Recommendation ITU-R P.676-12, Annex 1. The lines stand in `env/data/p676_lines.csv`, written by
 //! `env/data/p676_lines.py`.
 
-use crate::radio::check::between;
-use crate::scenario::text::Invalid;
+use crate::invalid::{Invalid, between};
 use serde::{Deserialize, Serialize};
 
 const LINES: &str = include_str!("../../data/p676_lines.csv");

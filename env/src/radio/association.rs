@@ -10,8 +10,7 @@
 //!
 //! *Source.* Event A3 of 3GPP TS 38.331, without its time to trigger.
 
-use crate::radio::check::between;
-use crate::scenario::text::Invalid;
+use crate::invalid::{Invalid, between};
 use crate::units::{CellId, Decibel};
 use serde::{Deserialize, Serialize};
 

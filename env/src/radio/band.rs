@@ -19,8 +19,7 @@
 //! Bandwidths: 28 GHz TS 38.104 FR2; 140 GHz Xing, Kanhere, Ju, Rappaport, arXiv 2203.09029; 7 GHz and all other numbers at 140
 //! GHz are ours, in the range of published prototypes.
 
-use crate::radio::check::between;
-use crate::scenario::text::Invalid;
+use crate::invalid::{Invalid, between};
 use crate::units::{Dbm, Decibel};
 use serde::{Deserialize, Serialize};
 

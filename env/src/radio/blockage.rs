@@ -18,9 +18,8 @@
 //! *Source.* Rates: Jain, Kumar, Panwar, "The impact of mobile blockers on millimeter wave cellular systems", IEEE J. Selected
 //! Areas in Communications 37 (2019), arXiv 1808.06207.
 
-use crate::radio::check::between;
+use crate::invalid::{Invalid, between};
 use crate::radio::normal::uniform;
-use crate::scenario::text::Invalid;
 use crate::units::Decibel;
 use rand::Rng;
 use serde::{Deserialize, Serialize};

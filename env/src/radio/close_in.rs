@@ -14,10 +14,9 @@
 //! Xing, Rappaport, Ghosh, IEEE Communications Letters 25 (2021), arXiv 2103.00385; streets at 142 GHz, Xing, Rappaport, IEEE
 //! Communications Letters 25 (2021), arXiv 2109.13404.
 
-use crate::radio::check::between;
+use crate::invalid::{Invalid, between};
 use crate::radio::path_loss::{Separation, carrier_key};
 use crate::radio::site::Site;
-use crate::scenario::text::Invalid;
 use crate::units::Decibel;
 use serde::{Deserialize, Serialize};
 

@@ -6,13 +6,12 @@
 //!
 //! *Symbols.* ratio: part of the sensor's bits that travels; `bits_0`: bits at which a factor of 1 - 1/e is reached.
 //!
-//! *Assumptions.* Ours: the law is concave, 0 for nothing, 1 for everything. Two ratios (coarse, fine) are two placements.
+//! *Assumptions.* Ours: each further bit tells less than the one before, and endless bits tell all. A request without sensor data
+//! loses nothing. Two ratios (coarse, fine) are two placements.
 //!
 //! *Source.* The idea: Xu et al., arXiv 2401.07764 (task-oriented communications); the law is ours.
 
-use crate::placement::features::Features;
-use crate::radio::check::between;
-use crate::scenario::text::Invalid;
+use crate::invalid::{Invalid, between};
 use serde::{Deserialize, Serialize};
 
 /// `[radio.features]`: what a split placement sends.
@@ -58,6 +57,24 @@ impl FeatureLaw {
     }
 }
 
+/// What a request sends where perception and grounding are apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Features {
+    /// Bits over the uplink.
+    pub bits: f64,
+    /// The share of the meaning that arrives, 0 to 1.
+    pub quality: f64,
+}
+
+impl Features {
+    /// The features that keep a share of the sensor's bits; `scale_bits` above 0 is the law's `bits_0`.
+    pub fn new(ratio: f64, sensor_bits: f64, scale_bits: f64) -> Self {
+        let bits = ratio * sensor_bits;
+        let quality = if sensor_bits > 0.0 { -libm::expm1(-bits / scale_bits) } else { 1.0 };
+        Self { bits, quality }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +95,15 @@ mod tests {
         let config = FeaturesConfig { fine_ratio: 0.02, ..CONFIG };
         let error = config.validate("radio.features").unwrap_err().to_string();
         assert_eq!(error, "radio.features.fine_ratio = 0.02: more than coarse_ratio, which is 0.02");
+    }
+
+    #[test]
+    fn a_scale_of_bits_tells_63_percent_and_ten_tell_nearly_all() {
+        let features = Features::new(0.1, 2e6, 2e5);
+        assert_eq!(features.bits, 2e5);
+        approx::assert_relative_eq!(features.quality, 0.632_120_558_828_557_7, max_relative = 1e-12);
+        assert!(Features::new(1.0, 2e6, 2e5).quality > 0.9999);
+        let nothing = Features::new(0.1, 0.0, 2e5);
+        assert_eq!((nothing.bits, nothing.quality), (0.0, 1.0), "nothing to tell is told in full");
     }
 }

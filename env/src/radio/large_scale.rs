@@ -12,13 +12,13 @@
 //!
 //! *Source.* The parts name theirs.
 
+use crate::invalid::Invalid;
 use crate::radio::close_in::{CloseIn, CloseInConfig};
 use crate::radio::line_of_sight::{LineOfSight, los_prob};
 use crate::radio::path_loss::{PathLoss, Separation};
 use crate::radio::rician::Rician;
 use crate::radio::shadowing::{Shadowing, correlation_over};
 use crate::radio::site::{KFactorLaw, Site};
-use crate::scenario::text::Invalid;
 use crate::units::Decibel;
 use rand::Rng;
 use serde::{Deserialize, Serialize};

@@ -20,10 +20,9 @@
 //! *Source.* Goldsmith, "Wireless Communications", section 4.2; cap: 3GPP TS 38.214, Table 5.1.3.1-2 (256-QAM, rate 948/1024: 7.4
 //! bit/s/Hz); efficiency: overheads of TS 38.306, section 4.1.2 (0.14 to 0.18).
 
+use crate::invalid::{Invalid, between};
 use crate::radio::band::Band;
-use crate::radio::check::between;
 use crate::radio::fading::ergodic::ErgodicRate;
-use crate::scenario::text::Invalid;
 use crate::units::Decibel;
 use serde::{Deserialize, Serialize};
 

@@ -30,12 +30,11 @@ pub mod sensing;
 pub mod features;
 pub mod user;
 
-mod check;
 mod normal;
 #[cfg(test)]
 pub(crate) mod reference;
 
-use crate::scenario::text::Invalid;
+use crate::invalid::Invalid;
 use crate::units::SPEED_OF_LIGHT_M_PER_S;
 use absorption::{Atmosphere, AtmosphereConfig, absorption};
 use association::{Association, AssociationConfig};

@@ -25,8 +25,8 @@
 //!
 //! *Source.* 3GPP TR 38.901, Table 7.4.1-1.
 
+use crate::invalid::Invalid;
 use crate::radio::site::Site;
-use crate::scenario::text::Invalid;
 use crate::units::{Decibel, SPEED_OF_LIGHT_M_PER_S};
 
 /// Effective height of the surroundings, m.

@@ -15,11 +15,10 @@
 //!
 //! *Source.* The recordings; see `workload::trace::import::{throughput, irish5g}`.
 
-use crate::radio::check::between;
+use crate::invalid::{Invalid, between};
 use crate::radio::mobility::recorded::RecordedPaths;
 use crate::radio::replay::{ThroughputTrace, ThroughputTraces};
 use crate::random::{Purpose, Seed, Stream};
-use crate::scenario::text::Invalid;
 use crate::units::UserId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -21,9 +21,8 @@
 //! *Source.* Radar equation and bound: Richards, "Fundamentals of Radar Signal Processing", sections 2.2 and 7.2. Modalities: Girdhar
 //! et al., `ImageBind`, arXiv 2305.05665, as used by Xu et al., arXiv 2403.05826.
 
+use crate::invalid::{Invalid, between};
 use crate::radio::band::Band;
-use crate::radio::check::between;
-use crate::scenario::text::Invalid;
 use crate::units::SPEED_OF_LIGHT_M_PER_S;
 use serde::{Deserialize, Serialize};
 

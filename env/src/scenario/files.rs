@@ -3,7 +3,7 @@
 use super::config::{ScenarioConfig, WorkloadConfig};
 use super::physical::SitesConfig;
 use super::shipped;
-use super::text::Invalid;
+use crate::invalid::Invalid;
 use crate::radio::mobility::MobilityConfig;
 use crate::radio::mobility::recorded::RecordedPaths;
 use crate::radio::recorded_rates::{RadioFiles, RateFormat};

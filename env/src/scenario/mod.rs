@@ -10,14 +10,16 @@ pub mod physics;
 pub mod sessions;
 pub mod shipped;
 mod sites;
-pub mod text;
+pub use crate::text;
 pub(crate) mod validate;
 
 pub use config::ScenarioConfig;
 pub use validate::SessionsWorld;
 
+use crate::invalid::Invalid;
 use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
+use crate::text::{ConfigError, Override};
 use crate::thought::{ContextLaw, Refresh};
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
@@ -29,7 +31,6 @@ use physics::Physical;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use text::{ConfigError, Override};
 
 /// The paths of choice tables: an override that names another variant replaces the whole table.
 pub const CHOICES: [&str; 13] = [
@@ -189,8 +190,8 @@ impl Scenario {
         files: &mut F,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
         let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
-        let located = |invalid: text::Invalid| invalid.in_text(file, text);
-        let refused = |key: &str, path: &str, why| located(text::Invalid::new(key, path, why));
+        let located = |invalid: Invalid| invalid.in_text(file, text);
+        let refused = |key: &str, path: &str, why| located(Invalid::new(key, path, why));
         let recorded = match &config.workload {
             config::WorkloadConfig::Trace(workload) => Recording::Requests(
                 files

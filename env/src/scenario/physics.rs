@@ -8,24 +8,24 @@ use super::config::{
 };
 use super::files::PhysicalFiles;
 use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
-use super::text::Invalid;
-use super::validate::{MAX_USERS, Range, SessionsWorld, count, name, number};
+use super::validate::{MAX_USERS, SessionsWorld};
 use crate::cost::CostBreakdown;
+use crate::invalid::{Invalid, Range, count, name, number};
 use crate::llm::catalogue::{Catalogue, Device, Model};
 use crate::llm::energy;
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
 use crate::llm::quality::AccuracyLaw;
 use crate::placement::Payload;
-use crate::placement::features::Features;
 use crate::placement::pipeline::{RequestView, SiteView, Stage, StageBill};
+use crate::placement::request::RequestFacts;
 use crate::radio::RadioParameters;
+use crate::radio::features::Features;
 use crate::radio::mobility::Position;
 use crate::radio::sensing::Modality;
 use crate::twin::TwinLaw;
 use crate::units::{ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
-use crate::world::request::RequestFacts;
 use serde::Serialize;
 
 /// Bits of a token as text: about four characters of a byte each.

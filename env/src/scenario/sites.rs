@@ -3,8 +3,7 @@
 use super::config::ScenarioConfig;
 use super::files::PhysicalFiles;
 use super::physical::{PhysicalConfig, SitesConfig};
-use super::text::Invalid;
-use super::validate::{Range, number};
+use crate::invalid::{Invalid, Range, number};
 use crate::radio::mobility::{Area, Position};
 
 impl ScenarioConfig {

@@ -8,9 +8,9 @@ use super::config::{
     WorkloadConfig,
 };
 use super::files::PhysicalFiles;
-use super::text::Invalid;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
 use crate::digest;
+use crate::invalid::{Invalid, MAX_NUMBER, Range, count, name, number};
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
 use crate::placement::Placement;
@@ -29,8 +29,6 @@ const MAX_COUNT: u32 = 1_000;
 const MAX_INTENSITY: f64 = 1e6;
 /// The most requests that a slot may bring on average where each is a decision of its own.
 const MAX_DECISIONS_PER_SLOT: f64 = 1e6;
-/// The greatest price, length, speed or time; sums of products of them stay finite.
-const MAX_NUMBER: f64 = 1e12;
 /// The greatest memory and the largest model, in GB.
 const MAX_GB: f64 = 1e6;
 /// How far from 1 the probabilities of a phase may sum to.
@@ -43,63 +41,6 @@ const MAX_KV_BYTES_PER_TOKEN: f64 = 1e9;
 const MAX_KNOTS: usize = 64;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
 const MIN_TOTAL_INTENSITY: f64 = 1e-3;
-
-/// The interval that a number has to lie in.
-#[derive(Clone, Copy)]
-pub(crate) enum Range {
-    Positive,
-    NonNegative,
-    Share,
-    OpenShare,
-    Between(f64, f64),
-    BelowOne,
-}
-
-impl Range {
-    fn holds(self, value: f64) -> bool {
-        value.is_finite()
-            && match self {
-                Self::Positive => value > 0.0 && value <= MAX_NUMBER,
-                Self::NonNegative => (0.0..=MAX_NUMBER).contains(&value),
-                Self::Share => (0.0..=1.0).contains(&value),
-                Self::OpenShare => value > 0.0 && value < 1.0,
-                Self::Between(low, high) => (low..=high).contains(&value),
-                Self::BelowOne => (0.0..1.0).contains(&value),
-            }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Self::Positive => format!("a number above 0, at most {MAX_NUMBER:e}"),
-            Self::NonNegative => format!("a number from 0 to {MAX_NUMBER:e}"),
-            Self::Share => "a number from 0 to 1".into(),
-            Self::OpenShare => "a number between 0 and 1, neither of them".into(),
-            Self::Between(low, high) if high >= 1e9 => format!("a number from {low:?} to {high:e}"),
-            Self::Between(low, high) => format!("a number from {low:?} to {high:?}"),
-            Self::BelowOne => "a number from 0 to 1, below 1".into(),
-        }
-    }
-}
-
-pub(crate) fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, Invalid> {
-    if range.holds(value) { Ok(value) } else { Err(Invalid::new(key, format!("{value:?}"), range.text())) }
-}
-
-pub(crate) fn count(key: &str, value: u32, high: u32) -> Result<u32, Invalid> {
-    if (1..=high).contains(&value) {
-        Ok(value)
-    } else {
-        Err(Invalid::new(key, value, format!("a whole number from 1 to {high}")))
-    }
-}
-
-/// Names stand in tables, one line each.
-pub(crate) fn name(key: impl Into<String>, name: &str) -> Result<(), Invalid> {
-    if name.is_empty() || name.contains(char::is_control) {
-        return Err(Invalid::new(key, format!("{name:?}"), "a name on one line"));
-    }
-    Ok(())
-}
 
 fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
     value.map(|slots| count(key, slots, MAX_HORIZON_SLOTS)).transpose()

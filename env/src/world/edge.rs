@@ -5,7 +5,7 @@
 
 use super::{Cell, Outcome, Pending, World};
 use crate::cost::CostBreakdown;
-use crate::gym::api::Counters;
+use crate::counters::Counters;
 use crate::placement::Placement;
 use crate::thought::Thought;
 use crate::thought::contexts::Visit;

@@ -11,9 +11,9 @@
 //! Environments", ICLR 2019.
 
 use super::World;
-use super::request::RequestFacts;
 use crate::placement::Placement;
 use crate::placement::pipeline::price;
+use crate::placement::request::RequestFacts;
 
 impl World {
     /// What the pending requests would cost outside the cell's memory, had nothing been decided before them: the least

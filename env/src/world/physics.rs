@@ -10,11 +10,11 @@
 
 mod check;
 
-use super::request::{RequestFacts, UserLink};
 use crate::cache::Cache;
 use crate::digest::mix;
 use crate::llm::loading::{Loading, Tier};
 use crate::llm::queue::Backlog;
+use crate::placement::request::{RequestFacts, UserLink};
 use crate::radio::fading::Fading;
 use crate::radio::fading::block::BlockFading;
 use crate::radio::mobility::Position;

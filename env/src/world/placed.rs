@@ -1,11 +1,11 @@
 //! Serving a request of a physical scenario in one of its placements: what it finds, what it costs, what it leaves behind.
 
 use super::physics::{Physics, Station};
-use super::request::RequestFacts;
 use super::{Cell, Outcome, World};
 use crate::cost::CostBreakdown;
-use crate::gym::api::Counters;
+use crate::counters::Counters;
 use crate::placement::pipeline::{StageBill, price};
+use crate::placement::request::RequestFacts;
 use crate::placement::{Payload, Placement};
 use crate::radio::mobility::Position;
 use crate::radio::user::Connection;

@@ -10,12 +10,12 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::Stage;
+use thoughtcache_env::placement::request::RequestFacts;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::units::{CellId, ServiceId};
 use thoughtcache_env::world::Pending;
-use thoughtcache_env::world::request::RequestFacts;
 
 /// Plays on, always in this placement, until `is_found`.
 fn until(

@@ -10,9 +10,9 @@ use thoughtcache_env::gym::api::{Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::Stage;
+use thoughtcache_env::placement::request::RequestFacts;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::units::{CellId, ServiceId};
-use thoughtcache_env::world::request::RequestFacts;
 
 /// A model as its publishers describe it.
 struct Model {

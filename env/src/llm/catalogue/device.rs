@@ -3,8 +3,7 @@
 //! Source: MODEL 1 and 5; the numbers of each device name theirs.
 
 use super::model::Arithmetic;
-use crate::scenario::text::Invalid;
-use crate::scenario::validate::{Range, name, number};
+use crate::invalid::{Invalid, Range, name, number};
 use crate::units::gb_to_bytes;
 use serde::{Deserialize, Serialize};
 

@@ -16,8 +16,7 @@
 //!
 //! Source: MODEL 1 and 5; the numbers of each model name theirs.
 
-use crate::scenario::text::Invalid;
-use crate::scenario::validate::{Range, name, number};
+use crate::invalid::{Invalid, Range, name, number};
 use serde::{Deserialize, Serialize};
 
 /// The most layers, heads and dimensions.

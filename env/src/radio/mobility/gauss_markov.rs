@@ -20,9 +20,8 @@
 //! (Ornstein, Uhlenbeck 1930).
 
 use super::{Area, Position};
-use crate::radio::check::between;
+use crate::invalid::{Invalid, between};
 use crate::radio::normal::standard_normal;
-use crate::scenario::text::Invalid;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

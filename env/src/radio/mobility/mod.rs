@@ -7,9 +7,8 @@ pub mod gauss_markov;
 pub mod random_waypoint;
 pub mod recorded;
 
-use crate::radio::check::between;
+use crate::invalid::{Invalid, between};
 use crate::radio::normal::uniform;
-use crate::scenario::text::Invalid;
 use gauss_markov::{Drift, GaussMarkov, GaussMarkovConfig};
 use rand::Rng;
 use random_waypoint::{Leg, RandomWaypoint, RandomWaypointConfig};

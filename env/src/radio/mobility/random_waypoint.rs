@@ -19,9 +19,8 @@
 //! (2004); mean of L: Ghosh, "Random distances within a rectangle and between two rectangles", Bull. Calcutta Math. Soc. 43 (1951).
 
 use super::{Area, Position};
-use crate::radio::check::between;
+use crate::invalid::{Invalid, between};
 use crate::radio::normal::uniform;
-use crate::scenario::text::Invalid;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 

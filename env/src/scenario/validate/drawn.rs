@@ -1,10 +1,8 @@
 //! `[workload.poisson]`, `[workload.gamma]`, `[workload.weibull]`, `[workload.modulated]`: requests that are drawn.
 
 use super::super::config::{DiurnalConfig, ModulatedConfig, ScenarioConfig, StateConfig, WorkloadConfig};
-use super::super::text::Invalid;
-use super::{
-    MAX_DECISIONS_PER_SLOT, MAX_HORIZON_SLOTS, MAX_INTENSITY, MIN_TOTAL_INTENSITY, Range, number, reshuffle,
-};
+use super::{MAX_DECISIONS_PER_SLOT, MAX_HORIZON_SLOTS, MAX_INTENSITY, MIN_TOTAL_INTENSITY, reshuffle};
+use crate::invalid::{Invalid, Range, number};
 use crate::workload::diurnal::Diurnal;
 use crate::workload::drawn::{DrawnModel, Process};
 use crate::workload::modulated::ModulatedModel;

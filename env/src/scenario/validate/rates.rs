@@ -1,8 +1,8 @@
 //! `[workload.rates]`: requests drawn at recorded rates.
 
 use super::super::config::{RateServicesConfig, RatesConfig, ScenarioConfig};
-use super::super::text::Invalid;
-use super::{MAX_DECISIONS_PER_SLOT, MAX_NUMBER, MIN_TOTAL_INTENSITY, Range, number};
+use super::{MAX_DECISIONS_PER_SLOT, MIN_TOTAL_INTENSITY};
+use crate::invalid::{Invalid, MAX_NUMBER, Range, number};
 use crate::workload::rates::{ClientRates, RateMap, RatesModel};
 use crate::workload::trace::{TraceError, TracePart};
 

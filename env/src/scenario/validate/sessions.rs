@@ -3,9 +3,9 @@
 use super::super::sessions::{
     SessionsConfig, StartsConfig, TimeConfig, TokensConfig, TurnsConfig, UserClassConfig,
 };
-use super::super::text::Invalid;
 use super::drawn::{CVS, cycle, states};
-use super::{MAX_DECISIONS_PER_SLOT, Range, SUM_TOLERANCE, number, reshuffle};
+use super::{MAX_DECISIONS_PER_SLOT, SUM_TOLERANCE, reshuffle};
+use crate::invalid::{Invalid, Range, number};
 use crate::workload::drawn::Process;
 use crate::workload::renewal::GapLaw;
 use crate::workload::sessions::{GapTime, SessionsModel, Starts, Tokens, Tools, Turns, UserClass};

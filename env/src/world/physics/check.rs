@@ -2,11 +2,11 @@
 
 use super::{LEAST_BPS, Physics, PhysicsState, Station};
 use crate::cache::Cache;
+use crate::placement::request::RequestFacts;
 use crate::scenario::Scenario;
 use crate::scenario::physics::Physical;
 use crate::units::ServiceId;
 use crate::workload::arrivals::Batch;
-use crate::world::request::RequestFacts;
 
 /// The most handovers, and the most links beyond valid distances, that a state may tell of.
 const MOST_COUNTED: u64 = 1 << 53;

@@ -1,7 +1,7 @@
 //! From the text of a configuration to its typed form, with errors that point into the text.
 //!
-//! Shared by scenarios (here) and the learner's and experiment's files (in the program): all are TOML, all reject unknown
-//! keys, all accept `key=value` overrides.
+//! Scenarios, agents, experiments and the catalogue are read here: all are TOML, all reject unknown keys, all but the catalogue
+//! accept `key=value` overrides.
 
 mod overrides;
 mod place;
@@ -10,7 +10,9 @@ mod words;
 pub use overrides::Override;
 pub use place::locate;
 
-use crate::message::{one_line, shown};
+pub use crate::invalid::Invalid;
+
+use crate::message::shown;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
@@ -68,28 +70,7 @@ fn flags(typed: &[Override]) -> String {
     typed.iter().map(|change| format!("--set {change}")).collect::<Vec<_>>().join(" ")
 }
 
-/// A value that cannot be meant, found while validating; [`Invalid::in_text`] adds where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{key} = {value}: {allowed}")]
-pub struct Invalid {
-    /// The path of the key, `services[3].alpha` say.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-    /// What is allowed.
-    pub allowed: String,
-}
-
 impl Invalid {
-    /// The value of `key` is not what is `allowed`.
-    pub fn new(key: impl Into<String>, value: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
-        Self {
-            key: one_line(&key.into()),
-            value: shown(&value.to_string()),
-            allowed: one_line(&allowed.into()),
-        }
-    }
-
     /// The error with file and line.
     pub fn in_text(self, file: &str, text: &str) -> ConfigError {
         let line = locate(text, &self.key);
