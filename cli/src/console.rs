@@ -41,6 +41,11 @@ impl Console {
         Self { is_json, is_quiet }
     }
 
+    /// Whether standard output is for one JSON document.
+    pub(crate) const fn is_json(self) -> bool {
+        self.is_json
+    }
+
     /// Whether progress is drawn: not when quiet, nor when standard error is a file.
     pub(crate) fn shows_progress(self) -> bool {
         !self.is_quiet && io::stderr().is_terminal()

@@ -14,6 +14,7 @@ mod interrupt;
 mod libtorch;
 mod machine;
 mod metrics_log;
+mod output;
 mod plot;
 mod policies;
 mod progress;
@@ -26,6 +27,7 @@ mod scenario_files;
 mod table;
 mod tensorboard;
 mod text_file;
+mod world;
 
 use args::Cli;
 use clap::Parser;

@@ -1,5 +1,6 @@
 //! From names on the command line to policies: a heuristic by its name, a run or a checkpoint by its folder.
 
+use crate::run_dir::CONFIG_FILE;
 use crate::run_dir::checkpoints::Checkpoints;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -30,12 +31,21 @@ pub(crate) fn is_bound(name: &str) -> bool {
     name == OPTIMAL
 }
 
-/// Whether a name means anything: a heuristic, a bound, or a folder with a policy.
+/// The checkpoint behind a name; `None` for a heuristic or a bound.
 ///
 /// # Errors
-/// When it is neither.
-pub(crate) fn check(name: &str) -> Result<()> {
-    if is_heuristic(name) || is_bound(name) { Ok(()) } else { find(Path::new(name)).map(drop) }
+/// When the name is neither of these nor a folder with a policy.
+pub(crate) fn checkpoint(name: &str) -> Result<Option<PathBuf>> {
+    if is_heuristic(name) || is_bound(name) { Ok(None) } else { find(Path::new(name)).map(Some) }
+}
+
+/// The folder of the run that a checkpoint lies in, where it has one with a config.
+pub(crate) fn run_of(place: &Path) -> Option<PathBuf> {
+    let is_run = |folder: &&Path| folder.join(CONFIG_FILE).is_file();
+    let typed = place.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()).find(is_run);
+    // What was typed may begin below the run's folder.
+    let whole = || Some(fs::canonicalize(place).ok()?.ancestors().take(3).find(is_run)?.to_owned());
+    typed.map(Path::to_owned).or_else(whole)
 }
 
 /// Finds policies for a scenario, each name once, in the order in which they were typed.

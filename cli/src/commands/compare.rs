@@ -1,32 +1,32 @@
 //! `thoughtcache compare`: policies side by side on the same episodes.
 
-use crate::args::{ScenarioArgs, Setting, whole};
+use crate::args::{Setting, SettingArgs, whole};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::report::{self, Compared, comparison};
-use crate::scenario_file::ScenarioText;
-use crate::{policies, progress};
+use crate::world::{World, note_differences};
+use crate::{output, policies, progress};
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
 use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{self, Contender, Protocol};
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::{ConfigError, Override};
+use thoughtcache_env::scenario::text::ConfigError;
 
 /// Test episodes without `--episodes`.
-pub(super) const DEFAULT_EPISODES: u64 = 40;
+const DEFAULT_EPISODES: u64 = 40;
 
 /// Compare policies on the same test episodes, paired with a baseline
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   thoughtcache compare runs/reference/street-ppo
-  thoughtcache compare --scenario tight runs/reference/tight-ppo
+  thoughtcache compare runs/reference/tight-ppo lru --baseline worth
   thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960,1920 --out-csv sweep.csv
 
@@ -38,13 +38,7 @@ pub(crate) struct Args {
     #[arg(value_name = "POLICY|RUN")]
     policies: Vec<String>,
     #[command(flatten)]
-    scenario: ScenarioArgs,
-    /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
-    #[arg(long, allow_negative_numbers = true, value_parser = whole(1, 1_000_000))]
-    episodes: Option<u64>,
-    /// The run number of the test episodes
-    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
-    seed: u64,
+    play: PlayArgs,
     /// What differences refer to
     #[arg(long, default_value = "least-aot", value_name = "POLICY|RUN")]
     baseline: String,
@@ -54,7 +48,7 @@ pub(crate) struct Args {
     /// Compare once for each value of a key of the scenario
     #[arg(long, value_name = "KEY=A,B,C", value_parser = sweep)]
     sweep: Option<Sweep>,
-    /// Write the tables as text
+    /// Write the tables as text; `-`, here and below, is standard output, and the table is not printed then
     #[arg(long, value_name = "FILE")]
     out_text: Option<PathBuf>,
     /// Write every number as CSV
@@ -63,6 +57,51 @@ pub(crate) struct Args {
     /// Write the tables as Markdown
     #[arg(long, value_name = "FILE")]
     out_markdown: Option<PathBuf>,
+}
+
+/// What is played, and how often.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlayArgs {
+    /// A shipped scenario (see `thoughtcache scenario list`), a TOML file, or the folder of a run [default: the scenario that
+    /// the runs were trained on; street without runs]
+    #[arg(long, value_name = "SCENARIO")]
+    scenario: Option<String>,
+    #[command(flatten)]
+    set: SettingArgs,
+    /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1, 1_000_000))]
+    episodes: Option<u64>,
+    /// The run number of the test episodes
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
+    seed: u64,
+}
+
+impl PlayArgs {
+    /// The scenario of these policies.
+    pub(super) fn world(&self, names: &[String]) -> Result<World> {
+        World::choose(self.scenario.as_deref(), names)
+    }
+
+    /// The scenario with what was set; says where it is not the one that a run was trained on.
+    pub(super) fn load(&self, console: Console, world: &World, names: &[String]) -> Result<Arc<Scenario>> {
+        let loaded = world.load(&self.set.settings)?;
+        if self.scenario.is_some() {
+            note_differences(console, names, &loaded.config)?;
+        }
+        Ok(loaded.scenario)
+    }
+
+    /// The test episodes; says that a recorded scenario has one, where another number was typed.
+    pub(super) fn protocol(&self, console: Console, scenario: Arc<Scenario>) -> Protocol {
+        let protocol = Protocol::test(scenario, self.seed, self.episodes.unwrap_or(DEFAULT_EPISODES));
+        if let Some(typed) = self.episodes.filter(|&typed| typed != protocol.episodes()) {
+            console.note(&format!(
+                "{} replays recorded requests: the whole test part is one run; --episodes {typed} does not apply",
+                protocol.scenario().name()
+            ));
+        }
+        protocol
+    }
 }
 
 /// A key and its values.
@@ -119,12 +158,13 @@ struct SweepValue<'a> {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let text = ScenarioText::find(&self.scenario.scenario)?;
-        let overrides = self.scenario.set.overrides()?;
-        policies::check(&self.baseline).context("--baseline")?;
-        let worlds = self.worlds(&text, &overrides)?;
-        for path in [&self.out_text, &self.out_csv, &self.out_markdown].into_iter().flatten() {
-            report::prepare(path)?;
+        let mut names = self.policies.clone();
+        policies::checkpoint(&self.baseline).context("--baseline")?;
+        names.push(self.baseline.clone());
+        let worlds = self.worlds(console, &self.play.world(&names)?, &names)?;
+        output::takes_stdout(console, &self.outputs())?;
+        for path in self.outputs().into_iter().filter_map(|(_, path)| path) {
+            output::prepare(path)?;
         }
         let mut prepared = Vec::new();
         for (value, scenario) in worlds {
@@ -135,8 +175,7 @@ impl Args {
                 }
                 _ => loaded?,
             };
-            let protocol = Protocol::test(scenario, self.seed, self.episodes.unwrap_or(DEFAULT_EPISODES));
-            note_recorded(console, &protocol, self.episodes);
+            let protocol = self.play.protocol(console, scenario);
             prepared.push((value, contenders, protocol));
         }
         let count = |(_, contenders, protocol): &(Option<String>, Vec<Contender>, Protocol)| {
@@ -157,23 +196,33 @@ impl Args {
         Ok(Verdict::Done)
     }
 
+    /// The options that write files, and what they name.
+    fn outputs(&self) -> [(&'static str, Option<&Path>); 3] {
+        [
+            ("--out-text", self.out_text.as_deref()),
+            ("--out-csv", self.out_csv.as_deref()),
+            ("--out-markdown", self.out_markdown.as_deref()),
+        ]
+    }
+
     /// The scenario of each value of the sweep, or the only one.
     fn worlds(
         &self,
-        text: &ScenarioText,
-        overrides: &[Override],
+        console: Console,
+        world: &World,
+        names: &[String],
     ) -> Result<Vec<(Option<String>, Arc<Scenario>)>> {
+        let settings = &self.play.set.settings;
         let Some(Sweep { key, values }) = &self.sweep else {
-            return Ok(vec![(None, text.load(overrides)?.scenario)]);
+            return Ok(vec![(None, self.play.load(console, world, names)?)]);
         };
-        if let Some(typed) = self.scenario.set.settings.iter().find(|typed| typed.key == *key) {
+        if let Some(typed) = settings.iter().find(|typed| typed.key == *key) {
             bail!("--sweep {key}=... and --set {key}={}: the same key twice, keep one of them", typed.value);
         }
         let load = |value: &String| {
             let swept = Setting { key: key.clone(), value: value.clone() };
-            let mut changes = overrides.to_vec();
-            changes.extend(crate::scenario_file::overrides(&[swept])?);
-            let loaded = text.load(&changes).map_err(|error| match error.downcast::<ConfigError>() {
+            let settings: Vec<Setting> = settings.iter().cloned().chain([swept]).collect();
+            let loaded = world.load(&settings).map_err(|error| match error.downcast::<ConfigError>() {
                 // The flag is named once, as it was typed.
                 Ok(ConfigError::Override { typed, message })
                     if typed.len() == 1 && typed[0].key == *key && typed[0].value == *value =>
@@ -217,16 +266,15 @@ impl Args {
 
     fn report(&self, console: Console, compared: &[Compared]) -> Result<()> {
         let key = self.sweep.as_ref().map(|sweep| sweep.key.as_str());
-        let files = [
-            (&self.out_text, self.text(compared, false)),
-            (&self.out_csv, report::csv(compared, key)),
-            (&self.out_markdown, report::markdown(compared, key)),
-        ];
-        for (path, text) in files {
+        let texts = [self.text(compared, false), report::csv(compared, key), report::markdown(compared, key)];
+        for ((_, path), text) in self.outputs().into_iter().zip(&texts) {
             if let Some(path) = path {
-                report::write_file(path, &text)?;
+                output::write(path, text.as_bytes())?;
                 console.note(&format!("wrote {}", path.display()));
             }
+        }
+        if output::takes_stdout(console, &self.outputs())? {
+            return Ok(());
         }
         match (key, compared) {
             (Some(key), _) => {
@@ -257,16 +305,6 @@ impl Args {
             text += &report::matrix(compared, key);
         }
         text
-    }
-}
-
-/// Says that a recorded scenario has one test episode, when another number was typed.
-pub(super) fn note_recorded(console: Console, protocol: &Protocol, typed: Option<u64>) {
-    if let Some(typed) = typed.filter(|&typed| typed != protocol.episodes()) {
-        console.note(&format!(
-            "{} replays recorded requests: the whole test part is one run; --episodes {typed} does not apply",
-            protocol.scenario().name()
-        ));
     }
 }
 

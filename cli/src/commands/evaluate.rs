@@ -1,7 +1,6 @@
 //! `thoughtcache evaluate`: what policies cost on test episodes, each by itself.
 
-use super::compare::{DEFAULT_EPISODES, note_recorded};
-use crate::args::{ScenarioArgs, whole};
+use super::compare::PlayArgs;
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::report::comparison::played;
@@ -10,7 +9,7 @@ use crate::{policies, progress};
 use anyhow::Result;
 use serde::Serialize;
 use thoughtcache_agents::compare::Hash64;
-use thoughtcache_agents::evaluate::{self, Protocol};
+use thoughtcache_agents::evaluate;
 use thoughtcache_agents::metrics::Summary;
 
 /// Play policies on test episodes and report costs, hits and time per decision
@@ -24,13 +23,7 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "POLICY|RUN")]
     policies: Vec<String>,
     #[command(flatten)]
-    scenario: ScenarioArgs,
-    /// Test episodes of each policy [default: 40; a recorded scenario has one, the whole test part]
-    #[arg(long, allow_negative_numbers = true, value_parser = whole(1, 1_000_000))]
-    episodes: Option<u64>,
-    /// The run number of the test episodes
-    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
-    seed: u64,
+    play: PlayArgs,
 }
 
 /// `--json`.
@@ -46,10 +39,10 @@ struct Document<'a> {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let scenario = self.scenario.load()?.scenario;
+        let world = self.play.world(&self.policies)?;
+        let scenario = self.play.load(console, &world, &self.policies)?;
         let contenders = policies::load(&self.policies, &scenario)?;
-        let protocol = Protocol::test(scenario, self.seed, self.episodes.unwrap_or(DEFAULT_EPISODES));
-        note_recorded(console, &protocol, self.episodes);
+        let protocol = self.play.protocol(console, scenario);
         let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes(), "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;

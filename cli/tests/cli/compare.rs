@@ -63,6 +63,23 @@ fn cloud_run(folder: &Path, name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// The same with the config that it was trained with: `tight` with so much memory.
+fn trained_run(folder: &Path, name: &str, memory_gb: f64) -> PathBuf {
+    let run = cloud_run(folder, name);
+    let text = thoughtcache_env::scenario::shipped::text("tight").unwrap();
+    let mut scenario: toml::Table = text.parse().unwrap();
+    scenario["cell"]["memory_gb"] = memory_gb.into();
+    scenario["horizon_slots"] = 20.into();
+    let config = toml::Table::from_iter([
+        ("name".to_owned(), "my-ppo".into()),
+        ("decisions".to_owned(), 4096.into()),
+        ("agent".to_owned(), "ppo-tight".into()),
+        ("scenario".to_owned(), scenario.into()),
+    ]);
+    fs::write(run.join("config.toml"), toml::to_string(&config).unwrap()).unwrap();
+    run
+}
+
 /// `tight` under another name, in a file.
 fn renamed_tight(folder: &Path) -> PathBuf {
     let path = folder.join("other.toml");
@@ -180,6 +197,99 @@ fn a_run_of_another_scenario_is_named_as_such_and_may_be_the_baseline() {
     let document = json(&run(&[&arguments[..], &SHORT, &["--json"]].concat()));
     assert_eq!(document["baseline"], "my-ppo (trained on tight)");
     assert_eq!(document["policies"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_run_plays_the_scenario_that_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    trained_run(folder, "small", 480.0);
+    let hash = |line: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = run_in(folder, &[&arguments[..], &["--episodes", "2", "--json"]].concat());
+        let document = json(&output);
+        assert_eq!(document["scenario"], "tight", "{line}");
+        (document["trajectory_hash"].clone(), String::from_utf8(output.stderr).unwrap())
+    };
+    let set = "--set scenario.horizon_slots=20 --set scenario.cell.memory_gb=480";
+    let (small, note) = hash(&format!("evaluate small lru --scenario tight {set}"));
+    assert!(note.is_empty(), "nothing differs: {note}");
+    for policy in ["small", "small/checkpoints/best"] {
+        assert_eq!(hash(&format!("evaluate {policy} lru")), (small.clone(), String::new()), "{policy}");
+    }
+    assert_eq!(hash("evaluate lru small --scenario small").0, small, "a run's folder names its scenario");
+    let own = hash("compare small lru --only --baseline lru");
+    assert_eq!(own, hash(&format!("compare small lru --only --baseline lru --scenario tight {set}")));
+    assert_eq!(own, hash("compare lru --only --baseline small"), "the baseline is a run too");
+    // Another scenario is played when it is typed, and what differs is said.
+    let (tight, note) = hash("evaluate small lru --scenario tight --set scenario.horizon_slots=20");
+    assert_ne!(tight, small);
+    assert_eq!(note, "small was trained on another scenario than it plays: cell.memory_gb 480.0 -> 960.0\n");
+    let plot = run_in(folder, &["scenario", "plot", "--policy", "small", "--episodes", "1", "--out", "svg"]);
+    assert_eq!(stdout(&plot), "svg/tight-episode.svg\n");
+    assert!(fs::read_to_string(folder.join("svg/tight-episode.svg")).unwrap().contains("480"));
+}
+
+#[test]
+fn runs_of_different_scenarios_need_one_to_be_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    trained_run(folder, "small", 480.0);
+    trained_run(folder, "large", 960.0);
+    cloud_run(folder, "homeless");
+    let messages = [
+        mistake(folder, &["compare", "small", "large"]),
+        mistake(folder, &["evaluate", "lru", "large", "small"]),
+        mistake(folder, &["evaluate", "homeless"]),
+        mistake(folder, &["scenario", "plot", "--policy", "homeless"]),
+        mistake(folder, &["compare", "small", "--baseline", "large"]),
+    ];
+    insta::assert_snapshot!(messages.concat());
+    assert!(run_in(folder, &["compare", "small", "large", "--scenario", "large", "--only"]).status.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn results_go_into_pipes_and_devices_and_leave_them_what_they_are() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let compare = |out: &[&str]| {
+        let arguments = ["compare", "lru", "--scenario", "tight", "--episodes", "2", "--only"];
+        run_in(folder, &[&arguments[..], &SHORT, out].concat())
+    };
+    stdout(&compare(&["--out-csv", "file.csv"]));
+    let header = |csv: &str| csv.lines().next().unwrap().to_owned();
+    let whole = fs::read_to_string(folder.join("file.csv")).unwrap();
+    assert_eq!(whole.lines().count(), 3);
+
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    stdout(&compare(&["--out-csv", "pipe"]));
+    let piped = reader.join().unwrap();
+    assert_eq!((header(&piped), piped.lines().count()), (header(&whole), 3));
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+
+    for output in ["-", "/dev/stdout"] {
+        let text = stdout(&compare(&["--out-csv", output]));
+        assert_eq!((header(&text), text.lines().count()), (header(&whole), 3), "nothing but the CSV: {text}");
+    }
+    stdout(&compare(&["--out-csv", "/dev/null", "--out-text", "/dev/null"]));
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    let shell = format!(
+        "{} compare lru --scenario tight --episodes 2 --only {} --out-csv >(cat > copy.csv) && sleep 1",
+        env!("CARGO_BIN_EXE_thoughtcache"),
+        SHORT.join(" ")
+    );
+    let output = Command::new("bash").args(["-c", &shell]).current_dir(folder).output().unwrap();
+    stdout(&output);
+    assert_eq!(header(&fs::read_to_string(folder.join("copy.csv")).unwrap()), header(&whole));
+    assert!(mistake(folder, &["compare", "--out-csv", "-", "--json"]).contains("name a file for --out-csv"));
 }
 
 #[test]

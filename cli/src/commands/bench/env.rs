@@ -6,9 +6,9 @@ use super::{Circumstances, judge};
 use crate::args::{DEFAULT_SCENARIO, SettingArgs, number};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
-use crate::progress;
 use crate::scenario_file::ScenarioText;
 use crate::table::{Align, Table, grouped};
+use crate::{output, progress};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Measure 1, 2, 4 ... threads up to the number of cores, and 100 to 1,000,000 users where the scenario has users
     #[arg(long)]
     scaling: bool,
-    /// Where the curve over users is drawn
+    /// Where the curve over users is drawn; `-` is standard output
     #[arg(long, value_name = "FILE.svg", default_value = "scaling.svg")]
     plot: PathBuf,
     /// Exit with 1 when one thread is slower than this many decisions per second
@@ -99,6 +99,9 @@ impl Args {
             "--grows-at-most: {} has no users of its own; allowed: a physical scenario, street for example",
             scenario.name()
         );
+        let is_taken =
+            self.scaling && output::takes_stdout(console, &[("--plot", Some(self.plot.as_path()))])?;
+        output::prepare(&self.plot)?;
         let circumstances = Circumstances::now();
         let mut measurements = Vec::new();
         for threads in self.threads(circumstances.machine.cores) {
@@ -128,7 +131,9 @@ impl Args {
             users,
             circumstances,
         };
-        console.result(&report, || report.text())?;
+        if !is_taken {
+            console.result(&report, || report.text())?;
+        }
         if report.measurements.iter().any(|measurement| measurement.hash != hash) {
             console.warn("the trajectory hash depends on the number of threads; it must not");
             return Ok(Verdict::Failed);

@@ -1,6 +1,7 @@
 //! The picture of `bench env --scaling`: nanoseconds of a decision over the number of users.
 
 use super::scaling::{Curve, Point};
+use crate::output;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use std::path::Path;
@@ -17,7 +18,7 @@ const INK: RGBColor = RGBColor(90, 98, 106);
 pub(super) fn draw(scenario: &str, curves: &[Curve], path: &Path) -> Result<()> {
     let mut svg = String::new();
     draw_on(SVGBackend::with_string(&mut svg, SIZE), scenario, curves)?;
-    Ok(std::fs::write(path, svg)?)
+    output::write(path, svg.as_bytes())
 }
 
 fn draw_on(backend: SVGBackend<'_>, scenario: &str, curves: &[Curve]) -> Result<()> {

@@ -6,10 +6,10 @@ mod episode;
 mod episode_sheet;
 mod placements;
 
-use crate::args::{DEFAULT_SCENARIO, SettingArgs, whole};
+use crate::args::{SettingArgs, whole};
 use crate::console::Console;
-use crate::scenario_file;
-use crate::{policies, report};
+use crate::world::{World, note_differences};
+use crate::{output, policies};
 use anyhow::{Context, Result, ensure};
 use channel::Channel;
 use episode::Episode;
@@ -20,9 +20,9 @@ use thoughtcache_env::units::{CellId, UserId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A shipped name or a TOML file
-    #[arg(default_value = DEFAULT_SCENARIO)]
-    scenario: String,
+    /// A shipped name, a TOML file, or the folder of a run [default: what the run of --policy was trained on; street without
+    /// one]
+    scenario: Option<String>,
     #[command(flatten)]
     set: SettingArgs,
     /// The first test episode of this seed is played
@@ -62,9 +62,15 @@ struct Written {
 
 impl Args {
     pub(super) fn run(self, console: Console) -> Result<()> {
-        let loaded = scenario_file::load(&self.scenario, &self.set.overrides()?)?;
+        let policy = std::slice::from_ref(&self.policy);
+        policies::checkpoint(&self.policy).context("--policy")?;
+        let world = World::choose(self.scenario.as_deref(), policy)?;
+        let loaded = world.load(&self.set.settings)?;
+        if self.scenario.is_some() {
+            note_differences(console, policy, &loaded.config)?;
+        }
         let scenario = &loaded.scenario;
-        let contenders = policies::load(std::slice::from_ref(&self.policy), scenario).context("--policy")?;
+        let contenders = policies::load(policy, scenario).context("--policy")?;
         let contender = contenders.first().context("--policy: nobody decides")?;
         let num_cells = scenario.num_cells();
         ensure!(
@@ -87,7 +93,7 @@ impl Args {
         let [channel_path, episode_path, placements_path] =
             ["channel", "episode", "placements"].map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
         for path in [&channel_path, &episode_path, &placements_path] {
-            report::prepare(path)?;
+            output::prepare(path)?;
         }
         let is_recorded =
             scenario.physical().is_some_and(|physical| physical.radio().recorded_rates.is_some());
@@ -100,7 +106,7 @@ impl Args {
         let episode = episode_sheet::draw(&episode)?;
         let placements = placements.map(|placements| placements::draw(&placements)).transpose()?;
         if let Some(svg) = &channel {
-            report::write_file(&channel_path, svg)?;
+            output::write(&channel_path, svg.as_bytes())?;
         } else if is_recorded {
             console.note(&format!(
                 "{} replays recorded throughput: `trace stats` summarises it, and there is no channel to draw",
@@ -112,9 +118,9 @@ impl Args {
                 scenario.name()
             ));
         }
-        report::write_file(&episode_path, &episode)?;
+        output::write(&episode_path, episode.as_bytes())?;
         if let Some(svg) = &placements {
-            report::write_file(&placements_path, svg)?;
+            output::write(&placements_path, svg.as_bytes())?;
         }
         let written = Written {
             scenario: scenario.name().to_owned(),

@@ -1,0 +1,159 @@
+//! Which scenario is played: the one that was typed, else the one that the runs were trained on.
+
+use crate::args::{DEFAULT_SCENARIO, Setting};
+use crate::console::Console;
+use crate::experiment::ExperimentArgs;
+use crate::policies;
+use crate::run_dir::CONFIG_FILE;
+use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use thoughtcache_env::message::one_line;
+use thoughtcache_env::scenario::ScenarioConfig;
+use toml::{Table, Value};
+
+/// The differences between two scenarios that a message names; it counts the rest.
+const MAX_NAMED: usize = 3;
+
+/// What a scenario is read from.
+#[derive(Clone, Debug)]
+pub(crate) enum World {
+    /// A shipped text or a file.
+    Text(ScenarioText),
+    /// The resolved config of the run in this folder.
+    Run(PathBuf),
+}
+
+impl World {
+    /// The scenario that was typed (a shipped name, a file, or the folder of a run); without one, that of the runs among the
+    /// policies, and `street` where there is no run.
+    ///
+    /// # Errors
+    /// When there is no such scenario, or the runs were trained on different ones.
+    pub(crate) fn choose(typed: Option<&str>, names: &[String]) -> Result<Self> {
+        match typed {
+            Some(name) if Path::new(name).join(CONFIG_FILE).is_file() => Ok(Self::Run(name.into())),
+            Some(name) => Ok(Self::Text(ScenarioText::find(name)?)),
+            None => Self::of_runs(names),
+        }
+    }
+
+    fn of_runs(names: &[String]) -> Result<Self> {
+        let mut first: Option<(&String, PathBuf, Table)> = None;
+        for name in names {
+            let Some(place) = policies::checkpoint(name)? else { continue };
+            let Some(run) = policies::run_of(&place) else {
+                let trained_on = one_line(&policies::read(&place)?.meta().trained_on);
+                bail!(
+                    "{name} lies in no run's folder, so nothing but a name says what it was trained on: {trained_on}; \
+                     type --scenario and a shipped name, a TOML file or a run's folder"
+                );
+            };
+            let own = own_scenario(&run)?;
+            match &first {
+                None => first = Some((name, run, own)),
+                Some((other, _, theirs)) if *theirs != own => bail!(
+                    "{other} and {name} were trained on different scenarios ({}); type --scenario {other} or \
+                     --scenario {name} to compare both on one",
+                    differences(theirs, &own)
+                ),
+                Some(_) => {}
+            }
+        }
+        match first {
+            Some((_, run, _)) => Ok(Self::Run(run)),
+            None => Ok(Self::Text(ScenarioText::find(DEFAULT_SCENARIO)?)),
+        }
+    }
+
+    /// Reads, changes and validates the scenario, with its recording if it names one.
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub(crate) fn load(&self, settings: &[Setting]) -> Result<LoadedScenario> {
+        let overrides = scenario_file::overrides(settings)?;
+        match self {
+            Self::Text(text) => text.load(&overrides),
+            Self::Run(run) => {
+                Ok(ExperimentArgs::new(run.join(CONFIG_FILE), settings.to_vec(), None).load()?.scenario)
+            }
+        }
+    }
+}
+
+/// Says of each run that was trained on another scenario than it plays now what differs.
+///
+/// # Errors
+/// When a run cannot be found.
+pub(crate) fn note_differences(console: Console, names: &[String], played: &ScenarioConfig) -> Result<()> {
+    let Ok(played) = Table::try_from(played) else { return Ok(()) };
+    for name in names {
+        let run = policies::checkpoint(name)?.and_then(|place| policies::run_of(&place));
+        // A run whose config cannot be read plays what was typed.
+        let Some(own) = run.and_then(|run| own_scenario(&run).ok()) else { continue };
+        if own != played {
+            let (name, differences) = (one_line(name), differences(&own, &played));
+            console.note(&format!("{name} was trained on another scenario than it plays: {differences}"));
+        }
+    }
+    Ok(())
+}
+
+/// The scenario in a run's config, as it is written there.
+fn own_scenario(run: &Path) -> Result<Table> {
+    let path = run.join(CONFIG_FILE);
+    let text = crate::text_file::read(&path, CONFIG_FILE)?;
+    let mut config: Table = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    match config.remove("scenario") {
+        Some(Value::Table(scenario)) => Ok(scenario),
+        Some(name @ Value::String(_)) => Ok(Table::from_iter([("scenario".to_owned(), name)])),
+        _ => bail!("{}: it has no scenario; a run's config has [scenario]", path.display()),
+    }
+}
+
+/// The first differences of two tables in words: `slot_s 1.0 -> 2.0, cell.memory_gb 960.0 -> 480.0 and 2 more`.
+pub(crate) fn differences(from: &Table, to: &Table) -> String {
+    let mut values: BTreeMap<String, [Option<String>; 2]> = BTreeMap::new();
+    for (side, table) in [from, to].into_iter().enumerate() {
+        leaves(table, "", &mut |key, value| values.entry(key).or_default()[side] = Some(value.to_string()));
+    }
+    values.retain(|_, [from, to]| from != to);
+    let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "absent".into(), one_line);
+    let named: Vec<String> = values
+        .iter()
+        .take(MAX_NAMED)
+        .map(|(key, [from, to])| format!("{key} {} -> {}", shown(from), shown(to)))
+        .collect();
+    let rest = values.len() - named.len();
+    let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+    format!("{}{more}", named.join(", "))
+}
+
+/// Every value of a table that is no table, with its path.
+fn leaves(table: &Table, trail: &str, found: &mut impl FnMut(String, &Value)) {
+    for (name, value) in table {
+        let key = if trail.is_empty() { name.clone() } else { format!("{trail}.{name}") };
+        match value {
+            Value::Table(below) => leaves(below, &key, found),
+            value => found(key, value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_differences_are_named_with_both_values_and_the_rest_is_counted() {
+        let table = |text: &str| toml::from_str::<Table>(text).unwrap();
+        let from = table("slot_s = 1.0\nname = \"a\"\n[cell]\nmemory_gb = 960.0\ncount = 1\n[old]\nx = 1");
+        let to = table("slot_s = 1.0\nname = \"b\"\n[cell]\nmemory_gb = 480.0\ncount = 2");
+        assert_eq!(
+            differences(&from, &to),
+            "cell.count 1 -> 2, cell.memory_gb 960.0 -> 480.0, name \"a\" -> \"b\" and 1 more"
+        );
+        assert_eq!(differences(&to, &to), "");
+    }
+}
