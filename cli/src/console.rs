@@ -53,13 +53,22 @@ impl Console {
 
     /// The result of a command: the document with `--json`, else the text.
     pub(crate) fn result<T: Serialize>(self, document: &T, text: impl FnOnce() -> String) -> Result<()> {
+        self.colored_result(document, || escaped(&text()))
+    }
+
+    /// As [`result`](Self::result) for a text that has colours; its names are escaped already.
+    pub(crate) fn colored_result<T: Serialize>(
+        self,
+        document: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<()> {
         if self.is_json {
             let mut json =
                 serde_json::to_string_pretty(document).context("cannot write the result as JSON")?;
             json.push('\n');
             print(&json)
         } else {
-            let mut text = escaped(&text());
+            let mut text = text();
             if !text.ends_with('\n') {
                 text.push('\n');
             }

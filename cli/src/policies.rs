@@ -13,6 +13,7 @@ use thoughtcache_agents::heuristics::{Prepared, registry};
 use thoughtcache_agents::net_policy::{Mlp, NetPolicy};
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::Scenario;
 
 /// The checkpoint of a run that plays unless another one is named.
@@ -70,7 +71,7 @@ pub(crate) fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Con
         };
         if contenders.iter().any(|earlier| earlier.name == contender.name) {
             // Two runs in folders of one name: tell them apart by what was typed.
-            contender.name.clone_from(name);
+            contender.name = one_line(name);
         }
         contenders.push(contender);
     }
@@ -98,9 +99,9 @@ fn trained(folder: &Path, env: &DecisionEnv) -> Result<Contender> {
     let checkpoint = read(&place)?;
     checkpoint.check_spec(env.spec()).with_context(|| folder.display().to_string())?;
     let meta = checkpoint.meta();
-    let mut name = display_name(&place);
+    let mut name = one_line(&display_name(&place));
     if meta.trained_on != env.spec().id {
-        name = format!("{name} (trained on {})", meta.trained_on);
+        name = format!("{name} (trained on {})", one_line(&meta.trained_on));
     }
     let net: Arc<Mlp> = Arc::new(checkpoint.net().clone());
     let policy = NetPolicy::new(name.clone(), net);

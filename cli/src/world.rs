@@ -1,7 +1,7 @@
 //! Which scenario is played: the one that was typed, else the one that the runs were trained on.
 
 use crate::args::{DEFAULT_SCENARIO, Setting};
-use crate::console::Console;
+use crate::console::{Console, pasted};
 use crate::experiment::ExperimentArgs;
 use crate::policies;
 use crate::run_dir::CONFIG_FILE;
@@ -46,18 +46,24 @@ impl World {
             let Some(run) = policies::run_of(&place) else {
                 let trained_on = one_line(&policies::read(&place)?.meta().trained_on);
                 bail!(
-                    "{name} lies in no run's folder, so nothing but a name says what it was trained on: {trained_on}; \
-                     type --scenario and a shipped name, a TOML file or a run's folder"
+                    "{} lies in no run's folder, so nothing but a name says what it was trained on: {trained_on}; \
+                     type --scenario and a shipped name, a TOML file or a run's folder",
+                    one_line(name)
                 );
             };
             let own = own_scenario(&run)?;
             match &first {
                 None => first = Some((name, run, own)),
-                Some((other, _, theirs)) if *theirs != own => bail!(
-                    "{other} and {name} were trained on different scenarios ({}); type --scenario {other} or \
-                     --scenario {name} to compare both on one",
-                    differences(theirs, &own)
-                ),
+                Some((other, _, theirs)) if *theirs != own => {
+                    let [first, second] = [*other, name].map(|name| pasted(Path::new(name)));
+                    bail!(
+                        "{} and {} were trained on different scenarios ({}); type --scenario {first} or \
+                         --scenario {second} to compare both on one",
+                        one_line(other),
+                        one_line(name),
+                        differences(theirs, &own)
+                    )
+                }
                 Some(_) => {}
             }
         }

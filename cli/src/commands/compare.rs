@@ -282,9 +282,11 @@ impl Args {
                     value.as_deref().map(|value| SweepValue { value, comparison })
                 });
                 let document = SweepDocument { sweep: key, values: values.collect() };
-                console.result(&document, || self.text(compared, report::has_color()))
+                console.colored_result(&document, || self.text(compared, report::has_color()))
             }
-            (None, [only]) => console.result(&only.comparison, || self.text(compared, report::has_color())),
+            (None, [only]) => {
+                console.colored_result(&only.comparison, || self.text(compared, report::has_color()))
+            }
             (None, _) => Err(anyhow!("there is nothing to compare")),
         }
     }

@@ -41,8 +41,7 @@ fn table(comparison: &Comparison) -> String {
     text += &row(&rule);
     for policy in &comparison.policies {
         let Summary { name, kind, mean_cost, ci95, hit_ratio, cost, decide_us, .. } = &policy.summary;
-        let name = name.replace('|', "\\|");
-        let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name }];
+        let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name.clone() }];
         cells.extend([unit.cost(*mean_cost), unit.interval(*ci95), relative(policy, &comparison.baseline)]);
         cells.push(percent(*hit_ratio));
         let costs = cost.0.components();
@@ -61,6 +60,8 @@ fn table(comparison: &Comparison) -> String {
     text
 }
 
+/// A row of a table; what would end a cell is escaped.
 fn row(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
     format!("| {} |\n", cells.join(" | "))
 }

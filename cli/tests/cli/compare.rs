@@ -230,6 +230,24 @@ fn a_run_plays_the_scenario_that_it_was_trained_on() {
     assert!(fs::read_to_string(folder.join("svg/tight-episode.svg")).unwrap().contains("480"));
 }
 
+#[cfg(unix)]
+#[test]
+fn names_are_shown_escaped_and_end_no_cell_of_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    trained_run(folder, "a\u{1b}[31m|b\nc", 480.0);
+    let arguments = ["compare", "a\u{1b}[31m|b\nc", "lru", "--only", "--baseline", "lru", "--episodes", "2"];
+    let files = ["--out-csv", "out.csv", "--out-markdown", "out.md", "--out-text", "out.txt"];
+    let text = stdout(&run_in(folder, &[&arguments[..], &files].concat()));
+    let [csv, markdown, file] =
+        ["out.csv", "out.md", "out.txt"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    for text in [&text, &csv, &markdown, &file] {
+        assert!(text.contains("a\\u{1b}[31m") && !text.contains('\u{1b}'), "{text}");
+    }
+    assert!(markdown.contains("| **a\\u{1b}[31m\\|b\\nc** |"), "{markdown}");
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+}
+
 #[test]
 fn runs_of_different_scenarios_need_one_to_be_typed() {
     let folder = tempfile::tempdir().unwrap();
