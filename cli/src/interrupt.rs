@@ -3,8 +3,12 @@
 use crate::clock::Stopwatch;
 use crate::console::{Verdict, say};
 use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// Whether Ctrl-C was pressed (or the system asked to end: SIGTERM, SIGHUP). The first one asks a run to end in good order,
@@ -20,13 +24,16 @@ impl Interrupt {
     pub(crate) fn listen() -> Result<Self> {
         let interrupt = Self::default();
         let pressed = Arc::clone(&interrupt.0);
-        ctrlc::set_handler(move || {
-            if pressed.swap(true, Ordering::Relaxed) {
-                std::process::exit(Verdict::Interrupted.exit_code().into());
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for Ctrl-C")?;
+        thread::spawn(move || {
+            for _ in signals.forever() {
+                if pressed.swap(true, Ordering::Relaxed) {
+                    // Not `process::exit`: libtorch's destructors crash while its threads work.
+                    exit(Verdict::Interrupted.exit_code().into());
+                }
+                say("\nCtrl-C: finishing this step and saving; once more to end at once");
             }
-            say("\nCtrl-C: finishing this step and saving; once more to end at once");
-        })
-        .context("cannot listen for Ctrl-C")?;
+        });
         Ok(interrupt)
     }
 

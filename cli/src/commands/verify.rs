@@ -33,9 +33,14 @@ enum What {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        match self.what {
+        let verdict = match self.what {
             What::Resume(args) => args.run(console),
             What::Determinism(args) => args.run(console),
+        };
+        #[cfg(feature = "torch")]
+        if verdict.as_ref().is_err_and(|error| error.is::<child::Interrupted>()) {
+            return Ok(Verdict::Interrupted);
         }
+        verdict
     }
 }

@@ -1,8 +1,11 @@
 //! `cargo xtask demo`: trains a PPO and a DQN on `street`, and compares them with every heuristic.
 
 use std::fs;
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
+
+use signal_hook::consts::TERM_SIGNALS;
+use signal_hook::flag;
 
 use super::{call, program};
 use crate::clock::{Stopwatch, human};
@@ -22,10 +25,10 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
     let stopwatch = Stopwatch::start();
     libtorch::ensure(workspace, machine)?;
     // The program ends itself after Ctrl-C, saving its work; we outlive it to pass its exit code on.
-    ctrlc::set_handler(|| {}).map_err(|error| Failure::Start {
-        program: "the watch for Ctrl-C".to_owned(),
-        source: io::Error::other(error),
-    })?;
+    for signal in TERM_SIGNALS {
+        flag::register(*signal, Arc::default())
+            .map_err(|source| Failure::Start { program: "the watch for Ctrl-C".to_owned(), source })?;
+    }
     call(workspace.cargo().args(["build", "--release"]))?;
     replace(&workspace.root().join(FOLDER))?;
     for learner in LEARNERS {

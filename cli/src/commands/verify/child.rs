@@ -2,39 +2,55 @@
 
 use crate::clock::Stopwatch;
 use crate::experiment::Experiment;
+use crate::interrupt::Interrupt;
 use crate::run_dir::write_whole;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use std::env;
+use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// How often a child is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 /// How long a child may take before its run shows a sign of life.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A folder for the runs of one proof; gone when the proof is.
+/// Ctrl-C, or a request of the system to end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interrupted;
+
+impl Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// A folder for the runs of one proof, which is removed with what is in it, and the signals that end the proof.
 pub(super) struct Scratch {
-    root: PathBuf,
+    root: TempDir,
+    interrupt: Interrupt,
 }
 
 impl Scratch {
-    /// A new folder in the system's place for such.
+    /// A new folder in the system's place for such, of a name that nobody can know before.
     ///
     /// # Errors
     /// When it cannot be made.
     pub(super) fn new() -> Result<Self> {
-        let root = env::temp_dir().join(format!("thoughtcache-verify-{}", process::id()));
-        fs::create_dir(&root).with_context(|| format!("cannot make the folder {}", root.display()))?;
-        Ok(Self { root })
+        let interrupt = Interrupt::listen()?;
+        let root = tempfile::Builder::new().prefix("thoughtcache-verify-").tempdir();
+        Ok(Self { root: root.context("cannot make a folder for the runs of this proof")?, interrupt })
     }
 
     /// A place in it.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
+        self.root.path().join(name)
     }
 
     /// Writes an experiment into it.
@@ -45,12 +61,6 @@ impl Scratch {
         let path = self.path(name);
         write_whole(&path, experiment.to_toml()?.as_bytes())?;
         Ok(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.root); // the system clears its place for such in time
     }
 }
 
@@ -80,73 +90,73 @@ pub(super) enum Ended {
     Killed,
 }
 
-/// Trains in a child until it ends, or until it is killed.
-///
-/// # Errors
-/// When the child cannot be started, or ends by itself and says that it could not work.
-pub(super) fn train(
-    run: &Path,
-    begin: Begin,
-    threads: Option<usize>,
-    moment: Option<Moment>,
-) -> Result<Ended> {
-    let program = env::current_exe().context("cannot find this program")?;
-    let mut command = Command::new(program);
-    command.args(["train", "--quiet"]);
-    match begin {
-        Begin::New(config) => command.arg("--config").arg(config).arg("--out").arg(run),
-        Begin::Resume => command.arg("--resume").arg(run),
-    };
-    if let Some(threads) = threads {
-        command.env("RAYON_NUM_THREADS", threads.to_string());
-    }
-    let complaints = run.with_extension("stderr");
-    let errors =
-        File::create(&complaints).with_context(|| format!("cannot write {}", complaints.display()))?;
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-    let events = run.join("tensorboard");
-    let before = count(&events);
-    let mut child = command.spawn().context("cannot start a child")?;
-    let ended = watch(&mut child, moment, || count(&events) > before);
-    if ended.is_err() {
-        let _ = child.kill().and_then(|()| child.wait().map(drop)); // it has just been reported
-    }
-    match ended? {
-        Ended::Killed => Ok(Ended::Killed),
-        Ended::Done => {
-            let status = child.wait().context("cannot wait for a child")?;
-            if status.success() {
-                return Ok(Ended::Done);
-            }
-            let said = fs::read_to_string(&complaints).unwrap_or_default();
-            Err(anyhow!("the run in {} ended with {status}: {}", run.display(), said.trim()))
+impl Scratch {
+    /// Trains in a child until it ends, or until it is killed.
+    ///
+    /// # Errors
+    /// [`Interrupted`], and when the child cannot be started or says that it could not work.
+    pub(super) fn train(
+        &self,
+        run: &Path,
+        begin: Begin,
+        threads: Option<usize>,
+        moment: Option<Moment>,
+    ) -> Result<Ended> {
+        let program = env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(program);
+        command.args(["train", "--quiet"]);
+        match begin {
+            Begin::New(config) => command.arg("--config").arg(config).arg("--out").arg(run),
+            Begin::Resume => command.arg("--resume").arg(run),
+        };
+        if let Some(threads) = threads {
+            command.env("RAYON_NUM_THREADS", threads.to_string());
         }
-    }
-}
-
-fn watch(child: &mut Child, moment: Option<Moment>, is_alive: impl Fn() -> bool) -> Result<Ended> {
-    let Some(Moment { is_at_start, after }) = moment else {
-        child.wait().context("cannot wait for a child")?;
-        return Ok(Ended::Done);
-    };
-    let mut since = Stopwatch::start();
-    let mut is_counting = is_at_start;
-    loop {
-        if child.try_wait().context("cannot wait for a child")?.is_some() {
-            return Ok(Ended::Done);
+        let complaints = run.with_extension("stderr");
+        let errors =
+            File::create(&complaints).with_context(|| format!("cannot write {}", complaints.display()))?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        let events = run.join("tensorboard");
+        let before = count(&events);
+        let mut child = command.spawn().context("cannot start a child")?;
+        let ended = self.watch(&mut child, moment, || count(&events) > before);
+        if !matches!(ended, Ok(Ended::Done)) {
+            let _ = child.kill(); // it may have ended by itself
         }
-        if is_counting && since.elapsed() >= after {
-            child.kill().context("cannot kill a child")?;
-            child.wait().context("cannot wait for a child")?;
+        let status = child.wait().context("cannot wait for a child")?;
+        if ended? == Ended::Killed {
             return Ok(Ended::Killed);
         }
-        if !is_counting && is_alive() {
-            (is_counting, since) = (true, Stopwatch::start());
-        } else if !is_counting && since.elapsed() > PATIENCE {
-            bail!("a run showed no sign of life within {} s", PATIENCE.as_secs());
+        if status.success() {
+            return Ok(Ended::Done);
         }
-        let rest = if is_counting { after.saturating_sub(since.elapsed()) } else { LOOK };
-        thread::sleep(rest.min(LOOK));
+        let said = fs::read_to_string(&complaints).unwrap_or_default();
+        Err(anyhow!("the run in {} ended with {status}: {}", run.display(), said.trim()))
+    }
+
+    /// Waits until a child has ended or is to be killed.
+    fn watch(&self, child: &mut Child, moment: Option<Moment>, is_alive: impl Fn() -> bool) -> Result<Ended> {
+        let mut since = Stopwatch::start();
+        let mut is_counting = moment.is_some_and(|moment| moment.is_at_start);
+        loop {
+            if self.interrupt.is_pressed() {
+                return Err(Error::new(Interrupted));
+            }
+            if child.try_wait().context("cannot wait for a child")?.is_some() {
+                return Ok(Ended::Done);
+            }
+            if let Some(Moment { after, .. }) = moment {
+                if is_counting && since.elapsed() >= after {
+                    return Ok(Ended::Killed);
+                }
+                if !is_counting && is_alive() {
+                    (is_counting, since) = (true, Stopwatch::start());
+                } else if !is_counting && since.elapsed() > PATIENCE {
+                    bail!("a run showed no sign of life within {} s", PATIENCE.as_secs());
+                }
+            }
+            thread::sleep(LOOK);
+        }
     }
 }
 

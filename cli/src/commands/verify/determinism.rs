@@ -26,14 +26,13 @@ impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(super) fn run(self, _: Console) -> Result<Verdict> {
-        let Self { config: _, decisions: _ } = self;
         anyhow::bail!(crate::commands::train::NO_TORCH)
     }
 
     /// Does what was typed.
     #[cfg(feature = "torch")]
     pub(super) fn run(self, console: Console) -> Result<Verdict> {
-        use super::child::{self, Begin, Scratch};
+        use super::child::{Begin, Scratch};
         use super::comparison::{self, Row};
         use crate::experiment::ExperimentArgs;
         use crate::progress;
@@ -60,7 +59,7 @@ impl Args {
         let config = scratch.write("config.toml", &experiment)?;
         for threads in threads {
             let bar = progress::spinner(console, format!("training with RAYON_NUM_THREADS={threads}"));
-            child::train(&scratch.path(&threads.to_string()), Begin::New(&config), Some(threads), None)?;
+            scratch.train(&scratch.path(&threads.to_string()), Begin::New(&config), Some(threads), None)?;
             bar.finish_and_clear();
         }
         let [one, other] = threads.map(|threads| scratch.path(&threads.to_string()));

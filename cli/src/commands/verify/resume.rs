@@ -45,7 +45,6 @@ impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(super) fn run(self, _: Console) -> Result<Verdict> {
-        let Self { run: _, kills: _, decisions: _, checkpoint_every: _, in_checkpoint: _, seed: _ } = self;
         anyhow::bail!(crate::commands::train::NO_TORCH)
     }
 
@@ -58,7 +57,7 @@ impl Args {
 
 #[cfg(feature = "torch")]
 mod proof {
-    use super::super::child::{self, Begin, Ended, Moment, Scratch};
+    use super::super::child::{Begin, Ended, Moment, Scratch};
     use super::super::comparison::{self, Row};
     use super::Args;
     use crate::console::{Console, Verdict};
@@ -119,7 +118,7 @@ mod proof {
             let unbroken = scratch.path("unbroken");
             let bar = progress::spinner(console, format!("{place}: training without a kill"));
             let config = scratch.write("unbroken.toml", &experiment)?;
-            child::train(&unbroken, Begin::New(&config), None, None)?;
+            scratch.train(&unbroken, Begin::New(&config), None, None)?;
             bar.finish_and_clear();
             unbroken
         };
@@ -151,7 +150,7 @@ mod proof {
                 format!("{place}: round {rounds}, {before} of {} kills so far", args.kills),
             );
             let broken = scratch.path(&format!("round-{rounds}"));
-            campaign.round(&broken, args.kills)?;
+            campaign.round(&scratch, &broken, args.kills)?;
             bar.finish_and_clear();
             compared = comparison::compare(&unbroken, &broken)?;
             fs::remove_dir_all(&broken).with_context(|| format!("cannot remove {}", broken.display()))?;
@@ -243,7 +242,7 @@ mod proof {
 
     impl Campaign {
         /// One run, killed and resumed until it ends.
-        fn round(&mut self, run: &Path, kills: u32) -> Result<()> {
+        fn round(&mut self, scratch: &Scratch, run: &Path, kills: u32) -> Result<()> {
             loop {
                 let is_there = run.join(CONFIG_FILE).is_file();
                 if !is_there && run.exists() {
@@ -256,7 +255,7 @@ mod proof {
                 }
                 let begin = if is_there { Begin::Resume } else { Begin::New(&config) };
                 let moment = (self.kills < kills).then(|| self.moment(run));
-                if child::train(run, begin, None, moment)? == Ended::Done {
+                if scratch.train(run, begin, None, moment)? == Ended::Done {
                     return Ok(());
                 }
                 self.kills += 1;
