@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use thoughtcache_env::message::one_line;
@@ -122,21 +123,28 @@ pub(crate) fn shown(path: &Path) -> String {
 }
 
 /// A path as a word of a command that is printed: the line can be pasted into a POSIX shell.
+pub(crate) fn pasted(path: &Path) -> String {
+    let word = path.as_os_str();
+    // A path that begins with a hyphen would be read as an option.
+    if word.as_encoded_bytes().starts_with(b"-") {
+        quoted(Path::new(".").join(path).as_os_str())
+    } else {
+        quoted(word)
+    }
+}
+
+/// A word of a command that is printed.
 ///
 /// Words that need it stand in single quotes. Those with control characters or bytes that are not UTF-8 are written as
 /// `$'...'`, which bash, zsh, ksh and POSIX.1-2024 understand.
-pub(crate) fn pasted(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    // A path that begins with a hyphen would be read as an option.
-    let start = if bytes.starts_with(b"-") { "./" } else { "" };
-    match str::from_utf8(bytes) {
-        Ok(word) if !word.is_empty() && word.chars().all(is_plain) => format!("{start}{word}"),
-        Ok(word) if !word.chars().any(char::is_control) => {
-            format!("'{start}{}'", word.replace('\'', "'\\''"))
-        }
+pub(crate) fn quoted(word: &OsStr) -> String {
+    match word.to_str() {
+        Some(word) if !word.is_empty() && word.chars().all(is_plain) => word.to_owned(),
+        Some(word) if !word.contains(char::is_control) => format!("'{}'", word.replace('\'', "'\\''")),
         _ => {
+            let bytes = word.as_encoded_bytes();
             let escaped: String = bytes.iter().map(|byte| byte.escape_ascii().to_string()).collect();
-            format!("$'{start}{}'", escaped.replace("\\\"", "\""))
+            format!("$'{}'", escaped.replace("\\\"", "\""))
         }
     }
 }

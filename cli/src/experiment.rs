@@ -184,8 +184,7 @@ struct Resolved<'a> {
     log_every_decisions: u64,
     checkpoint_every_decisions: u64,
     keep_checkpoints: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on_nan: Option<OnNan>,
+    on_nan: OnNan,
     agent: &'a AgentConfig,
     scenario: &'a ScenarioConfig,
 }
@@ -196,18 +195,6 @@ impl Experiment {
     /// # Errors
     /// Numbers beyond those of TOML, which no file can have given.
     pub(crate) fn to_toml(&self) -> Result<String> {
-        self.toml_with(Some(self.on_nan))
-    }
-
-    /// What stays the same at every start of a run, as TOML: all but `on_nan`.
-    ///
-    /// # Errors
-    /// As [`to_toml`](Self::to_toml).
-    pub(crate) fn identity(&self) -> Result<String> {
-        self.toml_with(None)
-    }
-
-    fn toml_with(&self, on_nan: Option<OnNan>) -> Result<String> {
         let resolved = Resolved {
             name: &self.name,
             decisions: self.decisions,
@@ -218,7 +205,7 @@ impl Experiment {
             log_every_decisions: self.log_every_decisions,
             checkpoint_every_decisions: self.checkpoint_every_decisions,
             keep_checkpoints: self.keep_checkpoints,
-            on_nan,
+            on_nan: self.on_nan,
             agent: &self.agent,
             scenario: &self.scenario.config,
         };

@@ -1,8 +1,8 @@
 //! The machine that we run on, as far as the system tells: for provenance, benchmarks and `doctor`.
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::thread;
+use std::{env, fs, thread};
 
 /// What a number that was measured here depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ impl Machine {
         Self {
             cores: thread::available_parallelism().map_or(1, std::num::NonZero::get),
             cpu: cpu_name().unwrap_or_default(),
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            system: format!("{} {}", env::consts::OS, env::consts::ARCH),
         }
     }
 
@@ -31,6 +31,23 @@ impl Machine {
         let cores = if self.cores == 1 { "1 core".to_owned() } else { format!("{} cores", self.cores) };
         format!("{cores} of {cpu}, {}", self.system)
     }
+}
+
+/// What says how many threads play episodes and step environments; one a core when it is not set.
+const THREADS: &str = "RAYON_NUM_THREADS";
+/// The most threads that are started.
+const MAX_THREADS: usize = 512;
+
+/// Starts the threads that `RAYON_NUM_THREADS` asks for, if it is set. Returns a warning when it asks for too many.
+///
+/// # Errors
+/// When the system refuses to start them.
+pub(crate) fn start_threads() -> Result<Option<String>> {
+    let Some(asked) = env::var(THREADS).ok().and_then(|typed| typed.parse().ok()) else { return Ok(None) };
+    let threads = MAX_THREADS.min(asked);
+    let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    started.with_context(|| format!("cannot start {threads} threads: lower {THREADS}"))?;
+    Ok((asked > threads).then(|| format!("{THREADS}={asked} is too much: {threads} threads are started")))
 }
 
 fn cpu_name() -> Option<String> {

@@ -50,7 +50,11 @@ fn main() -> ExitCode {
             return if mistake.use_stderr() { COULD_NOT_WORK.into() } else { ExitCode::SUCCESS };
         }
     };
-    match cli.run() {
+    let outcome = machine::start_threads().and_then(|warning| {
+        warning.iter().for_each(|warning| console::say(&format!("warning: {warning}")));
+        cli.run()
+    });
+    match outcome {
         Ok(verdict) => verdict.exit_code().into(),
         Err(error) => {
             console::say(&format!("error: {error:#}"));

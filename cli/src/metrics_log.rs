@@ -3,12 +3,10 @@
 //! A line is a JSON object: `decisions` first, then tags. Numbers that are not finite are written as `null`. Times stand
 //! under `time/`: without them, the files of two runs of one config and seed are equal.
 
-use crate::run_dir::files;
-use anyhow::{Context, Result};
+use crate::run_dir::files::{Log, Prefix};
+use anyhow::Result;
 use serde_json::{Map, Value};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The key of a line that says when it was written.
 pub(crate) const DECISIONS: &str = "decisions";
@@ -31,38 +29,36 @@ pub(crate) trait MetricSink {
 /// The file `metrics.jsonl`.
 #[derive(Debug)]
 pub(crate) struct MetricsLog {
-    path: PathBuf,
-    out: BufWriter<File>,
-    /// Bytes in the file once what is buffered is written.
-    bytes: u64,
+    log: Log,
     decisions: u64,
     line: Map<String, Value>,
 }
 
 impl MetricsLog {
-    /// A log that goes on behind its first `bytes` bytes: 0 begins a new file, or an old one anew.
+    /// A log that goes on behind a part of a file.
     ///
     /// # Errors
-    /// When it cannot be made, or is not the file that had these bytes.
-    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let file = files::cut(path, bytes)?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), bytes, decisions: 0, line: Map::new() })
+    /// When it cannot be made, or does not begin with this part.
+    pub(crate) fn open(path: &Path, prefix: &Prefix) -> Result<Self> {
+        Ok(Self { log: Log::open(path, prefix)?, decisions: 0, line: Map::new() })
     }
 
-    /// Forgets what was logged behind the first `bytes` bytes.
+    /// Forgets what was logged behind a part of the file.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn cut_back(&mut self, bytes: u64) -> Result<()> {
+    pub(crate) fn cut_back(&mut self, prefix: &Prefix) -> Result<()> {
         self.line.clear();
-        self.out.flush().with_context(|| format!("cannot write {}", self.path.display()))?;
-        *self = Self::open(&self.path, bytes)?;
-        Ok(())
+        self.log.cut_back(prefix)
     }
 
-    /// The bytes of the lines so far; all of them are in the file after a [`flush`](MetricSink::flush).
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Waits until all lines are on the disk. Returns the part of the file that they are.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn prefix(&mut self) -> Result<Prefix> {
+        self.end_line()?;
+        self.log.flush()
     }
 
     fn end_line(&mut self) -> Result<()> {
@@ -72,12 +68,7 @@ impl MetricsLog {
         let mut line = Map::new();
         line.insert(DECISIONS.to_owned(), self.decisions.into());
         line.append(&mut self.line);
-        let context = || format!("cannot write {}", self.path.display());
-        let mut text = serde_json::to_vec(&line).with_context(context)?;
-        text.push(b'\n');
-        self.out.write_all(&text).with_context(context)?;
-        self.bytes += text.len() as u64;
-        Ok(())
+        self.log.line(&Value::from(line).to_string())
     }
 }
 
@@ -92,9 +83,7 @@ impl MetricSink for MetricsLog {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.end_line()?;
-        let written = self.out.flush().and_then(|()| self.out.get_ref().sync_data());
-        written.with_context(|| format!("cannot write {}", self.path.display()))
+        self.prefix().map(drop)
     }
 }
 
@@ -107,7 +96,7 @@ mod tests {
     fn numbers_of_one_moment_share_a_line_and_nan_is_null() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = MetricsLog::open(&path, 0).unwrap();
+        let mut log = MetricsLog::open(&path, &Prefix::default()).unwrap();
         for (tag, decisions, value) in
             [("train/loss", 64, 0.5), ("eval/mean_reward", 64, f64::NAN), ("train/loss", 128, 0.1)]
         {
@@ -131,16 +120,15 @@ mod tests {
     fn a_log_goes_on_where_it_is_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = MetricsLog::open(&path, 0).unwrap();
+        let mut log = MetricsLog::open(&path, &Prefix::default()).unwrap();
         log.scalar("time/fps", 1, 1.0).unwrap();
-        log.flush().unwrap();
-        let (bytes, kept) = (log.bytes(), fs::read_to_string(&path).unwrap());
-        assert_eq!(bytes, kept.len() as u64);
+        let (prefix, kept) = (log.prefix().unwrap(), fs::read_to_string(&path).unwrap());
+        assert_eq!(prefix.bytes, kept.len() as u64);
         log.scalar("time/fps", 2, 1.0).unwrap();
         log.flush().unwrap();
         drop(log);
         fs::write(&path, format!("{}{{\"decisions\":3,\"tor", fs::read_to_string(&path).unwrap())).unwrap();
-        let mut log = MetricsLog::open(&path, bytes).unwrap();
+        let mut log = MetricsLog::open(&path, &prefix).unwrap();
         log.scalar("time/fps", 2, 7.0).unwrap();
         log.flush().unwrap();
         assert_eq!(
@@ -153,7 +141,7 @@ mod tests {
     fn a_tag_that_comes_again_at_the_same_moment_begins_a_new_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = MetricsLog::open(&path, 0).unwrap();
+        let mut log = MetricsLog::open(&path, &Prefix::default()).unwrap();
         log.scalar("time/fps", 1, 1.0).unwrap();
         log.scalar("time/fps", 1, 2.0).unwrap();
         log.flush().unwrap();

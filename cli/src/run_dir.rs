@@ -32,6 +32,8 @@ pub(crate) use provenance::Provenance;
 const RUNS: &str = "runs";
 /// The resolved config: a folder without it is no run's.
 pub(crate) const CONFIG_FILE: &str = "config.toml";
+/// The config while it is being written.
+const UNFINISHED_CONFIG: &str = "config.toml.new";
 
 /// A run's folder, held by this program alone.
 #[derive(Debug)]
@@ -54,23 +56,32 @@ impl RunDir {
     fn lock(root: &Path) -> Result<Self> {
         let context = || format!("cannot lock the run's folder {}", root.display());
         let folder = File::open(root).with_context(context)?;
-        // A file system without locks is trusted to have one user.
-        ensure!(
-            !matches!(FileExt::try_lock(&folder), Err(TryLockError::WouldBlock)),
-            "another thoughtcache is writing into {}: wait until it has ended, or end it with Ctrl-C",
-            root.display()
-        );
-        Ok(Self { root: root.to_owned(), _lock: folder })
+        match FileExt::try_lock(&folder) {
+            Err(TryLockError::WouldBlock) => bail!(
+                "another thoughtcache is writing into {}: wait until it has ended, or end it with Ctrl-C",
+                root.display()
+            ),
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                Err(error).with_context(context)
+            }
+            // A file system without locks is trusted to have one user.
+            Err(TryLockError::Error(_)) | Ok(()) => Ok(Self { root: root.to_owned(), _lock: folder }),
+        }
     }
 
-    /// Makes the folder that the user names.
+    /// Makes the folder that the user names. It may hold what a start leaves that was ended before its config was written.
     ///
     /// # Errors
-    /// When something is in it already, or it cannot be made.
+    /// When something else is in it already, its name cannot stand in files and commands, or it cannot be made.
     pub(crate) fn create(root: &Path) -> Result<Self> {
+        ensure!(
+            root.to_str().is_some_and(|name| !name.contains(char::is_control)),
+            "{} cannot be a run's folder: its name must be UTF-8 text without control characters",
+            root.display()
+        );
         match fs::read_dir(root) {
             Ok(mut entries) => ensure!(
-                entries.next().is_none(),
+                entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == UNFINISHED_CONFIG)),
                 "{} is not empty: a run is never overwritten; name another folder with --out, or remove that one",
                 root.display()
             ),
@@ -132,13 +143,30 @@ impl RunDir {
 /// Makes sure that a folder is a run's.
 ///
 /// # Errors
-/// When it is not there, or has no config.
+/// When it is not there, cannot be looked into, or has no config.
 pub(crate) fn check_is_run(root: &Path) -> Result<()> {
     let name = root.display();
-    ensure!(!root.is_file(), "{name} is a file: name the folder of a run, as `train` printed it");
-    ensure!(root.is_dir(), "no folder {name}: name the folder of a run, as `train` printed it");
-    ensure!(root.join(CONFIG_FILE).is_file(), "{name} is no run's folder: it has no {CONFIG_FILE}");
-    Ok(())
+    match fs::metadata(root) {
+        Ok(found) => {
+            ensure!(found.is_dir(), "{name} is a file: name the folder of a run, as `train` printed it")
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("no folder {name}: name the folder of a run, as `train` printed it")
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot look into {name}")),
+    }
+    match fs::metadata(root.join(CONFIG_FILE)) {
+        Ok(found) if found.is_file() => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot look into {name}"))
+        }
+        _ if root.join(UNFINISHED_CONFIG).exists() => {
+            bail!(
+                "the run in {name} was ended before it began: start it again with train --config FILE --out {name}"
+            )
+        }
+        _ => bail!("{name} is no run's folder: it has no {CONFIG_FILE}"),
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +177,10 @@ mod tests {
     fn a_folder_that_holds_something_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         assert!(RunDir::create(folder.path()).is_ok(), "an empty folder is fine");
+        fs::write(folder.path().join("config.toml.new"), "name = ").unwrap();
+        assert!(RunDir::create(folder.path()).is_ok(), "so is one whose run was ended before it began");
+        let error = RunDir::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("was ended before it began: start it again"), "{error}");
         fs::write(folder.path().join("notes"), "mine").unwrap();
         let error = RunDir::create(folder.path()).unwrap_err().to_string();
         assert!(error.contains("is not empty: a run is never overwritten"), "{error}");
@@ -172,5 +204,33 @@ mod tests {
         assert!(error.ends_with("is no run's folder: it has no config.toml"), "{error}");
         let error = RunDir::open(&folder.path().join("absent")).unwrap_err().to_string();
         assert!(error.starts_with("no folder "), "{error}");
+    }
+
+    #[test]
+    fn a_folder_is_not_called_something_else_because_it_cannot_be_looked_into() {
+        let folder = tempfile::tempdir().unwrap();
+        // Permissions do not bind root: a name that is too long cannot be looked up by anybody.
+        let error = format!("{:#}", RunDir::open(&folder.path().join("x".repeat(300))).unwrap_err());
+        assert!(error.starts_with("cannot look into ") && !error.contains("no run's folder"), "{error}");
+        fs::write(folder.path().join("file"), "").unwrap();
+        let error = format!("{:#}", RunDir::open(&folder.path().join("file/run")).unwrap_err());
+        assert!(error.starts_with("cannot look into "), "{error}");
+    }
+
+    #[test]
+    fn names_that_break_a_config_or_a_command_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a\nb", "a\u{1b}[31m", "tab\t"] {
+            let error = RunDir::create(&folder.path().join(name)).unwrap_err().to_string();
+            assert!(error.ends_with("its name must be UTF-8 text without control characters"), "{error}");
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            let name = std::ffi::OsStr::from_bytes(b"\xff");
+            assert!(RunDir::create(&folder.path().join(name)).is_err());
+        }
+        assert!(RunDir::create(&folder.path().join("größe 2")).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

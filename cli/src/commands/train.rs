@@ -86,8 +86,6 @@ impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(crate) fn run(self, _: Console) -> Result<Verdict> {
-        let Self { config: _, settings: _, seed: _, out: _, resume: _, from: _, time_limit: _, on_nan: _ } =
-            self;
         anyhow::bail!(NO_TORCH)
     }
 
@@ -124,10 +122,10 @@ impl Args {
         let Some((option, again, _)) = typed.into_iter().find(|(.., is_typed)| *is_typed) else {
             return Ok(());
         };
-        let run = run.display();
+        let config = crate::console::pasted(&run.join(crate::run_dir::CONFIG_FILE));
         anyhow::bail!(
             "{option} cannot be given with --resume: a run goes on with the config that it has; only --from, --time-limit, \
-             --on-nan, --json and --quiet can. For another run, type: thoughtcache train --config {run}/config.toml{again}"
+             --on-nan, --json and --quiet can. For another run, type: thoughtcache train --config {config}{again}"
         )
     }
 }

@@ -36,9 +36,8 @@ fn a_base_is_changed_by_the_file_and_then_by_what_is_typed() {
 }
 
 #[test]
-fn a_run_is_the_same_whatever_it_does_about_nan_and_its_config_remembers_it() {
+fn the_config_of_a_run_remembers_what_it_does_about_nan() {
     let (abort, skip) = (resolve(PLAIN, &[]).unwrap(), resolve(PLAIN, &["on_nan=skip"]).unwrap());
-    assert_eq!(abort.identity().unwrap(), skip.identity().unwrap());
     assert!(abort.to_toml().unwrap().contains("\non_nan = \"abort\"\n"));
     assert_eq!(resolve(&skip.to_toml().unwrap(), &[]).unwrap().on_nan, OnNan::Skip);
 }

@@ -1,15 +1,17 @@
 //! The checkpoints of a run on disk: each is a folder that is put in place at once.
 //!
 //! ```text
-//! best/      the policy with the least validation cost
-//! last/      the newest state of the whole run: what `--resume` goes on from
-//! step-N/    the same after N decisions, as many as `keep_checkpoints` asks for
+//! best/        the policy with the least validation cost
+//! last/        the newest state of the whole run: what `--resume` goes on from
+//! step-N/      the same after N decisions, as many as `keep_checkpoints` asks for
+//! .removed-N/  a folder that is being removed
 //! ```
 //! A folder `NAME` is written as `.NAME.new`, every file and the folder itself synced; then the one before moves to
-//! `.NAME.old`, the new one takes its place, and the old one is removed. Whenever a crash comes, one of the three is whole:
-//! [`Checkpoints::find`] takes the newest that is, [`Checkpoints::recover`] puts it in its place.
+//! `.NAME.old` and the new one takes its place. Whatever goes wrong, one of the three is whole: [`Checkpoints::find`] returns
+//! the newest that is, [`Checkpoints::recover`] puts it in its place. A folder is renamed before it is removed, so that no
+//! part of one stands under its name; what cannot be removed is tried again later and stops nothing.
 
-use super::files::{sync_folder, write_synced};
+use super::files::write_synced;
 use anyhow::{Context, Result};
 use std::fs;
 use std::io;
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const META_FILE: &str = "meta.json";
 /// What the checkpoints of single moments are called, before their number.
 const STEP: &str = "step-";
+/// What folders that are being removed are called, before their number.
+const REMOVED: &str = ".removed-";
 
 /// A file of a checkpoint: its name and its bytes.
 pub(crate) type CheckpointFile<'a> = (&'a str, &'a [u8]);
@@ -63,24 +67,30 @@ impl Checkpoints {
         let Places { place, fresh, stale } = self.places(name);
         let put = || -> io::Result<()> {
             fs::create_dir_all(&self.root)?;
-            remove(&fresh)?;
-            fs::create_dir(&fresh)?;
+            self.set_aside(&fresh)?;
+            disk::create_dir(&fresh)?;
             for (file, bytes) in files {
                 // A folder counts as whole once it has the description, so that one must not be there in part.
                 let beside = fresh.join(format!(".{file}.part"));
                 write_synced(&beside, bytes)?;
-                fs::rename(&beside, fresh.join(file))?;
+                disk::rename(&beside, &fresh.join(file))?;
             }
-            sync_folder(&fresh)?;
+            disk::sync_folder(&fresh)?;
             if place.exists() {
-                remove(&stale)?;
-                fs::rename(&place, &stale)?;
+                self.set_aside(&stale)?;
+                disk::rename(&place, &stale)?;
             }
-            fs::rename(&fresh, &place)?;
-            sync_folder(&self.root)?;
-            remove(&stale)
+            disk::rename(&fresh, &place)?;
+            disk::sync_folder(&self.root)
         };
-        put().with_context(|| format!("cannot write the checkpoint {}", place.display()))?;
+        let written = put();
+        // The one before goes back to its place where the new one did not come to it.
+        if place.exists() || disk::rename(&stale, &place).is_ok() {
+            // What cannot be set aside now is set aside by the next write.
+            let _ = self.set_aside(&fresh).and(self.set_aside(&stale));
+            let _ = self.sweep();
+        }
+        written.with_context(|| format!("cannot write the checkpoint {}", place.display()))?;
         Ok(place)
     }
 
@@ -103,11 +113,9 @@ impl Checkpoints {
         self.write(name, &files).map(drop)
     }
 
-    /// The newest whole checkpoint of this name: in its place, or beside it after a crash between two renames.
+    /// The newest whole checkpoint of this name: in its place, or beside it where it was not brought to its place.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let Places { place, fresh, stale } = self.places(name);
-        // The description is written last and synced: a folder that has it was whole before the crash.
-        let is_whole = |place: &PathBuf| place.join(META_FILE).is_file();
         // What stands in its place was whole when it was put there: without its description it was damaged since.
         if place.exists() { Some(place).filter(is_whole) } else { [fresh, stale].into_iter().find(is_whole) }
     }
@@ -123,52 +131,73 @@ impl Checkpoints {
         self.place(name).exists() && self.find(name).is_none()
     }
 
-    /// Puts the newest whole checkpoint of every name in its place, and removes what a crash has left.
+    /// Puts the newest whole checkpoint of every name in its place, and removes what was left beside.
     ///
     /// # Errors
-    /// When a folder cannot be renamed or removed.
+    /// When a folder cannot be renamed.
     pub(crate) fn recover(&self) -> Result<()> {
-        let context = || format!("cannot tidy {}", self.root.display());
-        for name in self.names_beside().with_context(context)? {
-            let Places { place, fresh, stale } = self.places(&name);
-            let put = || -> io::Result<()> {
-                if !place.exists() {
-                    let whole = [&fresh, &stale].into_iter().find(|beside| beside.join(META_FILE).is_file());
-                    if let Some(whole) = whole {
-                        fs::rename(whole, &place)?;
-                        sync_folder(&self.root)?;
-                    }
+        let recover = || -> io::Result<()> {
+            for beside in self.beside()? {
+                let name = beside.strip_suffix(".new").or_else(|| beside.strip_suffix(".old"));
+                let Some(name) = name.and_then(|name| name.strip_prefix('.')) else { continue };
+                let Places { place, fresh, stale } = self.places(name);
+                if !place.exists()
+                    && let Some(whole) = self.find(name)
+                {
+                    disk::rename(&whole, &place)?;
+                    disk::sync_folder(&self.root)?;
                 }
-                remove(&fresh)?;
-                remove(&stale)
-            };
-            put().with_context(context)?;
-        }
+                self.set_aside(&fresh)?;
+                self.set_aside(&stale)?;
+            }
+            Ok(())
+        };
+        recover().with_context(|| format!("cannot tidy {}", self.root.display()))?;
+        let _ = self.sweep(); // what cannot be removed stops no run
         Ok(())
     }
 
-    /// The names of which something stands beside.
-    fn names_beside(&self) -> io::Result<Vec<String>> {
+    /// Whether something was left beside a checkpoint.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.beside().is_ok_and(|names| !names.is_empty())
+    }
+
+    /// The names of the folders that are no checkpoints, in order.
+    fn beside(&self) -> io::Result<Vec<String>> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut names = Vec::new();
-        for entry in entries {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            let beside = name.strip_prefix('.');
-            let beside = beside.and_then(|n| n.strip_suffix(".new").or_else(|| n.strip_suffix(".old")));
-            names.extend(beside.map(str::to_owned));
-        }
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let mut names = names.collect::<io::Result<Vec<String>>>()?;
+        names.retain(|name| name.starts_with('.'));
         names.sort();
-        names.dedup();
         Ok(names)
     }
 
-    /// Whether a crash has left something beside a checkpoint.
-    pub(crate) fn is_untidy(&self) -> bool {
-        self.names_beside().is_ok_and(|names| !names.is_empty())
+    /// Renames a folder, if it is there, so that nothing takes it or a part of it for a checkpoint.
+    fn set_aside(&self, folder: &Path) -> io::Result<()> {
+        if !folder.exists() {
+            return Ok(());
+        }
+        let mut number = 0_u64;
+        while self.root.join(format!("{REMOVED}{number}")).exists() {
+            number += 1;
+        }
+        disk::rename(folder, &self.root.join(format!("{REMOVED}{number}")))
+    }
+
+    /// Removes what was set aside.
+    ///
+    /// # Errors
+    /// When one of the folders cannot be removed; the others are, and it is tried again at the next occasion.
+    pub(crate) fn sweep(&self) -> Result<()> {
+        let (mut removed, context) = (Ok(()), || format!("cannot tidy {}", self.root.display()));
+        for name in self.beside().with_context(context)?.iter().filter(|name| name.starts_with(REMOVED)) {
+            removed = removed.and(disk::remove_dir_all(&self.root.join(name)));
+        }
+        removed.with_context(context)
     }
 
     /// The name of the checkpoint after so many decisions.
@@ -189,60 +218,124 @@ impl Checkpoints {
     /// Removes the checkpoints of single moments but for the newest `keep`.
     ///
     /// # Errors
-    /// When one cannot be removed.
+    /// When one cannot be removed; the others are.
     pub(crate) fn retain(&self, keep: usize) -> Result<()> {
         let steps = self.steps();
-        for &step in &steps[..steps.len().saturating_sub(keep)] {
-            self.forget(&Self::step_name(step))?;
-        }
-        Ok(())
+        self.forget(&steps[..steps.len().saturating_sub(keep)])
     }
 
-    /// Removes the checkpoints of moments after so many decisions: a run that goes on from there takes them again.
+    /// Removes the checkpoints of moments after so many decisions: a run that goes on from there writes them again.
     ///
     /// # Errors
-    /// When one cannot be removed.
+    /// When one cannot be removed; the others are.
     pub(crate) fn forget_after(&self, decisions: u64) -> Result<()> {
-        for step in self.steps().into_iter().filter(|&step| step > decisions) {
-            self.forget(&Self::step_name(step))?;
-        }
-        Ok(())
+        let mut steps = self.steps();
+        steps.retain(|&step| step > decisions);
+        self.forget(&steps)
     }
 
-    /// Removes a checkpoint, its description first: whatever a crash leaves of it is not taken for a whole one.
-    fn forget(&self, name: &str) -> Result<()> {
-        let place = self.place(name);
-        let removed = match fs::remove_file(place.join(META_FILE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => remove(&place),
-        };
-        removed.with_context(|| format!("cannot remove the checkpoint {}", place.display()))
+    fn forget(&self, steps: &[u64]) -> Result<()> {
+        let mut forgotten = Ok(());
+        for &step in steps {
+            let place = self.place(&Self::step_name(step));
+            let set_aside = self.set_aside(&place);
+            let context = || format!("cannot remove the checkpoint {}", place.display());
+            forgotten = forgotten.and(set_aside.with_context(context));
+        }
+        forgotten.and(self.sweep())
     }
 }
 
-/// Removes a folder with all that is in it, if it is there.
-fn remove(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Whether a folder is a whole checkpoint: the description is written last, when everything else is on the disk.
+fn is_whole(place: &PathBuf) -> bool {
+    place.join(META_FILE).is_file()
+}
+
+/// The calls that change folders. In tests any of them can fail.
+mod disk {
+    use std::fs;
+    use std::io;
+    use std::path::Path;
+
+    pub(super) fn create_dir(folder: &Path) -> io::Result<()> {
+        may_fail().and_then(|()| fs::create_dir(folder))
     }
+
+    pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+        may_fail().and_then(|()| fs::rename(from, to))
+    }
+
+    pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+        may_fail().and_then(|()| super::super::files::sync_folder(folder))
+    }
+
+    pub(super) fn remove_dir_all(folder: &Path) -> io::Result<()> {
+        may_fail().and_then(|()| fs::remove_dir_all(folder))
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unnecessary_wraps, reason = "its sibling in tests fails")]
+    fn may_fail() -> io::Result<()> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    use super::tests::may_fail;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     const POLICY: &str = "policy.safetensors";
+
+    /// When the disk fails, by the number of the call.
+    #[derive(Clone, Copy)]
+    struct Failing {
+        calls: u32,
+        at: u32,
+        /// Whether all later calls fail too.
+        lasts: bool,
+    }
+
+    const WORKING: Failing = Failing { calls: 0, at: u32::MAX, lasts: false };
+
+    thread_local! {
+        static FAILING: Cell<Failing> = const { Cell::new(WORKING) };
+    }
+
+    /// Fails as a disk does, when a test has asked for it.
+    pub(super) fn may_fail() -> io::Result<()> {
+        let Failing { calls, at, lasts } = FAILING.get();
+        FAILING.set(Failing { calls: calls + 1, at, lasts });
+        if calls == at || (lasts && calls > at) {
+            Err(io::Error::other("input/output error"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Does something while the disk fails. Returns `None` when there were fewer calls than that.
+    fn fail<T>(at: u32, lasts: bool, what: impl FnOnce() -> T) -> Option<T> {
+        FAILING.set(Failing { calls: 0, at, lasts });
+        let done = what();
+        (FAILING.replace(WORKING).calls > at).then_some(done)
+    }
 
     fn files(policy: &str) -> [(&'static str, Vec<u8>); 2] {
         [(POLICY, policy.as_bytes().to_vec()), (META_FILE, b"{}".to_vec())]
     }
 
-    fn write(checkpoints: &Checkpoints, name: &str, policy: &str) -> PathBuf {
+    fn try_write(checkpoints: &Checkpoints, name: &str, policy: &str) -> Result<PathBuf> {
         let files = files(policy);
         let files: Vec<CheckpointFile> =
             files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-        checkpoints.write(name, &files).unwrap()
+        checkpoints.write(name, &files)
+    }
+
+    fn write(checkpoints: &Checkpoints, name: &str, policy: &str) -> PathBuf {
+        try_write(checkpoints, name, policy).unwrap()
     }
 
     /// A folder as a crash leaves it.
@@ -345,5 +438,69 @@ mod tests {
         assert_eq!(checkpoints.steps(), [1_000]);
         checkpoints.retain(0).unwrap();
         assert_eq!(names(run.path()), ["last"]);
+    }
+
+    #[test]
+    fn whichever_call_fails_the_state_before_or_the_new_one_stands_and_the_next_write_works() {
+        for lasts in [false, true] {
+            let mut failures = 0;
+            for at in 0.. {
+                let run = tempfile::tempdir().unwrap();
+                let checkpoints = Checkpoints::of(run.path());
+                write(&checkpoints, "last", "old");
+                leave(run.path(), ".last.old", &files("older")); // the leftovers of an earlier failure
+                leave(run.path(), ".last.new", &[(POLICY, b"ha".to_vec())]);
+                let Some(written) = fail(at, lasts, || try_write(&checkpoints, "last", "new")) else { break };
+                failures += 1;
+                let found = policy(&checkpoints, "last");
+                let is_new = found.as_deref() == Some("new");
+                assert!(is_new || found.as_deref() == Some("old"), "{found:?} after failure {at}");
+                assert!(is_new || written.is_err(), "failure {at} is not reported");
+                assert!(lasts || checkpoints.place("last").exists(), "failure {at} leaves its place empty");
+                checkpoints.recover().unwrap();
+                assert_eq!(policy(&checkpoints, "last"), found, "recovered after failure {at}");
+                assert_eq!(names(run.path()), ["last"]);
+                write(&checkpoints, "last", "next");
+                assert_eq!(policy(&checkpoints, "last").as_deref(), Some("next"));
+            }
+            assert!(failures > 10, "{failures} failures");
+        }
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_put_back_is_found_beside_its_place_and_recovered() {
+        for at in 0.. {
+            let run = tempfile::tempdir().unwrap();
+            let checkpoints = Checkpoints::of(run.path());
+            leave(run.path(), ".last.old", &files("old"));
+            let Some(recovered) = fail(at, false, || checkpoints.recover()) else { break };
+            assert!(recovered.is_err() || names(run.path()) == ["last"]);
+            assert_eq!(policy(&checkpoints, "last").as_deref(), Some("old"));
+            checkpoints.recover().unwrap();
+            assert_eq!(names(run.path()), ["last"]);
+        }
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_removed_is_whole_or_has_no_name_and_goes_at_the_next_occasion() {
+        for lasts in [false, true] {
+            for at in 0.. {
+                let run = tempfile::tempdir().unwrap();
+                let checkpoints = Checkpoints::of(run.path());
+                for step in [1, 2, 3, 4] {
+                    write(&checkpoints, &Checkpoints::step_name(step), "policy");
+                }
+                let Some(retained) = fail(at, lasts, || checkpoints.retain(1)) else { break };
+                let error = retained.unwrap_err().to_string();
+                assert!(
+                    error.starts_with("cannot remove the checkpoint") || error.starts_with("cannot tidy")
+                );
+                for step in checkpoints.steps() {
+                    assert!(checkpoints.find(&Checkpoints::step_name(step)).is_some(), "step {step}");
+                }
+                checkpoints.retain(1).unwrap();
+                assert_eq!(names(run.path()), ["step-4"]);
+            }
+        }
     }
 }

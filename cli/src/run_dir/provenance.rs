@@ -1,7 +1,8 @@
 //! `provenance.toml`: what a number of a run depends on beside its config.
 
-use super::RunDir;
+use super::files::write_whole;
 use crate::clock;
+use crate::console::quoted;
 use crate::machine::Machine;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -90,12 +91,12 @@ impl Provenance {
     /// What is known when a run goes on after so many decisions: its first start, and one more. Where the file is gone or
     /// not ours, this start is the first that is known.
     pub(crate) fn at_resume(
-        run: &RunDir,
+        run: &Path,
         from_decisions: u64,
         libtorch: Option<String>,
         recording_sha256: Option<String>,
     ) -> Self {
-        let Some(mut provenance) = Self::read(run.root()) else {
+        let Some(mut provenance) = Self::read(run) else {
             return Self::at_start(libtorch, recording_sha256);
         };
         let start = Start::now(libtorch, recording_sha256);
@@ -106,11 +107,6 @@ impl Provenance {
     /// That of the run in a folder, where there is one of ours.
     pub(crate) fn read(run: &Path) -> Option<Self> {
         toml::from_str(&fs::read_to_string(run.join(FILE)).ok()?).ok()
-    }
-
-    /// How the run of a folder ended last, if it has ended.
-    pub(crate) fn ending_of(run: &RunDir) -> Option<String> {
-        Self::read(run.root())?.ending
     }
 
     /// Whether the run has come to its end.
@@ -133,9 +129,9 @@ impl Provenance {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn note_state(run: &RunDir) -> Result<()> {
+    pub(crate) fn note_state(run: &Path) -> Result<()> {
         // Where the file was taken away, a state is not ruled out either.
-        Self::read(run.root()).map_or(Ok(()), |provenance| provenance.with_state(true).write(run))
+        Self::read(run).map_or(Ok(()), |provenance| provenance.with_state(true).write(run))
     }
 
     /// Whether all of the run was done by this program on this machine.
@@ -161,26 +157,19 @@ impl Provenance {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn write(&self, run: &RunDir) -> Result<()> {
+    pub(crate) fn write(&self, run: &Path) -> Result<()> {
         let text = toml::to_string(self).context("cannot write provenance.toml")?;
-        run.write(FILE, &text)
+        write_whole(&run.join(FILE), text.as_bytes())
     }
 }
 
 /// The command as one could type it again.
 fn command_line() -> String {
-    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
-    let program =
-        Path::new(&program).file_name().map_or(program.clone(), |name| name.to_string_lossy().into_owned());
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    std::iter::once(program)
-        .chain(words.map(|word| {
-            let needs_quotes = word.is_empty() || !word.chars().all(is_plain);
-            if needs_quotes { format!("'{}'", word.replace('\'', "'\\''")) } else { word }
-        }))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let program = Path::new(&program).file_name().unwrap_or(&program).to_owned();
+    let words = std::iter::once(program).chain(words);
+    words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The commit of the checkout that holds this very program; nothing when it was installed elsewhere.
@@ -204,12 +193,12 @@ mod tests {
     #[test]
     fn a_run_remembers_its_first_start_and_each_that_went_on() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDir::create(folder.path()).unwrap();
+        let run = folder.path();
         let first = Provenance::at_start(Some("2.11.0".into()), None);
-        first.clone().at_end("interrupted").write(&run).unwrap();
-        Provenance::at_resume(&run, 64, None, None).write(&run).unwrap();
-        Provenance::at_resume(&run, 128, None, None).at_end("done").write(&run).unwrap();
-        let text = fs::read_to_string(run.path(FILE)).unwrap();
+        first.clone().at_end("interrupted").write(run).unwrap();
+        Provenance::at_resume(run, 64, None, None).write(run).unwrap();
+        Provenance::at_resume(run, 128, None, None).at_end("done").write(run).unwrap();
+        let text = fs::read_to_string(run.join(FILE)).unwrap();
         let read: Provenance = toml::from_str(&text).unwrap();
         assert_eq!((&read.first, &read.machine), (&first.first, &first.machine));
         assert_eq!(read.resumed.iter().map(|start| start.from_decisions).collect::<Vec<_>>(), [64, 128]);
@@ -220,28 +209,28 @@ mod tests {
     #[test]
     fn a_run_has_a_state_once_that_is_noted_and_an_older_version_did_not_say() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDir::create(folder.path()).unwrap();
-        let read = || Provenance::read(run.root()).unwrap().has_state();
-        Provenance::at_start(None, None).at_end("failed").write(&run).unwrap();
+        let run = folder.path();
+        let read = || Provenance::read(run).unwrap().has_state();
+        Provenance::at_start(None, None).at_end("failed").write(run).unwrap();
         assert_eq!(read(), Some(false));
-        Provenance::note_state(&run).unwrap();
+        Provenance::note_state(run).unwrap();
         assert_eq!(read(), Some(true));
-        let resumed = Provenance::at_resume(&run, 64, None, None);
+        let resumed = Provenance::at_resume(run, 64, None, None);
         assert_eq!(resumed.has_state(), Some(true), "what was noted stays");
         assert_eq!(resumed.with_state(false).has_state(), Some(false), "it begins again");
-        let text = fs::read_to_string(run.path(FILE)).unwrap();
-        run.write(FILE, &text.replace("has_state = true\n", "")).unwrap();
+        let text = fs::read_to_string(run.join(FILE)).unwrap();
+        fs::write(run.join(FILE), text.replace("has_state = true\n", "")).unwrap();
         assert_eq!(read(), None);
-        fs::remove_file(run.path(FILE)).unwrap();
-        Provenance::note_state(&run).unwrap();
-        assert!(Provenance::read(run.root()).is_none(), "nothing is made up");
+        fs::remove_file(run.join(FILE)).unwrap();
+        Provenance::note_state(run).unwrap();
+        assert!(Provenance::read(run).is_none(), "nothing is made up");
     }
 
     #[test]
     fn a_file_that_is_not_ours_does_not_keep_a_run_from_going_on() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDir::create(folder.path()).unwrap();
-        run.write(FILE, "mine = true").unwrap();
-        assert_eq!(Provenance::at_resume(&run, 64, None, None).resumed, []);
+        let run = folder.path();
+        fs::write(run.join(FILE), "mine = true").unwrap();
+        assert_eq!(Provenance::at_resume(run, 64, None, None).resumed, []);
     }
 }

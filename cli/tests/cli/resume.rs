@@ -328,7 +328,7 @@ fn a_run_that_was_killed_at_its_very_end_keeps_no_more_states_than_it_should() {
     let unended = provenance.lines().filter(|line| !line.starts_with("end")).collect::<Vec<_>>().join("\n");
     desk.write("run/provenance.toml", &unended);
     let outcome = desk.run("train --resume run").expect(0);
-    assert_eq!(outcome.stdout, "run: all of its 1,024 decisions were taken\n");
+    assert!(outcome.stdout.starts_with("run is finished: all of its 1,024 decisions are taken"));
     let mut names: Vec<String> = std::fs::read_dir(desk.path("run/checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -409,7 +409,6 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         "train --resume missing",
         "train --resume a-file",
         "train --resume no-run",
-        "train --resume done",
         "train --resume done --from step-5",
         "train --resume config",
         "train --resume scenario",
@@ -443,7 +442,7 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         assert!(outcome.stderr.contains("error: ") || line == "verify", "{}", outcome.transcript());
         transcripts.push(outcome.transcript());
     }
-    insta::with_settings!({ filters => vec![(r"[0-9a-f]{64}", "[sha256]"), (r"it has \d+ bytes", "it has [n] bytes"), (r": \d+ bytes of", ": [n] bytes of")] }, {
+    insta::with_settings!({ filters => vec![(r"[0-9a-f]{64}", "[sha256]"), (r"first \d+ bytes", "first [n] bytes"), (r": \d+ bytes of", ": [n] bytes of")] }, {
         insta::assert_snapshot!(transcripts.join("\n"));
     });
 }
@@ -566,6 +565,233 @@ fn a_run_that_cannot_go_back_is_left_as_it_is() {
     let mut after = tree(&desk.path("short"));
     after.insert("provenance.toml".into(), before["provenance.toml"].clone());
     assert!(after == before);
+}
+
+/// A bit that is not what was written, anywhere in what a checkpoint stands on, is no run to go on with.
+#[test]
+fn a_flipped_bit_in_a_log_or_in_the_config_is_refused_and_named() {
+    let desk = Desk::new();
+    unended(&desk, &["run"]);
+    // The state before the last one: the logs go on behind it.
+    std::fs::remove_dir_all(desk.path("run/checkpoints/last")).unwrap();
+    std::fs::remove_dir_all(desk.path("run/checkpoints/step-1024")).unwrap();
+    let log = desk.read("run/checkpoints/step-768/log.json");
+    let log: Value = serde_json::from_str(&log).unwrap();
+    let covered = |name: &str| log["files"][name]["bytes"].as_u64().unwrap() as usize;
+    let config = desk.read("run/config.toml");
+    let values = config.find("name = ").unwrap();
+    for (file, from, to, remedy) in [
+        ("metrics.jsonl", 0, covered("metrics"), "put the file back that the run wrote"),
+        ("eval.csv", 0, covered("eval"), "put the file back that the run wrote"),
+        ("config.toml", values, config.len(), "put it back"),
+    ] {
+        let path = desk.path(&format!("run/{file}"));
+        let whole = std::fs::read(&path).unwrap();
+        for share in 0..5 {
+            let at = from + share * (to - from - 1) / 4;
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (share % 4);
+            std::fs::write(&path, &flipped).unwrap();
+            let outcome = desk.run("train --resume run").expect(2);
+            assert!(outcome.stderr.contains(&format!("run/{file}")), "{at}: {}", outcome.stderr);
+            let is_syntax = file == "config.toml" && outcome.stderr.contains("error: run/config.toml:");
+            assert!(is_syntax || outcome.stderr.contains(remedy), "{at}: {}", outcome.stderr);
+            assert_eq!(std::fs::read(&path).unwrap(), flipped, "it is left as it is");
+        }
+        std::fs::write(&path, &whole).unwrap();
+    }
+    desk.run("train --resume run --quiet").expect(0);
+    assert_same_run(&desk, "run", "whole");
+}
+
+#[test]
+fn a_run_that_is_finished_says_so_and_a_loop_that_resumes_it_ends() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    desk.run(&format!("train --config tiny.toml {SHORT} --out run --quiet")).expect(0);
+    let before = tree(&desk.path("run"));
+    let outcome = desk.run("train --resume run").expect(0);
+    assert_eq!(
+        outcome.stdout,
+        "run is finished: all of its 1,024 decisions are taken; to train longer, begin a new run: thoughtcache train \
+         --config run/config.toml --set decisions=N\n"
+    );
+    assert_eq!(desk.run("train --resume run --json").expect(0).json()["interrupted"], false);
+    assert!(tree(&desk.path("run")) == before);
+}
+
+/// A library that lets calls of the program fail: those on paths that hold `FAIL_PATH`, from the call `FAIL_FROM` on.
+#[cfg(target_os = "linux")]
+const FAILING_DISK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fails(const char *call, const char *path) {
+    static int calls;
+    if (strcmp(call, getenv("FAIL_CALL")) || !strstr(path, getenv("FAIL_PATH"))) return 0;
+    if (calls++ < atoi(getenv("FAIL_FROM"))) return 0;
+    errno = atoi(getenv("FAIL_ERRNO"));
+    return 1;
+}
+int rename(const char *from, const char *to) {
+    static int (*real)(const char *, const char *);
+    if (!real) real = dlsym(RTLD_NEXT, "rename");
+    return fails("rename", to) ? -1 : real(from, to);
+}
+int unlinkat(int folder, const char *name, int flags) {
+    static int (*real)(int, const char *, int);
+    if (!real) real = dlsym(RTLD_NEXT, "unlinkat");
+    return fails("unlinkat", name) ? -1 : real(folder, name, flags);
+}
+int open64(const char *path, int flags, ...) {
+    static int (*real)(const char *, int, ...);
+    if (!real) real = dlsym(RTLD_NEXT, "open64");
+    va_list rest;
+    va_start(rest, flags);
+    int mode = va_arg(rest, int);
+    va_end(rest);
+    return (flags & O_CREAT) && fails("open", path) ? -1 : real(path, flags, mode);
+}
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_met_a_disk_error_says_which_and_goes_on_where_it_was() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    desk.write("disk.c", FAILING_DISK);
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    let built = Command::new(compiler)
+        .current_dir(desk.path(""))
+        .args(["-shared", "-fPIC", "-o", "disk.so", "disk.c", "-ldl"])
+        .status();
+    assert!(built.unwrap().success());
+    let config = format!(
+        "train --config tiny.toml {SHORT} --set checkpoint_every_decisions=256 --set keep_checkpoints=2 --quiet"
+    );
+    desk.run(&format!("{config} --out whole")).expect(0);
+    let (eio, ebusy, enospc) = ("5", "16", "28");
+    let train = |out: &str, call: &str, path: &str, from: &str, errno: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+            .current_dir(desk.path(""))
+            .args(config.split_whitespace())
+            .args(["--out", out])
+            .envs([("FAIL_CALL", call), ("FAIL_PATH", path), ("FAIL_FROM", from), ("FAIL_ERRNO", errno)])
+            .env("LD_PRELOAD", desk.path("disk.so"))
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let names = |run: &str| {
+        let entries = std::fs::read_dir(desk.path(&format!("{run}/checkpoints"))).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let tidy = ["best", "last", "step-1024", "step-768"];
+    // A state is put in its place by one rename; the fourth one is the last of the run. From it on all fail, the one that
+    // would put the state before back too.
+    for (out, from) in [("early", "1"), ("end", "3")] {
+        let (code, stderr) = train(out, "rename", "/checkpoints/last", from, eio);
+        assert_eq!(code, Some(2), "{stderr}");
+        let why = format!("cannot write the checkpoint {out}/checkpoints/last: Input/output error");
+        assert!(stderr.contains(&why), "{stderr}");
+        assert!(!desk.path(&format!("{out}/checkpoints/last")).exists());
+        desk.run(&format!("train --resume {out} --quiet")).expect(0);
+        assert_same_run(&desk, out, "whole");
+        assert_eq!(names(out), tidy);
+        desk.run(&format!("train --resume {out} --quiet")).expect(0);
+    }
+    // An old state that cannot be removed ends no run, and has no name that it could be taken for whole by.
+    let (code, stderr) = train("busy", "unlinkat", "trainer.safetensors", "2", ebusy);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(stderr.matches("; the run goes on and tries again").count(), 1, "{stderr}");
+    let left = names("busy");
+    assert!(
+        left.len() > 4 && left.iter().filter(|name| !name.starts_with(".removed-")).eq(&tidy),
+        "{left:?}"
+    );
+    desk.run("train --resume busy --quiet").expect(0);
+    assert_eq!(names("busy"), tidy);
+    assert_same_run(&desk, "busy", "whole");
+    // A full disk: the file that comes last is not the one that is named.
+    let (code, stderr) = train("full", "open", ".new", "2", enospc);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("cannot write the checkpoint full/checkpoints/"), "{stderr}");
+    assert!(!stderr.contains("provenance.toml"), "{stderr}");
+}
+
+#[test]
+fn a_folder_whose_run_was_killed_before_its_config_was_whole_can_be_started() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    std::fs::create_dir(desk.path("run")).unwrap();
+    desk.write("run/config.toml.new", "name = \"ti");
+    let outcome = desk.run("train --resume run").expect(2);
+    assert!(outcome.stderr.contains("was ended before it began: start it again"), "{}", outcome.stderr);
+    desk.run(&format!("train --config tiny.toml {SHORT} --out run --quiet")).expect(0);
+    assert!(!desk.path("run/config.toml.new").exists());
+}
+
+#[test]
+fn a_proof_that_is_ended_leaves_neither_its_child_nor_its_folder() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", &TINY.replace("1_024", "80_000_000"));
+    std::fs::create_dir(desk.path("tmp")).unwrap();
+    let proof = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+        .current_dir(desk.path(""))
+        .args(["verify", "determinism", "tiny.toml"])
+        .env("TMPDIR", desk.path("tmp"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let scratch = || std::fs::read_dir(desk.path("tmp")).unwrap().next().map(|entry| entry.unwrap().path());
+    wait_for("its child's run", || scratch().is_some_and(|scratch| scratch.join("1/eval.csv").exists()));
+    let scratch_of_child = scratch().unwrap().to_str().unwrap().to_owned();
+    Command::new("kill").args(["-TERM", &proof.id().to_string()]).status().unwrap();
+    let output = proof.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(scratch(), None);
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    let children = lines.filter(|line| String::from_utf8_lossy(line).contains(&scratch_of_child)).count();
+    assert_eq!(children, 0);
+}
+
+/// A folder whose name has a space: what is printed can be pasted.
+#[test]
+fn commands_that_a_run_prints_can_be_pasted() {
+    let desk = Desk::new();
+    desk.write("tiny.toml", TINY);
+    let thoughtcache = |arguments: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_thoughtcache");
+        Command::new(program).current_dir(desk.path("")).args(arguments).output().unwrap()
+    };
+    let train = ["train", "--config", "tiny.toml", "--set", "scenario.horizon_slots=5", "--out"];
+    let output = thoughtcache(&[&train[..], &["it's my run"]].concat());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let next = stdout.split_once("next:\n").unwrap().1;
+    let program = Path::new(env!("CARGO_BIN_EXE_thoughtcache")).parent().unwrap().to_str().unwrap();
+    let compare = next.lines().find(|line| line.contains(" compare ")).unwrap();
+    for line in [compare.trim(), "thoughtcache train --resume 'it'\\''s my run' --quiet"] {
+        let script = format!("PATH={program}:$PATH; {line}");
+        let output = Command::new("sh").current_dir(desk.path("")).args(["-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    for name in ["a\nb", "a\u{1b}[31mb"] {
+        let output = thoughtcache(&[&train[..], &[name]].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("its name must be UTF-8 text without control characters"), "{stderr}");
+        assert!(!stderr.contains('\u{1b}') && !desk.path(name).exists());
+    }
 }
 
 const DQN: &str = "--set agent=dqn-tight --set agent.dqn.learning_starts=256 --set agent.dqn.batch_size=32 \

@@ -254,4 +254,54 @@ mod with_torch {
         assert!(last < 800_000_000);
         assert_eq!(learning(&metrics), [last], "what was learnt is logged once, at the end");
     }
+
+    #[test]
+    fn ctrl_c_twice_ends_a_run_at_once_and_never_with_a_crash() {
+        let desk = Desk::new();
+        desk.write("tiny.toml", TINY);
+        let trials: Vec<_> = (0..4)
+            .map(|trial| {
+                let child = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+                    .current_dir(desk.path(""))
+                    .args(["train", "--config", "tiny.toml", "--set", "decisions=800000000", "--quiet"])
+                    .args(["--out", &trial.to_string()])
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                (trial, child)
+            })
+            .collect();
+        for (trial, child) in trials {
+            for _ in 0..1_200 {
+                if desk.path(&format!("{trial}/checkpoints/best/meta.json")).exists() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            for _ in 0..2 {
+                Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(130), "{:?}", output.status);
+        }
+    }
+
+    #[test]
+    fn a_machine_is_not_asked_for_more_threads_than_it_can_start() {
+        let desk = Desk::new();
+        let output = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+            .current_dir(desk.path(""))
+            .args(["evaluate", "lru", "--scenario", "tight", "--episodes", "1"])
+            .env("RAYON_NUM_THREADS", "99999999999")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.contains("warning: RAYON_NUM_THREADS=99999999999 is too much: 512 threads"),
+            "{stderr}"
+        );
+    }
 }

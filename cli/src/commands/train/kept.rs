@@ -1,8 +1,9 @@
 //! Checkpoints of a run that can go on: the policy, the trainer, the replay buffer where there is one, and the logs.
 
 use super::log_state::LogState;
-use crate::run_dir::RunDir;
+use crate::console::pasted;
 use crate::run_dir::checkpoints::{CheckpointFile, Checkpoints, META_FILE};
+use crate::run_dir::{CONFIG_FILE, RunDir};
 use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,7 @@ pub(super) fn write(
     if keep > 0 {
         checkpoints.write(&Checkpoints::step_name(state.decisions), &files)?;
     }
-    checkpoints.write(LAST, &files)?;
-    checkpoints.retain(keep)
+    checkpoints.write(LAST, &files).map(drop)
 }
 
 /// Writes a policy that is no state of a run.
@@ -109,7 +109,7 @@ pub(super) fn make_last(checkpoints: &Checkpoints, place: &Path) -> Result<()> {
 
 /// What to type when a checkpoint cannot be used.
 fn advice(folder: &RunDir, checkpoints: &Checkpoints, not: &str) -> String {
-    let run = folder.root().display();
+    let (run, config) = (pasted(folder.root()), pasted(&folder.path(CONFIG_FILE)));
     let mut names: Vec<String> = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name).collect();
     names.insert(0, LAST.to_owned());
     names.retain(|name| name != not && checkpoints.find(name).is_some());
@@ -118,7 +118,7 @@ fn advice(folder: &RunDir, checkpoints: &Checkpoints, not: &str) -> String {
             format!("; there is also {}: thoughtcache train --resume {run} --from {name}", names.join(", "))
         }
         None => format!(
-            "; there is no other state of this run; train it anew: thoughtcache train --config {run}/config.toml"
+            "; there is no other state of this run; train it anew: thoughtcache train --config {config}"
         ),
     }
 }

@@ -6,7 +6,7 @@ use super::log_state::{Inputs, LogState};
 use super::memory;
 use super::watch::{BEST, Watch, Watched};
 use crate::clock::human;
-use crate::console::{Console, Verdict};
+use crate::console::{Console, Verdict, pasted, shown};
 use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::libtorch;
@@ -14,7 +14,8 @@ use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
 use crate::scenario_file::{LoadedScenario, ScenarioText};
 use crate::scenario_files;
 use crate::table::grouped;
-use anyhow::{Context, Result, bail, ensure};
+use crate::text_file;
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,12 +64,10 @@ pub(super) fn begin(
         Some(out) => RunDir::create(out),
         None => RunDir::create_numbered(&experiment.name),
     }?;
-    let inputs = inputs(experiment)?;
-    if experiment.scenario_name.is_none() {
-        write_scenario(experiment, &folder)?;
-    }
-    // Last: a folder with a config is a run that can be resumed.
-    folder.write(CONFIG_FILE, &config(experiment, &folder)?)?;
+    let config = config(experiment, &folder)?;
+    let inputs = inputs(experiment, &config)?;
+    // A folder with a config is a run that can be resumed.
+    folder.write(CONFIG_FILE, &config)?;
     let provenance = Provenance::at_start(libtorch::version(), recording(experiment));
     let start = Start { experiment, folder: &folder, inputs, kept: None, provenance, new_config: None };
     console.note(&format!("{}: {}", folder.root().display(), start.what()));
@@ -86,7 +85,8 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     let experiment = terms.load(ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None))?;
     memory::check(&experiment)?;
     let kept = kept::read(&folder, from)?;
-    let inputs = inputs(&experiment)?;
+    let config = text_file::read(&folder.path(CONFIG_FILE), CONFIG_FILE)?;
+    let inputs = inputs(&experiment, &config)?;
     match &kept {
         Some(kept) => {
             check_inputs(&kept.log.inputs, &inputs, root)?;
@@ -98,9 +98,9 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     }
     let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
     let provenance =
-        Provenance::at_resume(&folder, from_decisions, libtorch::version(), recording(&experiment))
+        Provenance::at_resume(folder.root(), from_decisions, libtorch::version(), recording(&experiment))
             .with_state(kept.is_some());
-    let new_config = terms.on_nan.map(|_| config(&experiment, &folder)).transpose()?;
+    let new_config = terms.on_nan.map(|_| self::config(&experiment, &folder)).transpose()?;
     let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance, new_config };
     let what = start.what();
     console.note(&match start.kept {
@@ -115,7 +115,8 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
 /// leave the folder alone, in whatever condition it is.
 fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
     let place = folder.root().display();
-    let anew = format!("to train it anew, type: thoughtcache train --config {place}/{CONFIG_FILE}");
+    let anew =
+        format!("to train it anew, type: thoughtcache train --config {}", pasted(&folder.path(CONFIG_FILE)));
     let provenance = Provenance::read(folder.root());
     // `done` is said of a run whose folder keeps only some of its files, too.
     ensure!(
@@ -135,28 +136,28 @@ fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// A run that has nothing left to do. One that was killed between its last checkpoint and its end is ended here.
+/// Says that a run has nothing left to do, and ends one that was killed or failed between its last checkpoint and its end.
 fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Result<Verdict> {
-    let place = folder.root().display();
-    if Provenance::ending_of(folder).is_some() {
-        bail!(
-            "{place} is finished: all of its {} decisions are taken; to train longer, begin a new run: \
-             thoughtcache train --config {place}/{CONFIG_FILE} --set decisions=N",
-            grouped(experiment.decisions)
-        );
-    }
     let checkpoints = folder.checkpoints();
     checkpoints.recover()?;
-    // The kill may have come before this part of the last checkpoint.
-    checkpoints.retain(experiment.keep_checkpoints)?;
-    let recording = recording(experiment);
-    Provenance::at_resume(folder, experiment.decisions, libtorch::version(), recording)
-        .with_state(true)
-        .at_end("done")
-        .write(folder)?;
-    let text = format!("{place}: all of its {} decisions were taken\n", grouped(experiment.decisions));
+    if !Provenance::read(folder.root()).is_some_and(|provenance| provenance.is_done()) {
+        checkpoints.retain(experiment.keep_checkpoints)?;
+        let recording = recording(experiment);
+        Provenance::at_resume(folder.root(), experiment.decisions, libtorch::version(), recording)
+            .with_state(true)
+            .at_end("done")
+            .write(folder.root())?;
+    }
+    let place = folder.root();
+    let text = format!(
+        "{} is finished: all of its {} decisions are taken; to train longer, begin a new run: \
+         thoughtcache train --config {} --set decisions=N\n",
+        shown(place),
+        grouped(experiment.decisions),
+        pasted(&folder.path(CONFIG_FILE))
+    );
     let ended = serde_json::json!({
-        "run": place.to_string(),
+        "run": place.display().to_string(),
         "decisions": experiment.decisions,
         "interrupted": false,
     });
@@ -169,24 +170,27 @@ fn recording(experiment: &Experiment) -> Option<String> {
     scenario_files::sha256(&experiment.scenario.config).ok().flatten()
 }
 
-fn inputs(experiment: &Experiment) -> Result<Inputs> {
+/// What makes a run the one that it is: its config but for comments and `on_nan`, and the files that its scenario names.
+fn inputs(experiment: &Experiment, config: &str) -> Result<Inputs> {
+    let is_kept = |line: &&str| !line.starts_with('#') && !line.starts_with("on_nan = ");
+    let lines: Vec<&str> = config.lines().filter(is_kept).collect();
     Ok(Inputs {
-        config_sha256: sha256(experiment.identity()?.as_bytes()),
+        config_sha256: sha256(lines.join("\n").as_bytes()),
         recording_sha256: scenario_files::sha256(&experiment.scenario.config)?,
     })
 }
 
 fn check_inputs(kept: &Inputs, now: &Inputs, root: &Path) -> Result<()> {
-    let root = root.display();
+    let (again, root) = (pasted(&root.join(CONFIG_FILE)), root.display());
     ensure!(
         kept.config_sha256 == now.config_sha256,
         "{root}/{CONFIG_FILE} is not what the run was trained with so far: it was changed, or another version of this \
-         program wrote it; put it back, or begin a new run: thoughtcache train --config {root}/{CONFIG_FILE}"
+         program wrote it; put it back, or begin a new run: thoughtcache train --config {again}"
     );
     ensure!(
         kept.recording_sha256 == now.recording_sha256,
         "a file that the scenario of {root} names is not the one that the run was trained with so far; put that one back, \
-         or begin a new run: thoughtcache train --config {root}/{CONFIG_FILE}"
+         or begin a new run: thoughtcache train --config {again}"
     );
     Ok(())
 }
@@ -194,7 +198,7 @@ fn check_inputs(kept: &Inputs, now: &Inputs, root: &Path) -> Result<()> {
 fn config(experiment: &Experiment, folder: &RunDir) -> Result<String> {
     let head = "# Resolved: every value that the run used. It repeats the run, to the last bit on one machine type:\n";
     let place = folder.path(CONFIG_FILE);
-    Ok(format!("{head}#   thoughtcache train --config {}\n\n{}", place.display(), experiment.to_toml()?))
+    Ok(format!("{head}#   thoughtcache train --config {}\n\n{}", pasted(&place), experiment.to_toml()?))
 }
 
 /// One start, ready to run.
@@ -237,7 +241,7 @@ impl Start<'_> {
             if let Some(config) = new_config {
                 folder.write(CONFIG_FILE, &config)?;
             }
-            at_start.write(folder)
+            at_start.write(folder.root())
         })?;
         let scenario = &experiment.scenario.scenario;
         let env = DecisionEnv::new(Arc::clone(scenario));
@@ -276,20 +280,23 @@ impl Start<'_> {
         let provenance = provenance.with_state(watch.has_kept());
         // What went wrong with the files comes first: it is why the run was stopped.
         let watched = watch.end(trained.as_ref().ok());
-        provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder)?;
+        let noted = provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder.root());
         let watched = watched?;
         let verdict = match stopped {
             Some(StopReason::Interrupted) => Verdict::Interrupted,
             Some(StopReason::TimeLimit) | None => Verdict::Done,
         };
         if let Err(error @ TrainError::StoppedInWarmStart) = &trained {
-            let text = format!("{place}: {error}; to begin it again: thoughtcache train --resume {place}\n");
+            let again = pasted(folder.root());
+            let text = format!("{place}: {error}; to begin it again: thoughtcache train --resume {again}\n");
             let nothing =
                 serde_json::json!({ "run": place.to_string(), "decisions": 0, "interrupted": true });
             console.result(&nothing, || text)?;
             return Ok(verdict);
         }
         let trained = trained.with_context(|| format!("{place}: training stopped"))?;
+        // After what went wrong before: a full disk hinders this file too, and it is not the one to look at.
+        noted?;
         let finished = Finished::new(experiment, folder, &trained, &watched, stopped)?;
         console.result(&finished, || finished.text())?;
         Ok(verdict)
@@ -337,7 +344,11 @@ impl Finished {
         let best = &trained.best;
         let algorithm = experiment.agent.algorithm();
         Ok(Self {
-            compare: format!("thoughtcache compare --scenario {} {run}", typed_scenario(experiment, folder)?),
+            compare: format!(
+                "thoughtcache compare --scenario {} {}",
+                typed_scenario(experiment, folder)?,
+                pasted(folder.root())
+            ),
             checkpoint: folder.path("checkpoints/best").display().to_string(),
             experiment: experiment.name.clone(),
             algorithm: algorithm.name(),
@@ -368,9 +379,9 @@ impl Finished {
             None => "trained",
         };
         let time = human(Duration::from_secs_f64(self.training_s));
-        let run = &self.run;
+        let (run, typed) = (&self.run, pasted(Path::new(&self.run)));
         let resume =
-            if self.interrupted { format!("  thoughtcache train --resume {run}\n") } else { String::new() };
+            if self.interrupted { format!("  thoughtcache train --resume {typed}\n") } else { String::new() };
         format!(
             "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
              \x20 best        {cost:.6} per slot after {best} decisions, {percent:+.1} % vs least-aot ({baseline:.6}),\n\
@@ -381,7 +392,7 @@ impl Finished {
              next:\n\
              {resume}\
              \x20 {compare}\n\
-             \x20 tensorboard --logdir {run}/tensorboard\n",
+             \x20 tensorboard --logdir {typed}/tensorboard\n",
             decisions = grouped(self.decisions),
             rate = grouped(self.decisions_per_s as u64),
             cost = self.best_cost,
@@ -398,7 +409,7 @@ impl Finished {
 /// What one types for the scenario of a run: its name if it is shipped, else the copy in the run's folder.
 fn typed_scenario(experiment: &Experiment, folder: &RunDir) -> Result<String> {
     if let Some(name) = &experiment.scenario_name {
-        return Ok(name.clone());
+        return Ok(pasted(Path::new(name)));
     }
     let copy = folder.path(SCENARIO_FILE);
     let LoadedScenario { config, scenario } = &experiment.scenario;
@@ -410,7 +421,7 @@ fn typed_scenario(experiment: &Experiment, folder: &RunDir) -> Result<String> {
         }
         write_scenario(experiment, folder)?;
     }
-    Ok(copy.display().to_string())
+    Ok(pasted(&copy))
 }
 
 fn write_scenario(experiment: &Experiment, folder: &RunDir) -> Result<()> {

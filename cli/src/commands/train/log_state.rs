@@ -3,6 +3,7 @@
 //! With it a run that is resumed writes the lines that it would have written anyway: files are cut back to where they were
 //! at the checkpoint, and means over several updates or episodes go on where they stopped.
 
+use crate::run_dir::files::Prefix;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use thoughtcache_agents::learn::train::Episode;
 #[serde(deny_unknown_fields)]
 pub(super) struct LogState {
     pub(super) inputs: Inputs,
-    pub(super) files: Positions,
+    pub(super) files: Files,
     pub(super) time: Times,
     pub(super) seen: Seen,
 }
@@ -22,18 +23,20 @@ pub(super) struct LogState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Inputs {
-    /// The SHA-256 of the resolved config, comments and `on_nan` left out.
+    /// The SHA-256 of the lines of `config.toml`, comments and `on_nan` left out.
     pub(super) config_sha256: String,
     /// The SHA-256 of the recording that the scenario replays.
     pub(super) recording_sha256: Option<String>,
 }
 
-/// How much of each file belongs to the checkpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The part of each file that belongs to the checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Positions {
-    pub(super) metrics_bytes: u64,
-    pub(super) eval_bytes: u64,
+pub(super) struct Files {
+    /// That of `metrics.jsonl`.
+    pub(super) metrics: Prefix,
+    /// That of `eval.csv`.
+    pub(super) eval: Prefix,
 }
 
 /// Seconds so far, over all starts.
@@ -142,7 +145,7 @@ mod tests {
         let mean = |tag: &str, sum: f64| Mean { tag: tag.into(), sum, count: 3 };
         LogState {
             inputs: Inputs { config_sha256: "ab".into(), recording_sha256: None },
-            files: Positions { metrics_bytes: 7, eval_bytes: u64::MAX },
+            files: Files { metrics: Prefix { bytes: 7, sha256: "c".into() }, eval: Prefix::default() },
             time: Times { training_s: 0.1, elapsed_s: 1.0 },
             seen: Seen {
                 baseline_cost: 0.1 + 0.2,

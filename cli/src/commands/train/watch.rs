@@ -8,7 +8,7 @@
 //! the learner has accepted the checkpoint: the logs are opened when the first step is about to be taken.
 
 use super::kept;
-use super::log_state::{Exact, Inputs, LogState, Mean, Positions, Seen, Times};
+use super::log_state::{Exact, Files, Inputs, LogState, Mean, Seen, Times};
 use super::logs::Logs;
 use super::validation::{self, Sums, hit_ratio};
 use crate::clock::Stopwatch;
@@ -70,6 +70,8 @@ pub(super) struct Watch<'a> {
     /// The logs of the moment that the run would go back to.
     way_back: Option<(u64, LogState)>,
     is_watching_a_rule: bool,
+    /// Whether it was said that an old state cannot be removed.
+    has_warned: bool,
     failure: Option<anyhow::Error>,
 }
 
@@ -99,12 +101,13 @@ impl<'a> Watch<'a> {
         let bar = progress::training(console, experiment.decisions);
         let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario)).spec().clone();
         let config = experiment.to_toml()?;
-        let (decisions, positions) =
-            kept.as_ref().map_or((0, Positions::default()), |(decisions, state)| (*decisions, state.files));
+        let (decisions, files) = kept
+            .as_ref()
+            .map_or((0, Files::default()), |(decisions, state)| (*decisions, state.files.clone()));
         let opening: Opening<'a> = Box::new(move || {
-            Logs::check(folder, positions)?;
+            Logs::check(folder, &files)?;
             prepare()?;
-            Logs::open(folder, positions, decisions, &config)
+            Logs::open(folder, &files, decisions, &config)
         });
         let times = kept.as_ref().map_or_else(Times::default, |(_, state)| state.time);
         let whole = Stopwatch::resumed(times.elapsed_s);
@@ -137,6 +140,7 @@ impl<'a> Watch<'a> {
             kept_after: kept.as_ref().map(|(decisions, _)| *decisions),
             way_back: kept,
             is_watching_a_rule: false,
+            has_warned: false,
             failure: None,
         })
     }
@@ -284,11 +288,17 @@ impl<'a> Watch<'a> {
         self.decisions = state.decisions;
         let log = self.log_state()?;
         let checkpoint = self.checkpoint_of(&state.policy, state.decisions, None);
-        let keep = self.experiment.keep_checkpoints;
-        kept::write(&self.folder.checkpoints(), keep, &checkpoint, state, &log)?;
+        let (checkpoints, keep) = (self.folder.checkpoints(), self.experiment.keep_checkpoints);
+        kept::write(&checkpoints, keep, &checkpoint, state, &log)?;
+        // The new state is whole: an old one that cannot be removed ends no run.
+        if let (Err(error), false) = (checkpoints.retain(keep), self.has_warned) {
+            self.has_warned = true;
+            let line = format!("{error:#}; the run goes on and tries again");
+            self.bar.suspend(|| self.console.warn(&line));
+        }
         if !self.has_kept() {
             // After it: a kill in between leaves a state that is found, not a run that is believed to have lost one.
-            Provenance::note_state(self.folder)?;
+            Provenance::note_state(self.folder.root())?;
         }
         self.kept_after = Some(state.decisions);
         self.way_back = Some((state.decisions, log));
@@ -333,14 +343,14 @@ impl<'a> Watch<'a> {
     fn go_back(&mut self, decisions: u64) -> Result<()> {
         let Some(logs) = &mut self.logs else { return Ok(()) };
         let (files, seen) = match &self.way_back {
-            Some((kept, state)) if *kept == decisions => (state.files, state.seen.clone()),
+            Some((kept, state)) if *kept == decisions => (state.files.clone(), state.seen.clone()),
             // Back to the beginning, before anything was kept.
             _ => {
                 let baseline_cost = self.seen.baseline_cost;
-                (Positions::default(), Seen { baseline_cost, ..Seen::default() })
+                (Files::default(), Seen { baseline_cost, ..Seen::default() })
             }
         };
-        logs.go_back(files, decisions)?;
+        logs.go_back(&files, decisions)?;
         self.seen = seen;
         self.decisions = decisions;
         self.bar.set_position(decisions);
