@@ -1,6 +1,6 @@
 //! What can be typed: commands, and the options that several of them share.
 
-use crate::commands::{bench, compare, doctor, evaluate, scenario, trace, train, tune, verify};
+use crate::commands::{bench, compare, doctor, evaluate, rules, scenario, trace, train, tune, verify};
 use crate::console::{Console, Verdict};
 use crate::scenario_file::{self, LoadedScenario};
 use anyhow::Result;
@@ -37,6 +37,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Compare(compare::Args),
+    Rules(rules::Args),
     Scenario(scenario::Args),
     Trace(trace::Args),
     Tune(tune::Args),
@@ -53,6 +54,7 @@ impl Cli {
             Command::Train(args) => args.run(console),
             Command::Evaluate(args) => args.run(console),
             Command::Compare(args) => args.run(console),
+            Command::Rules(args) => args.run(console),
             Command::Scenario(args) => args.run(console),
             Command::Trace(args) => args.run(console),
             Command::Tune(args) => args.run(console),

@@ -34,7 +34,8 @@ pub(crate) enum Task {
         #[arg(long)]
         quick: bool,
     },
-    /// Write what is generated in the documents
+    /// Write what is generated in the documents, and build the site, target/site/html/index.html (Sphinx is put into .venv-docs
+    /// for it, once, 0.1 GB)
     Docs,
     /// Train the reference runs over their seeds (an hour and more), write runs/reference/
     Reference {

@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod proofs;
 pub(crate) mod reference;
+pub(crate) mod results;
 pub(crate) mod test;
 
 use std::process::{Command, ExitStatus};

@@ -42,7 +42,7 @@ fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Setup => libtorch::ensure(&workspace, &machine).map(drop),
         Task::Demo => commands::demo::run(&workspace, &machine),
-        Task::Docs => commands::docs::run(&workspace),
+        Task::Docs => commands::docs::run(&workspace, &machine),
         Task::Reference { scenarios } => commands::reference::run(&workspace, &machine, &scenarios),
         Task::Proofs { names } => commands::proofs::run(&workspace, &machine, &names),
         Task::Test { quick } => commands::test::run(&workspace, &machine, quick),

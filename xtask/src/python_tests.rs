@@ -27,6 +27,13 @@ pub(crate) const TESTS: Packages = Packages {
     has_checksums: true,
 };
 
+/// What builds the documentation site.
+pub(crate) const DOCS: Packages = Packages {
+    folder: ".venv-docs",
+    requirements: include_str!("../../docs/requirements.txt"),
+    has_checksums: true,
+};
+
 /// What we are compared with.
 pub(crate) const PEERS: Packages = Packages {
     folder: ".venv-peers",
@@ -127,21 +134,16 @@ mod tests {
 
     #[test]
     fn every_package_has_a_version_and_a_checksum() {
-        let names: Vec<&str> = TESTS
-            .requirements
-            .lines()
-            .filter(|line| !line.starts_with([' ', '#']) && !line.is_empty())
-            .inspect(|line| assert!(line.contains("==") && line.ends_with(" \\"), "{line}"))
-            .filter_map(|line| line.split("==").next())
-            .collect();
-        assert!(names.contains(&"tensorboard"), "{names:?}");
-        assert!(
-            TESTS
-                .requirements
-                .lines()
-                .filter(|line| line.starts_with(' '))
-                .all(|l| l.contains("--hash=sha256:"))
-        );
+        for (packages, known) in [(TESTS, "tensorboard"), (DOCS, "sphinx")] {
+            let lines = || packages.requirements.lines().filter(|line| !line.starts_with('#'));
+            let names: Vec<&str> = lines()
+                .filter(|line| !line.starts_with(' '))
+                .inspect(|line| assert!(line.contains("==") && line.ends_with(" \\"), "{line}"))
+                .filter_map(|line| line.split("==").next())
+                .collect();
+            assert!(names.contains(&known), "{names:?}");
+            assert!(lines().filter(|line| line.starts_with(' ')).all(|line| line.contains("--hash=sha256:")));
+        }
     }
 
     #[cfg(unix)]

@@ -7,6 +7,7 @@
 //! parameters, and the cheapest placement for what it decides.
 
 use crate::policy::Policy;
+use serde::Serialize;
 use std::sync::Arc;
 use thiserror::Error;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -21,7 +22,7 @@ pub type BoxedPolicy = Box<dyn Policy<DecisionEnv> + Send>;
 pub(super) type Factory = Box<dyn Fn() -> BoxedPolicy + Send + Sync>;
 
 /// A number that a rule can be tuned by.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Parameter {
     /// The key in `[policies.<rule>]`.
     pub name: &'static str,

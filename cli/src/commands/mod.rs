@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod rules;
 pub(crate) mod scenario;
 pub(crate) mod trace;
 pub(crate) mod train;

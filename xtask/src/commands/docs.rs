@@ -1,10 +1,15 @@
-//! `cargo xtask docs`: writes what is generated in the documents; `cargo xtask test` refuses what is stale.
+//! `cargo xtask docs`: writes what is generated in the documents (tests refuse what is stale), and builds the site.
 
+use super::{call, results};
 use crate::config_tables::Sources;
 use crate::failure::Failure;
+use crate::libtorch;
+use crate::machine::Machine;
+use crate::python_tests;
 use crate::workspace::Workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The document, and the lines between which it is generated.
 const DOCUMENT: &str = "configs/README.md";
@@ -34,23 +39,36 @@ const ROOTS: [(&str, &str, &str); 3] = [
     ("ScenarioConfig", "", "## Keys of a scenario"),
 ];
 
-/// Writes the generated part.
-pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
+/// Writes the generated parts, then the site with the rustdoc inside.
+pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
     let path = workspace.root().join(DOCUMENT);
     let text = read(&path)?;
     let fresh = generated(workspace, &text)?;
-    if fresh == text {
-        println!("{DOCUMENT} is up to date");
-        return Ok(());
+    if fresh != text {
+        let beside = path.with_extension("md.new");
+        fs::write(&beside, fresh).map_err(Failure::file("write", &beside))?;
+        fs::rename(&beside, &path).map_err(Failure::file("write", &path))?;
+        println!("wrote {DOCUMENT}");
     }
-    let beside = path.with_extension("md.new");
-    fs::write(&beside, fresh).and_then(|()| fs::rename(&beside, &path)).map_err(|source| Failure::File {
-        doing: "write",
-        path: path.clone(),
-        source,
-    })?;
-    println!("wrote {DOCUMENT}");
-    Ok(())
+    results::refresh(workspace.root())?;
+    site(workspace, machine)
+}
+
+/// Builds rustdoc and the site; a warning of either is an error.
+fn site(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+    libtorch::ensure(workspace, machine)?;
+    let packages = python_tests::ensure(workspace, machine, &python_tests::DOCS)?;
+    let mut rustdoc = workspace.cargo();
+    // Replaces the rpath of `.cargo/config.toml`, which only doctests need.
+    rustdoc.args(["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    call(&mut rustdoc)?;
+    call(workspace.cargo().args(["build", "--release"]))?;
+    let program = PathBuf::from(workspace.program("thoughtcache").get_program());
+    let target = program.ancestors().nth(2).unwrap_or(workspace.root());
+    let mut build = Command::new(&machine.python);
+    build.current_dir(workspace.root()).env("PYTHONPATH", packages);
+    build.arg("docs/build.py").args([&program, &target.join("doc"), &target.join("site")]);
+    call(&mut build)
 }
 
 /// The document as it should be.

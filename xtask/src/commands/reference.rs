@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{call, chosen, program, status, typed};
+use super::{call, chosen, program, results, status, typed};
 use crate::failure::Failure;
 use crate::libtorch;
 use crate::machine::{Machine, ended};
@@ -19,8 +19,6 @@ use crate::workspace::Workspace;
 /// Where the training runs lie, ignored by git, and where the kept ones lie.
 const WORK: &str = "runs/reference-seeds";
 const KEPT: &str = "runs/reference";
-/// What shows the tables.
-const README: &str = "README.md";
 /// What a reference run keeps of its training run.
 const FILES: [&str; 5] = [
     "config.toml",
@@ -73,9 +71,14 @@ const REFERENCES: [Reference; 8] = [
     },
 ];
 
+/// The scenarios that there are reference runs on, in the order of tables.
+pub(super) fn scenarios() -> impl Iterator<Item = &'static str> {
+    REFERENCES.iter().map(|reference| reference.scenario)
+}
+
 /// Trains what is missing, chooses, compares: on the scenarios of these names, on all where there is none.
 pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<(), Failure> {
-    let scenarios: Vec<&str> = REFERENCES.iter().map(|reference| reference.scenario).collect();
+    let scenarios: Vec<&str> = scenarios().collect();
     let chosen = chosen("reference scenario", &scenarios, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
@@ -103,32 +106,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
             compare(workspace, reference.scenario, &without, &format!("{file}-without"), against)?;
         }
     }
-    let readme = workspace.root().join(README);
-    let text = fs::read_to_string(&readme).map_err(Failure::file("read", &readme))?;
-    let text = with_tables(&text, workspace.root())?;
-    fs::write(&readme, text).map_err(Failure::file("write", &readme))
-}
-
-/// The text with the table of each file between `<!-- begin FILE -->` and `<!-- end -->`; a table whose file is not there
-/// stays as it is.
-fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
-    let mut lines = text.lines();
-    let mut made = String::with_capacity(text.len());
-    while let Some(line) = lines.next() {
-        made.push_str(line);
-        made.push('\n');
-        let named = line.strip_prefix("<!-- begin ").and_then(|rest| rest.strip_suffix(" -->"));
-        if let Some(file) = named.map(|name| root.join(name)).filter(|file| file.is_file()) {
-            made.push_str(fs::read_to_string(&file).map_err(Failure::file("read", &file))?.trim_end());
-            made.push_str("\n<!-- end -->\n");
-            for shown in lines.by_ref() {
-                if shown == "<!-- end -->" {
-                    break;
-                }
-            }
-        }
-    }
-    Ok(made)
+    results::refresh(workspace.root())
 }
 
 /// Trains the seeds of an experiment, keeps the median, and returns its folder.
@@ -248,25 +226,6 @@ mod tests {
         assert!(!is_whole(folder.path()));
         fs::write(folder.path().join("provenance.toml"), "version = \"1\"\nending = \"done\"\n").unwrap();
         assert!(is_whole(folder.path()));
-    }
-
-    #[test]
-    fn tables_replace_what_stood_between_their_marks() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.md"), "new\n").unwrap();
-        let text =
-            "x\n<!-- begin a.md -->\nold\nold\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
-        let expected =
-            "x\n<!-- begin a.md -->\nnew\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
-        assert_eq!(with_tables(text, folder.path()).unwrap(), expected);
-    }
-
-    #[test]
-    fn the_readme_shows_the_tables_that_the_program_made() {
-        let workspace = Workspace::here();
-        let text = fs::read_to_string(workspace.root().join(README)).unwrap();
-        assert!(text.contains("<!-- begin runs/reference/tight.md -->"));
-        assert_eq!(with_tables(&text, workspace.root()).unwrap(), text, "type: cargo xtask reference");
     }
 
     #[test]

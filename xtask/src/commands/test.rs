@@ -2,8 +2,8 @@
 //!
 //! Each profile compiles the C++ of torch-sys again (minutes), so clippy and the tests share one. Cheap steps come
 //! first; all are run, so that one call shows everything that is wrong. Every test runs once, with torch; of the build
-//! without torch only its own tests run. The tests with torch come last, which leaves a program with learners in the
-//! target folder and the closing lines of cargo test at the end of the log.
+//! without torch only its own tests run. The documentation site comes last, because it asks the finished program, with
+//! learners, for its help and its pictures.
 //!
 //! Tests that need recorded data say `skipped: ...` where it is not there; the summary counts these lines.
 
@@ -79,6 +79,12 @@ const STEPS: &[Step] = &[
         arguments: "test --release --no-fail-fast --workspace -- --show-output",
         is_test: true,
         environment: Environment::Torch,
+    },
+    Step {
+        name: "documentation site",
+        arguments: "run --release --quiet -p xtask -- docs",
+        is_test: false,
+        environment: Environment::Plain,
     },
 ];
 

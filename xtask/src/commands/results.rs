@@ -1,0 +1,190 @@
+//! The pages that show results: README and `docs/results/`, filled from `runs/reference/`.
+//!
+//! A page says where: `<!-- begin FILE -->` to `<!-- end -->` holds the table of that file, `<!-- begin overview PREFIX -->` one row
+//! for each scenario, whose links begin with PREFIX.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::reference::scenarios;
+use crate::failure::Failure;
+
+/// The pages, beside those of the folder.
+const README: &str = "README.md";
+const FOLDER: &str = "docs/results";
+
+/// Writes what is stale.
+pub(super) fn refresh(root: &Path) -> Result<(), Failure> {
+    for page in pages(root)? {
+        let text = read(&page)?;
+        let fresh = with_tables(&text, root)?;
+        if fresh != text {
+            fs::write(&page, fresh).map_err(Failure::file("write", &page))?;
+            println!("wrote {}", page.display());
+        }
+    }
+    Ok(())
+}
+
+/// The README, and the pages of results in the order of their names.
+fn pages(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let folder = root.join(FOLDER);
+    let entries = fs::read_dir(&folder).map_err(Failure::file("read", &folder))?;
+    let mut pages: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    pages.sort();
+    pages.insert(0, root.join(README));
+    Ok(pages)
+}
+
+/// The text with fresh tables between its marks; a table whose file is not there stays as it is.
+pub(super) fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
+    let mut lines = text.lines();
+    let mut made = String::with_capacity(text.len());
+    while let Some(line) = lines.next() {
+        made += line;
+        made.push('\n');
+        let Some(name) = line.strip_prefix("<!-- begin ").and_then(|rest| rest.strip_suffix(" -->")) else {
+            continue;
+        };
+        let table = match name.strip_prefix("overview") {
+            Some(prefix) => overview(root, prefix.trim())?,
+            None if root.join(name).is_file() => read(&root.join(name))?,
+            None => continue,
+        };
+        // Verdicts that were printed before the word changed.
+        made += table.replace("DEARER than", "more expensive than").trim_end();
+        made += "\n<!-- end -->\n";
+        lines.by_ref().find(|shown| *shown == "<!-- end -->");
+    }
+    Ok(made)
+}
+
+/// One row for each scenario: its best rule, and what the learners cost beside it.
+fn overview(root: &Path, prefix: &str) -> Result<String, Failure> {
+    let mut table = "| scenario | best rule | its cost | PPO | relative to the best rule | DQN | relative to the best rule |\n\
+                     |---|---|---:|---:|---|---:|---|\n"
+        .to_owned();
+    for scenario in scenarios() {
+        let file = root.join(format!("runs/reference/{scenario}.csv"));
+        let wrong = |reason: &str| Failure::Document { path: file.clone(), reason: reason.to_owned() };
+        let costs = costs(&read(&file)?).ok_or_else(|| wrong("it has no columns policy, kind, mean_cost"))?;
+        let (rule, cost) = costs
+            .iter()
+            .filter(|row| row.kind == "heuristic")
+            .map(|row| (&row.policy, row.cost))
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .ok_or_else(|| wrong("it has no heuristic"))?;
+        table += &format!("| [{scenario}]({prefix}{scenario}.md) | `{rule}` | {}", four_digits(cost));
+        let verdicts = read(&file.with_extension("md"))?;
+        for learner in ["ppo", "dqn"] {
+            let name = format!("{scenario}-{learner}");
+            match costs.iter().find(|row| row.policy == name) {
+                Some(row) => {
+                    let margin = margin(&verdicts, &name, rule)
+                        .ok_or_else(|| wrong(&format!("its .md compares {name} with {rule} nowhere")))?;
+                    table += &format!(" | {} | {margin}", four_digits(row.cost));
+                }
+                None => table += " | – | not trained",
+            }
+        }
+        table += " |\n";
+    }
+    Ok(table)
+}
+
+/// One policy of a comparison.
+struct Row {
+    policy: String,
+    kind: String,
+    cost: f64,
+}
+
+/// The policies of a comparison's CSV.
+fn costs(csv: &str) -> Option<Vec<Row>> {
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next()?;
+    let at = |name: &str| header.iter().position(|column| *column == name);
+    let (policy, kind, cost) = (at("policy")?, at("kind")?, at("mean_cost")?);
+    lines
+        .map(|row| {
+            let cost = row.get(cost)?.parse().ok()?;
+            Some(Row { policy: (*row.get(policy)?).to_owned(), kind: (*row.get(kind)?).to_owned(), cost })
+        })
+        .collect()
+}
+
+/// What the verdict of a learner says about a rule, in bold where the whole interval lies below 0.
+fn margin(verdicts: &str, learner: &str, rule: &str) -> Option<String> {
+    let verdict = verdicts.split(". ").find(|sentence| sentence.starts_with(&format!("{learner} is ")))?;
+    let (_, said) = verdict.split_once(&format!(" {rule} ("))?;
+    let (said, _) = said.split_once(')')?;
+    let (mean, interval) = said.split_once(" [")?;
+    let high: f64 = interval.trim_end_matches(']').split_once(", ")?.1.parse().ok()?;
+    Some(if high < 0.0 { format!("**{mean}** [{interval}") } else { said.to_owned() })
+}
+
+/// A positive number with four significant digits.
+fn four_digits(number: f64) -> String {
+    let digits_before = number.log10().floor();
+    format!("{number:.*}", (3.0 - digits_before).max(0.0) as usize)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(Failure::file("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn tables_replace_what_stood_between_their_marks() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.md"), "x is DEARER than y\n").unwrap();
+        let text =
+            "x\n<!-- begin a.md -->\nold\nold\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
+        let expected = "x\n<!-- begin a.md -->\nx is more expensive than y\n<!-- end -->\ny\n<!-- begin b.md -->\nkept\n<!-- end -->\n";
+        assert_eq!(with_tables(text, folder.path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_page_is_stale() {
+        let root = Workspace::here().root().to_owned();
+        let all = pages(&root).unwrap();
+        assert!(all.len() > scenarios().count());
+        for page in all {
+            let text = read(&page).unwrap();
+            let fresh = with_tables(&text, &root).unwrap();
+            assert!(fresh == text, "{} is stale; type: cargo xtask docs", page.display());
+        }
+        let readme = read(&root.join(README)).unwrap();
+        assert!(readme.contains("<!-- begin overview docs/results/ -->"));
+        assert!(readme.lines().count() <= 150 && readme.len() <= 12_000, "README is for a first look");
+    }
+
+    #[test]
+    fn a_margin_is_bold_only_when_its_whole_interval_is_below_nothing() {
+        let verdicts = "street: 40 episodes. a-ppo is cheaper than every heuristic; the best of them: worth (-0.8 % [-1.0, -0.6]). \
+                        a-dqn is cheaper than 2 of 3; no clear difference to lru (0.1 % [-1.0, +1.2]), worth (-0.3 % [-0.7, +0.1]). End";
+        assert_eq!(margin(verdicts, "a-ppo", "worth").unwrap(), "**-0.8 %** [-1.0, -0.6]");
+        assert_eq!(margin(verdicts, "a-dqn", "worth").unwrap(), "-0.3 % [-0.7, +0.1]");
+        assert_eq!(margin(verdicts, "a-dqn", "fifo"), None);
+    }
+
+    #[test]
+    fn the_overview_names_the_cheapest_rule_and_what_was_not_trained() {
+        let table = overview(Workspace::here().root(), "").unwrap();
+        assert_eq!(table.lines().count(), 2 + scenarios().count());
+        assert!(
+            table.contains("| [street](street.md) | `amortised+myopic` | 11.32 | 11.23 | **-0.8 %** [-1.0, -0.6] | 11.28 | -0.3 % [-0.7, +0.1] |"),
+            "{table}"
+        );
+        assert!(table.contains("| – | not trained |"), "{table}");
+    }
+
+    #[test]
+    fn numbers_have_four_digits() {
+        assert_eq!([103.18, 11.229, 0.0795].map(four_digits), ["103.2", "11.23", "0.07950"]);
+    }
+}
