@@ -146,14 +146,32 @@ def head_of(text):
 
 
 def prose(lines):
-    """Comment lines as Markdown: indented blocks stay as they are typed."""
-    made, is_literal = [], False
+    """Comment lines as Markdown: indented lines are a table of sources where each names what it is about, else as they are typed."""
+    made, block = [], []
     for line in [*lines, ""]:
-        if line.startswith("  ") != is_literal:
-            made += ["```"] if is_literal else ["", "```text"]
-            is_literal = not is_literal
-        made.append(line.removeprefix("  ") if is_literal else line)
+        if line.startswith("  "):
+            block.append(line[2:])
+            continue
+        if block:
+            made += ["", *(sources(block) or ["```sh", *block, "```"]), ""]
+            block = []
+        made.append(line)
     return made
+
+
+def sources(block):
+    """Lines such as `memory   two of four GPUs` and what goes on below them, as a table; None where a line names nothing."""
+    rows = []
+    for line in block:
+        found = re.match(r"(\S.*?)(?:\s{2,}|: )(\S.*)", line)
+        if line.startswith(" ") and rows:
+            rows[-1][1] += " " + line.strip()
+        elif found:
+            rows.append([found[1], found[2]])
+        else:
+            return None
+    cells = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return ["| about | source and choice |", "|---|---|", *(f"| {cell} |" for cell in cells)]
 
 
 def rules(tell, page):
