@@ -7,7 +7,6 @@
 //! parameters, and the cheapest placement for what it decides.
 
 use crate::policy::Policy;
-use serde::Serialize;
 use std::sync::Arc;
 use thiserror::Error;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -22,7 +21,7 @@ pub type BoxedPolicy = Box<dyn Policy<DecisionEnv> + Send>;
 pub(super) type Factory = Box<dyn Fn() -> BoxedPolicy + Send + Sync>;
 
 /// A number that a rule can be tuned by.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameter {
     /// The key in `[policies.<rule>]`.
     pub name: &'static str,

@@ -3,7 +3,8 @@
 use crate::console::{Console, Verdict};
 use crate::table::{Align, Table};
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use thoughtcache_agents::heuristics::registry::{Entry, Kind, MYOPIC, Parameter, entries, names};
 use thoughtcache_env::scenario::Scenario;
 
@@ -27,6 +28,7 @@ struct Rule {
     decides: &'static str,
     /// Which scenarios it can play in.
     scenarios: &'static str,
+    #[serde(serialize_with = "parameters")]
     parameters: &'static [Parameter],
 }
 
@@ -55,6 +57,16 @@ impl Rule {
         let (name, description, parameters) = (entry.name, entry.description, entry.parameters);
         Self { name, description, decides, scenarios, parameters }
     }
+}
+
+fn parameters<S: Serializer>(
+    parameters: &&'static [Parameter],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(parameters.iter().map(|one| {
+        let Parameter { name, description, default, low, high, .. } = *one;
+        json!({ "name": name, "description": description, "default": default, "low": low, "high": high })
+    }))
 }
 
 fn text(rules: &[Rule]) -> String {

@@ -1,4 +1,4 @@
-//! The pages that show results: README and `docs/results/`, filled from `runs/reference/`.
+//! The pages that show results: README, `docs/street.md` and `docs/results/`, filled from `runs/reference/`.
 //!
 //! A page says where: `<!-- begin FILE -->` to `<!-- end -->` holds the table of that file, `<!-- begin overview PREFIX -->` one row
 //! for each scenario, whose links begin with PREFIX.
@@ -11,6 +11,7 @@ use crate::failure::Failure;
 
 /// The pages, beside those of the folder.
 const README: &str = "README.md";
+const WEIGHTS: &str = "docs/street.md";
 const FOLDER: &str = "docs/results";
 
 /// Writes what is stale.
@@ -26,13 +27,13 @@ pub(super) fn refresh(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The README, and the pages of results in the order of their names.
+/// All pages that have tables.
 fn pages(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let folder = root.join(FOLDER);
     let entries = fs::read_dir(&folder).map_err(Failure::file("read", &folder))?;
     let mut pages: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     pages.sort();
-    pages.insert(0, root.join(README));
+    pages.extend([README, WEIGHTS].map(|page| root.join(page)));
     Ok(pages)
 }
 
