@@ -12,7 +12,7 @@ const HELP: &str = "\
 Example:
   thoughtcache rules
 
-A scenario sets parameters as [policies.RULE] says, for example --set scenario.policies.worth.margin=1.5.";
+Parameters stand in a scenario's [policies.RULE]: --set scenario.policies.density.margin=1.2";
 
 /// List the heuristics: what each decides, and the parameters that it can be tuned by
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,7 @@ fn every_command_explains_itself_with_an_example() {
     let commands = [
         "",
         "train",
+        "rules",
         "scenario",
         "scenario list",
         "scenario show",
