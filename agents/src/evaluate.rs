@@ -34,6 +34,8 @@ pub enum PolicyKind {
     Heuristic,
     /// What no policy can beat: it knows more than a policy may.
     Bound,
+    /// A policy of another program.
+    Custom,
     /// A network trained by proximal policy optimisation.
     Ppo,
     /// A network trained by deep Q-learning.
@@ -46,6 +48,7 @@ impl PolicyKind {
         match self {
             Self::Heuristic => "heuristic",
             Self::Bound => "bound",
+            Self::Custom => "custom",
             Self::Ppo => "ppo",
             Self::Dqn => "dqn",
         }
@@ -216,12 +219,15 @@ impl Evaluation {
     }
 }
 
-/// What ends an evaluation early.
+/// Why an evaluation ends without a result.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EvaluateError {
     /// There is nothing to play.
     #[error("0 episodes show nothing; at least 1 is needed")]
     NoEpisodes,
+    /// The caller has asked to stop.
+    #[error("stopped before all episodes were played")]
+    Stopped,
     /// A policy's action was refused.
     #[error("{policy}, episode {episode}, decision {decision}: {source}")]
     Refused {
@@ -236,16 +242,39 @@ pub enum EvaluateError {
     },
 }
 
-/// Plays every contender over every episode. `clock` measures the time per decision; `played` hears of each finished
-/// episode, from any thread.
+/// What the caller gives to an evaluation besides policies and episodes. The default measures nothing, hears of nothing and
+/// never stops.
+#[derive(Clone, Copy)]
+pub struct Hooks<'a> {
+    /// The clock that measures the time per decision.
+    pub clock: Option<Clock<'a>>,
+    /// Is called after each episode, from any thread.
+    pub played: &'a (dyn Fn() + Sync),
+    /// Says whether to stop; asked before each decision, from any thread.
+    pub should_stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Default for Hooks<'_> {
+    fn default() -> Self {
+        Self { clock: None, played: &|| {}, should_stop: &|| false }
+    }
+}
+
+impl std::fmt::Debug for Hooks<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hooks").field("has_clock", &self.clock.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Plays every contender over every episode.
 ///
 /// # Errors
-/// When there is no episode, or a policy takes an illegal action; the first of the list when several do.
+/// When there is no episode, the hooks say to stop, or a policy takes an illegal action; the first of the list when several
+/// do.
 pub fn evaluate(
     contenders: &[Contender],
     protocol: &Protocol,
-    clock: Option<Clock<'_>>,
-    played: &(dyn Fn() + Sync),
+    hooks: Hooks<'_>,
 ) -> Result<Evaluation, EvaluateError> {
     if protocol.episodes == 0 {
         return Err(EvaluateError::NoEpisodes);
@@ -259,10 +288,7 @@ pub fn evaluate(
         .into_par_iter()
         .with_max_len(1)
         .map(|(contender, episode)| {
-            let result = play(env.clone(), contender.make().as_mut(), protocol.seed(episode), clock)
-                .map_err(|(decision, source)| refused(&contender.name, episode, decision, source));
-            played();
-            result
+            play(env.clone(), &contender.name, contender.make().as_mut(), protocol, episode, hooks)
         })
         .collect();
     let mut results = results.into_iter();
@@ -284,7 +310,41 @@ pub fn evaluate(
     })
 }
 
-/// The mean cost per slot of a policy over `episodes` validation episodes: total cost divided by all their slots.
+/// Episodes of a policy, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// The costs of all decisions by component.
+    pub cost: CostBreakdown,
+    /// What was counted.
+    pub counters: Counters,
+    /// The slots of all episodes.
+    pub slots: u64,
+    /// The decisions taken.
+    pub decisions: u64,
+    /// The number of episodes.
+    pub episodes: u64,
+}
+
+impl Totals {
+    /// Total cost divided by all slots.
+    pub fn cost_per_slot(&self) -> f64 {
+        self.cost.total() / self.slots as f64
+    }
+
+    fn add(&mut self, episode: &EpisodeResult) {
+        self.cost += episode.cost;
+        self.counters += episode.counters;
+        self.slots += u64::from(episode.slots);
+        self.decisions += episode.decisions;
+        self.episodes += 1;
+    }
+}
+
+/// Episodes whose results are in memory at a time while a policy is validated.
+const CHUNK: u64 = 256;
+
+/// Plays the validation episodes of a policy and adds them up, in the order of the episodes: the least
+/// [`cost_per_slot`](Totals::cost_per_slot) decides which policy of a run is the best.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -293,41 +353,42 @@ pub fn validate(
     run: u64,
     episodes: u64,
     make: &(dyn Fn() -> AnyPolicy + Sync),
-) -> Result<f64, EvaluateError> {
+    should_stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Totals, EvaluateError> {
     if episodes == 0 {
         return Err(EvaluateError::NoEpisodes);
     }
     let protocol = Protocol::validation(Arc::clone(scenario), run, episodes);
     let env = DecisionEnv::new(Arc::clone(scenario));
-    let results: Vec<Result<(f64, u32), EvaluateError>> = (0..episodes)
-        .into_par_iter()
-        .map(|episode| {
-            let mut policy = make();
-            play(env.clone(), policy.as_mut(), protocol.seed(episode), None)
-                .map(|result| (result.cost.total(), result.slots))
-                .map_err(|(decision, source)| refused(policy.name(), episode, decision, source))
-        })
-        .collect();
-    let (mut cost, mut slots) = (0.0, 0);
-    for result in results {
-        let (episode_cost, episode_slots) = result?;
-        cost += episode_cost;
-        slots += u64::from(episode_slots);
+    let hooks = Hooks { should_stop, ..Hooks::default() };
+    let mut totals = Totals::default();
+    while totals.episodes < episodes {
+        let last = totals.episodes.saturating_add(CHUNK).min(episodes);
+        let results: Vec<Result<EpisodeResult, EvaluateError>> = (totals.episodes..last)
+            .into_par_iter()
+            .map(|episode| {
+                let mut policy = make();
+                let name = policy.name().to_owned();
+                play(env.clone(), &name, policy.as_mut(), &protocol, episode, hooks)
+            })
+            .collect();
+        for result in results {
+            totals.add(&result?);
+        }
     }
-    Ok(cost / slots as f64)
+    Ok(totals)
 }
 
-fn refused(policy: &str, episode: u64, decision: u64, source: EnvError) -> EvaluateError {
-    EvaluateError::Refused { policy: policy.to_owned(), episode, decision, source }
-}
-
-/// Plays one episode; on failure, the number of the decision and the reason.
+/// Plays one episode.
 fn play(
     mut env: DecisionEnv,
+    name: &str,
     policy: &mut dyn Policy<DecisionEnv>,
-    seed: Seed,
-    clock: Option<Clock<'_>>,
-) -> Result<EpisodeResult, (u64, EnvError)> {
+    protocol: &Protocol,
+    episode: u64,
+    hooks: Hooks<'_>,
+) -> Result<EpisodeResult, EvaluateError> {
+    let seed = protocol.seed(episode);
     let mut rng = seed.stream(Stream::Policy);
     env.reset(seed);
     policy.begin_episode();
@@ -345,14 +406,20 @@ fn play(
     };
     let mut decide_ns = 0;
     loop {
+        if (hooks.should_stop)() {
+            return Err(EvaluateError::Stopped);
+        }
         let slot = env.world().slot() as usize;
-        let before = clock.map(|now| now());
+        let before = hooks.clock.map(|now| now());
         let action = policy.act(env.observation(), &mut rng);
-        if let (Some(now), Some(before)) = (clock, before) {
+        if let (Some(now), Some(before)) = (hooks.clock, before) {
             decide_ns += now().saturating_sub(before);
         }
         let decision = env.observation().space().decode(action);
-        let step = env.step(&action).map_err(|source| (result.decisions, source))?;
+        let step = env.step(&action).map_err(|source| {
+            let decision = result.decisions;
+            EvaluateError::Refused { policy: name.to_owned(), episode, decision, source }
+        })?;
         result.decisions += 1;
         result.cost += step.info.cost;
         result.counters += step.info.counters;
@@ -370,7 +437,8 @@ fn play(
     }
     result.fingerprint = env.world().exogenous_fingerprint();
     result.trajectory_hash = mix(result.trajectory_hash, result.fingerprint);
-    result.decide_ns = clock.map(|_| decide_ns);
+    result.decide_ns = hooks.clock.map(|_| decide_ns);
+    (hooks.played)();
     Ok(result)
 }
 

@@ -62,7 +62,7 @@
 //! ```
 //! # use std::sync::Arc;
 //! # use thoughtcache_env::scenario::Scenario;
-//! use thoughtcache_agents::evaluate::{Contender, PolicyKind, Protocol, evaluate};
+//! use thoughtcache_agents::evaluate::{Contender, Hooks, PolicyKind, Protocol, evaluate};
 //! use thoughtcache_agents::heuristics::registry::Prepared;
 //!
 //! let scenario = Arc::new(Scenario::shipped("tight"));
@@ -72,7 +72,7 @@
 //!         Contender::new(name, PolicyKind::Heuristic, move || rule.instance())
 //!     })
 //!     .into();
-//! let results = evaluate(&contenders, &Protocol::test(scenario, 0, 4), None, &|| {}).unwrap();
+//! let results = evaluate(&contenders, &Protocol::test(scenario, 0, 4), Hooks::default()).unwrap();
 //! let cost = |at: usize| results.policies[at].episodes.iter().map(|e| e.cost.total()).sum::<f64>();
 //! assert!(cost(1) < cost(0));
 //! ```

@@ -16,8 +16,12 @@ use thoughtcache_env::scenario::Scenario;
 struct Silent;
 
 impl Observer for Silent {
-    fn validate(&mut self, _policy: &Mlp, _decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
-        Ok(0.0)
+    fn validate(
+        &mut self,
+        _policy: &Mlp,
+        _decisions: u64,
+    ) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
+        Ok(Some(0.0))
     }
 }
 

@@ -32,6 +32,8 @@ use toml::{Table, Value};
 
 /// The fewest validation episodes that may choose a checkpoint.
 const MIN_EVAL_EPISODES: u64 = 20;
+/// The most: what they add up to stays exact, and nobody waits for more.
+const MAX_EVAL_EPISODES: u64 = 1_000_000;
 /// What names the base of a changed scenario or agent.
 const FROM: &str = "from";
 
@@ -94,7 +96,7 @@ struct ExperimentFile {
     /// Decisions between two validations; 0: only at the end.
     #[serde(default = "default_eval_every")]
     eval_every_decisions: u64,
-    /// Episodes of a validation, at least 20; the cheapest mean cost decides which checkpoint is `best`.
+    /// Episodes of a validation, 20 to 1,000,000; the cheapest mean cost decides which checkpoint is `best`.
     #[serde(default = "default_eval_episodes")]
     eval_episodes: u64,
     /// The number of the validation episodes: the same for all runs, so that they can be compared.
@@ -151,7 +153,7 @@ pub(crate) struct Experiment {
     pub(crate) seed: u64,
     /// Decisions between two validations; 0: only at the end.
     pub(crate) eval_every_decisions: u64,
-    /// Episodes of a validation, at least 20.
+    /// Episodes of a validation, 20 to 1,000,000.
     pub(crate) eval_episodes: u64,
     /// The number of the validation episodes: the same for every run, so that runs can be compared.
     pub(crate) eval_seed: u64,
@@ -333,17 +335,17 @@ impl Source {
             scenario_file::typed(invalid, "", changes)
         };
         let counts = [
-            ("decisions", experiment.decisions, 1, "at least 1"),
+            ("decisions", experiment.decisions, 1..=u64::MAX, "at least 1"),
             (
                 "eval_episodes",
                 experiment.eval_episodes,
-                MIN_EVAL_EPISODES,
-                "at least 20: fewer choose by chance",
+                MIN_EVAL_EPISODES..=MAX_EVAL_EPISODES,
+                "20 to 1000000: fewer choose by chance",
             ),
-            ("log_every_decisions", experiment.log_every_decisions, 1, "at least 1"),
+            ("log_every_decisions", experiment.log_every_decisions, 1..=u64::MAX, "at least 1"),
         ];
-        for (key, value, least, allowed) in counts {
-            if value < least {
+        for (key, value, range, allowed) in counts {
+            if !range.contains(&value) {
                 bail!(invalid(key, value, allowed));
             }
         }

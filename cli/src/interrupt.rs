@@ -52,6 +52,24 @@ pub(crate) enum StopReason {
     TimeLimit,
 }
 
+impl StopReason {
+    /// What it is called in files.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted",
+            Self::TimeLimit => "time limit",
+        }
+    }
+
+    /// How the program ends.
+    pub(crate) const fn verdict(self) -> Verdict {
+        match self {
+            Self::Interrupted => Verdict::Interrupted,
+            Self::TimeLimit => Verdict::Done,
+        }
+    }
+}
+
 /// Ctrl-C or the end of a time, whichever comes first.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {

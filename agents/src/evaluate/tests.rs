@@ -90,7 +90,7 @@ fn contenders() -> Vec<Contender> {
 
 fn play_all(scenario: &Arc<Scenario>, contenders: &[Contender], episodes: u64) -> Evaluation {
     let protocol = Protocol::test(Arc::clone(scenario), 3, episodes);
-    evaluate(contenders, &protocol, None, &|| ()).unwrap()
+    evaluate(contenders, &protocol, Hooks::default()).unwrap()
 }
 
 #[test]
@@ -191,12 +191,12 @@ fn each_episode_has_a_copy_of_the_policy() {
 fn an_action_that_is_refused_is_an_error_with_its_place() {
     let wild = [Contender::new("wild", PolicyKind::Ppo, || Box::new(Wild))];
     let scenario = short(&[]);
-    let error = evaluate(&wild, &Protocol::test(Arc::clone(&scenario), 0, 3), None, &|| ()).unwrap_err();
+    let error = evaluate(&wild, &Protocol::test(Arc::clone(&scenario), 0, 3), Hooks::default()).unwrap_err();
     let expected = "wild, episode 0, decision 0: action 999 does not exist; tight has actions 0 to 21";
     assert_eq!(error.to_string(), expected);
-    let error = validate(&scenario, 0, 3, &|| Box::new(Wild)).unwrap_err();
+    let error = validate(&scenario, 0, 3, &|| Box::new(Wild), &|| false).unwrap_err();
     assert_eq!(error.to_string(), expected);
-    let none = evaluate(&wild, &Protocol::test(scenario, 0, 0), None, &|| ()).unwrap_err();
+    let none = evaluate(&wild, &Protocol::test(scenario, 0, 0), Hooks::default()).unwrap_err();
     assert_eq!(none, EvaluateError::NoEpisodes);
 }
 
@@ -205,11 +205,13 @@ fn the_clock_is_read_around_each_decision_and_every_episode_is_heard_of() {
     use std::sync::atomic::{AtomicU64, Ordering};
     let (ticks, played) = (AtomicU64::new(0), AtomicU64::new(0));
     let clock = || ticks.fetch_add(7, Ordering::Relaxed);
+    let count = || {
+        played.fetch_add(1, Ordering::Relaxed);
+    };
     let cloud = [Contender::new("cloud", PolicyKind::Heuristic, || Box::new(Always(Placement::Cloud)))];
     let protocol = Protocol::test(short(&[]), 3, 1);
-    let evaluation = evaluate(&cloud, &protocol, Some(&clock), &|| {
-        played.fetch_add(1, Ordering::Relaxed);
-    });
+    let evaluation =
+        evaluate(&cloud, &protocol, Hooks { clock: Some(&clock), played: &count, ..Hooks::default() });
     let evaluation = evaluation.unwrap();
     let episode = &evaluation.policies[0].episodes[0];
     assert_eq!(episode.decide_ns, Some(7 * episode.decisions));
@@ -220,14 +222,30 @@ fn the_clock_is_read_around_each_decision_and_every_episode_is_heard_of() {
 fn validation_is_the_mean_cost_per_slot_of_validation_episodes() {
     let scenario = short(&[]);
     let make = || -> AnyPolicy { Box::new(Always(Placement::Edge)) };
-    let score = validate(&scenario, 3, 5, &make).unwrap();
+    let score = validate(&scenario, 3, 5, &make, &|| false).unwrap().cost_per_slot();
     let edge = [Contender::new("edge", PolicyKind::Heuristic, make)];
     let mean = |protocol: Protocol| {
-        let evaluation = evaluate(&edge, &protocol, None, &|| ()).unwrap();
+        let evaluation = evaluate(&edge, &protocol, Hooks::default()).unwrap();
         let costs: Vec<f64> =
             evaluation.policies[0].episodes.iter().map(EpisodeResult::cost_per_slot).collect();
         costs.iter().sum::<f64>() / 5.0
     };
     assert!((score - mean(Protocol::validation(Arc::clone(&scenario), 3, 5))).abs() < 1e-12);
     assert!((score - mean(Protocol::test(scenario, 3, 5))).abs() > 1e-6);
+}
+
+#[test]
+fn an_evaluation_and_a_validation_end_soon_after_they_are_told_to() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let scenario = short(&[]);
+    let make = || -> AnyPolicy { Box::new(Always(Placement::Cloud)) };
+    let asked = AtomicU64::new(0);
+    let should_stop = || asked.fetch_add(1, Ordering::Relaxed) >= 100;
+    // Played to the end this would take years, and its results would not fit into memory.
+    assert_eq!(validate(&scenario, 0, u64::MAX, &make, &should_stop), Err(EvaluateError::Stopped));
+    let cloud = [Contender::new("cloud", PolicyKind::Heuristic, make)];
+    let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
+    assert_eq!(evaluate(&cloud, &Protocol::test(scenario, 0, 500), hooks), Err(EvaluateError::Stopped));
+    // A chunk of episodes and 500 episodes, each of which asks once more.
+    assert!(asked.into_inner() <= 100 + CHUNK + 500);
 }

@@ -137,11 +137,7 @@ pub fn load(lanes: &mut [NStep], state: &mut StateDict, num_actions: usize) -> R
         return Err(StateError::value("actions", reason));
     }
     let rewards: Vec<f64> = state.take_finite("rewards", &[total])?;
-    let discounts: Vec<f64> = state.take("discounts", &[total])?;
-    if let Some(at) = discounts.iter().position(|discount| !(0.0..=1.0).contains(discount)) {
-        let reason = format!("has {} at position {at}; allowed: 0 to 1", discounts[at]);
-        return Err(StateError::value("discounts", reason));
-    }
+    let discounts: Vec<f64> = state.take_finite("discounts", &[total])?;
     let rows: Vec<f32> = state.take("rows", &[total, entries])?;
     check_finite("rows", &rows)?;
     let mut at = 0;

@@ -171,36 +171,23 @@ impl Replay {
             let reason = format!("has {len} transitions, where {} are remembered", self.capacity);
             return Err(StateError::value("rows", reason));
         }
-        let is_place = if len < self.capacity { next == len as u64 } else { next < len as u64 };
-        if !is_place {
-            let reason = format!("is {next}, no place for the next one of {len} transitions");
-            return Err(StateError::value("next", reason));
-        }
+        let next = usize::try_from(next).ok().filter(|&next| next <= len && next < self.capacity);
+        let Some(next) = next else {
+            return Err(StateError::value("next", format!("is no place of a ring of {len} transitions")));
+        };
         check_finite("rows", &rows)?;
         fill(&mut self.rows, rows);
         fill(&mut self.next_rows, state.take_finite("next_rows", &[len, entries])?);
         fill(&mut self.next_legal, state.take("next_legal", &[len, num_actions])?);
         fill(&mut self.actions, state.take("actions", &[len])?);
         fill(&mut self.rewards, state.take_finite("rewards", &[len])?);
-        fill(&mut self.discounts, state.take("discounts", &[len])?);
+        fill(&mut self.discounts, state.take_finite("discounts", &[len])?);
         state.finish()?;
-        for at in 0..len {
-            let (action, discount) = (self.actions[at], self.discounts[at]);
-            if action as usize >= num_actions {
-                let reason = format!("has {action} at position {at} of {num_actions} actions");
-                return Err(StateError::value("actions", reason));
-            }
-            if !(0.0..=1.0).contains(&discount) {
-                let reason = format!("has {discount} at position {at}; allowed: 0 to 1");
-                return Err(StateError::value("discounts", reason));
-            }
-            let is_open = self.next_legal[at * num_actions..][..num_actions].contains(&true);
-            if discount > 0.0 && !is_open {
-                let reason = format!("allows nothing at position {at}, where a future counts");
-                return Err(StateError::value("next_legal", reason));
-            }
+        if let Some(at) = self.actions.iter().position(|&action| action as usize >= num_actions) {
+            let reason = format!("has {} at position {at} of {num_actions} actions", self.actions[at]);
+            return Err(StateError::value("actions", reason));
         }
-        (self.len, self.next) = (len, next as usize);
+        (self.len, self.next) = (len, next);
         Ok(())
     }
 }

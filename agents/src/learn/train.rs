@@ -9,7 +9,8 @@
 //! a step:  explore, step the lanes, record, learn -> on_episode*, on_update?
 //!          then, where eval_freq says so and at the end: validate
 //!          then, where checkpoint_freq says so and at the end: checkpoint
-//! stopped: checkpoint, unless the last step has just done it
+//! stopped: checkpoint, unless the last step has just done it; a run that is stopped while it validates begins that validation
+//!          again when it goes on
 //! ```
 
 use super::agent::{Agent, AgentError};
@@ -64,12 +65,15 @@ pub struct Best {
 /// What a run has made.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The policy with the least validation cost; the earliest of equals.
-    pub best: Best,
+    /// The policy with the least validation cost, the earliest of equals; `None` when the observer stopped the run before a
+    /// policy was validated.
+    pub best: Option<Best>,
     /// The policy at the end.
     pub last: Mlp,
     /// The decisions taken: the budget, unless the observer stopped the run.
     pub decisions: u64,
+    /// Whether nothing is left to do: the budget is spent and the last policy is validated.
+    pub is_complete: bool,
     /// A digest of all that happened in the lanes.
     pub trajectory_hash: u64,
 }
@@ -155,7 +159,8 @@ pub fn resume<E: Env<Action = ActionId> + Clone + Send>(
 ) -> Result<Trained, TrainError> {
     let mut run = Run::new(config, make_env, settings)?;
     run.restore(trainer, replay)?;
-    run.kept_after = Some(run.decisions);
+    // A state that waits for its validation is kept again after it.
+    run.kept_after = Some(run.decisions).filter(|_| !run.must_validate);
     run.go_on(observer)
 }
 
@@ -172,6 +177,8 @@ struct Run<E> {
     episodes: Vec<Episode>,
     best: Option<Best>,
     decisions: u64,
+    /// Whether the next thing to do is to validate the policy of this moment.
+    must_validate: bool,
     /// The decisions after which the observer has kept the run last.
     kept_after: Option<u64>,
     /// Where to go back to, with [`OnNan::Rollback`].
@@ -205,6 +212,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             episodes: vec![Episode::default(); lanes],
             best: None,
             decisions: 0,
+            must_validate: false,
             kept_after: None,
             way_back: None,
         })
@@ -213,7 +221,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
     fn go_on(mut self, observer: &mut impl Observer) -> Result<Trained, TrainError> {
         self.look()?;
         self.keep_way_back()?;
-        while self.decisions < self.settings.budget {
+        while !self.is_complete() {
             if observer.should_stop() {
                 if self.kept_after != Some(self.decisions) {
                     self.checkpoint(observer)?;
@@ -225,18 +233,40 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
                 outcome => outcome?,
             }
         }
-        if self.best.is_none() {
-            // A run that was stopped early: the state that was kept does not know of it.
+        let is_complete = self.is_complete();
+        if self.best.is_none() && !self.must_validate {
+            // The run was stopped early. The state that was kept does not know of this validation.
             self.validate(observer)?;
         }
         let last = self.policy()?;
-        let Some(best) = self.best else { unreachable!("a validation has just been made") };
         let trajectory_hash = self.vec_env.trajectory_hash();
-        Ok(Trained { best, last, decisions: self.decisions, trajectory_hash })
+        Ok(Trained { best: self.best, last, decisions: self.decisions, is_complete, trajectory_hash })
     }
 
-    /// One decision a lane, and what is due after it.
+    fn is_complete(&self) -> bool {
+        self.decisions == self.settings.budget && !self.must_validate
+    }
+
+    /// One decision a lane, and what is due after it. A validation that was stopped stays due.
     fn step(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
+        if !self.must_validate {
+            self.decide(observer)?;
+            self.must_validate = self.is_due(self.settings.eval_freq);
+        }
+        let is_validated = self.must_validate;
+        if self.must_validate && !self.validate(observer)? {
+            return Ok(());
+        }
+        if self.is_due(self.settings.checkpoint_freq) {
+            self.checkpoint(observer)?;
+        } else if is_validated {
+            self.keep_way_back()?;
+        }
+        Ok(())
+    }
+
+    /// One decision a lane, and an update if there is enough to learn from.
+    fn decide(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
         let now = self.buffers.rows();
         let explored = self.agent.explore(now.observations, now.masks, &mut self.actions);
         explored.map_err(|source| self.agent_error(source))?;
@@ -256,15 +286,6 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
                 observer.on_nan(&report);
             }
             observer.on_update(decisions, &metrics);
-        }
-        let is_validated = self.is_due(self.settings.eval_freq);
-        if is_validated {
-            self.validate(observer)?;
-        }
-        if self.is_due(self.settings.checkpoint_freq) {
-            self.checkpoint(observer)?;
-        } else if is_validated {
-            self.keep_way_back()?;
         }
         Ok(())
     }
@@ -333,19 +354,22 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         self.agent.policy().map_err(|source| self.agent_error(source))
     }
 
-    /// Freezes and validates the policy of this moment, and keeps it if it is better than the best before.
-    fn validate(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
+    /// Freezes and validates the policy of this moment, and keeps it if it is better than the best before. Returns whether
+    /// the validation came to its end.
+    fn validate(&mut self, observer: &mut impl Observer) -> Result<bool, TrainError> {
         let (policy, decisions) = (self.policy()?, self.decisions);
         let score = observer
             .validate(&policy, decisions)
             .map_err(|source| TrainError::Validation { decisions, source })?;
+        let Some(score) = score else { return Ok(false) };
         if score.is_nan() {
             return Err(TrainError::Score { decisions });
         }
         if self.best.as_ref().is_none_or(|best| score < best.score) {
             self.best = Some(Best { policy, score, decisions });
         }
-        Ok(())
+        self.must_validate = false;
+        Ok(true)
     }
 }
 

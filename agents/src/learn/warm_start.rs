@@ -103,7 +103,7 @@ pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
 mod tests {
     use super::*;
     use crate::checkpoint::Algorithm;
-    use crate::evaluate::{Contender, PolicyKind, Protocol, evaluate};
+    use crate::evaluate::{Contender, Hooks, PolicyKind, Protocol, evaluate};
     use crate::heuristics::registry::Prepared;
     use crate::learn::config::WarmStartConfig;
     use crate::learn::dqn_config::DqnConfig;
@@ -128,8 +128,8 @@ mod tests {
         fn should_stop(&mut self) -> bool {
             self.stops && !self.reports.is_empty()
         }
-        fn validate(&mut self, _: &Mlp, _: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
-            Ok(0.0)
+        fn validate(&mut self, _: &Mlp, _: u64) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
+            Ok(Some(0.0))
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
             assert!(last.agreement > 0.85, "{name}: {}", last.agreement);
         }
         let protocol = Protocol::test(scenario, 7, 5);
-        let evaluation = evaluate(&contenders, &protocol, None, &|| {}).unwrap();
+        let evaluation = evaluate(&contenders, &protocol, Hooks::default()).unwrap();
         let cost = |at: usize| {
             let episodes = &evaluation.policies[at].episodes;
             episodes.iter().map(|episode| episode.cost.total()).sum::<f64>()

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::checkpoint::Checkpoint;
-use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind, Protocol, evaluate};
+use thoughtcache_agents::evaluate::{AnyPolicy, Contender, Hooks, PolicyKind, Protocol, evaluate};
 use thoughtcache_agents::heuristics::Prepared;
 use thoughtcache_agents::net_policy::NetPolicy;
 use thoughtcache_env::digest::{mix, of_bytes};
@@ -89,7 +89,7 @@ fn scenario_pins(name: &str, scenario: &Arc<Scenario>) -> String {
 /// The costs of a contender, an episode each, and the digest of all that happened.
 fn costs(contender: &Contender, scenario: &Arc<Scenario>) -> String {
     let protocol = Protocol::test(Arc::clone(scenario), 0, EPISODES);
-    let played = evaluate(std::slice::from_ref(contender), &protocol, None, &|| ()).unwrap();
+    let played = evaluate(std::slice::from_ref(contender), &protocol, Hooks::default()).unwrap();
     let policy = &played.policies[0];
     let costs: Vec<String> =
         policy.episodes.iter().map(|episode| format!("{:?}", episode.cost.total())).collect();

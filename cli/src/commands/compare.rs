@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
 use thoughtcache_agents::compare::Comparison;
-use thoughtcache_agents::evaluate::{self, Contender, Protocol};
+use thoughtcache_agents::evaluate::{self, Contender, Hooks, Protocol};
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::text::ConfigError;
@@ -184,9 +184,10 @@ impl Args {
         let bar = progress::bar(console, prepared.iter().map(count).sum(), "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;
+        let hooks = Hooks { clock: Some(&now), played: &|| bar.inc(1), ..Hooks::default() };
         let mut compared = Vec::new();
         for (value, contenders, protocol) in &prepared {
-            let evaluation = evaluate::evaluate(contenders, protocol, Some(&now), &|| bar.inc(1))?;
+            let evaluation = evaluate::evaluate(contenders, protocol, hooks)?;
             let baseline = self.baseline_name(contenders, protocol.scenario());
             let comparison = Comparison::new(&evaluation, baseline)?;
             compared.push(Compared { value: value.clone(), comparison });

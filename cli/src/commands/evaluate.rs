@@ -9,7 +9,7 @@ use crate::{policies, progress};
 use anyhow::Result;
 use serde::Serialize;
 use thoughtcache_agents::compare::Hash64;
-use thoughtcache_agents::evaluate;
+use thoughtcache_agents::evaluate::{self, Hooks};
 use thoughtcache_agents::metrics::Summary;
 
 /// Play policies on test episodes and report costs, hits and time per decision
@@ -46,7 +46,8 @@ impl Args {
         let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes(), "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;
-        let evaluation = evaluate::evaluate(&contenders, &protocol, Some(&now), &|| bar.inc(1))?;
+        let hooks = Hooks { clock: Some(&now), played: &|| bar.inc(1), ..Hooks::default() };
+        let evaluation = evaluate::evaluate(&contenders, &protocol, hooks)?;
         bar.finish_and_clear();
         let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
         let trajectory_hash = Hash64(evaluation.trajectory_hash());

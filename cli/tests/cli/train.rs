@@ -222,6 +222,22 @@ mod with_torch {
     }
 
     #[test]
+    fn a_validation_that_would_take_hours_ends_with_the_time_limit() {
+        let desk = Desk::new();
+        desk.write("tiny.toml", TINY);
+        let long = "train --config tiny.toml --set eval_episodes=1000000 --time-limit 1s --out long";
+        let begun = std::time::Instant::now();
+        let outcome = desk.run(long).expect(0);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert!(
+            outcome.stdout.contains("long: stopped while least-aot played the validation episodes"),
+            "{}",
+            outcome.stdout
+        );
+        assert!(desk.read("long/provenance.toml").contains("ending = \"time limit\""));
+    }
+
+    #[test]
     fn ctrl_c_ends_a_run_in_good_order() {
         let desk = Desk::new();
         desk.write("tiny.toml", TINY);

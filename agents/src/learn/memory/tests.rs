@@ -16,8 +16,8 @@ impl Observer for Deaf {
         assert!(!state.trainer.is_empty());
         Ok(())
     }
-    fn validate(&mut self, _: &Mlp, _: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
-        Ok(0.0)
+    fn validate(&mut self, _: &Mlp, _: u64) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
+        Ok(Some(0.0))
     }
 }
 

@@ -26,7 +26,7 @@ impl Rollout {
     /// Takes what [`save`](Self::save) added: `steps` complete steps.
     ///
     /// # Errors
-    /// When it is not what so many steps of this rollout can have left.
+    /// When it is not that of so many steps of this rollout.
     pub fn load(&mut self, state: &mut StateDict, steps: usize) -> Result<(), StateError> {
         let (entries, num_actions) = (self.num_entries, self.num_actions);
         let len = steps.saturating_mul(self.num_lanes);
@@ -36,13 +36,9 @@ impl Rollout {
         let observations: Vec<f32> = state.take_finite("observations", &[len, entries])?;
         let illegal: Vec<bool> = state.take("illegal", &[len, num_actions])?;
         let actions: Vec<i64> = state.take("actions", &[len])?;
-        for (row, &action) in actions.iter().enumerate() {
-            let illegal = &illegal[row * num_actions..][..num_actions];
-            let is_legal = usize::try_from(action).is_ok_and(|action| illegal.get(action) == Some(&false));
-            if !is_legal {
-                let reason = format!("has {action} at position {row}, which was not legal there");
-                return Err(StateError::value("actions", reason));
-            }
+        if let Some(at) = actions.iter().position(|action| !(0..num_actions as i64).contains(action)) {
+            let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
+            return Err(StateError::value("actions", reason));
         }
         let log_probs: Vec<f32> = state.take_finite("log_probs", &[len])?;
         let rewards: Vec<f64> = state.take_finite("rewards", &[len])?;

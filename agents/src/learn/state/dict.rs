@@ -101,6 +101,11 @@ impl StateDict {
         Self { entries: taken.collect() }
     }
 
+    /// Whether there is an entry of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
     /// Takes the array of this name, type and shape.
     ///
     /// # Errors
@@ -149,6 +154,18 @@ impl StateDict {
         Ok(self.take(name, &[])?[0])
     }
 
+    /// Takes counts that can still grow.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take), and when one is above 2^62.
+    pub fn take_counts(&mut self, name: &str, shape: &[usize]) -> Result<Vec<u64>, StateError> {
+        let counts: Vec<u64> = self.take(name, shape)?;
+        match counts.iter().find(|&&count| count > 1 << 62) {
+            None => Ok(counts),
+            Some(count) => Err(StateError::value(name, format!("has {count}, more than can be counted"))),
+        }
+    }
+
     /// Takes an array of finite numbers.
     ///
     /// # Errors
@@ -187,6 +204,11 @@ impl StateDict {
             None => Ok(()),
             Some((entry, _)) => Err(StateError::Unknown { entry }),
         }
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// The names of all entries, in order.

@@ -61,6 +61,7 @@ fn read_and_go_on(config: &AgentConfig, files: &Files) -> Result<(TrainerState, 
     let state = TrainerState {
         policy: checkpoint.net().clone(),
         decisions: checkpoint.meta().decisions,
+        must_validate: false,
         trainer: files[TRAINER].clone(),
         replay: files.get(REPLAY).cloned(),
     };
@@ -151,6 +152,7 @@ fn nonsense(count: u64) {
             let state = TrainerState {
                 policy: policy.net().clone(),
                 decisions: policy.meta().decisions,
+                must_validate: false,
                 trainer: damaged[TRAINER].clone(),
                 replay: damaged.get(REPLAY).cloned(),
             };

@@ -64,11 +64,14 @@ pub trait Observer {
         false
     }
 
-    /// The mean cost of the greedy policy on validation episodes; the least decides which policy is the best.
+    /// Returns the mean cost of the greedy policy on validation episodes; the least decides which policy is the best. `None`
+    /// says that the validation was stopped before its end: [`should_stop`](Self::should_stop) is asked next, and the
+    /// validation is repeated when the run goes on.
     ///
     /// # Errors
     /// Whatever keeps the policy from being validated ends the run.
-    fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>>;
+    fn validate(&mut self, policy: &Mlp, decisions: u64)
+    -> Result<Option<f64>, Box<dyn Error + Send + Sync>>;
 }
 
 /// Adds a step to the episodes that the lanes play; `ended` hears of those that it ended.

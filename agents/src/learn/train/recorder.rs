@@ -24,16 +24,21 @@ pub(crate) enum Heard {
     Checkpoint(TrainerState),
 }
 
-/// Writes everything down, and stops the run after so many steps.
+/// Writes everything down, and stops the run after so many steps or in the validation after so many.
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) heard: Vec<Heard>,
     pub(crate) steps_left: Option<u64>,
+    pub(crate) validations_left: Option<u64>,
 }
 
 impl Recorder {
     pub(crate) fn stopping_after(steps: u64) -> Self {
-        Self { heard: Vec::new(), steps_left: Some(steps) }
+        Self { steps_left: Some(steps), ..Self::default() }
+    }
+
+    pub(crate) fn stopping_in_validation(number: u64) -> Self {
+        Self { validations_left: Some(number), ..Self::default() }
     }
 
     /// Every state that was kept, with what was heard after it.
@@ -88,12 +93,24 @@ impl Observer for Recorder {
             }
         }
     }
-    fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
+    fn validate(
+        &mut self,
+        policy: &Mlp,
+        decisions: u64,
+    ) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
+        match &mut self.validations_left {
+            None => {}
+            Some(0) => {
+                self.steps_left = Some(0);
+                return Ok(None);
+            }
+            Some(left) => *left -= 1,
+        }
         self.heard.push(Heard::Validation(decisions, policy.clone()));
         // Any number of the policy alone: sometimes better than before, sometimes worse.
         let mut out = vec![0.0; policy.num_actions()];
         policy.logits(&vec![0.5; policy.num_entries()], &mut Scratch::default(), &mut out);
-        Ok(out.iter().map(|&logit| (f64::from(logit) * 1e4).fract()).sum())
+        Ok(Some(out.iter().map(|&logit| (f64::from(logit) * 1e4).fract()).sum()))
     }
 }
 

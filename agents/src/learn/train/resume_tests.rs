@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use thoughtcache_env::gym::api::EnvSpec;
 
 fn same(one: &Trained, other: &Trained) -> bool {
-    let (a, b) = (&one.best, &other.best);
+    let (a, b) = (one.best.as_ref().unwrap(), other.best.as_ref().unwrap());
     (&a.policy, a.score, a.decisions) == (&b.policy, b.score, b.decisions)
         && one.last == other.last
         && (one.decisions, one.trajectory_hash) == (other.decisions, other.trajectory_hash)
@@ -102,6 +102,29 @@ fn a_stop_is_kept_once_and_validated_only_if_nothing_was() {
     assert_eq!(kinds(Recorder::stopping_after(5)), ["checkpoint", "validation"]);
     // After 48 decisions the run was validated, after 52 it is stopped.
     assert_eq!(kinds(Recorder::stopping_after(13)), ["checkpoint", "checkpoint", "validation", "checkpoint"]);
+}
+
+#[test]
+fn a_run_that_is_stopped_while_it_validates_goes_on_with_that_validation() {
+    let env = tight();
+    for config in [ppo(), dqn()] {
+        let (whole, heard) = run(&config, &env, SETTINGS, Recorder::default()).unwrap();
+        for (number, decisions) in [48, 96, 144, 192, 204].into_iter().enumerate() {
+            let recorder = Recorder::stopping_in_validation(number as u64);
+            let (stopped, before) = run(&config, &env, SETTINGS, recorder).unwrap();
+            assert!(!stopped.is_complete && stopped.best.is_some() == (number > 0), "{decisions}");
+            let state = before.last_state();
+            assert_eq!((state.decisions, state.must_validate), (decisions, true));
+            // Stopped again before the validation has begun: nothing is kept anew.
+            let (_, nothing) = go_on(&config, &env, SETTINGS, Recorder::stopping_after(0), &state).unwrap();
+            let again = nothing.last_state();
+            assert!(again == state, "{decisions}");
+            let (end, after) = go_on(&config, &env, SETTINGS, Recorder::default(), &again).unwrap();
+            assert!(end.is_complete && same(&whole, &end), "{decisions}");
+            assert!([before.but_checkpoints(), after.but_checkpoints()].concat() == heard.but_checkpoints());
+            assert!(after.last_state() == heard.last_state(), "{decisions}");
+        }
+    }
 }
 
 /// A state in the middle of everything.
@@ -233,15 +256,10 @@ fn a_state_of_another_run_or_with_nonsense_is_refused_by_name() {
     let mut other_lanes = tensors(&of_ppo.trainer);
     other_lanes.insert("run.lanes".into(), tensors(&other_run.trainer).remove("run.lanes").unwrap());
     let other_lanes = with_file(&of_ppo, false, &other_lanes);
-    let many = 1_000_u64.to_le_bytes();
-    let more_steps = number(&of_ppo, false, "agent.actor.adam.steps", 0, &many);
-    let more_in_both = number(&more_steps, false, "agent.critic.adam.steps", 0, &many);
+    let most = u64::MAX.to_le_bytes();
     let messages = [
         message(resumed(&ppo(), &other_lanes)),
-        message(resumed(&ppo(), &more_steps)),
-        message(resumed(&ppo(), &more_in_both)),
-        message(resumed(&dqn(), &number(&of_dqn, false, "agent.online.adam.steps", 0, &many))),
-        message(resumed(&ppo(), &number(&of_ppo, false, "best.decisions", 0, &144_u64.to_le_bytes()))),
+        message(resumed(&dqn(), &number(&of_dqn, false, "agent.online.adam.steps", 0, &most))),
         message(with(TrainSettings { run: 2, ..SETTINGS })),
         message(with(TrainSettings { budget: 208, ..SETTINGS })),
         message(with(TrainSettings { eval_freq: 50, ..SETTINGS })),
@@ -255,19 +273,18 @@ fn a_state_of_another_run_or_with_nonsense_is_refused_by_name() {
         message(resumed(&dqn(), &TrainerState { replay: Some(of_dqn.trainer.clone()), ..of_dqn.clone() })),
         message(resumed(&ppo(), &TrainerState { trainer: b"PK".to_vec(), ..of_ppo.clone() })),
         message(resumed(&ppo(), &number(&of_ppo, false, "agent.actor.parameters", 8, &nan))),
-        message(resumed(
-            &ppo(),
-            &number(&of_ppo, false, "agent.critic.adam.square", 0, &(-1_f32).to_le_bytes()),
-        )),
+        message(resumed(&ppo(), &number(&of_ppo, false, "agent.critic.adam.square", 0, &nan))),
         message(resumed(&ppo(), &number(&of_ppo, false, "agent.rollout.actions", 0, &99_i64.to_le_bytes()))),
         message(resumed(&ppo(), &number(&of_ppo, false, "agent.rollout.ends", 0, &[3]))),
-        message(resumed(&ppo(), &number(&of_ppo, false, "agent.counts", 8, &7_u64.to_le_bytes()))),
+        message(resumed(&ppo(), &number(&of_ppo, false, "agent.counts", 8, &most))),
         message(resumed(&ppo(), &number(&of_ppo, false, "agent.rng.acting", 0, &[9]))),
         message(resumed(&ppo(), &number(&of_ppo, false, "run.lanes", 30, &[9, 9, 9, 9]))),
-        message(resumed(&ppo(), &number(&of_ppo, false, "best.decisions", 0, &[49]))),
-        message(resumed(&ppo(), &number(&of_ppo, false, "episodes.counters", 0, &u64::MAX.to_le_bytes()))),
+        message(resumed(&ppo(), &number(&of_ppo, false, "episodes.counters", 0, &most))),
         message(resumed(&dqn(), &number(&of_dqn, false, "agent.n_step.lens", 0, &3_u64.to_le_bytes()))),
-        message(resumed(&dqn(), &number(&of_dqn, false, "agent.n_step.discounts", 0, &2_f64.to_le_bytes()))),
+        message(resumed(
+            &dqn(),
+            &number(&of_dqn, false, "agent.n_step.discounts", 0, &f64::NAN.to_le_bytes()),
+        )),
         message(resumed(&dqn(), &number(&of_dqn, true, "next", 0, &100_u64.to_le_bytes()))),
         message(resumed(&dqn(), &number(&of_dqn, true, "actions", 4, &99_u32.to_le_bytes()))),
         message(resumed(&dqn(), &number(&of_dqn, true, "next_rows", 16, &nan))),

@@ -5,13 +5,14 @@
 //! | `run.print` | what makes the run this one, see [`RunPrint`] |
 //! | `run.decisions` | the decisions of all lanes together |
 //! | `run.lanes` | the snapshot of the environments |
+//! | `run.must_validate` | only there, and true, when the run was stopped in the validation of this policy |
 //! | `episodes.*` | what has been added up of the episodes that are being played, a row a lane |
 //! | `best.*` | the best policy so far, if one has been validated, with its cost and decisions |
 //! | `agent.*` | what the learner says |
 //!
 //! `replay.safetensors` has the learner's replay buffer, and the first two entries again: the two files belong together.
 
-use super::{Best, Episode, Run, TrainError, is_mark};
+use super::{Best, Episode, Run, TrainError};
 use crate::checkpoint::named_layers;
 use crate::learn::agent::Agent;
 use crate::learn::run_print::RunPrint;
@@ -28,6 +29,8 @@ pub struct TrainerState {
     pub policy: Mlp,
     /// The decisions of all lanes together.
     pub decisions: u64,
+    /// Whether the run was stopped in the validation of this policy, which is to be repeated.
+    pub must_validate: bool,
     /// `trainer.safetensors`: everything but the replay buffer.
     pub trainer: Vec<u8>,
     /// `replay.safetensors`, of a learner that has a replay buffer.
@@ -41,6 +44,9 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         let AgentState { trainer: agent, replay } = self.agent.save();
         let mut trainer = self.head();
         trainer.put_list("run.lanes", self.vec_env.snapshot().as_bytes());
+        if self.must_validate {
+            trainer.put_value("run.must_validate", true);
+        }
         put_episodes(&mut trainer, &self.episodes);
         if let Some(best) = &self.best {
             put_best(&mut trainer, best);
@@ -50,7 +56,8 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             replay.put_all("run", self.head().take_all("run"));
             replay.into_bytes()
         });
-        Ok(TrainerState { policy, decisions: self.decisions, trainer: trainer.into_bytes(), replay })
+        let (decisions, must_validate) = (self.decisions, self.must_validate);
+        Ok(TrainerState { policy, decisions, must_validate, trainer: trainer.into_bytes(), replay })
     }
 
     /// What every file of a state begins with.
@@ -65,8 +72,10 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
     pub(super) fn restore(&mut self, trainer: &[u8], replay: Option<&[u8]>) -> Result<(), TrainError> {
         let mut state = StateDict::from_bytes(trainer)?;
         let decisions = self.check_head(&mut state)?;
-        let lanes = self.actions.len() as u64;
-        if decisions >= self.settings.budget {
+        let lanes = self.actions.len();
+        self.decisions = decisions;
+        self.must_validate = state.has("run.must_validate") && state.take_value("run.must_validate")?;
+        if self.is_complete() {
             return Err(StateError::Finished { decisions }.into());
         }
         let replay = replay.map(|bytes| -> Result<StateDict, StateError> {
@@ -86,7 +95,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         if self.vec_env.first_seed().with_episode(0) != own.with_episode(0) {
             return Err(StateError::value("run.lanes", "has the lanes of another run").into());
         }
-        self.episodes = inside("episodes", take_episodes(state.take_all("episodes"), lanes as usize))?;
+        self.episodes = inside("episodes", take_episodes(state.take_all("episodes"), lanes))?;
         let agent = AgentState { trainer: state.take_all("agent"), replay };
         inside("agent", self.agent.load(agent))?;
         if self.agent.decisions() != decisions {
@@ -94,18 +103,9 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             return Err(StateError::value("run.decisions", reason).into());
         }
         let best = state.take_all("best");
-        let freq = self.settings.eval_freq;
-        let must_be = freq > 0 && decisions >= freq;
-        self.best = None;
-        if must_be || best.names().next().is_some() {
-            // A run that is complete is refused above: its last validation counts for none of these.
-            let is_possible =
-                |at: u64| at <= decisions && at.is_multiple_of(lanes) && is_mark(at, freq, lanes);
-            self.best = Some(inside("best", take_best(best, self.agent.as_ref(), is_possible))?);
-        }
-        state.finish()?;
-        self.decisions = decisions;
-        Ok(())
+        self.best =
+            if best.is_empty() { None } else { Some(inside("best", take_best(best, self.agent.as_ref()))?) };
+        Ok(state.finish()?)
     }
 
     /// Makes sure that the state is one of this run; gives its decisions.
@@ -147,18 +147,11 @@ fn counts(counters: &Counters) -> [u64; NUM_COUNTERS] {
 }
 
 fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, StateError> {
-    /// Nothing is counted that far; sums of more would overflow.
-    const MOST: u64 = 1 << 62;
     let rewards: Vec<f64> = state.take_finite("rewards", &[lanes])?;
-    let decisions: Vec<u64> = state.take("decisions", &[lanes])?;
-    let slots: Vec<u64> = state.take("slots", &[lanes])?;
+    let decisions = state.take_counts("decisions", &[lanes])?;
+    let slots = state.take_counts("slots", &[lanes])?;
     let costs: Vec<f64> = state.take_finite("costs", &[lanes, NUM_COSTS])?;
-    let counters: Vec<u64> = state.take("counters", &[lanes, NUM_COUNTERS])?;
-    for (name, numbers) in [("decisions", &decisions), ("slots", &slots), ("counters", &counters)] {
-        if let Some(number) = numbers.iter().find(|&&number| number > MOST) {
-            return Err(StateError::value(name, format!("has {number}, more than can be counted")));
-        }
-    }
+    let counters = state.take_counts("counters", &[lanes, NUM_COUNTERS])?;
     state.finish()?;
     let (costs, _) = costs.as_chunks::<NUM_COSTS>();
     let (counters, _) = counters.as_chunks::<NUM_COUNTERS>();
@@ -196,19 +189,12 @@ fn put_best(state: &mut StateDict, best: &Best) {
 }
 
 /// The best policy has the shape of the present one.
-fn take_best(
-    mut state: StateDict,
-    agent: &dyn Agent,
-    is_possible: impl Fn(u64) -> bool,
-) -> Result<Best, StateError> {
+fn take_best(mut state: StateDict, agent: &dyn Agent) -> Result<Best, StateError> {
     let score: f64 = state.take_value("score")?;
     if score.is_nan() {
         return Err(StateError::value("score", "is NaN; a mean cost is a number"));
     }
     let decisions: u64 = state.take_value("decisions")?;
-    if !is_possible(decisions) {
-        return Err(StateError::value("decisions", format!("is {decisions}, where nothing was validated")));
-    }
     let wrong = |error: &dyn std::fmt::Display| StateError::value("policy", error.to_string());
     let like = agent.policy().map_err(|error| wrong(&error))?;
     let mut layers = Vec::new();

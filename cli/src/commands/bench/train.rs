@@ -110,8 +110,8 @@ impl thoughtcache_agents::learn::train::Observer for Timed {
         &mut self,
         _: &thoughtcache_agents::net_policy::Mlp,
         _: u64,
-    ) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Option<f64>, Box<dyn std::error::Error + Send + Sync>> {
         self.stopwatch.pause();
-        Ok(0.0)
+        Ok(Some(0.0))
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     match &kept {
         Some(kept) => {
             check_inputs(&kept.log.inputs, &inputs, root)?;
-            if kept.decisions >= experiment.decisions {
+            if kept.decisions >= experiment.decisions && !kept.log.seen.must_validate {
                 return finished(console, &experiment, &folder);
             }
         }
@@ -231,7 +231,7 @@ impl Start<'_> {
         let place = kept.as_ref().map(|kept| kept.place.clone());
         // Each of these may be the last before a kill: from the first on, the run goes on from this state, and what is left
         // of later moments is forgotten and cut off by then.
-        let mut watch = Watch::begin(console, experiment, folder, stop.clone(), inputs, logs, move || {
+        let watch = Watch::begin(console, experiment, folder, stop.clone(), inputs, logs, move || {
             let checkpoints = folder.checkpoints();
             if let Some(place) = place {
                 kept::make_last(&checkpoints, &place)?;
@@ -243,6 +243,13 @@ impl Start<'_> {
             }
             at_start.write(folder.root())
         })?;
+        let place = folder.root().display();
+        let Some(mut watch) = watch else {
+            let reason = stop.reason().unwrap_or(StopReason::Interrupted);
+            provenance.with_state(false).at_end(reason.name()).write(folder.root())?;
+            let what = "stopped while least-aot played the validation episodes: nothing has been learnt yet";
+            return nothing_learnt(console, folder, what, reason);
+        };
         let scenario = &experiment.scenario.scenario;
         let env = DecisionEnv::new(Arc::clone(scenario));
         let settings = TrainSettings {
@@ -260,21 +267,19 @@ impl Start<'_> {
             let instance = |_: &str| teacher.as_ref().map(Prepared::instance);
             train_after(&experiment.agent, |_| env.clone(), instance, settings, &mut watch)
         };
-        let place = folder.root().display();
         if let Err(error @ TrainError::State(_)) = trained {
             // Nothing of the run has been touched.
             return Err(error).with_context(|| format!("{place}: its checkpoint cannot be used"));
         }
         let is_stopped = match &trained {
-            Ok(trained) => trained.decisions < experiment.decisions,
+            Ok(trained) => !trained.is_complete,
             Err(error) => matches!(error, TrainError::StoppedInWarmStart),
         };
         // What ended first ended the run.
         let stopped = stop.reason().filter(|_| is_stopped);
         let ending = match (stopped, &trained) {
-            (Some(StopReason::TimeLimit), _) => "time limit",
-            (Some(StopReason::Interrupted), _) => "interrupted",
-            (None, Ok(trained)) if trained.decisions == experiment.decisions => "done",
+            (Some(reason), _) => reason.name(),
+            (None, Ok(trained)) if trained.is_complete => "done",
             (None, _) => "failed",
         };
         let provenance = provenance.with_state(watch.has_kept());
@@ -282,25 +287,26 @@ impl Start<'_> {
         let watched = watch.end(trained.as_ref().ok());
         let noted = provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder.root());
         let watched = watched?;
-        let verdict = match stopped {
-            Some(StopReason::Interrupted) => Verdict::Interrupted,
-            Some(StopReason::TimeLimit) | None => Verdict::Done,
-        };
-        if let Err(error @ TrainError::StoppedInWarmStart) = &trained {
-            let again = pasted(folder.root());
-            let text = format!("{place}: {error}; to begin it again: thoughtcache train --resume {again}\n");
-            let nothing =
-                serde_json::json!({ "run": place.to_string(), "decisions": 0, "interrupted": true });
-            console.result(&nothing, || text)?;
-            return Ok(verdict);
+        if let (Some(reason), Err(error @ TrainError::StoppedInWarmStart)) = (stopped, &trained) {
+            return nothing_learnt(console, folder, &error.to_string(), reason);
         }
         let trained = trained.with_context(|| format!("{place}: training stopped"))?;
         // After what went wrong before: a full disk hinders this file too, and it is not the one to look at.
         noted?;
         let finished = Finished::new(experiment, folder, &trained, &watched, stopped)?;
         console.result(&finished, || finished.text())?;
-        Ok(verdict)
+        Ok(stopped.map_or(Verdict::Done, StopReason::verdict))
     }
+}
+
+/// Says that a run was stopped before there was anything to keep.
+fn nothing_learnt(console: Console, folder: &RunDir, what: &str, reason: StopReason) -> Result<Verdict> {
+    let place = folder.root().display();
+    let again = pasted(folder.root());
+    let text = format!("{place}: {what}; to begin it again: thoughtcache train --resume {again}\n");
+    let nothing = serde_json::json!({ "run": place.to_string(), "decisions": 0, "interrupted": true });
+    console.result(&nothing, || text)?;
+    Ok(reason.verdict())
 }
 
 /// What a run says at its end.
@@ -319,13 +325,13 @@ struct Finished {
     /// Exploring, stepping and learning; validation left out.
     training_s: f64,
     decisions_per_s: f64,
-    /// Mean cost per slot on the validation episodes.
-    best_cost: f64,
-    best_decisions: u64,
+    /// Mean cost per slot on the validation episodes; nothing of these when no policy was validated yet.
+    best_cost: Option<f64>,
+    best_decisions: Option<u64>,
     least_aot_cost: f64,
     /// To least-aot on the same episodes; negative is cheaper.
-    relative: f64,
-    checkpoint: String,
+    relative: Option<f64>,
+    checkpoint: Option<String>,
     trajectory_hash: String,
     health: Vec<Finding>,
     #[serde(skip)]
@@ -341,7 +347,7 @@ impl Finished {
         stopped: Option<StopReason>,
     ) -> Result<Self> {
         let run = folder.root().display().to_string();
-        let best = &trained.best;
+        let best = trained.best.as_ref();
         let algorithm = experiment.agent.algorithm();
         Ok(Self {
             compare: format!(
@@ -349,23 +355,20 @@ impl Finished {
                 typed_scenario(experiment, folder)?,
                 pasted(folder.root())
             ),
-            checkpoint: folder.path("checkpoints/best").display().to_string(),
+            checkpoint: best.map(|_| folder.path("checkpoints/best").display().to_string()),
             experiment: experiment.name.clone(),
             algorithm: algorithm.name(),
             scenario: experiment.scenario.scenario.name().to_owned(),
             seed: experiment.seed,
             decisions: trained.decisions,
-            interrupted: trained.decisions < experiment.decisions,
-            stopped_by: stopped.map(|reason| match reason {
-                StopReason::Interrupted => "interrupted",
-                StopReason::TimeLimit => "time limit",
-            }),
+            interrupted: !trained.is_complete,
+            stopped_by: stopped.map(StopReason::name),
             training_s: watched.training_s,
             decisions_per_s: watched.decisions_per_s,
-            best_cost: best.score,
-            best_decisions: best.decisions,
+            best_cost: best.map(|best| best.score),
+            best_decisions: best.map(|best| best.decisions),
             least_aot_cost: watched.least_aot_cost,
-            relative: best.score / watched.least_aot_cost - 1.0,
+            relative: best.map(|best| best.score / watched.least_aot_cost - 1.0),
             trajectory_hash: format!("{:016x}", trained.trajectory_hash),
             health: health::of(&folder.path("metrics.jsonl"), algorithm, experiment.decisions)?,
             run,
@@ -382,26 +385,30 @@ impl Finished {
         let (run, typed) = (&self.run, pasted(Path::new(&self.run)));
         let resume =
             if self.interrupted { format!("  thoughtcache train --resume {typed}\n") } else { String::new() };
+        let best = match (self.best_cost, self.best_decisions, self.relative, &self.checkpoint) {
+            (Some(cost), Some(decisions), Some(relative), Some(checkpoint)) => format!(
+                "  best        {cost:.6} per slot after {decisions} decisions, {percent:+.1} % vs least-aot ({baseline:.6}),\n\
+                 \x20             on validation episodes: what a policy is worth, compare says\n\
+                 \x20 checkpoint  {checkpoint}\n",
+                decisions = grouped(decisions),
+                percent = 100.0 * relative,
+                baseline = self.least_aot_cost,
+            ),
+            _ => "  best        none yet: the run was stopped before its first validation ended\n".to_owned(),
+        };
+        let compare = if self.best_cost.is_some() { format!("  {}\n", self.compare) } else { String::new() };
         format!(
             "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
-             \x20 best        {cost:.6} per slot after {best} decisions, {percent:+.1} % vs least-aot ({baseline:.6}),\n\
-             \x20             on validation episodes: what a policy is worth, compare says\n\
-             \x20 checkpoint  {checkpoint}\n\
+             {best}\
              \x20 logs        {run}/metrics.jsonl, eval.csv, tensorboard/\n\
              {health}\
              next:\n\
              {resume}\
-             \x20 {compare}\n\
+             {compare}\
              \x20 tensorboard --logdir {typed}/tensorboard\n",
             decisions = grouped(self.decisions),
             rate = grouped(self.decisions_per_s as u64),
-            cost = self.best_cost,
-            best = grouped(self.best_decisions),
-            percent = 100.0 * self.relative,
-            baseline = self.least_aot_cost,
-            checkpoint = self.checkpoint,
             health = health::text(&self.health),
-            compare = self.compare,
         )
     }
 }

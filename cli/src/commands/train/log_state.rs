@@ -58,6 +58,9 @@ pub(super) struct Seen {
     pub(super) baseline_cost: f64,
     /// The least validation cost so far.
     pub(super) best_cost: Option<f64>,
+    /// Whether the run was stopped in the validation of the policy of this moment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) must_validate: bool,
     pub(super) updates: u64,
     /// The decisions of the last line.
     pub(super) logged: u64,
@@ -150,6 +153,7 @@ mod tests {
             seen: Seen {
                 baseline_cost: 0.1 + 0.2,
                 best_cost: Some(1.0 / 3.0),
+                must_validate: false,
                 updates: 5,
                 logged: 64,
                 means: vec![

@@ -10,7 +10,7 @@
 use super::kept;
 use super::log_state::{Exact, Files, Inputs, LogState, Mean, Seen, Times};
 use super::logs::Logs;
-use super::validation::{self, Sums, hit_ratio};
+use super::validation::{self, hit_ratio};
 use crate::clock::Stopwatch;
 use crate::console::Console;
 use crate::experiment::Experiment;
@@ -23,7 +23,9 @@ use indicatif::ProgressBar;
 use std::error::Error;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 use thoughtcache_agents::checkpoint::Checkpoint;
+use thoughtcache_agents::evaluate::Totals;
 use thoughtcache_agents::learn::agent::Metrics;
 use thoughtcache_agents::learn::nan_guard::{NanReport, OnNan};
 use thoughtcache_agents::learn::train::{Episode, Observer, Trained, TrainerState};
@@ -33,6 +35,8 @@ use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{Counters, Env, EnvSpec};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 
+/// The time that the policy of a run may be validated which was stopped before it had validated any.
+const LATE_VALIDATION: Duration = Duration::from_secs(5);
 /// Episodes that `rollout/` averages, as in Stable-Baselines3.
 const WINDOW: usize = 100;
 /// Numbers of an update that count or state something: the last one is logged, not the mean.
@@ -72,6 +76,8 @@ pub(super) struct Watch<'a> {
     is_watching_a_rule: bool,
     /// Whether it was said that an old state cannot be removed.
     has_warned: bool,
+    /// Whether the run was told to end.
+    is_stopped: bool,
     failure: Option<anyhow::Error>,
 }
 
@@ -89,6 +95,8 @@ impl<'a> Watch<'a> {
     ///
     /// # Errors
     /// When the baseline cannot play the validation episodes.
+    ///
+    /// `None` when the run is to end before the baseline has played them.
     pub(super) fn begin(
         console: Console,
         experiment: &'a Experiment,
@@ -97,7 +105,7 @@ impl<'a> Watch<'a> {
         inputs: Inputs,
         kept: Option<(u64, LogState)>,
         prepare: impl FnOnce() -> Result<()> + 'a,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
         let bar = progress::training(console, experiment.decisions);
         let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario)).spec().clone();
         let config = experiment.to_toml()?;
@@ -114,8 +122,10 @@ impl<'a> Watch<'a> {
         let seen = if let Some((_, state)) = &kept {
             state.seen.clone()
         } else {
-            let baseline_cost = validation::of_baseline(experiment)?.cost_per_slot();
-            Seen { baseline_cost, ..Seen::default() }
+            let Some(baseline) = validation::of_baseline(experiment, &|| stop.is_asked())? else {
+                return Ok(None);
+            };
+            Seen { baseline_cost: baseline.cost_per_slot(), ..Seen::default() }
         };
         console.note(&format!(
             "  least-aot costs {:.6} per slot on the validation episodes",
@@ -123,7 +133,7 @@ impl<'a> Watch<'a> {
         ));
         bar.set_position(decisions);
         bar.reset_eta();
-        Ok(Self {
+        Ok(Some(Self {
             console,
             experiment,
             folder,
@@ -141,8 +151,9 @@ impl<'a> Watch<'a> {
             way_back: kept,
             is_watching_a_rule: false,
             has_warned: false,
+            is_stopped: false,
             failure: None,
-        })
+        }))
     }
 
     /// Whether the run has kept its state, now or in an earlier start.
@@ -177,7 +188,7 @@ impl<'a> Watch<'a> {
     fn keep_best_of(&self, trained: &Trained) -> Result<()> {
         let checkpoints = self.folder.checkpoints();
         let found = checkpoints.find(BEST).and_then(|place| crate::policies::read(&place).ok());
-        let best = &trained.best;
+        let Some(best) = &trained.best else { return Ok(()) };
         if found.is_some_and(|found| found.meta().decisions == best.decisions) {
             return Ok(());
         }
@@ -195,7 +206,7 @@ impl<'a> Watch<'a> {
     fn scalar(&mut self, tag: &str, value: f64) -> Result<()> {
         let Some(logs) = &mut self.logs else { return Ok(()) };
         // What is said of a stopped run after it was kept is said again when it goes on.
-        let is_shown = self.kept_after != Some(self.decisions);
+        let is_shown = !self.is_stopped;
         logs.scalar(tag, self.decisions, value, is_shown)
     }
 
@@ -247,17 +258,18 @@ impl<'a> Watch<'a> {
         Ok(LogState { inputs: self.inputs.clone(), files, time, seen: self.seen.clone() })
     }
 
-    fn validated(&mut self, policy: &Mlp, sums: &Sums) -> Result<f64> {
-        let cost = sums.cost_per_slot();
+    fn validated(&mut self, policy: &Mlp, totals: &Totals) -> Result<f64> {
+        let cost = totals.cost_per_slot();
         let relative = cost / self.seen.baseline_cost - 1.0;
-        let hit_ratio = sums.hit_ratio();
-        self.scalar("eval/mean_reward", sums.mean_reward())?;
-        self.scalar("eval/mean_ep_length", sums.mean_length())?;
+        let hit_ratio = hit_ratio(&totals.counters);
+        let (episodes, slots) = (totals.episodes as f64, totals.slots as f64);
+        self.scalar("eval/mean_reward", -totals.cost.total() / episodes)?;
+        self.scalar("eval/mean_ep_length", totals.decisions as f64 / episodes)?;
         self.scalar("eval/cost_per_slot", cost)?;
         self.scalar("eval/relative_to_least_aot", relative)?;
         self.scalar("eval/hit_ratio", hit_ratio)?;
         let components: Vec<String> =
-            sums.cost.components().iter().map(|component| sums.per_slot(*component).to_string()).collect();
+            totals.cost.components().iter().map(|component| (component / slots).to_string()).collect();
         let line = format!("{},{cost},{relative},{hit_ratio},{}", self.decisions, components.join(","));
         let is_best = cost.is_finite() && self.seen.best_cost.is_none_or(|best| cost < best);
         if is_best {
@@ -286,6 +298,7 @@ impl<'a> Watch<'a> {
 
     fn kept(&mut self, state: &TrainerState) -> Result<()> {
         self.decisions = state.decisions;
+        self.seen.must_validate = state.must_validate;
         let log = self.log_state()?;
         let checkpoint = self.checkpoint_of(&state.policy, state.decisions, None);
         let (checkpoints, keep) = (self.folder.checkpoints(), self.experiment.keep_checkpoints);
@@ -434,7 +447,8 @@ impl Observer for Watch<'_> {
                 Err(error) => self.failure = Some(error),
             }
         }
-        self.failure.is_some() || self.stop.is_asked()
+        self.is_stopped = self.failure.is_some() || self.stop.is_asked();
+        self.is_stopped
     }
 
     fn checkpoint(&mut self, state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -445,7 +459,11 @@ impl Observer for Watch<'_> {
         Ok(())
     }
 
-    fn validate(&mut self, policy: &Mlp, decisions: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
+    fn validate(
+        &mut self,
+        policy: &Mlp,
+        decisions: u64,
+    ) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
         self.check()?;
         self.training.pause();
         self.decisions = decisions;
@@ -453,8 +471,12 @@ impl Observer for Watch<'_> {
         if decisions >= self.experiment.decisions {
             self.log_rest()?;
         }
-        let sums = validation::of_policy(self.experiment, policy)?;
-        let cost = self.validated(policy, &sums)?;
+        let stop = self.stop.clone();
+        let late = Stopwatch::start();
+        let should_stop =
+            || if self.is_stopped { late.elapsed() >= LATE_VALIDATION } else { stop.is_asked() };
+        let totals = validation::of_policy(self.experiment, policy, &should_stop)?;
+        let cost = totals.map(|totals| self.validated(policy, &totals)).transpose()?;
         self.training.resume();
         Ok(cost)
     }
@@ -494,10 +516,16 @@ net_arch = [4]
         let run = RunDir::create(&folder.path().join("run")).unwrap();
         let (console, stop) = (Console::new(false, true), Stop::new(Interrupt::default(), None));
         let inputs = Inputs { config_sha256: String::new(), recording_sha256: None };
-        let mut watch = Watch::begin(console, &experiment, &run, stop, inputs, None, || Ok(())).unwrap();
+        let mut watch =
+            Watch::begin(console, &experiment, &run, stop, inputs, None, || Ok(())).unwrap().unwrap();
         let agent = experiment.agent.build(&watch.spec, 1_024, Seed::new(Purpose::Train, 1)).unwrap();
-        let state =
-            TrainerState { policy: agent.policy().unwrap(), decisions: 0, trainer: vec![], replay: None };
+        let state = TrainerState {
+            policy: agent.policy().unwrap(),
+            decisions: 0,
+            must_validate: false,
+            trainer: vec![],
+            replay: None,
+        };
         let metrics = |tag: &'static str, value: f64| {
             let mut metrics = Metrics::default();
             metrics.push(tag, value);

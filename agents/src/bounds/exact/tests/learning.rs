@@ -14,9 +14,10 @@ use thoughtcache_env::scenario::Scenario;
 struct Validation(Arc<Scenario>);
 
 impl Observer for Validation {
-    fn validate(&mut self, policy: &Mlp, _: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
+    fn validate(&mut self, policy: &Mlp, _: u64) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
         let policy = NetPolicy::new("candidate", Arc::new(policy.clone()));
-        Ok(validate(&self.0, 0, 20, &|| Box::new(policy.clone()))?)
+        let totals = validate(&self.0, 0, 20, &|| Box::new(policy.clone()), &|| false)?;
+        Ok(Some(totals.cost_per_slot()))
     }
 }
 
@@ -37,7 +38,7 @@ fn ppo_and_dqn_play_the_smallest_world_as_well_as_it_can_be_played() {
             on_nan: OnNan::Abort,
         };
         let trained = train(&config, |_| env.clone(), settings, &mut Validation(scenario)).unwrap();
-        let policy = NetPolicy::new(agent, Arc::new(trained.best.policy));
+        let policy = NetPolicy::new(agent, Arc::new(trained.best.unwrap().policy));
         let learnt = Contender::new(agent, kind, move || Box::new(policy.clone()));
         let costs = played("tiny-unit3", 100_000, &[learnt]);
         assert!(costs[0] < 1.01 * cost, "{agent}: {} against {cost}", costs[0]);

@@ -5,7 +5,7 @@ mod learning;
 mod naive;
 
 use super::*;
-use crate::evaluate::{Contender, PolicyKind, Protocol, evaluate};
+use crate::evaluate::{Contender, Hooks, PolicyKind, Protocol, evaluate};
 use crate::heuristics::Prepared;
 use approx::assert_abs_diff_eq;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn always_load(mdp: &ExactMdp) -> Plan {
 /// The mean cost per slot of a contender over one test episode of so many slots.
 pub(super) fn played(name: &str, slots: u32, contenders: &[Contender]) -> Vec<f64> {
     let protocol = Protocol::test(world(name, &[("horizon_slots", &slots.to_string())]), 0, 1);
-    let evaluation = evaluate(contenders, &protocol, None, &|| {}).unwrap();
+    let evaluation = evaluate(contenders, &protocol, Hooks::default()).unwrap();
     evaluation.policies.iter().map(|policy| policy.episodes[0].cost_per_slot()).collect()
 }
 
@@ -161,7 +161,7 @@ fn several_victims_are_chosen_one_after_another() {
     let policy = ExactPolicy::new("plan", Arc::new(mdp.clone()), twice).unwrap();
     let contender = Contender::new("plan", PolicyKind::Bound, move || Box::new(policy.clone()));
     let scenario = instance.scenario_with_horizon(200_000).unwrap();
-    let evaluation = evaluate(&[contender], &Protocol::test(scenario, 0, 1), None, &|| {}).unwrap();
+    let evaluation = evaluate(&[contender], &Protocol::test(scenario, 0, 1), Hooks::default()).unwrap();
     let episode = &evaluation.policies[0].episodes[0];
     assert!(episode.decisions > u64::from(episode.slots), "some requests took two decisions");
     assert_abs_diff_eq!(episode.cost_per_slot(), cost, epsilon = 0.02);

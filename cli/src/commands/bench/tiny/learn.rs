@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use std::error::Error;
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
-use thoughtcache_agents::evaluate::{AnyPolicy, Contender, EpisodeResult, Protocol, evaluate, validate};
+use thoughtcache_agents::evaluate::{
+    AnyPolicy, Contender, EpisodeResult, Hooks, Protocol, evaluate, validate,
+};
 use thoughtcache_agents::learn::agent::Metrics;
 use thoughtcache_agents::learn::config::AgentConfig;
 use thoughtcache_agents::learn::nan_guard::OnNan;
@@ -39,7 +41,8 @@ impl Args {
         }
         let spinner =
             progress::spinner(console, format!("{}: {} slots", solved.world, grouped(self.slots.into())));
-        let evaluation = evaluate(&contenders, &Protocol::test(Arc::clone(&world.long), 0, 1), None, &|| ())?;
+        let evaluation =
+            evaluate(&contenders, &Protocol::test(Arc::clone(&world.long), 0, 1), Hooks::default())?;
         spinner.finish_and_clear();
         let mut costs = evaluation.policies.iter().map(|policy| {
             (policy.name.as_str(), policy.episodes.iter().map(EpisodeResult::cost_per_slot).sum::<f64>())
@@ -84,7 +87,8 @@ fn trained(
     let trained = train(config, |_| env.clone(), settings, &mut watch)
         .with_context(|| format!("{}: {name}", world.scenario.name()))?;
     watch.bar.finish_and_clear();
-    let policy = NetPolicy::new(name, Arc::new(trained.best.policy));
+    let best = trained.best.context("a run that nobody stops has a best policy")?;
+    let policy = NetPolicy::new(name, Arc::new(best.policy));
     let make = move || -> AnyPolicy { Box::new(policy.clone()) };
     Ok(Contender::new(name, config.algorithm().into(), make))
 }
@@ -99,8 +103,9 @@ impl Observer for Watch {
         self.bar.set_position(decisions);
     }
 
-    fn validate(&mut self, policy: &Mlp, _: u64) -> Result<f64, Box<dyn Error + Send + Sync>> {
+    fn validate(&mut self, policy: &Mlp, _: u64) -> Result<Option<f64>, Box<dyn Error + Send + Sync>> {
         let policy = NetPolicy::new("candidate", Arc::new(policy.clone()));
-        Ok(validate(&self.scenario, 0, EPISODES, &|| Box::new(policy.clone()))?)
+        let totals = validate(&self.scenario, 0, EPISODES, &|| Box::new(policy.clone()), &|| false)?;
+        Ok(Some(totals.cost_per_slot()))
     }
 }
