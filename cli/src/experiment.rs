@@ -13,7 +13,9 @@ mod agent_file;
 mod part;
 
 use crate::args::{Setting, whole};
+use crate::console::Console;
 use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use crate::table::grouped;
 use crate::text_file;
 use agent_file::AgentText;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -63,6 +65,24 @@ impl ExperimentArgs {
         self.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
     }
 
+    /// Reads and validates the experiment, and says when its budget is rounded up.
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub(crate) fn load_for(&self, console: Console) -> Result<Experiment> {
+        let experiment = self.load()?;
+        let Experiment { decisions, asked_decisions, agent, .. } = &experiment;
+        if decisions > asked_decisions {
+            console.note(&format!(
+                "decisions = {} is rounded up to {}, a multiple of n_envs = {}",
+                grouped(*asked_decisions),
+                grouped(*decisions),
+                agent.num_lanes()
+            ));
+        }
+        Ok(experiment)
+    }
+
     /// Reads and validates the experiment.
     ///
     /// # Errors
@@ -88,7 +108,7 @@ impl ExperimentArgs {
 struct ExperimentFile {
     /// What run folders are named after, `runs/NAME-1` say; the name of the file when absent.
     name: Option<String>,
-    /// The budget, of all lanes together; a multiple of the agent's `n_envs`; exact.
+    /// The budget, of all lanes together; rounded up to a multiple of the agent's `n_envs`.
     decisions: u64,
     /// The run's number; training, validation and test episodes never share a draw, whatever it is.
     #[serde(default = "default_seed")]
@@ -147,8 +167,10 @@ const fn default_on_nan() -> OnNan {
 pub(crate) struct Experiment {
     /// The name of run folders: the file's name unless the file gives another.
     pub(crate) name: String,
-    /// The budget: decisions of all lanes together.
+    /// The budget: decisions of all lanes together, a multiple of the number of lanes.
     pub(crate) decisions: u64,
+    /// The budget as it was typed.
+    asked_decisions: u64,
     /// The run's number.
     pub(crate) seed: u64,
     /// Decisions between two validations; 0: only at the end.
@@ -170,8 +192,6 @@ pub(crate) struct Experiment {
     pub(crate) agent: AgentConfig,
     /// The world.
     pub(crate) scenario: LoadedScenario,
-    /// What one types for the scenario, when it is shipped or a file, as it is.
-    pub(crate) scenario_name: Option<String>,
 }
 
 /// The resolved config, as it is written.
@@ -278,20 +298,19 @@ impl Source {
         let changes = Changes::sort(settings);
         let file: ExperimentFile = text::parse(&self.file, &self.text, &changes.experiment, &[])
             .map_err(|error| with_prefixes(scenario_file::typed(error, "", &changes.experiment)))?;
-        let (agent, _) = self
+        let agent = self
             .part("agent", &file.agent, AgentText::find, &[""])
             .map_err(|error| self.at("agent", &changes.experiment, error))?;
-        let (scenario, scenario_name) = self
+        let scenario = self
             .part("scenario", &file.scenario, ScenarioText::find, &CHOICES)
             .map_err(|error| self.at("scenario", &changes.experiment, error))?;
         let (agent, scenario) = (agent.typed_in(&changes.experiment), scenario.typed_in(&changes.experiment));
-        let scenario_name = scenario_name.filter(|_| changes.scenario.is_empty());
-        let experiment = Experiment {
+        let mut experiment = Experiment {
             agent: self.agent(&agent, &changes.agent)?,
             scenario: self.scenario(&scenario, &changes.scenario)?,
-            scenario_name,
             name: file.name.unwrap_or(name),
             decisions: file.decisions,
+            asked_decisions: file.decisions,
             seed: file.seed,
             eval_every_decisions: file.eval_every_decisions,
             eval_episodes: file.eval_episodes,
@@ -301,7 +320,7 @@ impl Source {
             keep_checkpoints: file.keep_checkpoints,
             on_nan: file.on_nan,
         };
-        self.check(&experiment, &changes.experiment)?;
+        self.check(&mut experiment, &changes.experiment)?;
         self.check_entries(&experiment, &agent, &changes.agent)?;
         Ok(experiment)
     }
@@ -329,34 +348,31 @@ impl Source {
         })
     }
 
-    fn check(&self, experiment: &Experiment, changes: &[Override]) -> Result<()> {
+    /// Refuses values out of their ranges, and rounds the budget up.
+    fn check(&self, experiment: &mut Experiment, changes: &[Override]) -> Result<()> {
         let invalid = |key: &str, value: u64, allowed: &str| {
             let invalid = text::Invalid::new(key, value, allowed).in_text(&self.file, &self.text);
             scenario_file::typed(invalid, "", changes)
         };
-        let counts = [
-            ("decisions", experiment.decisions, 1..=u64::MAX, "at least 1"),
+        let lanes = experiment.agent.num_lanes() as u64;
+        // TOML's numbers are signed.
+        let most = i64::MAX as u64 / lanes * lanes;
+        let Experiment { decisions, eval_episodes, log_every_decisions, .. } = experiment;
+        for (key, value, range, allowed) in [
+            ("decisions", *decisions, 1..=most, format!("1 to {most}")),
             (
                 "eval_episodes",
-                experiment.eval_episodes,
+                *eval_episodes,
                 MIN_EVAL_EPISODES..=MAX_EVAL_EPISODES,
-                "20 to 1000000: fewer choose by chance",
+                format!("{MIN_EVAL_EPISODES} to {MAX_EVAL_EPISODES}: fewer choose by chance"),
             ),
-            ("log_every_decisions", experiment.log_every_decisions, 1..=u64::MAX, "at least 1"),
-        ];
-        for (key, value, range, allowed) in counts {
+            ("log_every_decisions", *log_every_decisions, 1..=u64::MAX, "at least 1".to_owned()),
+        ] {
             if !range.contains(&value) {
-                bail!(invalid(key, value, allowed));
+                bail!(invalid(key, value, &allowed));
             }
         }
-        let lanes = experiment.agent.num_lanes() as u64;
-        if !experiment.decisions.is_multiple_of(lanes) {
-            let (below, above) =
-                (experiment.decisions / lanes * lanes, experiment.decisions.div_ceil(lanes) * lanes);
-            let nearest = if below == 0 { format!("{above}") } else { format!("{below} or {above}") };
-            let allowed = format!("a multiple of n_envs = {lanes}, for example {nearest}");
-            bail!(invalid("decisions", experiment.decisions, &allowed));
-        }
+        *decisions = decisions.next_multiple_of(lanes);
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let name = &experiment.name;
         if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
@@ -394,44 +410,29 @@ impl Source {
         }
     }
 
-    /// The text of the scenario or the agent, and its name where it is named and nothing is changed.
+    /// The text of the scenario or the agent.
     fn part<F: Find>(
         &self,
         key: &'static str,
         value: &Value,
         find: fn(&str) -> Result<F>,
         choices: &[&str],
-    ) -> Result<(Part, Option<String>)> {
+    ) -> Result<Part> {
         let found = |name: &str| -> Result<Part> { Ok(find(name)?.into_part()) };
+        let derived =
+            |text, folder| Part { key, file: self.file.clone(), text, folder, is_derived: true, typed: None };
         match value {
-            Value::String(name) => Ok((found(name)?, Some(name.clone()))),
+            Value::String(name) => found(name),
             Value::Table(table) => match table.get(FROM) {
                 Some(Value::String(name)) => {
                     let mut changes = table.clone();
                     changes.remove(FROM);
                     let base = found(name)?;
-                    let folder = base.folder.clone();
                     let text = self.changed::<F::Typed>(key, &base, &changes, choices)?;
-                    Ok((
-                        Part { key, file: self.file.clone(), text, folder, is_derived: true, typed: None },
-                        None,
-                    ))
+                    Ok(derived(text, base.folder))
                 }
                 Some(other) => Err(anyhow!("{key}.{FROM} = {other}: a name or a path in quotes")),
-                None => {
-                    let text = toml::to_string(table)?;
-                    Ok((
-                        Part {
-                            key,
-                            file: self.file.clone(),
-                            text,
-                            folder: None,
-                            is_derived: true,
-                            typed: None,
-                        },
-                        None,
-                    ))
-                }
+                None => Ok(derived(toml::to_string(table)?, None)),
             },
             other => Err(anyhow!("{key} = {other}: a name, a path or a table [{key}]")),
         }

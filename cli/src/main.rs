@@ -14,6 +14,7 @@ mod interrupt;
 mod libtorch;
 mod machine;
 mod metrics_log;
+mod patience;
 mod output;
 mod plot;
 mod policies;

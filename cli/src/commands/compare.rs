@@ -3,6 +3,7 @@
 use crate::args::{Setting, SettingArgs, whole};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
+use crate::patience::Patience;
 use crate::report::{self, Compared, comparison};
 use crate::world::{World, note_differences};
 use crate::{output, policies, progress};
@@ -182,6 +183,7 @@ impl Args {
             contenders.len() as u64 * protocol.episodes()
         };
         let bar = progress::bar(console, prepared.iter().map(count).sum(), "episodes");
+        let _patience = Patience::with(console, &bar, "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;
         let hooks = Hooks { clock: Some(&now), played: &|| bar.inc(1), ..Hooks::default() };

@@ -3,6 +3,7 @@
 use super::compare::PlayArgs;
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
+use crate::patience::Patience;
 use crate::report::comparison::played;
 use crate::report::summary::evaluation_text;
 use crate::{policies, progress};
@@ -44,6 +45,7 @@ impl Args {
         let contenders = policies::load(&self.policies, &scenario)?;
         let protocol = self.play.protocol(console, scenario);
         let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes(), "episodes");
+        let _patience = Patience::with(console, &bar, "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;
         let hooks = Hooks { clock: Some(&now), played: &|| bar.inc(1), ..Hooks::default() };

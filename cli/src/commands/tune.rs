@@ -2,6 +2,7 @@
 
 use crate::args::{ScenarioArgs, whole};
 use crate::console::{Console, Verdict};
+use crate::patience::Patience;
 use crate::progress;
 use crate::table::{Align, Table};
 use anyhow::Result;
@@ -57,6 +58,7 @@ impl Args {
         check_parameters(&scenario)?;
         let names: Vec<&str> = self.policies.iter().map(String::as_str).collect();
         let bar = progress::bar(console, tune::num_trials(&scenario, &names)? as u64, "settings");
+        let _patience = Patience::with(console, &bar, "settings");
         let settings = TuneSettings { episodes: self.episodes, run: self.seed };
         let report = tune::tune(&scenario, &names, settings, |_| bar.inc(1))?;
         bar.finish_and_clear();

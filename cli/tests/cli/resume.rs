@@ -429,7 +429,6 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         "verify resume missing",
         "verify resume no-run",
         "verify resume done --kills 0",
-        "verify resume done --decisions 1001",
         "verify determinism missing.toml",
         "verify",
     ] {
@@ -463,7 +462,7 @@ fn a_run_whose_last_checkpoint_was_killed_between_two_renames_goes_on_from_what_
         std::fs::rename(checkpoints.join("step-768"), checkpoints.join(beside)).unwrap();
         std::fs::remove_dir_all(checkpoints.join("step-1024")).unwrap();
         std::fs::rename(checkpoints.join("best"), checkpoints.join(".best.new")).unwrap();
-        desk.run("evaluate killed --scenario killed/scenario.toml --episodes 20").expect(0);
+        desk.run("evaluate killed --episodes 20").expect(0);
         let outcome = desk.run("train --resume killed").expect(0);
         assert!(outcome.stderr.contains("; going on after 768\n"), "{}", outcome.stderr);
         assert_same_run(&desk, "killed", "whole");
@@ -949,7 +948,10 @@ fn a_warm_start_that_meets_nan_does_what_was_typed() {
 fn threads_do_not_change_a_run() {
     let desk = Desk::new();
     desk.write("tiny.toml", TINY);
-    let proof = desk.run("verify determinism tiny.toml --decisions 512 --json").expect(0).json();
+    let outcome = desk.run("verify determinism tiny.toml --decisions 509 --json").expect(0);
+    assert!(outcome.stderr.contains("decisions = 509 is rounded up to 512, a multiple of n_envs = 8"));
+    let proof = outcome.json();
+    assert_eq!(proof["decisions"], 512);
     assert_eq!((proof["is_equal"].as_bool(), proof["threads"][0].as_u64()), (Some(true), Some(1)));
     assert!(proof["threads"][1].as_u64().unwrap() > 1);
 }

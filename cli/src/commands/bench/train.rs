@@ -55,9 +55,10 @@ impl Args {
         if let Some(decisions) = self.decisions {
             self.experiment.set("decisions", &decisions.to_string());
         }
-        let experiment = self.experiment.load()?;
+        let experiment = self.experiment.load_for(console)?;
         let circumstances = Circumstances::now();
         let bar = progress::bar(console, experiment.decisions, "decisions");
+        let _patience = crate::patience::Patience::with(console, &bar, "decisions");
         let mut timed = Timed { stopwatch: Stopwatch::start(), bar };
         let env = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
         let settings = TrainSettings {

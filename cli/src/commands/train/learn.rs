@@ -11,7 +11,6 @@ use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::libtorch;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
-use crate::scenario_file::{LoadedScenario, ScenarioText};
 use crate::scenario_files;
 use crate::table::grouped;
 use crate::text_file;
@@ -24,10 +23,6 @@ use thoughtcache_agents::checkpoint::sha256;
 use thoughtcache_agents::heuristics::registry::Prepared;
 use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, resume, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::scenario::shipped;
-
-/// A copy of the scenario in the run's folder, where it has no name of its own.
-const SCENARIO_FILE: &str = "scenario.toml";
 
 /// What may be another at every start of a run.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +34,11 @@ pub(super) struct Terms {
 
 impl Terms {
     /// Reads the experiment, with what was typed.
-    fn load(&self, mut experiment: ExperimentArgs) -> Result<Experiment> {
+    fn load(&self, console: Console, mut experiment: ExperimentArgs) -> Result<Experiment> {
         if let Some(on_nan) = self.on_nan {
             experiment.set("on_nan", on_nan);
         }
-        experiment.load()
+        experiment.load_for(console)
     }
 }
 
@@ -57,7 +52,7 @@ pub(super) fn begin(
     out: Option<&Path>,
     terms: Terms,
 ) -> Result<Verdict> {
-    let experiment = &terms.load(experiment)?;
+    let experiment = &terms.load(console, experiment)?;
     memory::check(experiment)?;
     let interrupt = Interrupt::listen()?;
     let folder = match out {
@@ -82,7 +77,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     let interrupt = Interrupt::listen()?;
     let folder = RunDir::open(root)?;
     let place = root.display();
-    let experiment = terms.load(ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None))?;
+    let experiment = terms.load(console, ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None))?;
     memory::check(&experiment)?;
     let kept = kept::read(&folder, from)?;
     let config = text_file::read(&folder.path(CONFIG_FILE), CONFIG_FILE)?;
@@ -334,8 +329,6 @@ struct Finished {
     checkpoint: Option<String>,
     trajectory_hash: String,
     health: Vec<Finding>,
-    #[serde(skip)]
-    compare: String,
 }
 
 impl Finished {
@@ -350,11 +343,6 @@ impl Finished {
         let best = trained.best.as_ref();
         let algorithm = experiment.agent.algorithm();
         Ok(Self {
-            compare: format!(
-                "thoughtcache compare --scenario {} {}",
-                typed_scenario(experiment, folder)?,
-                pasted(folder.root())
-            ),
             checkpoint: best.map(|_| folder.path("checkpoints/best").display().to_string()),
             experiment: experiment.name.clone(),
             algorithm: algorithm.name(),
@@ -396,7 +384,11 @@ impl Finished {
             ),
             _ => "  best        none yet: the run was stopped before its first validation ended\n".to_owned(),
         };
-        let compare = if self.best_cost.is_some() { format!("  {}\n", self.compare) } else { String::new() };
+        let compare = if self.best_cost.is_some() {
+            format!("  thoughtcache compare {typed}\n")
+        } else {
+            String::new()
+        };
         format!(
             "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
              {best}\
@@ -411,27 +403,4 @@ impl Finished {
             health = health::text(&self.health),
         )
     }
-}
-
-/// What one types for the scenario of a run: its name if it is shipped, else the copy in the run's folder.
-fn typed_scenario(experiment: &Experiment, folder: &RunDir) -> Result<String> {
-    if let Some(name) = &experiment.scenario_name {
-        return Ok(pasted(Path::new(name)));
-    }
-    let copy = folder.path(SCENARIO_FILE);
-    let LoadedScenario { config, scenario } = &experiment.scenario;
-    if !copy.is_file() {
-        let shipped = shipped::text(scenario.name()).map(|_| ScenarioText::find(scenario.name()));
-        let shipped = shipped.transpose()?.map(|text| text.config(&[])).transpose()?;
-        if shipped.as_ref() == Some(config) {
-            return Ok(scenario.name().to_owned());
-        }
-        write_scenario(experiment, folder)?;
-    }
-    Ok(pasted(&copy))
-}
-
-fn write_scenario(experiment: &Experiment, folder: &RunDir) -> Result<()> {
-    let text = toml::to_string(&experiment.scenario.config).context("cannot write scenario.toml")?;
-    folder.write(SCENARIO_FILE, &text)
 }

@@ -15,6 +15,7 @@ use crate::clock::Stopwatch;
 use crate::console::Console;
 use crate::experiment::Experiment;
 use crate::interrupt::Stop;
+use crate::patience::Patience;
 use crate::progress;
 use crate::run_dir::{Provenance, RunDir};
 use crate::table::grouped;
@@ -64,6 +65,7 @@ pub(super) struct Watch<'a> {
     opening: Option<Opening<'a>>,
     logs: Option<Logs>,
     bar: ProgressBar,
+    _patience: Patience,
     /// Runs while the learner does, not while it is validated or kept.
     training: Stopwatch,
     whole: Stopwatch,
@@ -107,6 +109,7 @@ impl<'a> Watch<'a> {
         prepare: impl FnOnce() -> Result<()> + 'a,
     ) -> Result<Option<Self>> {
         let bar = progress::training(console, experiment.decisions);
+        let patience = Patience::with(console, &bar, "decisions");
         let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario)).spec().clone();
         let config = experiment.to_toml()?;
         let (decisions, files) = kept
@@ -143,6 +146,7 @@ impl<'a> Watch<'a> {
             opening: Some(opening),
             logs: None,
             bar,
+            _patience: patience,
             training: Stopwatch::resumed(times.training_s),
             whole,
             decisions,

@@ -53,7 +53,7 @@ impl Args {
         if let Some(decisions) = self.decisions {
             arguments.set("decisions", &decisions.to_string());
         }
-        let experiment = arguments.load()?;
+        let experiment = arguments.load_for(console)?;
         let threads = [1, std::thread::available_parallelism().map_or(1, std::num::NonZero::get).max(3)];
         let scratch = Scratch::new()?;
         let config = scratch.write("config.toml", &experiment)?;

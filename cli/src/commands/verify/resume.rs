@@ -109,7 +109,7 @@ mod proof {
         if let Some(decisions) = args.decisions {
             arguments.set("decisions", &decisions.to_string());
         }
-        let mut experiment = arguments.load()?;
+        let mut experiment = arguments.load_for(console)?;
         let scratch = Scratch::new()?;
         let is_run_compared = args.decisions.is_none() && is_repeatable(&args.run, &experiment);
         let unbroken = if is_run_compared {
