@@ -6,7 +6,6 @@
 //! Invariants, kept by every method: the bytes of all copies in use, of all contexts and the free bytes add up to the
 //! capacity; an entry that is not resident has no thoughts, occupies nothing and is not protected.
 
-mod check;
 mod sizes;
 
 pub(crate) use sizes::Sizes;
@@ -27,9 +26,10 @@ pub struct Residency {
 }
 
 /// What keeps an entry from leaving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Protection {
     /// Having served, until the slot ends (P1, P2: all requests of a service are decided together).
+    #[default]
     UntilSlotEnds,
     /// Nothing: requests are decided one by one, and serving takes no time.
     Nothing,
@@ -38,7 +38,7 @@ pub(crate) enum Protection {
 }
 
 /// Who uses a copy of weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Use {
     /// Resident entries that use it.
     holders: u32,
@@ -46,15 +46,20 @@ struct Use {
     pinned: u32,
 }
 
-/// The memory of one cell.
+/// The memory of one cell. Fields that follow from the others and the scenario are not kept in a state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cache {
+    #[serde(skip)]
     capacity_bytes: u64,
+    #[serde(skip)]
     free_bytes: u64,
     /// What may not leave: contexts of protected entries, and copies that they use.
+    #[serde(skip)]
     protected_bytes: u64,
+    #[serde(skip)]
     sizes: Sizes,
     /// By copy of weights.
+    #[serde(skip)]
     uses: Vec<Use>,
     residency: Vec<Residency>,
     /// By service: the context, summed over users where each has one.
@@ -62,11 +67,14 @@ pub struct Cache {
     /// By service: the context of each user; empty where all users share one.
     contexts: Vec<UserContexts>,
     /// By service: bytes that its contexts occupy.
+    #[serde(skip)]
     context_bytes: Vec<u64>,
     /// When each entry last served, in batches since the episode began; breaks ties between equal ages.
     last_served: Vec<u64>,
+    #[serde(skip)]
     protection: Protection,
     /// Whether a context of a user that has faded to nothing is dropped when the slot ends.
+    #[serde(skip)]
     drops_faded: bool,
 }
 
@@ -101,17 +109,39 @@ impl Cache {
         Self { drops_faded, ..self }
     }
 
-    /// Whether another memory has this one's size, entries and protection.
-    pub(crate) fn is_alike(&self, other: &Self) -> bool {
-        let lengths = |cache: &Self| {
-            let services = [cache.residency.len(), cache.thoughts.len(), cache.context_bytes.len()];
-            (services, cache.last_served.len(), cache.uses.len(), cache.contexts.len())
-        };
-        self.capacity_bytes == other.capacity_bytes
-            && self.sizes == other.sizes
-            && self.protection == other.protection
-            && self.drops_faded == other.drops_faded
-            && lengths(self) == lengths(other)
+    /// Completes a memory that was kept: its size and rules are those of `own`, and what entries occupy is counted again.
+    /// `false` where it has other entries, or more than the memory can hold.
+    pub(crate) fn complete(&mut self, own: &Self) -> bool {
+        let mut kept = std::mem::replace(self, own.clone());
+        self.clear();
+        let services = self.residency.len();
+        if [kept.residency.len(), kept.thoughts.len(), kept.last_served.len()] != [services; 3]
+            || kept.contexts.len() != self.contexts.len()
+        {
+            return false;
+        }
+        for (index, residency) in kept.residency.iter().enumerate().filter(|(_, kept)| kept.is_resident) {
+            let service = ServiceId::from_index(index);
+            if self.marginal_bytes(service) > self.free_bytes {
+                return false;
+            }
+            self.load(service);
+            self.thoughts[index] = kept.thoughts[index];
+            if let Some(contexts) = kept.contexts.get_mut(index) {
+                self.thoughts[index] = contexts.total();
+                self.contexts[index] = std::mem::take(contexts);
+            }
+            let bytes = self.contexts_bytes(index);
+            if bytes > self.free_bytes {
+                return false;
+            }
+            self.occupy(index, bytes);
+            if residency.is_protected && self.protection != Protection::Nothing {
+                self.protect(index);
+            }
+        }
+        self.last_served = kept.last_served;
+        true
     }
 
     /// Empties the memory.
@@ -178,6 +208,12 @@ impl Cache {
     /// What the entries of this memory occupy.
     pub(crate) fn sizes(&self) -> &Sizes {
         &self.sizes
+    }
+
+    /// The services whose entries are in memory, by id.
+    pub fn residents(&self) -> impl Iterator<Item = ServiceId> {
+        let residents = self.residency.iter().enumerate().filter(|(_, residency)| residency.is_resident);
+        residents.map(|(index, _)| ServiceId::from_index(index))
     }
 
     /// Whether the service's entry is in memory.
@@ -500,15 +536,18 @@ impl Cache {
 
     /// Gives the contexts of an entry the room that they need now.
     fn settle(&mut self, index: usize) {
-        if !self.sizes.has_kv() {
-            return;
+        if self.sizes.has_kv() {
+            self.occupy(index, self.contexts_bytes(index));
         }
+    }
+
+    /// Bytes that the contexts of an entry need.
+    fn contexts_bytes(&self, index: usize) -> u64 {
         let bytes = |thought: &Thought| self.sizes.context_bytes(index, thought.context_tokens);
-        let after = match self.contexts.get(index) {
-            Some(contexts) => contexts.thoughts().map(bytes).sum(),
+        match self.contexts.get(index) {
+            Some(contexts) => contexts.thoughts().map(bytes).fold(0, u64::saturating_add),
             None => bytes(&self.thoughts[index]),
-        };
-        self.occupy(index, after);
+        }
     }
 
     /// The contexts of an entry take so many bytes from now on.

@@ -12,6 +12,7 @@ pub mod invalid;
 pub mod text;
 pub mod counters;
 pub mod cost;
+pub(crate) mod kept;
 
 pub mod radio;
 pub mod workload;

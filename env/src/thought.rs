@@ -1,4 +1,4 @@
-//! Thoughts: what an agent has built up in its context, and how fresh it is.
+//! Thoughts: the context that an agent has built up, and how fresh it is.
 //!
 //! Models: the context of a resident entry. Every request served there adds thoughts; the *age of thought* is the part of
 //! them that is still fresh. Large age = much fresh context. With `context.scope = "user"` an entry has one context for each
@@ -27,12 +27,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thought {
     /// `K`: tokens in the context window.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub context_tokens: f64,
     /// `kappa`, the age of thought: tokens that are still fresh.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub age_tokens: f64,
 }
 
-/// What becomes of an entry when a context of it has outgrown the window.
+/// The fate of an entry when a context of it has outgrown the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
     /// The entry leaves the memory with all it has (P1).
@@ -50,7 +52,7 @@ pub struct ContextLaw {
     pub consensus_factor: f64,
     /// The window `w`.
     pub window_tokens: f64,
-    /// What happens beyond it.
+    /// The rule beyond it.
     pub refresh: Refresh,
 }
 
@@ -69,7 +71,7 @@ impl Thought {
         self.age_tokens += zeta * delta_tokens;
     }
 
-    /// What is summed over contexts: both of another one are added.
+    /// Adds both numbers of another context.
     pub(crate) fn sum(&mut self, other: Self) {
         self.context_tokens += other.context_tokens;
         self.age_tokens += other.age_tokens;
@@ -85,24 +87,7 @@ impl Thought {
         self.context_tokens > window_tokens
     }
 
-    /// Whether serving can lead to this context: what is kept fits the window, and no more is fresh than there is.
-    ///
-    /// # Errors
-    /// What is impossible.
-    pub(crate) fn check(&self, window_tokens: f64) -> Result<(), String> {
-        let Self { context_tokens, age_tokens } = *self;
-        let is_possible = context_tokens.is_finite()
-            && (0.0..=window_tokens).contains(&context_tokens)
-            && (0.0..=context_tokens).contains(&age_tokens);
-        if is_possible {
-            return Ok(());
-        }
-        Err(format!(
-            "it has {context_tokens} tokens of context, {age_tokens} of them fresh, in a window of {window_tokens}"
-        ))
-    }
-
-    /// The fresh tokens that fit the window: what the quality of an answer depends on.
+    /// The fresh tokens that fit the window; the quality of an answer depends on them.
     pub fn fresh_tokens(&self, window_tokens: f64) -> f64 {
         self.age_tokens.min(window_tokens)
     }

@@ -1,4 +1,4 @@
-//! Digital twins: what a cell knows of a user, and how it goes stale.
+//! Digital twins: the picture that a cell has of a user, and how it goes stale.
 //!
 //! *Models.* Every cell keeps a picture of each user's surroundings, refreshed when a perception result of the user reaches it.
 //!
@@ -78,11 +78,6 @@ impl Twin {
     /// Slots since the last result, `None` without one.
     pub fn age_slots(self, slot: u32) -> Option<u32> {
         self.refreshed.checked_sub(1).map(|refreshed| slot.saturating_sub(refreshed))
-    }
-
-    /// Whether a result can have come by the end of so many slots.
-    pub(crate) fn is_possible(self, slots: u64) -> bool {
-        u64::from(self.refreshed) <= slots
     }
 
     /// A perception result arrives.

@@ -7,10 +7,9 @@
 use super::Residency;
 use crate::scenario::Scenario;
 use crate::units::ServiceId;
-use serde::{Deserialize, Serialize};
 
 /// The sizes of all entries of a scenario.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sizes {
     /// By service: the copy of weights that its entry uses; empty where each service has a copy of its own number.
     copies: Vec<u32>,

@@ -11,7 +11,7 @@ use crate::cost::CostBreakdown;
 use crate::digest::mix;
 use crate::random::Seed;
 use crate::units::CellId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How a step left the episode: three different things that are never mixed up.
@@ -51,7 +51,7 @@ impl End {
 }
 
 /// The number of a discrete action, from 0; [`EnvSpec::actions`] names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ActionId(pub u32);
 
 impl ActionId {

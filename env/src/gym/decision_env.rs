@@ -22,11 +22,11 @@ use crate::scenario::Scenario;
 use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
-use crate::world::{Misfit, Outcome, Pending, World, WorldState};
+use crate::world::{Outcome, Pending, World, WorldState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What an observation shows before the first episode.
+/// The cell that an observation shows before the first episode.
 const FIRST_CELL: CellId = CellId(0);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,23 +37,15 @@ enum Phase {
     Forced,
 }
 
-/// What changes from step to step.
+/// Everything that changes from step to step.
 #[derive(Serialize, Deserialize)]
 struct State {
     /// The digest of the scenario: what things cost is no part of the state, and must be the same.
     scenario: u64,
     world: WorldState,
-    ahead: Option<ServiceId>,
-    victims: Vec<ServiceId>,
-    fixed_placement: Option<Placement>,
+    /// The actions that were taken for the pending decision.
+    choices: Vec<ActionId>,
     phase: Phase,
-}
-
-impl State {
-    /// Whether it is in the middle of a decision.
-    fn has_choices(&self) -> bool {
-        self.ahead.is_some() || !self.victims.is_empty() || self.fixed_placement.is_some()
-    }
 }
 
 /// The environment of a scenario.
@@ -62,7 +54,7 @@ pub struct DecisionEnv {
     world: World,
     spec: Arc<DigestedSpec>,
     observation: DecisionObservation,
-    /// What was chosen to be loaded, where bytes must be freed for it first.
+    /// The service that was chosen to be loaded, where bytes must be freed for it first.
     ahead: Option<ServiceId>,
     victims: Vec<ServiceId>,
     phase: Phase,
@@ -142,7 +134,7 @@ impl DecisionEnv {
         }
         self.forget_choices();
         self.phase = Phase::Running;
-        self.look();
+        self.observe();
         Ok(())
     }
 
@@ -164,12 +156,29 @@ impl DecisionEnv {
         step
     }
 
-    /// Shows the pending decision; `only` leaves one placement legal (the forced step).
-    fn observe(&mut self, only: Option<Placement>) {
+    /// Shows the pending decision.
+    fn observe(&mut self) {
         let pending = self.world.pending();
-        let cell = self.world.cell(pending.cell());
+        self.show(pending);
+        for &victim in &self.victims {
+            // A victim cannot be chosen twice.
+            self.observation.residency[victim.index()].is_protected = true;
+        }
+        let missing_bytes = self.missing_bytes();
+        self.observation.missing_bytes = missing_bytes;
+        if missing_bytes > 0 && !self.observation.sizes.is_plain() {
+            // An entry that frees nothing for this service may not leave for it.
+            let cache = self.world.cell(pending.cell()).cache();
+            cache.protect_from(self.observation.service, &mut self.observation.residency);
+        }
+        self.mark_legal(pending);
+    }
+
+    /// Writes everything that is known of the pending decision and its cell, choices apart.
+    fn show(&mut self, pending: Pending) {
+        let (world, observation) = (&self.world, &mut self.observation);
+        let cell = world.cell(pending.cell());
         let cache = cell.cache();
-        let observation = &mut self.observation;
         observation.cell = pending.cell();
         observation.free_bytes = cache.free_bytes();
         observation.residency.copy_from_slice(cache.residency());
@@ -180,79 +189,60 @@ impl DecisionEnv {
             Pending::Batch(Batch { service, num_requests, .. }) => (false, service, num_requests),
             Pending::Prefetch(_) => (true, self.ahead.unwrap_or(ServiceId(0)), 0),
         };
-        observation.mean_thought = match (pending, observation.layout.has_user_contexts()) {
-            (Pending::Batch(_), true) => self.world.mean_thought(),
-            (Pending::Batch(Batch { service, .. }), false) => cache.thoughts()[service.index()],
-            (Pending::Prefetch(_), _) => Thought::default(),
-        };
-        let is_plain = observation.sizes.is_plain();
-        if !is_plain {
+        observation.mean_thought = world.mean_thought();
+        if !observation.sizes.is_plain() {
             observation.weigh(cache);
         }
-        if self.world.scenario().shows_popularity_phase() {
-            observation.popularity_phase = self.world.popularity_phase();
+        if world.scenario().shows_popularity_phase() {
+            observation.popularity_phase = world.popularity_phase();
         }
-        if self.world.scenario().physical().is_some() {
-            let memory = (&*observation.residency, &*observation.bytes);
-            observation.station.look(&self.world, pending.cell(), observation.layout.models(), memory);
-            observation.request = self.world.expected_facts();
+        if world.scenario().physical().is_some() {
+            observation.look_at_station(world);
+            observation.request = world.expected_facts();
         }
-        for &victim in &self.victims {
-            // What is chosen already cannot be chosen again.
-            observation.residency[victim.index()].is_protected = true;
-        }
-        let fixed = observation.fixed_placement;
-        let missing_bytes = self.missing_bytes();
-        let observation = &mut self.observation;
-        observation.missing_bytes = missing_bytes;
-        if missing_bytes > 0 && !is_plain {
-            // What frees nothing for this service may not leave for it.
-            cache.protect_from(observation.service, &mut observation.residency);
-        }
+    }
+
+    /// Marks the legal actions.
+    fn mark_legal(&mut self, pending: Pending) {
+        let forced = (self.phase == Phase::Forced).then(|| self.refuge());
+        let (world, observation) = (&self.world, &mut self.observation);
+        let only = forced.or(observation.fixed_placement);
         let is_served_anywhere = matches!(pending, Pending::Batch(_));
-        let is_served_at_edge = self.world.can_serve_at_edge();
-        let (places, rest) = observation.legal.split_at_mut(observation.space.placements().len());
-        for (legal, &placement) in places.iter_mut().zip(observation.space.placements()) {
-            *legal = match (only, fixed) {
-                (Some(forced), _) => placement == forced,
-                (None, Some(fixed)) => placement == fixed,
-                (None, None) if placement.needs_residency() => is_served_at_edge,
-                (None, None) => is_served_anywhere,
+        let is_served_at_edge = world.can_serve_at_edge();
+        let placements = observation.space.placements();
+        let (places, rest) = observation.legal.split_at_mut(placements.len());
+        for (legal, &placement) in places.iter_mut().zip(placements) {
+            *legal = match only {
+                Some(only) => placement == only,
+                None if placement.needs_residency() => is_served_at_edge,
+                None => is_served_anywhere,
             };
         }
-        let num_services = observation.residency.len();
         let (evictions, ahead) = rest.split_at_mut(observation.space.num_evictions());
         if let [pass, loads @ ..] = ahead {
-            *pass = observation.is_prefetch && fixed.is_none();
+            *pass = observation.is_prefetch && observation.fixed_placement.is_none();
             for (index, legal) in loads.iter_mut().enumerate() {
-                *legal = *pass && self.world.can_prefetch(ServiceId::from_index(index));
+                *legal = *pass && world.can_prefetch(ServiceId::from_index(index));
             }
         }
-        if missing_bytes == 0 {
+        if observation.missing_bytes == 0 {
             // Nobody has to leave.
             evictions.fill(false);
             return;
         }
-        let resident =
-            observation.space.placements().iter().zip(&*places).filter(|(p, _)| p.needs_residency());
-        for (block, (_, &is_legal)) in evictions.chunks_exact_mut(num_services).zip(resident) {
+        let resident = placements.iter().zip(&*places).filter(|(p, _)| p.needs_residency());
+        for (block, (_, &is_legal)) in evictions.chunks_exact_mut(observation.residency.len()).zip(resident) {
             for (legal, residency) in block.iter_mut().zip(&observation.residency) {
                 *legal = is_legal && residency.is_resident && !residency.is_protected;
             }
         }
     }
 
-    /// What was chosen for one decision says nothing about the next.
+    /// Forgets the choices of a decision that is over.
     fn forget_choices(&mut self) {
         self.ahead = None;
         self.victims.clear();
         self.observation.fixed_placement = None;
-    }
-
-    /// Shows what is pending in the present phase.
-    fn look(&mut self) {
-        let only = (self.phase == Phase::Forced).then(|| self.refuge());
-        self.observe(only);
     }
 
     /// The placement of the forced step: the first that needs no residency.
@@ -261,54 +251,40 @@ impl DecisionEnv {
         placements.find(|placement| !placement.needs_residency()).expect("a validated scenario has one")
     }
 
-    /// Takes what is to be loaded ahead; whether it fits as things are.
-    fn choose_ahead(&mut self, service: ServiceId) -> bool {
-        self.ahead = Some(service);
-        self.observation.service = service;
-        self.observation.fixed_placement = self.observation.space.ahead();
-        self.missing_bytes() == 0
-    }
-
-    /// Makes the choices of a decision that was kept in its middle, as they were made: each has to be legal, and to leave
-    /// something to be chosen.
-    fn choose_again(
-        &mut self,
-        ahead: Option<ServiceId>,
-        fixed: Option<Placement>,
-        victims: &[ServiceId],
-    ) -> Result<(), SnapshotError> {
-        let refused =
-            || SnapshotError::damaged("it is in the middle of a decision that nobody can have begun");
-        if self.phase != Phase::Running {
-            return Err(refused());
+    /// Takes an action; returns the decision once it leaves nothing to be chosen. Else more victims have to be named.
+    fn choose(&mut self, action: ActionId) -> Result<Option<Decision>, EnvError> {
+        if self.phase == Phase::Ended {
+            return Err(EnvError::NotRunning);
         }
-        self.forget_choices();
-        self.observe(None);
-        let space = Arc::clone(&self.observation.space);
-        let is_legal = |env: &Self, action: Option<ActionId>| {
-            action.is_some_and(|action| env.observation.legal[action.index()])
+        let is_legal = self.observation.legal.get(action.index()).copied().unwrap_or(false);
+        let Some(decision) = self.observation.space.decode(action).filter(|_| is_legal) else {
+            return Err(EnvError::refuse(&self.spec, action, &self.observation.legal));
         };
-        if let Some(service) = ahead {
-            if !is_legal(self, space.load(service)) || self.choose_ahead(service) {
-                return Err(refused());
+        match decision {
+            Decision::Serve { placement, victim: Some(victim) } => {
+                self.observation.fixed_placement = Some(placement);
+                self.victims.push(victim);
             }
-            self.observe(None);
-        }
-        for &victim in victims {
-            let placement = fixed.ok_or_else(refused)?;
-            if !is_legal(self, space.evict(placement, victim)) || self.choose(placement, victim) {
-                return Err(refused());
+            Decision::Load(service) => {
+                self.ahead = Some(service);
+                self.observation.service = service;
+                self.observation.fixed_placement = self.observation.space.ahead();
             }
-            self.observe(None);
+            Decision::Serve { victim: None, .. } | Decision::Pass => return Ok(Some(decision)),
         }
-        if self.observation.fixed_placement == fixed { Ok(()) } else { Err(refused()) }
+        if self.missing_bytes() == 0 {
+            return Ok(Some(decision));
+        }
+        self.observe();
+        Ok(None)
     }
 
-    /// Takes one more victim for the pending decision; whether enough are chosen now.
-    fn choose(&mut self, placement: Placement, victim: ServiceId) -> bool {
-        self.observation.fixed_placement = Some(placement);
-        self.victims.push(victim);
-        self.missing_bytes() == 0
+    /// The actions that were taken for the pending decision.
+    fn choices(&self) -> Vec<ActionId> {
+        let DecisionObservation { space, fixed_placement, .. } = &self.observation;
+        let ahead = self.ahead.and_then(|service| space.load(service));
+        let victims = self.victims.iter().filter_map(|&victim| space.evict((*fixed_placement)?, victim));
+        ahead.into_iter().chain(victims).collect()
     }
 }
 
@@ -324,32 +300,18 @@ impl Env for DecisionEnv {
         self.world.begin_episode(seed);
         self.forget_choices();
         self.phase = if self.world.is_over() { Phase::Forced } else { Phase::Running };
-        self.look();
+        self.observe();
     }
 
     fn step(&mut self, action: &ActionId) -> Result<Step, EnvError> {
-        if self.phase == Phase::Ended {
-            return Err(EnvError::NotRunning);
-        }
-        let is_legal = self.observation.legal.get(action.index()).copied().unwrap_or(false);
-        let decision = self.observation.space.decode(*action).filter(|_| is_legal);
-        let Some(decision) = decision else {
-            return Err(EnvError::refuse(&self.spec, *action, &self.observation.legal));
-        };
         let cell = self.observation.cell;
+        let Some(decision) = self.choose(*action)? else {
+            return Ok(self.told(Step::running(0.0, 0), cell));
+        };
         if self.phase == Phase::Forced {
             self.phase = Phase::Ended;
-            self.observe(None);
+            self.observe();
             return Ok(self.told(Step::truncated(0.0, self.world.slot() as u32), cell));
-        }
-        let is_complete = match decision {
-            Decision::Serve { placement, victim: Some(victim) } => self.choose(placement, victim),
-            Decision::Load(service) => self.choose_ahead(service),
-            Decision::Serve { victim: None, .. } | Decision::Pass => true,
-        };
-        if !is_complete {
-            self.observe(None);
-            return Ok(self.told(Step::running(0.0, 0), cell));
         }
         let input_cost = if self.tells_input_costs { self.world.input_cost() } else { 0.0 };
         let outcome = match (decision, self.ahead) {
@@ -365,7 +327,7 @@ impl Env for DecisionEnv {
         if end.is_end() {
             self.phase = Phase::Ended;
         }
-        self.observe(None);
+        self.observe();
         let info = StepInfo { cost, counters: outcome.counters, input_cost, ..StepInfo::default() };
         let step = Step { reward: -cost.total(), end, slots_elapsed: elapsed.slots, info };
         Ok(self.told(step, cell))
@@ -379,53 +341,40 @@ impl Env for DecisionEnv {
         let state = State {
             scenario: self.world.scenario().digest(),
             world: self.world.state(),
-            ahead: self.ahead,
-            victims: self.victims.clone(),
-            fixed_placement: self.observation.fixed_placement,
+            choices: self.choices(),
             phase: self.phase,
         };
         Snapshot::of(&self.spec, &state)
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let state: State = snapshot.state(&self.spec)?;
+        let mut state: State = snapshot.state(&self.spec)?;
         if state.scenario != self.world.scenario().digest() {
             return Err(SnapshotError::foreign(&self.spec, "its scenario is another"));
         }
-        self.world.check(&state.world).map_err(|misfit| match misfit {
-            Misfit::Foreign(difference) => SnapshotError::foreign(&self.spec, difference),
-            Misfit::Impossible(reason) => SnapshotError::damaged(reason),
-        })?;
-        let is_begun = self.world.is_begun_in(&state.world);
-        let is_over = state.world.is_over();
-        let is_possible = match state.phase {
-            Phase::Running => is_begun && !is_over,
-            Phase::Forced => is_begun && is_over,
-            Phase::Ended => !is_begun || is_over,
-        };
-        if !is_possible {
-            let phase = format!("{:?}", state.phase).to_lowercase();
-            return Err(SnapshotError::damaged(format!(
-                "its episode is {phase} at another moment than it can be"
-            )));
+        self.world.complete(&mut state.world).map_err(SnapshotError::damaged)?;
+        let has_begun = self.world.has_begun_in(&state.world);
+        if !has_begun && state.phase != Phase::Ended {
+            return Err(SnapshotError::damaged("its episode is running without a decision"));
         }
-        if state.has_choices() {
-            let mut chosen = self.clone();
-            chosen.world.restore(state.world);
-            chosen.phase = state.phase;
-            chosen.choose_again(state.ahead, state.fixed_placement, &state.victims)?;
-            *self = chosen;
-            return Ok(());
-        }
-        if !is_begun {
+        if !has_begun {
             let tells_input_costs = self.tells_input_costs;
             *self = Self { tells_input_costs, ..Self::new(Arc::clone(self.world.scenario())) };
             return Ok(());
         }
+        let before = (!state.choices.is_empty()).then(|| self.clone());
         self.world.restore(state.world);
         self.forget_choices();
         self.phase = state.phase;
-        self.look();
+        self.observe();
+        for action in state.choices {
+            if !matches!(self.choose(action), Ok(None)) {
+                *self = before.expect("there are choices");
+                return Err(SnapshotError::damaged(
+                    "it is in the middle of a decision that nobody has begun",
+                ));
+            }
+        }
         Ok(())
     }
 

@@ -33,6 +33,7 @@ use crate::thought::Thought;
 use crate::units::{CellId, ModelId, ServiceId};
 use crate::workload::demand::Demand;
 use crate::workload::phased::PhasedModel;
+use crate::world::World;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.
@@ -100,17 +101,6 @@ impl Layout {
                 .map_or_else(Vec::new, |physical| DemandEntries::of_services(physical, services.len())),
             scenario: Arc::clone(scenario),
         }
-    }
-
-    /// Whether each user has a context of their own.
-    #[inline]
-    pub(crate) fn has_user_contexts(&self) -> bool {
-        self.has_user_contexts
-    }
-
-    /// The model of each service.
-    pub(super) fn models(&self) -> &[ModelId] {
-        &self.models
     }
 
     /// Entries that every scenario has.
@@ -265,6 +255,12 @@ impl DecisionObservation {
     /// Whether entries on one model share its weights, so that evicting one of them may free nothing.
     pub fn shares_weights(&self) -> bool {
         self.sizes.is_shared()
+    }
+
+    /// Notes how the cell of a physical scenario is, beside its memory.
+    pub(crate) fn look_at_station(&mut self, world: &World) {
+        let memory = (&*self.residency, &*self.bytes);
+        self.station.look(world, self.cell, &self.layout.models, memory);
     }
 
     /// Notes what the entries of a memory stand for.

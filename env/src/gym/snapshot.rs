@@ -11,7 +11,7 @@ use std::ops::Deref;
 use thiserror::Error;
 
 /// What a snapshot begins with: a name and the version of its form.
-const MAGIC: [u8; 8] = *b"tcsnap03";
+const MAGIC: [u8; 8] = *b"tcsnap04";
 /// Magic, digest of the spec, digest of the state.
 const HEAD_BYTES: usize = 24;
 

@@ -16,9 +16,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a cell has taken on and not yet done.
+/// The work that a cell has taken on and not yet done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Backlog {
+    #[serde(deserialize_with = "crate::kept::amount")]
     gpu_s: f64,
 }
 
@@ -42,11 +43,6 @@ impl Backlog {
     pub fn drain(&mut self, gpus: f64, seconds: f64) {
         self.gpu_s = (self.gpu_s - gpus * seconds).max(0.0);
     }
-
-    /// Whether the amount is one that the other methods can leave behind.
-    pub fn is_valid(&self) -> bool {
-        self.gpu_s.is_finite() && self.gpu_s >= 0.0
-    }
 }
 
 #[cfg(test)]
@@ -63,11 +59,5 @@ mod tests {
         assert_eq!((backlog.gpu_s(), backlog.waiting_s(4.0)), (2.0, 0.5));
         backlog.drain(4.0, 1.0);
         assert_eq!(backlog, Backlog::default());
-    }
-
-    #[test]
-    fn a_backlog_that_no_work_can_leave_behind_is_recognised() {
-        assert!(Backlog { gpu_s: 3.0 }.is_valid());
-        assert!(!Backlog { gpu_s: -1.0 }.is_valid() && !Backlog { gpu_s: f64::NAN }.is_valid());
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of one request of a physical scenario when it is decided.
+//! The numbers of one request of a physical scenario that are known when it is decided.
 
 use crate::units::{ServiceId, UserId};
 use serde::{Deserialize, Serialize};
@@ -21,14 +21,14 @@ pub struct UserLink {
     pub sensing_quality: f64,
 }
 
-/// All that the price of a request depends on, beside what stands in the scenario.
+/// All numbers that the price of a request depends on, beside those of the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestFacts {
     /// Who asks.
     pub user: UserId,
     /// The class of the user's device.
     pub class: u32,
-    /// What is asked for.
+    /// The service that is asked for.
     pub service: ServiceId,
     /// Seconds since the slot began.
     pub arrival_s: f64,
@@ -52,4 +52,21 @@ pub struct RequestFacts {
     pub load_s: f64,
     /// Slots since a perception result of this user last reached the cell; `None` where none ever did.
     pub twin_age_slots: Option<u32>,
+}
+
+impl RequestFacts {
+    /// The numbers that do not depend on decisions.
+    pub(crate) fn exogenous(&self) -> [f64; 8] {
+        let UserLink { uplink_bps, downlink_bps, time_share, sensing_quality, .. } = self.link;
+        [
+            uplink_bps,
+            downlink_bps,
+            time_share,
+            sensing_quality,
+            self.arrival_s,
+            self.new_tokens,
+            self.output_tokens,
+            self.said_tokens,
+        ]
+    }
 }

@@ -18,7 +18,7 @@ use crate::radio::line_of_sight::{LineOfSight, los_prob};
 use crate::radio::path_loss::{PathLoss, Separation};
 use crate::radio::rician::Rician;
 use crate::radio::shadowing::{Shadowing, correlation_over};
-use crate::radio::site::{KFactorLaw, Site};
+use crate::radio::site::Site;
 use crate::units::Decibel;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -107,12 +107,6 @@ pub struct LinkState {
 }
 
 impl LinkState {
-    /// Whether its numbers are some that walking leaves behind.
-    pub(crate) fn is_possible(&self) -> bool {
-        self.shadowing.loss(Decibel(1.0)).0.is_finite()
-            && self.rician.k_factor(KFactorLaw { mean: Decibel(0.0), std: Decibel(1.0) }).0.is_finite()
-    }
-
     /// Whether the view was clear when the link was last looked at.
     pub fn is_los(&self) -> bool {
         self.is_los

@@ -325,8 +325,8 @@ impl Scenario {
     }
 
     /// Radio, servers, cloud and devices; `None` in abstract scenarios.
-    pub fn physical(&self) -> Option<&Physical> {
-        self.physical.as_deref()
+    pub fn physical(&self) -> Option<&Arc<Physical>> {
+        self.physical.as_ref()
     }
 
     /// Prices that are the same for all services.

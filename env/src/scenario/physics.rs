@@ -1,6 +1,6 @@
 //! The physical part of a scenario as meant: everything that a request's price needs, in SI units.
 //!
-//! [`Physical::view`] puts the numbers of one request together with those of the scenario; `placement/pipeline.rs` prices it.
+//! `world/prices.rs` puts the numbers of one request together with these; `placement/pipeline.rs` prices it.
 
 use super::config::{
     ContextScopeConfig, CostConfig, GranularityConfig, ScenarioConfig, SwitchingConfig, SwitchingWeight,
@@ -9,16 +9,13 @@ use super::config::{
 use super::files::PhysicalFiles;
 use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
 use super::validate::{MAX_USERS, SessionsWorld};
-use crate::cost::CostBreakdown;
 use crate::invalid::{Invalid, Range, count, name, number};
 use crate::llm::catalogue::{Catalogue, Device, Model};
-use crate::llm::energy;
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
 use crate::llm::quality::AccuracyLaw;
 use crate::placement::Payload;
-use crate::placement::pipeline::{RequestView, SiteView, Stage, StageBill};
-use crate::placement::request::RequestFacts;
+use crate::placement::pipeline::SiteView;
 use crate::radio::RadioParameters;
 use crate::radio::features::Features;
 use crate::radio::mobility::Position;
@@ -28,8 +25,6 @@ use crate::units::{ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
 use serde::Serialize;
 
-/// Bits of a token as text: about four characters of a byte each.
-const TOKEN_BITS: f64 = 32.0;
 /// The most pairs of a user and a cell: each keeps the state of its link and a twin, 20 bytes.
 const MAX_LINKS: u64 = 100_000_000;
 /// How far from 1 the shares of the device classes may sum to.
@@ -84,8 +79,8 @@ pub struct Demands {
     /// Bits of its sensor data.
     pub sensor_bits: f64,
     /// What it sends of them in a coarse and in a fine split.
-    features: [Features; 2],
-    perception_flop: f64,
+    pub(crate) features: [Features; 2],
+    pub(crate) perception_flop: f64,
     /// Seconds after which its answer is late.
     pub deadline_s: f64,
     #[serde(skip)]
@@ -97,12 +92,12 @@ pub struct Demands {
 /// What a unit of each thing costs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Weights {
-    second: f64,
-    joule: f64,
-    quality: f64,
-    currency: f64,
-    missed_deadline: f64,
-    store_byte: f64,
+    pub(crate) second: f64,
+    pub(crate) joule: f64,
+    pub(crate) quality: f64,
+    pub(crate) currency: f64,
+    pub(crate) missed_deadline: f64,
+    pub(crate) store_byte: f64,
 }
 
 /// See the [module](self).
@@ -110,25 +105,25 @@ pub struct Weights {
 pub struct Physical {
     gpus: f64,
     max_batch: u32,
-    server_device: Device,
-    path: LoadPath,
+    pub(crate) server_device: Device,
+    pub(crate) path: LoadPath,
     model_bytes: Vec<u64>,
     classes: Vec<DeviceClass>,
     demands: Vec<Demands>,
     num_users: u32,
-    slot_s: f64,
+    pub(crate) slot_s: f64,
     sessions: SessionsModel,
     mean_output_tokens: f64,
     radio: RadioParameters,
     /// Transmit powers of both ends.
-    device_w: f64,
-    base_w: f64,
+    pub(crate) device_w: f64,
+    pub(crate) base_w: f64,
     cells: Vec<Position>,
-    backhaul_bps: f64,
-    core_delay_s: f64,
-    twin: TwinLaw,
-    carries_context: bool,
-    weights: Weights,
+    pub(crate) backhaul_bps: f64,
+    pub(crate) core_delay_s: f64,
+    pub(crate) twin: TwinLaw,
+    pub(crate) carries_context: bool,
+    pub(crate) weights: Weights,
 }
 
 impl Physical {
@@ -212,16 +207,6 @@ impl Physical {
         self.carries_context
     }
 
-    /// What a slot costs in which so many bytes are resident.
-    pub fn holding_cost(&self, resident_bytes: u64) -> f64 {
-        self.weights.joule * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
-    }
-
-    /// What a load costs beside the time that requests wait for it.
-    pub fn load_cost(&self, load_s: f64, store_bytes: u64) -> f64 {
-        self.weights.joule * self.path.load_j(load_s) + self.weights.store_byte * store_bytes as f64
-    }
-
     /// What a device of a class brings to requests of a service.
     ///
     /// # Panics
@@ -240,68 +225,6 @@ impl Physical {
     pub fn cloud(&self, service: ServiceId) -> SiteView<'_> {
         let demands = self.demands(service);
         demands.cloud.view(demands.modality.quality())
-    }
-
-    /// All numbers that the price of a request depends on.
-    pub fn view(&self, facts: &RequestFacts) -> RequestView<'_> {
-        let demands = self.demands(facts.service);
-        RequestView {
-            device: self.device(facts.class as usize, facts.service),
-            edge: self.edge(facts.service),
-            cloud: self.cloud(facts.service),
-            uplink_bps: facts.link.uplink_bps,
-            downlink_bps: facts.link.downlink_bps,
-            uplink_w: self.device_w * facts.link.time_share,
-            downlink_w: self.base_w * facts.link.time_share,
-            backhaul_bps: self.backhaul_bps,
-            backhaul_delay_s: self.core_delay_s,
-            sensor_bits: demands.sensor_bits,
-            coarse: demands.features[0],
-            fine: demands.features[1],
-            perception_flop: demands.perception_flop,
-            token_bits: TOKEN_BITS,
-            new_tokens: facts.new_tokens,
-            output_tokens: facts.output_tokens,
-            kept_tokens: facts.kept_tokens,
-            fresh_tokens: facts.fresh_tokens,
-            carried_tokens: if self.carries_context { facts.said_tokens } else { 0.0 },
-            edge_batch: facts.edge_batch,
-            backlog_s: facts.backlog_s,
-            load_s: facts.load_s,
-            sensing_quality: facts.link.sensing_quality,
-            twin_factor: self.twin.grounding(facts.twin_age_slots),
-        }
-    }
-
-    /// What a served request costs, by component: time and energy where they were spent. Loads cost extra, see
-    /// [`load_cost`](Self::load_cost).
-    pub fn cost(&self, bill: &StageBill, service: ServiceId) -> CostBreakdown {
-        let weights = &self.weights;
-        let mut cost = CostBreakdown {
-            accuracy: weights.quality * (1.0 - bill.quality),
-            cloud: weights.currency * bill.money,
-            deadline: if self.is_late(bill, service) { weights.missed_deadline } else { 0.0 },
-            ..CostBreakdown::default()
-        };
-        for stage in Stage::ALL {
-            let line = bill.line(stage);
-            let price = weights.second * line.seconds + weights.joule * line.joules;
-            match stage {
-                Stage::Load => cost.switching += price,
-                Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
-                    cost.transmission += price;
-                }
-                Stage::Perceive | Stage::Wait | Stage::Prefill | Stage::Decode | Stage::Align => {
-                    cost.compute += price;
-                }
-            }
-        }
-        cost
-    }
-
-    /// Whether an answer comes after its deadline.
-    pub fn is_late(&self, bill: &StageBill, service: ServiceId) -> bool {
-        bill.latency_s > self.demands(service).deadline_s
     }
 }
 

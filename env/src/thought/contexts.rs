@@ -86,23 +86,6 @@ impl UserContexts {
         total
     }
 
-    /// Whether these are contexts of some of so many users.
-    ///
-    /// # Errors
-    /// What is impossible, and with which user.
-    pub(crate) fn check(&self, window_tokens: f64, num_users: u32) -> Result<(), String> {
-        if !self.by_user.is_sorted_by(|(one, _), (other, _)| one < other) {
-            return Err("its users are not in order".into());
-        }
-        for (user, thought) in &self.by_user {
-            if user.0 >= num_users {
-                return Err(format!("user {} has context, there are {num_users}, counted from 0", user.0));
-            }
-            thought.check(window_tokens).map_err(|reason| format!("user {}: {reason}", user.0))?;
-        }
-        Ok(())
-    }
-
     fn position(&self, user: UserId) -> Result<usize, usize> {
         self.by_user.binary_search_by_key(&user, |(user, _)| *user)
     }

@@ -9,25 +9,25 @@
 //!
 //! Nothing here depends on an action. Source: P1 arXiv 2403.05826 (Poisson, mean users/10).
 
+use super::draw::Streams;
 use super::drawn::{DrawnModel, DrawnState};
 use super::phased::PhasedModel;
-use super::popularity::Ranking;
 use super::rates::RatesModel;
 use super::renewal::Renewal;
 use super::sheet::Sheet;
 use super::trace::{SlottedRequests, TracePart};
-use crate::random::{Purpose, Seed, SimRng, Stream};
+use crate::random::{Purpose, Seed, SimRng};
 use crate::units::{CellId, ServiceId, UserId};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What is decided at once: all requests of one service at one cell in one slot, or one request.
+/// The requests that are decided at once: all of one service at one cell in one slot, or one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Where they arrive.
+    /// The cell where they arrive.
     pub cell: CellId,
-    /// What they ask for.
+    /// The service that they ask for.
     pub service: ServiceId,
     /// How many they are, at least 1.
     pub num_requests: u32,
@@ -53,55 +53,38 @@ pub enum ArrivalModel {
     Sessions,
 }
 
-/// What the coming requests depend on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ArrivalsState {
-    rng: SimRng,
-    popularity_rng: SimRng,
-    ranking: Ranking,
-    /// Recorded requests: the part that is played, and the slot of it that is slot 0 of the episode.
+/// Where in a recording an episode plays: the part, and the slot of it that is slot 0 of the episode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
     part: usize,
     offset: u64,
-    /// Phased requests: the phase of the present slot.
-    phase: u32,
-    /// Drawn requests: what their process depends on.
-    drawn: DrawnState,
-    /// Recorded rates: the processes of the clients; none before the first slot that is drawn.
-    clients: Vec<Renewal>,
 }
 
-impl ArrivalsState {
-    /// Takes the place in a part of a recording where an episode begins; returns its slots.
-    fn begin_recording(&mut self, seed: Seed, slots: u64, horizon_slots: u32) -> u32 {
-        self.part = trace_part(seed.purpose) as usize;
-        if seed.purpose == Purpose::Test {
-            self.offset = 0;
-            return slots as u32;
+impl Place {
+    /// The place where an episode of a part with so many slots begins, and the length of the episode in slots. The test part
+    /// is played as a whole.
+    fn begin(purpose: Purpose, slots: u64, horizon_slots: u32, rng: &mut SimRng) -> (Self, u32) {
+        let part = trace_part(purpose) as usize;
+        if purpose == Purpose::Test {
+            return (Self { part, offset: 0 }, slots as u32);
         }
         let horizon = u64::from(horizon_slots).min(slots);
-        self.offset = self.popularity_rng.random_range(0..=slots - horizon);
-        horizon as u32
+        (Self { part, offset: rng.random_range(0..=slots - horizon) }, horizon as u32)
     }
 
-    /// Goes on from any slot of the training part.
-    fn leave_for_training(&mut self, slots: usize) {
-        self.part = TracePart::Train as usize;
-        self.offset = self.popularity_rng.random_range(0..slots as u64);
-    }
-}
-
-#[cfg(test)]
-impl ArrivalsState {
-    pub(crate) fn ranking(&self) -> &Ranking {
-        &self.ranking
+    /// Any slot of a training part with so many slots.
+    fn for_training(slots: usize, rng: &mut SimRng) -> Self {
+        Self { part: TracePart::Train as usize, offset: rng.random_range(0..slots as u64) }
     }
 
-    pub(crate) fn drawn(&self) -> &DrawnState {
-        &self.drawn
+    /// Whether it lies in a recording whose parts have so many slots.
+    fn lies_in(self, slots_of: impl Fn(usize) -> usize) -> bool {
+        self.part < TracePart::ALL.len() && self.offset < slots_of(self.part) as u64
     }
 
-    pub(crate) fn drawn_mut(&mut self) -> &mut DrawnState {
-        &mut self.drawn
+    /// The slot of the part that an episode plays; the part is a loop.
+    fn slot(self, slot: u64, slots: usize) -> usize {
+        ((self.offset + slot) % slots as u64) as usize
     }
 }
 
@@ -114,224 +97,248 @@ pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
     }
 }
 
+/// A source of requests, and everything that its coming requests depend on beside the generators.
+#[derive(Clone, Debug)]
+enum Source {
+    Drawn {
+        model: DrawnModel,
+        state: DrawnState,
+    },
+    Recorded {
+        parts: Arc<[SlottedRequests; 3]>,
+        horizon_slots: u32,
+        place: Place,
+        /// The recorded users of the slot's requests, in the order of its batches; empty where none are recorded.
+        users: Vec<UserId>,
+    },
+    Rates {
+        model: Arc<RatesModel>,
+        place: Place,
+        /// The processes of the clients; none before the first slot that is drawn.
+        clients: Vec<Renewal>,
+    },
+    Phased {
+        model: PhasedModel,
+        /// The phase of the present slot.
+        phase: u32,
+    },
+}
+
+/// The state of a [`Source`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum SourceState {
+    Drawn(DrawnState),
+    Recorded(Place),
+    Rates(Place, Vec<Renewal>),
+    Phased(u32),
+}
+
+/// Everything that the coming requests depend on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ArrivalsState {
+    streams: Streams,
+    source: SourceState,
+}
+
 /// The requests of a running episode.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrivals {
-    model: ArrivalModel,
     num_cells: u32,
-    state: ArrivalsState,
+    streams: Streams,
+    source: Source,
     sheet: Sheet,
-    /// The recorded users of the slot's requests, in the order of its batches; empty where none are recorded.
-    users: Vec<UserId>,
 }
 
 impl Arrivals {
+    /// The requests of a source, before the first episode.
+    ///
+    /// # Panics
+    /// For sessions, which the physical world draws.
     pub(crate) fn new(
         model: ArrivalModel,
         num_cells: u32,
         num_services: usize,
         is_per_request: bool,
     ) -> Self {
-        let seed = Seed::new(Purpose::Train, 0);
-        let reshuffle_slots = match &model {
-            ArrivalModel::Drawn(model) => model.reshuffle_slots(),
-            ArrivalModel::Recorded { .. }
-            | ArrivalModel::Rates(_)
-            | ArrivalModel::Phased(_)
-            | ArrivalModel::Sessions => None,
+        let source = match model {
+            ArrivalModel::Drawn(model) => {
+                let state = DrawnState::new(num_services, model.reshuffle_slots());
+                Source::Drawn { model, state }
+            }
+            ArrivalModel::Recorded { parts, horizon_slots } => {
+                Source::Recorded { parts, horizon_slots, place: Place::default(), users: Vec::new() }
+            }
+            ArrivalModel::Rates(model) => {
+                Source::Rates { model, place: Place::default(), clients: Vec::new() }
+            }
+            ArrivalModel::Phased(model) => Source::Phased { model, phase: 0 },
+            ArrivalModel::Sessions => unreachable!("the physical world draws sessions"),
         };
         Self {
-            model,
             num_cells,
-            state: ArrivalsState {
-                rng: seed.stream(Stream::Arrivals),
-                popularity_rng: seed.stream(Stream::Popularity),
-                ranking: Ranking::new(num_services, reshuffle_slots),
-                part: 0,
-                offset: 0,
-                phase: 0,
-                drawn: DrawnState::default(),
-                clients: Vec::new(),
-            },
+            streams: Streams::new(Seed::new(Purpose::Train, 0)),
+            source,
             sheet: Sheet::new(num_services, num_cells, is_per_request),
-            users: Vec::new(),
         }
     }
 
     /// Begins an episode; returns its length in slots where the recording decides it.
     pub(crate) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
-        let state = &mut self.state;
-        state.rng = seed.stream(Stream::Arrivals);
-        state.popularity_rng = seed.stream(Stream::Popularity);
-        match &self.model {
-            ArrivalModel::Drawn(model) => {
-                let ArrivalsState { rng, popularity_rng, ranking, drawn, .. } = state;
-                ranking.deal(popularity_rng);
-                model.begin(self.num_cells, drawn, rng, popularity_rng);
+        self.streams = Streams::new(seed);
+        let rng = &mut self.streams.popularity;
+        match &mut self.source {
+            Source::Drawn { model, state } => {
+                model.begin(self.num_cells, state, &mut self.streams);
                 None
             }
-            ArrivalModel::Recorded { parts, horizon_slots } => {
-                let slots = parts[trace_part(seed.purpose) as usize].num_slots();
-                Some(state.begin_recording(seed, slots as u64, *horizon_slots))
+            Source::Recorded { parts, horizon_slots, place, .. } => {
+                let slots = parts[trace_part(seed.purpose) as usize].num_slots() as u64;
+                let (begin, horizon) = Place::begin(seed.purpose, slots, *horizon_slots, rng);
+                *place = begin;
+                Some(horizon)
             }
-            ArrivalModel::Rates(model) => {
-                state.clients.clear();
-                let slots = model.split().slots(trace_part(seed.purpose)).len();
-                Some(state.begin_recording(seed, slots as u64, model.horizon_slots()))
+            Source::Rates { model, place, clients } => {
+                clients.clear();
+                let slots = model.split().slots(trace_part(seed.purpose)).len() as u64;
+                let (begin, horizon) = Place::begin(seed.purpose, slots, model.horizon_slots(), rng);
+                *place = begin;
+                Some(horizon)
             }
-            ArrivalModel::Phased(model) => {
-                state.phase = model.first_phase(&mut state.popularity_rng);
+            Source::Phased { model, phase } => {
+                *phase = model.first_phase(rng);
                 None
             }
-            ArrivalModel::Sessions => None,
         }
     }
 
-    /// Draws the future anew: other counts, other deals of the ranks, other changes of the phase. The future of a recording
-    /// is taken from a random slot of its training part, for what was recorded later is what a policy must not know.
+    /// Draws a new future: other counts, other deals of the ranks, other changes of the phase. The future of a recording
+    /// is taken from a random slot of its training part, for a policy must not know the requests that were recorded later.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
-        let state = &mut self.state;
-        state.rng = seed.stream(Stream::Arrivals);
-        state.popularity_rng = seed.stream(Stream::Popularity);
-        match &self.model {
-            ArrivalModel::Drawn(model) => model.redraw(&mut state.drawn, &mut state.rng),
-            ArrivalModel::Recorded { parts, .. } => state.leave_for_training(parts[0].num_slots()),
-            ArrivalModel::Rates(model) => {
-                state.clients.clear();
-                state.leave_for_training(model.split().slots(TracePart::Train).len());
+        self.streams = Streams::new(seed);
+        let rng = &mut self.streams.popularity;
+        match &mut self.source {
+            Source::Drawn { model, state } => model.redraw(state, &mut self.streams.arrivals),
+            Source::Recorded { parts, place, .. } => *place = Place::for_training(parts[0].num_slots(), rng),
+            Source::Rates { model, place, clients } => {
+                clients.clear();
+                *place = Place::for_training(model.split().slots(TracePart::Train).len(), rng);
             }
-            ArrivalModel::Phased(_) | ArrivalModel::Sessions => {}
+            Source::Phased { .. } => {}
         }
     }
 
-    pub(crate) fn state(&self) -> &ArrivalsState {
-        &self.state
+    /// The state of this moment.
+    pub(crate) fn state(&self) -> ArrivalsState {
+        let source = match &self.source {
+            Source::Drawn { state, .. } => SourceState::Drawn(state.clone()),
+            Source::Recorded { place, .. } => SourceState::Recorded(*place),
+            Source::Rates { place, clients, .. } => SourceState::Rates(*place, clients.clone()),
+            Source::Phased { phase, .. } => SourceState::Phased(*phase),
+        };
+        ArrivalsState { streams: self.streams.clone(), source }
     }
 
-    /// Whether a state is one that these requests can be in.
+    /// Whether no index of a state is out of bounds.
     ///
     /// # Errors
-    /// What is impossible about it.
-    pub(crate) fn check(&self, state: &ArrivalsState) -> Result<(), String> {
-        if !state.ranking.is_alike(&self.state.ranking) {
-            return Err("its popularity ranks are not those of these services".into());
-        }
-        let phases = self.phases();
-        if state.phase as usize >= phases {
-            return Err(format!("it is in phase {} of {phases}, counted from 0", state.phase));
-        }
-        let Some(&slots) = self.part_slots().get(state.part) else {
-            return Err(format!("it plays part {} of its requests, which there is not", state.part));
+    /// When one is, or the state is that of another source.
+    pub(crate) fn check(&self, state: &ArrivalsState) -> Result<(), &'static str> {
+        let fits = match (&self.source, &state.source) {
+            (Source::Drawn { model, state: own }, SourceState::Drawn(state)) => {
+                model.fits(own, state, self.num_cells)
+            }
+            (Source::Recorded { parts, .. }, SourceState::Recorded(place)) => {
+                place.lies_in(|part| parts[part].num_slots())
+            }
+            (Source::Rates { model, .. }, SourceState::Rates(place, clients)) => {
+                place.lies_in(|part| model.split().slots(TracePart::ALL[part]).len())
+                    && [0, model.num_sources()].contains(&clients.len())
+            }
+            (Source::Phased { model, .. }, SourceState::Phased(phase)) => {
+                (*phase as usize) < model.num_phases()
+            }
+            _ => false,
         };
-        if state.offset >= slots {
-            return Err(format!("it begins in slot {} of {slots}, counted from 0", state.offset));
-        }
-        match &self.model {
-            ArrivalModel::Drawn(model) => model.check(self.num_cells, &state.drawn),
-            ArrivalModel::Rates(model)
-                if !([0, model.num_sources()].contains(&state.clients.len())
-                    && state.clients.iter().all(Renewal::is_possible)) =>
-            {
-                Err("its clients are others".into())
-            }
-            _ => Ok(()),
-        }
+        if fits { Ok(()) } else { Err("its requests come from another source") }
     }
 
-    /// How many phases there are; 1 where requests have none.
-    fn phases(&self) -> usize {
-        if let ArrivalModel::Phased(model) = &self.model { model.num_phases() } else { 1 }
-    }
-
-    /// Slots of each part in which an episode can begin; one part with one slot where nothing is recorded.
-    fn part_slots(&self) -> Vec<u64> {
-        match &self.model {
-            ArrivalModel::Recorded { parts, .. } => {
-                parts.iter().map(|part| part.num_slots() as u64).collect()
+    /// Comes back to a state that fits.
+    pub(crate) fn restore(&mut self, state: ArrivalsState) {
+        self.streams = state.streams;
+        match (&mut self.source, state.source) {
+            (Source::Drawn { state: own, .. }, SourceState::Drawn(state)) => *own = state,
+            (Source::Recorded { place: own, .. }, SourceState::Recorded(place)) => *own = place,
+            (Source::Rates { place: own, clients, .. }, SourceState::Rates(place, kept)) => {
+                (*own, *clients) = (place, kept);
             }
-            ArrivalModel::Rates(model) => {
-                TracePart::ALL.iter().map(|&part| model.split().slots(part).len() as u64).collect()
-            }
-            _ => vec![1],
+            (Source::Phased { phase: own, .. }, SourceState::Phased(phase)) => *own = phase,
+            _ => {}
         }
-    }
-
-    /// Whether an episode can have so many slots, where `usual` are those of the scenario.
-    pub(crate) fn is_horizon(&self, horizon_slots: u32, usual: u32) -> bool {
-        let is_of_part = |(part, slots): (TracePart, u64)| {
-            let most = if part == TracePart::Test { slots } else { slots.min(u64::from(usual)) };
-            most == u64::from(horizon_slots)
-        };
-        let is_recorded = matches!(self.model, ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_));
-        horizon_slots == usual
-            || (is_recorded && TracePart::ALL.into_iter().zip(self.part_slots()).any(is_of_part))
     }
 
     /// The recorded users of the slot that was drawn last, one a request in the order of its batches; `None` where users are
     /// not recorded.
     pub(crate) fn users(&self) -> Option<&[UserId]> {
-        match &self.model {
-            ArrivalModel::Recorded { parts, .. } if parts[0].has_users() => Some(&self.users),
+        match &self.source {
+            Source::Recorded { parts, users, .. } if parts[0].has_users() => Some(users),
             _ => None,
         }
     }
 
     /// The phase of the present slot, where requests have phases.
     pub(crate) fn phase(&self) -> Option<u32> {
-        matches!(self.model, ArrivalModel::Phased(_)).then_some(self.state.phase)
+        if let Source::Phased { phase, .. } = &self.source { Some(*phase) } else { None }
     }
 
     /// Puts the present slot into another phase; `false` where there is no such phase.
     pub(crate) fn set_phase(&mut self, phase: u32) -> bool {
-        let ArrivalModel::Phased(model) = &self.model else { return false };
-        let exists = (phase as usize) < model.num_phases();
-        if exists {
-            self.state.phase = phase;
+        match &mut self.source {
+            Source::Phased { model, phase: present } if (phase as usize) < model.num_phases() => {
+                *present = phase;
+                true
+            }
+            _ => false,
         }
-        exists
-    }
-
-    /// Comes back to a state that fits.
-    pub(crate) fn restore(&mut self, state: ArrivalsState) {
-        self.state = state;
     }
 
     /// Draws the batches of a slot, in the order of decision.
     pub(crate) fn draw(&mut self, slot: u64) -> &[Batch] {
         self.sheet.clear();
-        let ArrivalsState { rng, popularity_rng, ranking, drawn, part, offset, phase, clients } =
-            &mut self.state;
-        match &self.model {
-            ArrivalModel::Sessions => {}
-            ArrivalModel::Drawn(model) => {
-                ranking.drift(slot, popularity_rng);
-                let draws = (rng, popularity_rng);
-                model.draw(slot, self.num_cells, (drawn, ranking), draws, &mut self.sheet);
+        match &mut self.source {
+            Source::Drawn { model, state } => {
+                model.draw(slot, self.num_cells, state, &mut self.streams, &mut self.sheet);
             }
-            ArrivalModel::Recorded { parts, .. } => {
-                let part = &parts[*part];
-                let slot = (*offset + slot) % part.num_slots() as u64;
-                let requests = part.slot(slot as usize).map(ServiceId);
+            Source::Recorded { parts, place, users, .. } => {
+                let part = &parts[place.part];
+                let slot = place.slot(slot, part.num_slots());
+                let requests = part.slot(slot).map(ServiceId);
                 self.sheet.write_in_order(CellId(0), requests.clone());
-                if let Some(users) = part.slot_users(slot as usize) {
-                    self.sheet.users_in_order(requests.zip(users.map(UserId)), &mut self.users);
+                if let Some(recorded) = part.slot_users(slot) {
+                    self.sheet.users_in_order(requests.zip(recorded.map(UserId)), users);
                 }
             }
-            ArrivalModel::Rates(model) => {
-                let part = TracePart::ALL[*part];
-                let slot = (*offset + slot) % model.split().slots(part).len() as u64;
-                model.draw(part, slot as usize, clients, rng, &mut self.sheet);
+            Source::Rates { model, place, clients } => {
+                let part = TracePart::ALL[place.part];
+                let slot = place.slot(slot, model.split().slots(part).len());
+                model.draw(part, slot, clients, &mut self.streams.arrivals, &mut self.sheet);
                 self.sheet.write_timed(CellId(0));
             }
-            ArrivalModel::Phased(model) => {
+            Source::Phased { model, phase } => {
+                let Streams { arrivals, popularity } = &mut self.streams;
                 if slot > 0 {
-                    *phase = model.next_phase(*phase, popularity_rng);
+                    *phase = model.next_phase(*phase, popularity);
                 }
-                let service = model.request(*phase, rng);
-                self.sheet.write(CellId(0), service, 1);
+                self.sheet.write(CellId(0), model.request(*phase, arrivals), 1);
             }
         }
         self.sheet.batches()
+    }
+
+    /// The state of requests that are drawn.
+    #[cfg(test)]
+    pub(crate) fn drawn(&self) -> &DrawnState {
+        let Source::Drawn { state, .. } = &self.source else { panic!("requests are drawn") };
+        state
     }
 }
 
@@ -352,7 +359,7 @@ mod tests {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, false);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
-        let ranking = arrivals.state.ranking.services().to_vec();
+        let ranking = arrivals.drawn().ranking().services().to_vec();
         (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
     }
 
@@ -401,7 +408,7 @@ mod tests {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, true);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1));
-        let ranking = arrivals.state.ranking.services().to_vec();
+        let ranking = arrivals.drawn().ranking().services().to_vec();
         let (mut requests, mut apart, mut pairs) = (0.0, 0.0, 0.0);
         for slot in 0..SLOTS {
             let batches = arrivals.draw(slot);

@@ -1,4 +1,4 @@
-//! What a cell remembers of its requests: what is still undecided, and how often each service is asked for.
+//! The memory that a cell has of its requests: how many are undecided, and how often each service is asked for.
 //!
 //! Equation: `rate <- 0.9 rate + 0.1 R`, once per slot, `R` the requests of the slot. Nothing here depends on an action but
 //! the count of undecided requests.
@@ -16,6 +16,7 @@ pub struct Demand {
     /// Slots since the last slot with a request: 0 in a slot with one; the age of the episode before the first.
     pub recency_slots: u32,
     /// Estimated requests per slot.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub request_rate: f64,
 }
 

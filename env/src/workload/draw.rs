@@ -3,9 +3,26 @@
 //! Source: normal, Box and Muller (1958); gamma, Marsaglia and Tsang, "A simple method for generating gamma variables",
 //! ACM TOMS 26 (2000).
 
-use crate::random::SimRng;
+use crate::random::{Seed, SimRng, Stream};
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
+
+/// The generators that requests are drawn from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Streams {
+    /// Of the requests.
+    pub(crate) arrivals: SimRng,
+    /// Of the ranking of services, and of the state and the phase that all requests share.
+    pub(crate) popularity: SimRng,
+}
+
+impl Streams {
+    /// The generators of an episode.
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self { arrivals: seed.stream(Stream::Arrivals), popularity: seed.stream(Stream::Popularity) }
+    }
+}
 
 /// A number between 0 and 1, never 0.
 fn positive_uniform(rng: &mut SimRng) -> f64 {
@@ -91,7 +108,7 @@ pub(crate) fn gamma_above(shape: f64, least: f64, rng: &mut SimRng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, Seed, Stream};
+    use crate::random::Purpose;
 
     const DRAWS: u32 = 100_000;
 

@@ -8,6 +8,7 @@
 //! in their order. The chain, like the ranking, draws from the popularity stream.
 
 use super::diurnal::Diurnal;
+use super::draw::Streams;
 use super::modulated::ModulatedModel;
 use super::popularity::{Ranking, zipf_intensities};
 use super::renewal::{GapLaw, Renewal};
@@ -41,15 +42,30 @@ pub struct DrawnModel {
     diurnal: Option<Diurnal>,
 }
 
-/// What the coming requests depend on, besides the ranking.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Everything that the coming requests depend on, beside the generators.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DrawnState {
+    ranking: Ranking,
     /// Where in the day slot 0 is, in periods.
+    #[serde(deserialize_with = "crate::kept::finite")]
     day_phase: f64,
     /// By cell and service.
     renewals: Vec<Renewal>,
     /// By cell.
     states: Vec<u32>,
+}
+
+impl DrawnState {
+    /// The state before the first episode.
+    pub(crate) fn new(num_services: usize, reshuffle_slots: Option<u32>) -> Self {
+        let ranking = Ranking::new(num_services, reshuffle_slots);
+        Self { ranking, day_phase: 0.0, renewals: Vec::new(), states: Vec::new() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ranking(&self) -> &Ranking {
+        &self.ranking
+    }
 }
 
 impl DrawnModel {
@@ -89,13 +105,9 @@ impl DrawnModel {
     }
 
     /// The state at the start of an episode: stationary.
-    pub(crate) fn begin(
-        &self,
-        num_cells: u32,
-        state: &mut DrawnState,
-        rng: &mut SimRng,
-        popularity_rng: &mut SimRng,
-    ) {
+    pub(crate) fn begin(&self, num_cells: u32, state: &mut DrawnState, streams: &mut Streams) {
+        let Streams { arrivals: rng, popularity: popularity_rng } = streams;
+        state.ranking.deal(popularity_rng);
         if self.diurnal.is_some() {
             state.day_phase = popularity_rng.random();
         }
@@ -115,7 +127,7 @@ impl DrawnModel {
         }
     }
 
-    /// Draws what has not happened yet anew. The time of day, the state of a cell and the length of a gap so far are facts;
+    /// Draws a new future. The time of day, the state of a cell and the length of a gap so far are facts;
     /// how long a state lasts is drawn slot by slot.
     pub(crate) fn redraw(&self, state: &mut DrawnState, rng: &mut SimRng) {
         if let Process::Renewal(law) = &self.process {
@@ -125,26 +137,18 @@ impl DrawnModel {
         }
     }
 
-    /// Whether a state is one of this law.
-    pub(crate) fn check(&self, num_cells: u32, state: &DrawnState) -> Result<(), String> {
+    /// Whether a state has the ranks, processes and states that the `own` one has at so many cells.
+    pub(crate) fn fits(&self, own: &DrawnState, state: &DrawnState, num_cells: u32) -> bool {
         let cells = num_cells as usize;
-        let (renewals, states) = match &self.process {
-            Process::Poisson => (0, 0),
-            Process::Renewal(_) => (cells * self.by_rank.len(), 0),
-            Process::Modulated(_) => (0, cells),
+        let (renewals, states, kinds) = match &self.process {
+            Process::Poisson => (0, 0, 0),
+            Process::Renewal(_) => (cells * self.by_rank.len(), 0, 0),
+            Process::Modulated(model) => (0, cells, model.num_states()),
         };
-        if (state.renewals.len(), state.states.len()) != (renewals, states) {
-            return Err("its requests come from another process".into());
-        }
-        if !(0.0..1.0).contains(&state.day_phase) || !state.renewals.iter().all(Renewal::is_possible) {
-            return Err("it has times that do not exist".into());
-        }
-        if let Process::Modulated(model) = &self.process
-            && state.states.iter().any(|&of_cell| of_cell as usize >= model.num_states())
-        {
-            return Err("it has more states".into());
-        }
-        Ok(())
+        state.ranking.is_alike(&own.ranking)
+            && state.renewals.len() == renewals
+            && state.states.len() == states
+            && state.states.iter().all(|&of_cell| (of_cell as usize) < kinds)
     }
 
     /// Draws the requests of a slot.
@@ -152,17 +156,20 @@ impl DrawnModel {
         &self,
         slot: u64,
         num_cells: u32,
-        (state, ranking): (&mut DrawnState, &Ranking),
-        (rng, popularity_rng): (&mut SimRng, &mut SimRng),
+        state: &mut DrawnState,
+        streams: &mut Streams,
         sheet: &mut Sheet,
     ) {
-        let day = self.diurnal.map_or(1.0, |diurnal| diurnal.factor(slot, state.day_phase));
+        let Streams { arrivals: rng, popularity: popularity_rng } = streams;
+        let DrawnState { ranking, day_phase, renewals, states } = state;
+        ranking.drift(slot, popularity_rng);
+        let day = self.diurnal.map_or(1.0, |diurnal| diurnal.factor(slot, *day_phase));
         for cell in (0..num_cells).map(CellId) {
             let mut factor = day;
             match &self.process {
                 Process::Renewal(law) => {
                     let services = ranking.services().len();
-                    let of_cell = &mut state.renewals[cell.index() * services..][..services];
+                    let of_cell = &mut renewals[cell.index() * services..][..services];
                     for (intensity, &service) in self.by_rank.iter().zip(ranking.services()) {
                         let span = intensity * factor;
                         if span > 0.0 {
@@ -174,7 +181,7 @@ impl DrawnModel {
                     continue;
                 }
                 Process::Modulated(model) => {
-                    let of_cell = &mut state.states[cell.index()];
+                    let of_cell = &mut states[cell.index()];
                     let (mean, next) = model.slot_factor(*of_cell, popularity_rng);
                     (factor, *of_cell) = (factor * mean, next);
                 }

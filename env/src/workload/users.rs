@@ -13,20 +13,22 @@ use crate::workload::arrivals::Batch;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// The users of the present slot's requests, in the order of its batches.
+/// The users of the present slot's requests.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Users {
-    /// How many there are.
-    count: u32,
+    /// How many there are; `None` where all users of a service share one context and nobody tells them apart.
+    #[serde(skip)]
+    count: Option<u32>,
     rng: SimRng,
+    /// In the order of the slot's batches.
     of_slot: Vec<UserId>,
 }
 
 impl Users {
     /// So many users, before the first episode.
-    pub(crate) fn new(num_users: u32) -> Self {
+    pub(crate) fn new(count: Option<u32>) -> Self {
         let rng = Seed::new(Purpose::Train, 0).stream(Stream::Users);
-        Self { count: num_users, rng, of_slot: Vec::new() }
+        Self { count, rng, of_slot: Vec::new() }
     }
 
     /// Another future, or another episode.
@@ -34,25 +36,19 @@ impl Users {
         self.rng = seed.stream(Stream::Users);
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// The users of the present slot's requests.
-    pub(crate) fn of_slot(&self) -> &[UserId] {
-        &self.of_slot
-    }
-
-    /// Takes the users of a slot's requests as they were recorded, one a request, or draws them; returns them.
-    pub(crate) fn draw(&mut self, batches: &[Batch], recorded: Option<&[UserId]>) -> &[UserId] {
+    /// Finds the users of a slot's requests, where they are told apart: `known` writes them, one a request, or they are
+    /// drawn. Returns them.
+    pub(crate) fn draw(
+        &mut self,
+        batches: &[Batch],
+        known: impl FnOnce(&mut Vec<UserId>) -> bool,
+    ) -> &[UserId] {
         self.of_slot.clear();
-        if let Some(recorded) = recorded {
-            self.of_slot.extend_from_slice(recorded);
-            return &self.of_slot;
-        }
-        for _ in 0..num_requests(batches) {
-            self.of_slot.push(UserId(self.rng.random_range(0..self.count)));
+        if let Some(count) = self.count
+            && !known(&mut self.of_slot)
+        {
+            let users = (0..num_requests(batches)).map(|_| UserId(self.rng.random_range(0..count)));
+            self.of_slot.extend(users);
         }
         &self.of_slot
     }
@@ -60,12 +56,23 @@ impl Users {
     /// Writes whose requests a batch brings, each user once, by id; the slot had `before` requests before it.
     pub(crate) fn visits(&self, before: usize, batch: Batch, visits: &mut Vec<Visit>) {
         visits.clear();
+        if self.count.is_none() {
+            visits.push(Visit { user: UserId::ALL, num_requests: batch.num_requests });
+            return;
+        }
         for &user in &self.of_slot[before..before + batch.num_requests as usize] {
             match visits.binary_search_by_key(&user, |visit| visit.user) {
                 Ok(place) => visits[place].num_requests += 1,
                 Err(place) => visits.insert(place, Visit { user, num_requests: 1 }),
             }
         }
+    }
+
+    /// Takes the number of users from those of the same scenario; whether there is one for each of so many requests.
+    pub(crate) fn complete(&mut self, own: &Self, requests: usize) -> bool {
+        self.count = own.count;
+        let (requests, count) = self.count.map_or((0, 0), |count| (requests, count));
+        self.of_slot.len() == requests && self.of_slot.iter().all(|user| user.0 < count)
     }
 }
 
@@ -81,12 +88,12 @@ mod tests {
 
     #[test]
     fn every_request_has_a_user_and_every_user_is_as_likely() {
-        let mut users = Users::new(4);
+        let mut users = Users::new(Some(4));
         users.reseed(Seed::new(Purpose::Test, 1));
         let batch =
             |service, num_requests| Batch { cell: CellId(0), service: ServiceId(service), num_requests };
         let batches = [batch(2, 3), batch(0, 39_997)];
-        users.draw(&batches, None);
+        users.draw(&batches, |_| false);
         let mut visits = Vec::new();
         users.visits(3, batches[1], &mut visits);
         assert!(visits.is_sorted_by_key(|visit| visit.user.0));

@@ -4,16 +4,18 @@
 //! open slot    sessions bring requests; whoever asks moves, is connected and shares the air of the cell    exogenous
 //! meet         what a request finds at its cell: context, backlog, weights on their way, its user's twin
 //! serve        the placement is priced; the cell takes on its work, and the twin is refreshed
-//! close slot   cells work the backlog off, weights come nearer, what is resident costs its holding
+//! close slot   cells work the backlog off, weights come nearer, and resident entries cost their holding
 //! ```
 //! A user who asks for nothing is not touched: the draws of a user in a slot have an address of their own.
 
-mod check;
-
+use super::World;
+use super::station::Station;
 use crate::cache::Cache;
 use crate::digest::mix;
-use crate::llm::loading::{Loading, Tier};
-use crate::llm::queue::Backlog;
+use crate::kept;
+use crate::llm::loading::Tier;
+use crate::placement::Placement;
+use crate::placement::pipeline::{StageBill, price};
 use crate::placement::request::{RequestFacts, UserLink};
 use crate::radio::fading::Fading;
 use crate::radio::fading::block::BlockFading;
@@ -22,89 +24,67 @@ use crate::radio::user::{Connection, UserRadios};
 use crate::random::{Addressed, Purpose, Seed, Stream};
 use crate::scenario::Scenario;
 use crate::scenario::physics::Physical;
+use crate::thought::Thought;
 use crate::twin::Twin;
 use crate::units::{CellId, ServiceId, UserId};
 use crate::workload::arrivals::Batch;
 use crate::workload::sessions::{Sessions, SessionsState};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// No link is slower: beyond that a call is dropped and made again, which no stage tells.
+/// The least rate of a link. Below it a call is dropped and made again, which no stage tells.
 const LEAST_BPS: f64 = 1e5;
 /// Up to one user in so many is forgotten one by one when an episode begins; more are forgotten with all others.
 const FEW_KNOWN: usize = 16;
+/// The most handovers, and the most links beyond valid distances, that a state may tell of.
+const MOST_COUNTED: u64 = 1 << 53;
 
-/// What a cell does beside keeping entries.
+/// Everything that changes while the physical world runs, sessions apart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Station {
-    backlog: Backlog,
-    loading: Loading,
-    /// By service: requests that were served at the edge in this slot.
-    served: Vec<u32>,
-    /// By service: seconds that the GPUs had to work before the batch that its next request would be part of began.
-    batch_waiting_s: Vec<f64>,
-    /// By service: when its entry neither loads nor serves any more, in seconds since the episode began.
-    busy_until_s: Vec<f64>,
-}
-
-impl Station {
-    /// Work that was accepted and is not yet done.
-    pub fn backlog(&self) -> &Backlog {
-        &self.backlog
-    }
-
-    /// Weights outside GPU memory, and on their way into it.
-    pub fn loading(&self) -> &Loading {
-        &self.loading
-    }
-}
-
-/// What changes while the physical world runs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct PhysicsState {
-    sessions: SessionsState,
+struct Now {
     radios: UserRadios,
     /// By cell, then by user.
     twins: Vec<Twin>,
     stations: Vec<Station>,
     seed: Seed,
-    requests: Vec<RequestFacts>,
-    handovers: u64,
-    num_clamped: u64,
-}
-
-impl PhysicsState {
-    /// Who asks, request by request.
-    pub(super) fn askers(&self) -> impl Iterator<Item = UserId> {
-        self.requests.iter().map(|facts| facts.user)
-    }
-}
-
-/// See the [module](self).
-#[derive(Clone, Debug)]
-pub(crate) struct Physics {
-    sessions: Sessions,
-    radios: UserRadios,
-    cells: Vec<Position>,
-    twins: Vec<Twin>,
-    stations: Vec<Station>,
-    seed: Seed,
-    channel: Addressed,
-    /// The requests of the slot in the order of decision, with what does not depend on decisions.
+    /// The requests of the slot in the order of decision, with the numbers that do not depend on decisions.
     requests: Vec<RequestFacts>,
     /// Users that moved to another cell since the episode began.
     handovers: u64,
     /// Links that were looked at beyond the distances that the path loss is valid for.
     num_clamped: u64,
-    /// Who has asked since the episode began, so that the next one begins without a look at all others.
+}
+
+/// The state of the physical world.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PhysicsState {
+    sessions: SessionsState,
+    now: Now,
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Physics {
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) law: Arc<Physical>,
+    sessions: Sessions,
+    now: Now,
+    channel: Addressed,
+    /// The users that have asked since the episode began: the next one begins without a look at all others.
     known: Known,
-    /// Who asks in this slot, each once, by id; where they are connected; room for counting.
+    /// Users who ask in this slot, each once, by id; where they are connected; room for counting.
     users: Vec<UserId>,
     connections: Vec<Connection>,
     active: Vec<u32>,
     /// The cell of each request, its number, and the number of its user's connection.
     places: Vec<(CellId, u32, u32)>,
-    /// Who asks, request by request.
-    askers: Vec<UserId>,
+    /// The slot and the time of the pending decision, in seconds since the episode began.
+    slot: u64,
+    pub(super) now_s: f64,
+    /// All numbers that the price of the pending request depends on; absent at a prefetch decision.
+    pub(super) facts: Option<RequestFacts>,
+    /// The last served request, and where.
+    pub(super) last_served: Option<(Placement, RequestFacts)>,
 }
 
 /// Users of whom something is remembered.
@@ -116,59 +96,64 @@ enum Known {
     Anybody,
 }
 
+/// A load that has begun.
+pub(super) struct Load {
+    /// Seconds until the weights are in GPU memory.
+    pub(super) seconds: f64,
+    /// Bytes that come from outside the cell.
+    pub(super) store_bytes: u64,
+}
+
 impl Physics {
-    pub(super) fn new(scenario: &Scenario, physical: &Physical) -> Self {
-        let (services, num_cells) = (scenario.services().len(), scenario.num_cells() as usize);
-        let num_users = physical.num_users() as usize;
-        let station = Station {
-            backlog: Backlog::default(),
-            loading: Loading::default(),
-            served: vec![0; services],
-            batch_waiting_s: vec![0.0; services],
-            busy_until_s: vec![0.0; services],
-        };
+    pub(super) fn new(scenario: &Arc<Scenario>, law: &Arc<Physical>) -> Self {
+        let num_cells = scenario.num_cells() as usize;
+        let num_users = law.num_users() as usize;
         Self {
-            sessions: Sessions::new(physical.sessions().clone()),
-            radios: UserRadios::new(num_users, num_cells),
-            cells: physical.cells().to_vec(),
-            twins: vec![Twin::default(); num_cells * num_users],
-            stations: vec![station; num_cells],
-            seed: Seed::new(Purpose::Train, 0),
+            sessions: Sessions::new(law.sessions().clone()),
+            now: Now {
+                radios: UserRadios::new(num_users, num_cells),
+                twins: vec![Twin::default(); num_cells * num_users],
+                stations: vec![Station::new(scenario.services().len()); num_cells],
+                seed: Seed::new(Purpose::Train, 0),
+                requests: Vec::new(),
+                handovers: 0,
+                num_clamped: 0,
+            },
             channel: Addressed::new(Stream::Channel),
-            requests: Vec::new(),
-            handovers: 0,
-            num_clamped: 0,
             known: Known::Listed(Vec::new()),
             users: Vec::new(),
             connections: Vec::new(),
             active: vec![0; num_cells],
             places: Vec::new(),
-            askers: Vec::new(),
+            slot: 0,
+            now_s: 0.0,
+            facts: None,
+            last_served: None,
+            scenario: Arc::clone(scenario),
+            law: Arc::clone(law),
         }
     }
 
-    pub(super) fn begin_episode(&mut self, seed: Seed, physical: &Physical) {
-        self.seed = seed;
+    pub(super) fn begin_episode(&mut self, seed: Seed) {
+        self.now.seed = seed;
         self.sessions.begin_episode(seed);
         self.forget_users();
-        (self.handovers, self.num_clamped) = (0, 0);
-        for station in &mut self.stations {
-            station.backlog = Backlog::default();
-            station.loading.begin_anew(physical.load_path(), physical.model_bytes());
-            station.served.fill(0);
-            station.batch_waiting_s.fill(0.0);
-            station.busy_until_s.fill(0.0);
+        (self.now.handovers, self.now.num_clamped) = (0, 0);
+        for station in &mut self.now.stations {
+            station.begin_anew(&self.law);
         }
+        self.last_served = None;
     }
 
     /// Forgets where users are and what cells saw of them.
     fn forget_users(&mut self) {
-        let num_users = self.radios.num_users();
+        let Now { radios, twins, .. } = &mut self.now;
+        let num_users = radios.num_users();
         match std::mem::replace(&mut self.known, Known::Listed(Vec::new())) {
             Known::Listed(mut known) if known.len() <= num_users / FEW_KNOWN => {
                 for &user in &known {
-                    self.radios.forget(user);
-                    self.twins[user.index()..]
+                    radios.forget(user);
+                    twins[user.index()..]
                         .iter_mut()
                         .step_by(num_users)
                         .for_each(|twin| *twin = Twin::default());
@@ -177,115 +162,57 @@ impl Physics {
                 self.known = Known::Listed(known);
             }
             Known::Listed(_) | Known::Anybody => {
-                self.radios.reset();
-                self.twins.fill(Twin::default());
+                radios.reset();
+                twins.fill(Twin::default());
             }
         }
     }
 
-    /// Draws the future anew; the requests of the present slot stay.
+    /// Draws a new future; the requests of the present slot stay.
     pub(super) fn reseed_future(&mut self, seed: Seed, slot: u64) {
-        self.seed = seed;
+        self.now.seed = seed;
         self.sessions.reseed_future(seed, slot + 1);
     }
 
-    pub(super) fn state(&self) -> PhysicsState {
-        PhysicsState {
-            sessions: self.sessions.state().clone(),
-            radios: self.radios.clone(),
-            twins: self.twins.clone(),
-            stations: self.stations.clone(),
-            seed: self.seed,
-            requests: self.requests.clone(),
-            handovers: self.handovers,
-            num_clamped: self.num_clamped,
-        }
-    }
-
-    /// Comes back to a state that fits.
-    pub(super) fn restore(&mut self, state: PhysicsState) {
-        self.sessions.restore(state.sessions);
-        self.radios = state.radios;
-        self.known = Known::Anybody;
-        self.twins = state.twins;
-        self.stations = state.stations;
-        self.seed = state.seed;
-        self.requests = state.requests;
-        self.askers.clear();
-        self.askers.extend(self.requests.iter().map(|facts| facts.user));
-        (self.handovers, self.num_clamped) = (state.handovers, state.num_clamped);
-        // Where they were connected is no part of a state.
-        self.places.clear();
-    }
-
-    /// What a cell does beside keeping entries.
+    /// The station of a cell.
     pub(super) fn station(&self, cell: CellId) -> &Station {
-        &self.stations[cell.index()]
+        &self.now.stations[cell.index()]
     }
 
-    /// Users that moved to another cell since the episode began.
-    pub(super) fn handovers(&self) -> u64 {
-        self.handovers
-    }
-
-    /// Links that were looked at since the episode began beyond the distances that the path loss is valid for: it was taken
-    /// at the nearest valid one.
-    pub(super) fn num_clamped(&self) -> u64 {
-        self.num_clamped
-    }
-
-    /// How the user of a request of this slot is connected; `None` after a state was taken back, until the slot ends.
-    pub(super) fn connection(&self, request: usize) -> Option<&Connection> {
-        let &(_, _, connection) = self.places.get(request)?;
-        self.connections.get(connection as usize)
-    }
-
-    /// Bytes that a user occupies who asks for nothing: its radio, and what each cell saw of it.
-    pub(super) fn idle_user_bytes(&self) -> usize {
-        let num_cells = self.cells.len();
-        UserRadios::bytes_per_user(num_cells) + num_cells * size_of::<Twin>()
-    }
-
-    /// Where a user was when it last asked.
-    pub(super) fn position(&self, user: UserId) -> Option<Position> {
-        (user.index() < self.radios.num_users()).then(|| self.radios.user(user).position())
+    /// All numbers that the price of the pending request depends on; `None` at a prefetch decision.
+    pub(super) fn facts(&self) -> Option<RequestFacts> {
+        self.facts
     }
 
     /// The requests of a slot, cell by cell in order of arrival.
-    pub(super) fn draw(&mut self, slot: u64, physical: &Physical, batches: &mut Vec<Batch>) {
+    pub(super) fn draw(&mut self, slot: u64, batches: &mut Vec<Batch>) {
         let requests = self.sessions.draw(slot);
         self.users.clear();
         self.users.extend(requests.iter().map(|request| request.user));
         self.users.sort_unstable();
         self.users.dedup();
-        self.connect(slot, physical);
+        self.connect(slot);
         let requests = self.sessions.requests();
         self.places.clear();
         self.places.extend((0..).zip(requests).map(|(index, request)| {
-            let connection = place_of(&self.users, request.user);
+            let connection =
+                self.users.binary_search(&request.user).expect("everybody who asks is connected");
             (self.connections[connection].cell, index, connection as u32)
         }));
         // Arrivals are in order already; cells come by id.
-        if self.cells.len() > 1 {
+        if self.now.stations.len() > 1 {
             self.places.sort_unstable();
         }
-        self.requests.clear();
+        self.now.requests.clear();
         for &(cell, index, connection) in &self.places {
             let request = &requests[index as usize];
-            let link = link(
-                &self.connections[connection as usize],
-                self.active[cell.index()],
-                physical,
-                &self.radios,
-                (self.seed, request.user, slot),
-            );
             batches.push(Batch { cell, service: request.service, num_requests: 1 });
-            self.requests.push(RequestFacts {
+            let facts = RequestFacts {
                 user: request.user,
-                class: physical.class_of(request.user) as u32,
+                class: self.law.class_of(request.user) as u32,
                 service: request.service,
                 arrival_s: request.arrival_s,
-                link,
+                link: self.link(&self.connections[connection as usize], request.user, slot),
                 new_tokens: f64::from(request.new_tokens),
                 output_tokens: f64::from(request.output_tokens),
                 said_tokens: f64::from(request.context_tokens_before),
@@ -295,210 +222,257 @@ impl Physics {
                 backlog_s: 0.0,
                 load_s: 0.0,
                 twin_age_slots: None,
-            });
+            };
+            self.now.requests.push(facts);
         }
-        self.askers.clear();
-        self.askers.extend(self.requests.iter().map(|facts| facts.user));
-        for station in &mut self.stations {
+        for station in &mut self.now.stations {
             station.served.fill(0);
         }
     }
 
     /// Connects everybody who asks in this slot, and counts them by cell.
-    fn connect(&mut self, slot: u64, physical: &Physical) {
-        let now_s = slot as f64 * physical.slot_s();
-        let places = UserRadios::places_per_slot(self.cells.len());
+    fn connect(&mut self, slot: u64) {
+        let Now { radios, seed, handovers, num_clamped, .. } = &mut self.now;
+        let now_s = slot as f64 * self.law.slot_s();
+        let cells = self.law.cells();
+        let places = UserRadios::places_per_slot(cells.len());
         self.active.fill(0);
         self.connections.clear();
         for &user in &self.users {
-            let rng = self.channel.at(self.seed, u64::from(user.0), (slot as u32).wrapping_mul(places));
+            let rng = self.channel.at(*seed, u64::from(user.0), (slot as u32).wrapping_mul(places));
             if let Known::Listed(known) = &mut self.known
-                && !self.radios.user(user).is_known()
+                && !radios.user(user).is_known()
             {
                 known.push(user);
             }
-            let connection = self.radios.advance(user, &self.cells, now_s, rng, physical.radio());
+            let connection = radios.advance(user, cells, now_s, rng, self.law.radio());
             self.active[connection.cell.index()] += 1;
-            self.handovers += u64::from(connection.handover_from.is_some());
-            self.num_clamped += u64::from(connection.num_clamped);
+            *handovers += u64::from(connection.handover_from.is_some());
+            *num_clamped += u64::from(connection.num_clamped);
             self.connections.push(connection);
         }
     }
 
-    /// Who asks, request by request.
-    pub(super) fn askers(&self) -> &[UserId] {
-        &self.askers
+    /// The link of a user, who shares the air of the cell with everybody else that asks there.
+    fn link(&self, connection: &Connection, user: UserId, slot: u64) -> UserLink {
+        let (radio, slot_s, seed) = (self.law.radio(), self.law.slot_s(), self.now.seed);
+        let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
+        let rates = if let Some(recorded) = &radio.recorded_rates {
+            recorded.rates_bits_per_s((seed, user), (slot as f64 * slot_s, slot_s), time_share)
+        } else {
+            let waves = (radio.fading == Fading::Block)
+                .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
+            let walked_m = self.now.radios.user(user).walked_m();
+            radio.rates_bits_per_s(connection, waves.as_ref().map(|waves| (waves, walked_m)), time_share)
+        };
+        let [downlink_bps, uplink_bps] = rates.map(|rate| rate.max(LEAST_BPS));
+        UserLink {
+            uplink_bps,
+            downlink_bps,
+            time_share,
+            is_los: connection.is_los,
+            is_blocked: connection.is_blocked,
+            sensing_quality: radio.sensing_quality(connection),
+        }
     }
 
-    /// A digest of what a slot brought.
+    /// The user of each request of the slot.
+    pub(super) fn askers(&self) -> impl Iterator<Item = UserId> {
+        self.now.requests.iter().map(|facts| facts.user)
+    }
+
+    /// Adds what the slot brought to a digest.
     pub(super) fn fingerprint(&self, before: u64) -> u64 {
-        self.requests.iter().fold(before, |digest, facts| {
+        self.now.requests.iter().fold(before, |digest, facts| {
             let who = u64::from(facts.user.0) << 32 | u64::from(facts.service.0);
             let digest = mix(mix(digest, who), facts.arrival_s.to_bits());
             mix(mix(digest, facts.link.uplink_bps.to_bits()), facts.link.downlink_bps.to_bits())
         })
     }
 
-    /// Entries that neither load nor serve any more may leave when this request is decided.
-    pub(super) fn release(&self, now_s: f64, cell: CellId, cache: &mut Cache) {
-        let station = &self.stations[cell.index()];
-        for (index, &until_s) in station.busy_until_s.iter().enumerate() {
+    /// Comes to a decision at a cell, about a request of the slot or about a prefetch: entries that neither load nor serve
+    /// any more may leave.
+    pub(super) fn reach(&mut self, slot: u64, request: Option<usize>, cell: CellId, cache: &mut Cache) {
+        let begin_s = slot as f64 * self.law.slot_s();
+        self.slot = slot;
+        self.now_s = request.map_or(begin_s, |request| begin_s + self.now.requests[request].arrival_s);
+        self.facts = None;
+        let station = &self.now.stations[cell.index()];
+        for index in 0..cache.residency().len() {
             let service = ServiceId::from_index(index);
-            let is_done = || until_s <= now_s && !station.loading.is_loading(service);
-            if cache.residency()[index].is_protected && is_done() {
+            if cache.residency()[index].is_protected && station.is_idle(service, self.now_s) {
                 cache.unpin(service);
             }
         }
     }
 
-    /// When a request of this slot arrived, in seconds since the episode began.
-    pub(super) fn arrival_s(&self, slot: u64, request: usize, physical: &Physical) -> f64 {
-        slot as f64 * physical.slot_s() + self.requests[request].arrival_s
-    }
-
-    /// What a request finds at its cell; its context there is `thought`.
-    pub(super) fn facts(
-        &self,
-        (slot, request, cell): (u64, usize, CellId),
-        cache: &Cache,
-        thought: crate::thought::Thought,
-        (scenario, physical): (&Scenario, &Physical),
-    ) -> RequestFacts {
-        let facts = self.requests[request];
-        let (service, station) = (facts.service, &self.stations[cell.index()]);
-        let entry = scenario.service(service);
+    /// Notes what the pending request finds at its cell, where its context is `found`.
+    pub(super) fn find(&mut self, request: usize, cell: CellId, cache: &Cache, found: Thought) {
+        let facts = self.now.requests[request];
+        let (service, station) = (facts.service, self.station(cell));
+        let entry = self.scenario.service(service);
         let load_s = if cache.is_resident(service) {
             station.loading.seconds_left(service)
         } else {
             let bytes = cache.marginal_bytes(service);
-            station.loading.expected_s(physical.load_path(), entry.model, bytes)
+            station.loading.expected_s(self.law.load_path(), entry.model, bytes)
         };
-        let twin = self.twins[self.twin_place(cell, facts.user)];
-        RequestFacts {
-            kept_tokens: thought.context_tokens,
-            fresh_tokens: thought.fresh_tokens(entry.window_tokens),
-            edge_batch: 1 + station.served[service.index()] % physical.max_batch(),
-            backlog_s: station.waiting_s(service, physical),
+        let twin = self.now.twins[self.twin_place(cell, facts.user)];
+        self.facts = Some(RequestFacts {
+            kept_tokens: found.context_tokens,
+            fresh_tokens: found.fresh_tokens(entry.window_tokens),
+            edge_batch: station.next_batch(service, &self.law),
+            backlog_s: station.waiting_s(service, &self.law),
             load_s,
-            twin_age_slots: twin.age_slots(slot as u32),
+            twin_age_slots: twin.age_slots(self.slot as u32),
             ..facts
-        }
+        });
     }
 
     fn twin_place(&self, cell: CellId, user: UserId) -> usize {
-        cell.index() * self.radios.num_users() + user.index()
+        cell.index() * self.now.radios.num_users() + user.index()
     }
 
     /// A perception result of a user reaches a cell.
-    pub(super) fn refresh_twin(&mut self, cell: CellId, user: UserId, slot: u64) {
+    pub(super) fn refresh_twin(&mut self, cell: CellId, user: UserId) {
         let place = self.twin_place(cell, user);
-        self.twins[place].refresh(slot as u32);
+        self.now.twins[place].refresh(self.slot as u32);
     }
 
-    /// Weights of so many bytes begin their way into the memory of a cell; returns seconds until they are there, and the
-    /// bytes that came from outside the cell.
-    pub(super) fn load(
-        &mut self,
-        (cell, service, bytes): (CellId, ServiceId, u64),
-        now_s: f64,
-        (scenario, physical): (&Scenario, &Physical),
-    ) -> (f64, u64) {
-        let station = &mut self.stations[cell.index()];
-        let model = scenario.service(service).model;
+    /// Weights of so many bytes begin their way into the memory of a cell.
+    pub(super) fn load(&mut self, cell: CellId, service: ServiceId, bytes: u64) -> Load {
+        let (path, model_bytes) = (self.law.load_path(), self.law.model_bytes());
+        let model = self.scenario.service(service).model;
+        let station = &mut self.now.stations[cell.index()];
         let store_bytes = if station.loading.tier(model) == Tier::Remote { bytes } else { 0 };
-        let load_s =
-            station.loading.begin(physical.load_path(), physical.model_bytes(), service, model, bytes);
-        station.keep_busy(service, now_s + load_s);
-        (load_s, store_bytes)
+        let seconds = station.loading.begin(path, model_bytes, service, model, bytes);
+        station.keep_busy(service, self.now_s + seconds);
+        Load { seconds, store_bytes }
     }
 
     /// An entry has left the memory of a cell, and its weights, too, unless another entry uses them.
-    pub(super) fn evicted(
-        &mut self,
-        cell: CellId,
-        service: ServiceId,
-        weights_left: bool,
-        (scenario, physical): (&Scenario, &Physical),
-    ) {
-        let station = &mut self.stations[cell.index()];
+    pub(super) fn evicted(&mut self, cell: CellId, service: ServiceId, cache: &Cache) {
+        let station = &mut self.now.stations[cell.index()];
         station.loading.cancel(service);
-        if !weights_left {
-            return;
+        if cache.marginal_bytes(service) > 0 {
+            let model = self.scenario.service(service).model;
+            station.loading.evicted(self.law.load_path(), self.law.model_bytes(), model);
         }
-        let model = scenario.service(service).model;
-        station.loading.evicted(physical.load_path(), physical.model_bytes(), model);
     }
 
     /// A cell takes on a request that will be done at `until_s`.
-    pub(super) fn work(
-        &mut self,
-        cell: CellId,
-        service: ServiceId,
-        (gpu_s, until_s): (f64, f64),
-        physical: &Physical,
-    ) {
-        let station = &mut self.stations[cell.index()];
-        station.batch_waiting_s[service.index()] = station.waiting_s(service, physical);
-        station.backlog.add(gpu_s);
-        station.served[service.index()] += 1;
-        station.keep_busy(service, until_s);
+    pub(super) fn work(&mut self, cell: CellId, service: ServiceId, gpu_s: f64, until_s: f64) {
+        self.now.stations[cell.index()].work(service, gpu_s, until_s, &self.law);
     }
 
-    /// A slot passes at a cell.
-    pub(super) fn end_slot(&mut self, cell: CellId, physical: &Physical) {
-        let station = &mut self.stations[cell.index()];
-        station.backlog.drain(physical.num_gpus(), physical.slot_s());
-        station.loading.advance(physical.slot_s());
+    /// A slot passes at a cell; returns the cost of what is in its memory.
+    pub(super) fn end_slot(&mut self, cell: CellId, cache: &Cache) -> f64 {
+        let station = &mut self.now.stations[cell.index()];
+        station.backlog.drain(self.law.num_gpus(), self.law.slot_s());
+        station.loading.advance(self.law.slot_s());
+        self.law.holding_cost(cache.capacity_bytes() - cache.free_bytes())
     }
-}
 
-impl Station {
-    /// Seconds that a request of a service waits for the GPUs: for what came before its batch, not for the batch itself.
-    fn waiting_s(&self, service: ServiceId, physical: &Physical) -> f64 {
-        let is_joining = !self.served[service.index()].is_multiple_of(physical.max_batch());
-        if is_joining {
-            self.batch_waiting_s[service.index()]
-        } else {
-            self.backlog.waiting_s(physical.num_gpus())
+    pub(super) fn state(&self) -> PhysicsState {
+        PhysicsState { sessions: self.sessions.state().clone(), now: self.now.clone() }
+    }
+
+    /// Whether a state fits: no index of it is out of bounds, and its numbers can be computed with.
+    ///
+    /// # Errors
+    /// The part that does not fit.
+    pub(super) fn check(&self, state: &PhysicsState, batches: &[Batch]) -> Result<(), &'static str> {
+        let (now, services) = (&state.now, self.scenario.services().len());
+        self.sessions.check(&state.sessions)?;
+        let is_sound = |station: &Station| {
+            station.loading.fits(self.law.model_bytes().len(), services)
+                && station.served.len() == services
+                && station.served.iter().all(|&served| served as usize <= batches.len())
+                && station.batch_waiting_s.len() == services
+                && station.busy_until_s.len() == services
+        };
+        if !now.radios.fits(&self.now.radios)
+            || now.twins.len() != self.now.twins.len()
+            || now.handovers.max(now.num_clamped) > MOST_COUNTED
+            || now.stations.len() != self.now.stations.len()
+            || !now.stations.iter().all(is_sound)
+        {
+            return Err("its users or its cells are others");
         }
+        let is_of = |(facts, batch): (&RequestFacts, &Batch)| {
+            facts.service == batch.service
+                && batch.num_requests == 1
+                && facts.user.index() < now.radios.num_users()
+                && (facts.class as usize) < self.law.classes().len()
+                && facts.link.uplink_bps.min(facts.link.downlink_bps) >= LEAST_BPS
+                && facts.exogenous().iter().all(kept::is_amount)
+        };
+        if now.requests.len() != batches.len() || !now.requests.iter().zip(batches).all(is_of) {
+            return Err("its requests are not those of its batches");
+        }
+        Ok(())
     }
 
-    fn keep_busy(&mut self, service: ServiceId, until_s: f64) {
-        let busy_until_s = &mut self.busy_until_s[service.index()];
-        *busy_until_s = busy_until_s.max(until_s);
+    /// Comes back to a state that fits. Where users are connected is no part of a state.
+    pub(super) fn restore(&mut self, state: PhysicsState) {
+        self.sessions.restore(state.sessions);
+        self.now = state.now;
+        self.known = Known::Anybody;
+        self.places.clear();
+        self.last_served = None;
     }
 }
 
-fn place_of(users: &[UserId], user: UserId) -> usize {
-    users.binary_search(&user).expect("everybody who asks is connected")
-}
+impl World {
+    /// The work of a cell of a physical scenario beside keeping entries; `None` in abstract ones.
+    pub fn station(&self, cell: CellId) -> Option<&Station> {
+        self.serving.physics().map(|physics| physics.station(cell))
+    }
 
-/// The link of a user who shares the cell with `active` users, itself included.
-fn link(
-    connection: &Connection,
-    active: u32,
-    physical: &Physical,
-    radios: &UserRadios,
-    (seed, user, slot): (Seed, UserId, u64),
-) -> UserLink {
-    let radio = physical.radio();
-    let time_share = radio.communication_share() / f64::from(active);
-    let rates = if let Some(recorded) = &radio.recorded_rates {
-        let slot_s = physical.slot_s();
-        recorded.rates_bits_per_s((seed, user), (slot as f64 * slot_s, slot_s), time_share)
-    } else {
-        let waves = (radio.fading == Fading::Block)
-            .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
-        let walked_m = radios.user(user).walked_m();
-        radio.rates_bits_per_s(connection, waves.as_ref().map(|waves| (waves, walked_m)), time_share)
-    };
-    let [downlink_bps, uplink_bps] = rates.map(|rate| rate.max(LEAST_BPS));
-    UserLink {
-        uplink_bps,
-        downlink_bps,
-        time_share,
-        is_los: connection.is_los,
-        is_blocked: connection.is_blocked,
-        sensing_quality: radio.sensing_quality(connection),
+    /// Seconds that the GPUs of a cell have to work on what was accepted; 0 in abstract scenarios.
+    pub fn backlog_s(&self, cell: CellId) -> f64 {
+        self.serving
+            .physics()
+            .map_or(0.0, |physics| physics.station(cell).backlog.waiting_s(physics.law.num_gpus()))
+    }
+
+    /// The bill of the last served request; `None` before it and in abstract scenarios.
+    pub fn last_bill(&self) -> Option<StageBill> {
+        let physics = self.serving.physics()?;
+        let (placement, facts) = physics.last_served.as_ref()?;
+        Some(price(*placement, &physics.law.view(facts)))
+    }
+
+    /// Users that moved to another cell since the episode began; `None` in abstract scenarios.
+    pub fn handovers(&self) -> Option<u64> {
+        Some(self.serving.physics()?.now.handovers)
+    }
+
+    /// Links that were looked at since the episode began beyond the distances that the path loss is valid for, where it was
+    /// taken at the nearest valid one; `None` in abstract scenarios.
+    pub fn clamped_links(&self) -> Option<u64> {
+        Some(self.serving.physics()?.now.num_clamped)
+    }
+
+    /// How the user of the pending request is connected; `None` where none is pending, in abstract scenarios, and in a slot
+    /// in which a state was restored.
+    pub fn connection(&self) -> Option<&Connection> {
+        self.pending_batch()?;
+        let physics = self.serving.physics()?;
+        let &(_, _, connection) = physics.places.get(self.requests_before)?;
+        physics.connections.get(connection as usize)
+    }
+
+    /// Bytes that a user of a physical scenario occupies who asks for nothing, its radio and its twins; `None` in abstract
+    /// ones.
+    pub fn idle_user_bytes(&self) -> Option<usize> {
+        let num_cells = self.serving.physics()?.now.stations.len();
+        Some(UserRadios::bytes_per_user(num_cells) + num_cells * size_of::<Twin>())
+    }
+
+    /// Where a user was when it last asked; `None` in abstract scenarios, and for users that there are not.
+    pub fn position(&self, user: UserId) -> Option<Position> {
+        let radios = &self.serving.physics()?.now.radios;
+        (user.index() < radios.num_users()).then(|| radios.user(user).position())
     }
 }

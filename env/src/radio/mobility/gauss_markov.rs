@@ -72,7 +72,9 @@ pub struct GaussMarkov {
 /// Place and velocity of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
+    #[serde(deserialize_with = "crate::kept::finite")]
     place_m: [f32; 2],
+    #[serde(deserialize_with = "crate::kept::finite")]
     velocity_m_per_s: [f32; 2],
 }
 
@@ -111,11 +113,6 @@ impl GaussMarkov {
             place_m: [place.x_m as f32, place.y_m as f32],
             velocity_m_per_s: [0, 1].map(|_| (self.spread_m_per_s * standard_normal(rng)) as f32),
         }
-    }
-
-    /// Whether a user can drift like this: a normal number from 53 bits lies within nine standard deviations.
-    pub(crate) fn leads_to(&self, drift: &Drift) -> bool {
-        drift.speed_m_per_s() <= 100.0 * self.spread_m_per_s
     }
 
     /// [`computed`](Self::computed), or read where it was computed before.

@@ -86,13 +86,19 @@ pub struct RandomWaypoint {
 /// A user between two places, or at one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
+    #[serde(deserialize_with = "crate::kept::finite")]
     x_m: f32,
+    #[serde(deserialize_with = "crate::kept::finite")]
     y_m: f32,
+    #[serde(deserialize_with = "crate::kept::finite")]
     to_x_m: f32,
+    #[serde(deserialize_with = "crate::kept::finite")]
     to_y_m: f32,
     /// Where the next place is walked to, m/s.
+    #[serde(deserialize_with = "crate::kept::amount")]
     speed_m_per_s: f32,
     /// Seconds before walking on; 0 on the way.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pause_left_s: f32,
 }
 
@@ -115,15 +121,6 @@ impl RandomWaypoint {
     /// Metres a second in the long run, pauses included.
     pub fn mean_speed_m_per_s(&self) -> f64 {
         self.mean_speed_m_per_s
-    }
-
-    /// Whether a user can walk or pause like this.
-    pub(crate) fn leads_to(&self, leg: &Leg) -> bool {
-        // The ends of a range, where they are kept with fewer digits.
-        let is_within = |value: f32, low: f64, high: f64| (low as f32..=high as f32).contains(&value);
-        self.area.kept().has(leg.target())
-            && is_within(leg.speed_m_per_s, self.min_speed_m_per_s, self.max_speed_m_per_s)
-            && is_within(leg.pause_left_s, 0.0, self.pause_s)
     }
 
     /// A user that nothing is known of.

@@ -78,8 +78,11 @@ pub struct RecordedPaths(Arc<[RecordedPath]>);
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnPath {
     path: u32,
+    #[serde(deserialize_with = "crate::kept::finite")]
     begins_s: f32,
+    #[serde(deserialize_with = "crate::kept::finite")]
     x_m: f32,
+    #[serde(deserialize_with = "crate::kept::finite")]
     y_m: f32,
 }
 
@@ -114,9 +117,9 @@ impl RecordedPaths {
         self.0.is_empty()
     }
 
-    /// Whether a user can be on one of them like this.
+    /// Whether a user is on one of them.
     pub(crate) fn has(&self, user: &OnPath) -> bool {
-        (user.path as usize) < self.0.len() && user.begins_s.is_finite()
+        (user.path as usize) < self.0.len()
     }
 
     /// A user that nothing is known of.

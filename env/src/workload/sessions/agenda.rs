@@ -67,9 +67,9 @@ impl Agenda {
         Some(self.sessions[place as usize])
     }
 
-    /// All sessions with their slots, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Live)> {
-        self.dates.iter().map(|Reverse(date)| (date.slot(), &self.sessions[date.place as usize]))
+    /// All sessions, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Live> {
+        self.dates.iter().map(|Reverse(date)| &self.sessions[date.place as usize])
     }
 
     /// Takes all sessions, in order.

@@ -30,8 +30,9 @@ pub use laws::{GapTime, Tokens, Tools, Turns};
 pub use model::SessionsModel;
 pub use starts::{Starts, UserClass};
 
+use super::draw::Streams;
 use super::popularity::{Ranking, zipf_intensities};
-use crate::random::{Addressed, Purpose, Seed, SimRng, Stream};
+use crate::random::{Addressed, Purpose, Seed, Stream};
 use crate::units::{ServiceId, UserId};
 use agenda::Agenda;
 use rand::RngExt;
@@ -41,9 +42,8 @@ use starts::{StartsState, poisson};
 
 /// The most sessions that are counted.
 const MOST_SESSIONS: u64 = 1 << 53;
-/// The most requests of one session, and the longest time before an episode or after its beginning, that a state may tell of.
+/// The most requests of one session that are counted.
 const MOST_REQUESTS: u32 = u32::MAX / 2;
-const LONGEST_S: f64 = 1e15;
 
 /// One request of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,8 +83,10 @@ struct Live {
     requests: u32,
     context_tokens: u32,
     /// When the last request arrived, seconds since the episode began; below 0 where it was before.
+    #[serde(deserialize_with = "crate::kept::finite")]
     since_s: f64,
     /// When the next one arrives.
+    #[serde(deserialize_with = "crate::kept::finite")]
     next_s: f64,
 }
 
@@ -108,8 +110,7 @@ struct Drawn {
 /// The state of all sessions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionsState {
-    rng: SimRng,
-    popularity_rng: SimRng,
+    streams: Streams,
     /// Where lengths and times are addressed.
     seed: Seed,
     ranking: Ranking,
@@ -117,7 +118,6 @@ pub struct SessionsState {
     next_session: u64,
     /// By the slot of the next request.
     live: Agenda,
-    num_live: u64,
 }
 
 /// The sessions of a running episode.
@@ -139,7 +139,7 @@ impl Sessions {
     /// No sessions, before the first episode.
     pub fn new(model: SessionsModel) -> Self {
         let seed = Seed::new(Purpose::Train, 0);
-        let (mut rng, mut popularity_rng) = (seed.stream(Stream::Arrivals), seed.stream(Stream::Popularity));
+        let mut streams = Streams::new(seed);
         let services = model.window_tokens.len();
         let mut below = 0.0;
         let rank_shares = zipf_intensities(services, model.zipf_exponent, 1.0 / services as f64)
@@ -152,12 +152,10 @@ impl Sessions {
         let state = SessionsState {
             seed,
             ranking: Ranking::new(services, model.reshuffle_slots),
-            starts: model.starts.begin(&mut rng, &mut popularity_rng),
-            rng,
-            popularity_rng,
+            starts: model.starts.begin(&mut streams),
+            streams,
             next_session: 0,
             live: Agenda::default(),
-            num_live: 0,
         };
         Self {
             starts: model.starts.constant(),
@@ -177,28 +175,27 @@ impl Sessions {
 
     /// How many sessions are between two of their requests.
     pub fn num_live(&self) -> u64 {
-        self.state.num_live
+        self.state.live.len() as u64
     }
 
     /// Begins an episode with the sessions that are under way.
     pub fn begin_episode(&mut self, seed: Seed) {
         let state = &mut self.state;
         state.seed = seed;
-        state.rng = seed.stream(Stream::Arrivals);
-        state.popularity_rng = seed.stream(Stream::Popularity);
-        state.ranking.deal(&mut state.popularity_rng);
-        state.starts = self.model.starts.begin(&mut state.rng, &mut state.popularity_rng);
+        state.streams = Streams::new(seed);
+        state.ranking.deal(&mut state.streams.popularity);
+        state.starts = self.model.starts.begin(&mut state.streams);
         state.live.clear();
-        (state.next_session, state.num_live) = (0, 0);
+        state.next_session = 0;
         let [thinking, calling] = self.model.live_by_kind();
-        for _ in 0..poisson(thinking, &mut self.state.rng) {
-            let turns = self.model.turns.found_between(&mut self.state.rng);
+        for _ in 0..poisson(thinking, &mut self.state.streams.arrivals) {
+            let turns = self.model.turns.found_between(&mut self.state.streams.arrivals);
             self.find(turns, None);
         }
         if let Some(tools) = self.model.tools {
-            for _ in 0..poisson(calling, &mut self.state.rng) {
-                let turns = self.model.turns.found_within(&mut self.state.rng);
-                let calls = 1 + laws::geometric(tools.more_prob, &mut self.state.rng);
+            for _ in 0..poisson(calling, &mut self.state.streams.arrivals) {
+                let turns = self.model.turns.found_within(&mut self.state.streams.arrivals);
+                let calls = 1 + laws::geometric(tools.more_prob, &mut self.state.streams.arrivals);
                 self.find(turns, Some(calls));
             }
         }
@@ -210,7 +207,7 @@ impl Sessions {
             (Some(_), Some(tools)) => tools.time,
             _ => self.model.think_time,
         };
-        let (passed_s, left_s) = gap.open(&mut self.state.rng);
+        let (passed_s, left_s) = gap.open(&mut self.state.streams.arrivals);
         let mut live = self.new_session(left_s);
         live.since_s = -passed_s;
         let mut turn = 0;
@@ -233,8 +230,8 @@ impl Sessions {
         let state = &mut self.state;
         let session = state.next_session;
         state.next_session += 1;
-        let user = starts::user(&self.model.users, &mut state.rng);
-        let place = state.rng.random::<f64>();
+        let user = starts::user(&self.model.users, &mut state.streams.arrivals);
+        let place = state.streams.arrivals.random::<f64>();
         let rank = self.rank_shares.partition_point(|below| *below <= place);
         let service = state.ranking.services()[rank.min(self.rank_shares.len() - 1)];
         Live {
@@ -251,7 +248,6 @@ impl Sessions {
     }
 
     fn keep(&mut self, slot: u64, live: Live) {
-        self.state.num_live += 1;
         self.state.live.keep(slot, live);
     }
 
@@ -286,12 +282,16 @@ impl Sessions {
     pub fn draw(&mut self, slot: u64) -> &[SessionRequest] {
         self.requests.clear();
         let state = &mut self.state;
-        state.ranking.drift(slot, &mut state.popularity_rng);
+        state.ranking.drift(slot, &mut state.streams.popularity);
         let mut places = std::mem::take(&mut self.places);
-        let draws = (&mut state.rng, &mut state.popularity_rng);
-        self.model.starts.draw(slot, &mut state.starts, self.starts.as_ref(), draws, &mut places);
+        self.model.starts.draw(
+            slot,
+            &mut state.starts,
+            self.starts.as_ref(),
+            &mut state.streams,
+            &mut places,
+        );
         while let Some(live) = self.state.live.take_due(slot) {
-            self.state.num_live -= 1;
             self.play(slot, live);
         }
         for place in &places {
@@ -354,18 +354,16 @@ impl Sessions {
         let now_s = slots as f64 * self.model.slot_s;
         let state = &mut self.state;
         state.seed = seed;
-        state.rng = seed.stream(Stream::Arrivals);
-        state.popularity_rng = seed.stream(Stream::Popularity);
-        self.model.starts.redraw(&mut state.starts, &mut state.rng);
+        state.streams = Streams::new(seed);
+        self.model.starts.redraw(&mut state.starts, &mut state.streams.arrivals);
         let live = state.live.take_all();
-        state.num_live = 0;
         for mut live in live {
             let gap = match (&self.model.tools, live.call) {
                 (Some(tools), 1..) => tools.time,
                 _ => self.model.think_time,
             };
             let paused_s = (now_s - live.since_s).max(0.0);
-            live.next_s = (live.since_s + gap.above(paused_s, &mut self.state.rng)).max(now_s);
+            live.next_s = (live.since_s + gap.above(paused_s, &mut self.state.streams.arrivals)).max(now_s);
             self.keep(self.model.slot_of(live.next_s), live);
         }
     }
@@ -375,41 +373,23 @@ impl Sessions {
         &self.state
     }
 
-    /// Whether a state is one of these sessions after so many slots.
+    /// Whether no index of a state is out of bounds, and nothing in it is about to be more than can be counted.
     ///
     /// # Errors
-    /// What does not fit.
-    pub fn check(&self, state: &SessionsState, slots: u64) -> Result<(), String> {
-        if !state.ranking.is_alike(&self.state.ranking) {
-            return Err("its sessions have another number of services".into());
+    /// The part that does not fit.
+    pub fn check(&self, state: &SessionsState) -> Result<(), &'static str> {
+        if !state.ranking.is_alike(&self.state.ranking) || !self.model.starts.fits(&state.starts) {
+            return Err("its sessions start by another law");
         }
-        if !self.model.starts.fits(&state.starts) {
-            return Err("its sessions start by another law".into());
-        }
-        if state.next_session > MOST_SESSIONS {
-            return Err(format!("{} sessions have begun, more than can be counted", state.next_session));
-        }
-        let last = self.model.users.last().map_or(0, |class| class.first + class.count);
-        let has_tools = self.model.tools.is_some();
-        let is_possible = |slot: u64, live: &Live| {
+        let num_users = self.model.users.last().map_or(0, |class| class.first + class.count);
+        let fits = |live: &Live| {
             live.session < state.next_session
-                && live.user.0 < last
+                && live.user.0 < num_users
                 && live.service.index() < self.model.window_tokens.len()
-                && live.since_s >= -LONGEST_S
-                && live.since_s <= live.next_s
-                && live.next_s <= LONGEST_S
-                && self.model.slot_of(live.next_s) == slot
-                && slot >= slots
-                && live.requests >= live.turn
-                && live.requests >= live.call
-                && (live.call == 0 || has_tools)
-                && live.requests <= MOST_REQUESTS
+                && live.turn.max(live.call).max(live.requests) <= MOST_REQUESTS
         };
-        if !state.live.iter().all(|(slot, live)| is_possible(slot, live)) {
-            return Err("it has sessions that do not exist".into());
-        }
-        if state.live.len() as u64 != state.num_live {
-            return Err("it has another number of sessions than it says".into());
+        if state.next_session > MOST_SESSIONS || !state.live.iter().all(fits) {
+            return Err("it has sessions that do not exist");
         }
         Ok(())
     }

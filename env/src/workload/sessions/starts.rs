@@ -6,6 +6,7 @@
 use crate::random::SimRng;
 use crate::units::UserId;
 use crate::workload::diurnal::Diurnal;
+use crate::workload::draw::Streams;
 use crate::workload::drawn::Process;
 use crate::workload::renewal::Renewal;
 use rand::RngExt;
@@ -26,6 +27,7 @@ pub struct Starts {
 /// What the coming starts depend on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StartsState {
+    #[serde(deserialize_with = "crate::kept::finite")]
     day_phase: f64,
     renewal: Option<Renewal>,
     state: u32,
@@ -39,7 +41,8 @@ impl Starts {
     }
 
     /// A process that has been running for ever.
-    pub(crate) fn begin(&self, rng: &mut SimRng, popularity_rng: &mut SimRng) -> StartsState {
+    pub(crate) fn begin(&self, streams: &mut Streams) -> StartsState {
+        let Streams { arrivals: rng, popularity: popularity_rng } = streams;
         let day_phase = self.diurnal.map_or(0.0, |_| popularity_rng.random());
         let (mut renewal, mut state) = (None, 0);
         match &self.process {
@@ -50,7 +53,7 @@ impl Starts {
         StartsState { day_phase, renewal, state }
     }
 
-    /// Draws what has not happened yet anew.
+    /// Draws a new future.
     pub(crate) fn redraw(&self, state: &mut StartsState, rng: &mut SimRng) {
         if let (Process::Renewal(law), Some(renewal)) = (&self.process, &mut state.renewal) {
             renewal.redraw(*law, rng);
@@ -63,11 +66,7 @@ impl Starts {
             Process::Modulated(model) => model.num_states(),
             Process::Poisson | Process::Renewal(_) => 1,
         };
-        let is_renewal = matches!(self.process, Process::Renewal(_));
-        (0.0..1.0).contains(&state.day_phase)
-            && state.renewal.is_some() == is_renewal
-            && state.renewal.is_none_or(|renewal| renewal.is_possible())
-            && (state.state as usize) < num_states
+        (state.state as usize) < num_states
     }
 
     /// The starts of a slot: their places in it, from 0 to 1, in any order.
@@ -76,9 +75,10 @@ impl Starts {
         slot: u64,
         state: &mut StartsState,
         constant: Option<&Poisson<f64>>,
-        (rng, popularity_rng): (&mut SimRng, &mut SimRng),
+        streams: &mut Streams,
         places: &mut Vec<f64>,
     ) {
+        let Streams { arrivals: rng, popularity: popularity_rng } = streams;
         places.clear();
         let day = self.diurnal.map_or(1.0, |diurnal| diurnal.factor(slot, state.day_phase));
         let intensity = self.per_slot * day;

@@ -1,0 +1,85 @@
+//! The price of a request in a physical scenario: its numbers put together with the scenario's, and its bill weighed.
+
+use crate::cost::CostBreakdown;
+use crate::llm::energy;
+use crate::placement::pipeline::{RequestView, Stage, StageBill};
+use crate::placement::request::RequestFacts;
+use crate::scenario::physics::Physical;
+use crate::units::ServiceId;
+
+/// Bits of a token as text: about four characters of a byte each.
+const TOKEN_BITS: f64 = 32.0;
+
+impl Physical {
+    /// All numbers that the price of a request depends on.
+    pub fn view(&self, facts: &RequestFacts) -> RequestView<'_> {
+        let demands = self.demands(facts.service);
+        RequestView {
+            device: self.device(facts.class as usize, facts.service),
+            edge: self.edge(facts.service),
+            cloud: self.cloud(facts.service),
+            uplink_bps: facts.link.uplink_bps,
+            downlink_bps: facts.link.downlink_bps,
+            uplink_w: self.device_w * facts.link.time_share,
+            downlink_w: self.base_w * facts.link.time_share,
+            backhaul_bps: self.backhaul_bps,
+            backhaul_delay_s: self.core_delay_s,
+            sensor_bits: demands.sensor_bits,
+            coarse: demands.features[0],
+            fine: demands.features[1],
+            perception_flop: demands.perception_flop,
+            token_bits: TOKEN_BITS,
+            new_tokens: facts.new_tokens,
+            output_tokens: facts.output_tokens,
+            kept_tokens: facts.kept_tokens,
+            fresh_tokens: facts.fresh_tokens,
+            carried_tokens: if self.carries_context { facts.said_tokens } else { 0.0 },
+            edge_batch: facts.edge_batch,
+            backlog_s: facts.backlog_s,
+            load_s: facts.load_s,
+            sensing_quality: facts.link.sensing_quality,
+            twin_factor: self.twin.grounding(facts.twin_age_slots),
+        }
+    }
+
+    /// The cost of a served request by component: time and energy where they were spent. Loads cost extra, see
+    /// [`load_cost`](Self::load_cost).
+    pub fn cost(&self, bill: &StageBill, service: ServiceId) -> CostBreakdown {
+        let weights = &self.weights;
+        let mut cost = CostBreakdown {
+            accuracy: weights.quality * (1.0 - bill.quality),
+            cloud: weights.currency * bill.money,
+            deadline: if self.is_late(bill, service) { weights.missed_deadline } else { 0.0 },
+            ..CostBreakdown::default()
+        };
+        for stage in Stage::ALL {
+            let line = bill.line(stage);
+            let price = weights.second * line.seconds + weights.joule * line.joules;
+            match stage {
+                Stage::Load => cost.switching += price,
+                Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
+                    cost.transmission += price;
+                }
+                Stage::Perceive | Stage::Wait | Stage::Prefill | Stage::Decode | Stage::Align => {
+                    cost.compute += price;
+                }
+            }
+        }
+        cost
+    }
+
+    /// Whether an answer comes after its deadline.
+    pub fn is_late(&self, bill: &StageBill, service: ServiceId) -> bool {
+        bill.latency_s > self.demands(service).deadline_s
+    }
+
+    /// The cost of a slot in which so many bytes are resident.
+    pub fn holding_cost(&self, resident_bytes: u64) -> f64 {
+        self.weights.joule * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
+    }
+
+    /// The cost of a load, apart from the time that requests wait for it.
+    pub fn load_cost(&self, load_s: f64, store_bytes: u64) -> f64 {
+        self.weights.joule * self.path.load_j(load_s) + self.weights.store_byte * store_bytes as f64
+    }
+}

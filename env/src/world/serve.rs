@@ -1,0 +1,143 @@
+//! Serving a batch: what leaves memory for it, what it costs, and what it leaves behind.
+
+use super::physics::Physics;
+use super::serving::Incoming;
+use super::{Cell, Outcome};
+use crate::cache::Cache;
+use crate::counters::Counters;
+use crate::placement::pipeline::price;
+use crate::placement::request::RequestFacts;
+use crate::placement::{Payload, Placement};
+use crate::scenario::Scenario;
+use crate::thought::contexts::Visit;
+use crate::units::ServiceId;
+use crate::workload::arrivals::Batch;
+
+/// A batch that is served.
+pub(super) struct Job<'a> {
+    pub(super) batch: Batch,
+    /// The users whose requests it brings.
+    pub(super) visits: &'a [Visit],
+    /// Batches served at the edge in this episode, this one included.
+    pub(super) number: u64,
+    /// The entry that serves it at the edge.
+    pub(super) incoming: Incoming<'a>,
+}
+
+/// The cost of a batch in the cloud of an abstract scenario.
+pub(super) fn cloud_cost(scenario: &Scenario, batch: Batch) -> f64 {
+    f64::from(batch.num_requests) * scenario.service(batch.service).cloud_per_request
+}
+
+/// Makes an entry of an abstract scenario resident; returns the cost of its load.
+pub(super) fn bring_in(
+    scenario: &Scenario,
+    incoming: &Incoming<'_>,
+    cache: &mut Cache,
+    counters: &mut Counters,
+) -> f64 {
+    let &Incoming { service, victims, needed_bytes, .. } = incoming;
+    cache.bring_in(service, victims, needed_bytes, counters);
+    if counters.loads > 0 { scenario.service(service).load_cost } else { 0.0 }
+}
+
+/// Serves a batch of an abstract scenario at the edge.
+pub(super) fn at_edge(scenario: &Scenario, job: &Job<'_>, cell: &mut Cell, outcome: &mut Outcome) {
+    let Outcome { cost, counters } = outcome;
+    cost.switching = bring_in(scenario, &job.incoming, &mut cell.cache, counters);
+    let service = scenario.service(job.batch.service);
+    let law = scenario.context_law(job.batch.service);
+    let (prices, window) = (scenario.prices(), service.window_tokens);
+    counters.refreshes =
+        cell.cache.serve(job.batch.service, job.visits, &law, job.number, |visit, before, after| {
+            let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
+            cost.accuracy += f64::from(visit.num_requests) * prices.accuracy_weight * unit;
+        });
+    let requests = f64::from(job.batch.num_requests);
+    cost.transmission = requests * service.edge_per_request;
+    cost.compute = requests * service.request_flop * prices.per_flop;
+    cell.spent_flop += requests * service.request_flop;
+}
+
+impl Physics {
+    /// Serves the pending request: the cell takes on its work, keeps what was said, and refreshes its user's twin.
+    pub(super) fn serve(
+        &mut self,
+        placement: Placement,
+        job: &Job<'_>,
+        cache: &mut Cache,
+        outcome: &mut Outcome,
+    ) {
+        let mut facts = self.facts.expect("a request is pending");
+        let (cell, service, is_at_edge) = (job.batch.cell, job.batch.service, placement.needs_residency());
+        if is_at_edge {
+            outcome.cost.switching = self.bring_in(&job.incoming, cache, &mut outcome.counters);
+            facts.load_s = self.station(cell).loading().seconds_left(service);
+        }
+        let bill = price(placement, &self.law.view(&facts));
+        outcome.cost += self.law.cost(&bill, service);
+        outcome.counters.late = u64::from(self.law.is_late(&bill, service));
+        if placement.payload() != Payload::Nothing {
+            self.refresh_twin(cell, facts.user);
+        }
+        if is_at_edge {
+            let until_s = self.now_s + bill.latency_s;
+            self.work(cell, service, bill.edge_gpu_s, until_s);
+            if until_s > self.now_s {
+                cache.pin(service);
+            }
+            let law = self.scenario.context_law(service);
+            outcome.counters.refreshes = cache.serve(service, job.visits, &law, job.number, |_, _, _| ());
+            if !cache.is_resident(service) {
+                self.evicted(cell, service, cache);
+            }
+        }
+        self.last_served = Some((placement, facts));
+    }
+
+    /// Makes an entry resident, and begins its load where its weights are absent; returns the cost of the load, waiting
+    /// apart.
+    pub(super) fn bring_in(
+        &mut self,
+        incoming: &Incoming<'_>,
+        cache: &mut Cache,
+        counters: &mut Counters,
+    ) -> f64 {
+        let &Incoming { cell, service, victims, needed_bytes } = incoming;
+        let evictions_before = counters.evictions;
+        // Nobody leaves where there is room, and nothing is allocated then.
+        let residents: Vec<ServiceId> = if victims.is_empty() && needed_bytes <= cache.free_bytes() {
+            Vec::new()
+        } else {
+            cache.residents().collect()
+        };
+        let was_resident = cache.is_resident(service);
+        cache.bring_in(service, victims, needed_bytes, counters);
+        if !was_resident {
+            cache.pin(service);
+        }
+        if counters.evictions > evictions_before {
+            for victim in residents {
+                if !cache.is_resident(victim) {
+                    self.evicted(cell, victim, cache);
+                }
+            }
+        }
+        if was_resident {
+            return 0.0;
+        }
+        let load = self.load(cell, service, counters.loaded_bytes);
+        // An entry on weights that are in memory already costs nothing to load.
+        let is_paid = counters.loads > 0 && counters.loaded_bytes > 0;
+        if is_paid { self.law.load_cost(load.seconds, load.store_bytes) } else { 0.0 }
+    }
+
+    /// See [`World::input_cost`](super::World::input_cost).
+    pub(super) fn input_cost(&self) -> f64 {
+        let Some(facts) = self.facts else { return 0.0 };
+        let view = self.law.view(&RequestFacts { twin_age_slots: None, ..facts });
+        let elsewhere = self.scenario.placements().iter().filter(|placement| !placement.needs_residency());
+        let cost = |&placement: &Placement| self.law.cost(&price(placement, &view), facts.service).total();
+        elsewhere.map(cost).fold(f64::INFINITY, f64::min)
+    }
+}

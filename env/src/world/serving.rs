@@ -1,0 +1,226 @@
+//! Everything that abstract and physical scenarios do differently; no other file of the world asks which one is played.
+//!
+//! *Abstract*: requests are counts, served at once, at the scenario's own prices. *Physical*: requests come from users in
+//! sessions, pass radio and servers, and are priced stage by stage.
+
+use super::physics::{Physics, PhysicsState};
+use super::serve::{self, Job};
+use super::{Cell, Outcome};
+use crate::cache::{Cache, Protection};
+use crate::counters::Counters;
+use crate::placement::Placement;
+use crate::random::Seed;
+use crate::scenario::Scenario;
+use crate::thought::Thought;
+use crate::units::{CellId, ServiceId, UserId};
+use crate::workload::arrivals::{Arrivals, ArrivalsState, Batch};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub(super) enum Serving {
+    Abstract(Box<Arrivals>),
+    Physical(Box<Physics>),
+}
+
+/// The state of a [`Serving`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum ServingState {
+    Abstract(ArrivalsState),
+    Physical(PhysicsState),
+}
+
+/// A service that has to be resident at a cell.
+pub(super) struct Incoming<'a> {
+    pub(super) cell: CellId,
+    pub(super) service: ServiceId,
+    /// The services that leave first.
+    pub(super) victims: &'a [ServiceId],
+    /// Bytes that have to be free.
+    pub(super) needed_bytes: u64,
+}
+
+impl Serving {
+    pub(super) fn new(scenario: &Arc<Scenario>) -> Self {
+        match scenario.physical() {
+            Some(physical) => Self::Physical(Box::new(Physics::new(scenario, physical))),
+            None => Self::Abstract(Box::new(Arrivals::new(
+                scenario.arrivals().clone(),
+                scenario.num_cells(),
+                scenario.services().len(),
+                scenario.is_per_request(),
+            ))),
+        }
+    }
+
+    /// The rule by which entries are kept from leaving: serving takes time in physical scenarios only.
+    pub(super) fn protection(&self, is_per_request: bool) -> Protection {
+        match self {
+            Self::Physical(_) => Protection::Pins,
+            Self::Abstract(_) if is_per_request => Protection::Nothing,
+            Self::Abstract(_) => Protection::UntilSlotEnds,
+        }
+    }
+
+    /// The counts of requests; `None` in physical scenarios.
+    pub(super) fn arrivals(&self) -> Option<&Arrivals> {
+        match self {
+            Self::Abstract(arrivals) => Some(arrivals),
+            Self::Physical(_) => None,
+        }
+    }
+
+    /// Radio, sessions and servers; `None` in abstract scenarios.
+    pub(super) fn physics(&self) -> Option<&Physics> {
+        match self {
+            Self::Abstract(_) => None,
+            Self::Physical(physics) => Some(physics),
+        }
+    }
+
+    /// Begins an episode; returns its length in slots where a recording decides it.
+    pub(super) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
+        match self {
+            Self::Abstract(arrivals) => arrivals.begin_episode(seed),
+            Self::Physical(physics) => {
+                physics.begin_episode(seed);
+                None
+            }
+        }
+    }
+
+    /// Draws a new future; the requests of the present slot stay.
+    pub(super) fn reseed_future(&mut self, seed: Seed, slot: u64) {
+        match self {
+            Self::Abstract(arrivals) => arrivals.reseed_future(seed),
+            Self::Physical(physics) => physics.reseed_future(seed, slot),
+        }
+    }
+
+    /// Puts the present slot into another popularity phase; `false` where there is no such phase.
+    pub(super) fn set_phase(&mut self, phase: u32) -> bool {
+        match self {
+            Self::Abstract(arrivals) => arrivals.set_phase(phase),
+            Self::Physical(_) => false,
+        }
+    }
+
+    /// Draws the batches of a slot, in the order of decision.
+    pub(super) fn draw(&mut self, slot: u64, batches: &mut Vec<Batch>) {
+        match self {
+            Self::Abstract(arrivals) => batches.extend_from_slice(arrivals.draw(slot)),
+            Self::Physical(physics) => physics.draw(slot, batches),
+        }
+    }
+
+    /// The users of the slot's requests, in the order of its batches; `false`, and none, where nobody knows them.
+    pub(super) fn askers(&self, users: &mut Vec<UserId>) -> bool {
+        match self {
+            Self::Abstract(arrivals) => match arrivals.users() {
+                Some(recorded) => users.extend_from_slice(recorded),
+                None => return false,
+            },
+            Self::Physical(physics) => users.extend(physics.askers()),
+        }
+        true
+    }
+
+    /// Adds what the slot brought, batches apart, to a digest.
+    pub(super) fn fingerprint(&self, digest: u64) -> u64 {
+        match self {
+            Self::Abstract(_) => digest,
+            Self::Physical(physics) => physics.fingerprint(digest),
+        }
+    }
+
+    /// Comes to a decision at a cell, about a request of the slot or about a prefetch: entries whose work is done may leave.
+    pub(super) fn reach(&mut self, slot: u64, request: Option<usize>, cell: CellId, cache: &mut Cache) {
+        if let Self::Physical(physics) = self {
+            physics.reach(slot, request, cell, cache);
+        }
+    }
+
+    /// Notes what the pending request finds at its cell, where its context is `found`.
+    pub(super) fn find(&mut self, request: usize, cell: CellId, cache: &Cache, found: Thought) {
+        if let Self::Physical(physics) = self {
+            physics.find(request, cell, cache, found);
+        }
+    }
+
+    /// Makes an entry resident; returns the cost of its load, waiting apart.
+    pub(super) fn bring_in(
+        &mut self,
+        scenario: &Scenario,
+        incoming: &Incoming<'_>,
+        cache: &mut Cache,
+        counters: &mut Counters,
+    ) -> f64 {
+        match self {
+            Self::Abstract(_) => serve::bring_in(scenario, incoming, cache, counters),
+            Self::Physical(physics) => physics.bring_in(incoming, cache, counters),
+        }
+    }
+
+    /// Serves a batch and adds its costs and counts.
+    pub(super) fn serve(
+        &mut self,
+        scenario: &Scenario,
+        placement: Placement,
+        job: &Job<'_>,
+        cell: &mut Cell,
+        outcome: &mut Outcome,
+    ) {
+        match self {
+            Self::Abstract(_) if placement.needs_residency() => {
+                serve::at_edge(scenario, job, cell, outcome);
+            }
+            Self::Abstract(_) => outcome.cost.cloud = serve::cloud_cost(scenario, job.batch),
+            Self::Physical(physics) => physics.serve(placement, job, &mut cell.cache, outcome),
+        }
+    }
+
+    /// The least cost of the pending batch outside the cell's memory; see [`input_cost`](super::World::input_cost).
+    pub(super) fn input_cost(&self, scenario: &Scenario, batch: Batch) -> f64 {
+        match self {
+            Self::Abstract(_) => serve::cloud_cost(scenario, batch),
+            Self::Physical(physics) => physics.input_cost(),
+        }
+    }
+
+    /// A slot passes at a cell; returns the cost of what is in its memory.
+    pub(super) fn end_slot(&mut self, cell: CellId, cache: &Cache) -> f64 {
+        match self {
+            Self::Abstract(_) => 0.0,
+            Self::Physical(physics) => physics.end_slot(cell, cache),
+        }
+    }
+
+    pub(super) fn state(&self) -> ServingState {
+        match self {
+            Self::Abstract(arrivals) => ServingState::Abstract(arrivals.state().clone()),
+            Self::Physical(physics) => ServingState::Physical(physics.state()),
+        }
+    }
+
+    /// Whether a state fits: no index of it is out of bounds, and its numbers can be computed with.
+    ///
+    /// # Errors
+    /// The part that does not fit.
+    pub(super) fn check(&self, state: &ServingState, batches: &[Batch]) -> Result<(), &'static str> {
+        match (self, state) {
+            (Self::Abstract(arrivals), ServingState::Abstract(state)) => arrivals.check(state),
+            (Self::Physical(physics), ServingState::Physical(state)) => physics.check(state, batches),
+            _ => Err("one of them is physical, the other is abstract"),
+        }
+    }
+
+    /// Comes back to a state that fits.
+    pub(super) fn restore(&mut self, state: ServingState) {
+        match (self, state) {
+            (Self::Abstract(arrivals), ServingState::Abstract(state)) => arrivals.restore(state),
+            (Self::Physical(physics), ServingState::Physical(state)) => physics.restore(state),
+            _ => {}
+        }
+    }
+}
