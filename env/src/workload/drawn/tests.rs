@@ -111,7 +111,8 @@ fn modulated_counts_have_the_variance_and_the_autocorrelation_of_the_closed_form
     }
     // Services of a cell share its state: their intensities rise together.
     let (one, other): (Vec<f64>, Vec<f64>) = all.iter().map(|slot| (slot[0], slot[1])).unzip();
-    let together = one.iter().zip(&other).map(|(a, b)| (a - mean(&one)) * (b - mean(&other))).sum::<f64>();
+    let means = (mean(&one), mean(&other));
+    let together = one.iter().zip(&other).map(|(a, b)| (a - means.0) * (b - means.1)).sum::<f64>();
     let correlation = together / one.len() as f64 / (covariance(&one, 0) * covariance(&other, 0)).sqrt();
     assert!(correlation > 0.6, "{correlation}");
 }
