@@ -12,9 +12,9 @@
 mod agent_file;
 mod part;
 
-use crate::args::{Setting, whole};
+use crate::args::whole;
 use crate::console::Console;
-use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use crate::scenario_file::{self, LoadedScenario, ScenarioText, Setting};
 use crate::table::grouped;
 use crate::text_file;
 use agent_file::AgentText;

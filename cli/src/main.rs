@@ -1,11 +1,12 @@
 //! The program `thoughtcache`: files, clock and progress around the worlds of `thoughtcache-env` and the policies of
 //! `thoughtcache-agents`.
 //!
-//! Reading order: `args` (what can be typed), `commands/` (one file a command), `scenario_file` and `experiment` (what is
-//! read), `run_dir` (what is written).
+//! Reading order: `cli` (what can be typed), `commands/` (one file a command), `args` (options that commands share),
+//! `scenario_file` and `experiment` (what is read), `run_dir` (what is written).
 #![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners write run folders"))]
 
 mod args;
+mod cli;
 mod clock;
 mod commands;
 mod console;
@@ -30,8 +31,8 @@ mod tensorboard;
 mod text_file;
 mod world;
 
-use args::Cli;
 use clap::Parser;
+use cli::Cli;
 use std::process::ExitCode;
 
 /// Could not work: wrong input, a missing file, a mistyped command.

@@ -1,6 +1,5 @@
 //! From a name on the command line to a validated scenario: shipped texts, files and `--set`.
 
-use crate::args::Setting;
 use crate::scenario_files::ScenarioFiles;
 use crate::text_file;
 use anyhow::{Result, anyhow, bail};
@@ -12,6 +11,28 @@ use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
 
 /// What `--set` keys of a scenario begin with.
 const PREFIX: &str = "scenario.";
+
+/// One `--set key=value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The path of the key in the resolved config, dots between its parts.
+    pub(crate) key: String,
+    /// The value as it was typed.
+    pub(crate) value: String,
+}
+
+impl std::str::FromStr for Setting {
+    type Err = String;
+
+    fn from_str(typed: &str) -> Result<Self, String> {
+        match typed.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                Ok(Self { key: key.trim().to_owned(), value: value.trim().to_owned() })
+            }
+            _ => Err("it looks like key=value, for example scenario.horizon_slots=50".into()),
+        }
+    }
+}
 
 /// A scenario that is ready to be played, and what it was made from.
 #[derive(Clone, Debug)]
@@ -224,5 +245,13 @@ mod tests {
             error,
             "--set slot_s=2: here keys begin with scenario., for example --set scenario.horizon_slots=50"
         );
+    }
+
+    #[test]
+    fn a_setting_is_cut_at_the_first_equals_sign() {
+        let setting: Setting = "scenario.name=a=b".parse().unwrap();
+        assert_eq!(setting, Setting { key: "scenario.name".into(), value: "a=b".into() });
+        assert!("=3".parse::<Setting>().is_err());
+        assert!("scenario.name".parse::<Setting>().is_err());
     }
 }

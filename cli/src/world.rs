@@ -1,11 +1,11 @@
 //! Which scenario is played: the one that was typed, else the one that the runs were trained on.
 
-use crate::args::{DEFAULT_SCENARIO, Setting};
+use crate::args::DEFAULT_SCENARIO;
 use crate::console::{Console, pasted};
 use crate::experiment::ExperimentArgs;
 use crate::policies;
 use crate::run_dir::CONFIG_FILE;
-use crate::scenario_file::{self, LoadedScenario, ScenarioText};
+use crate::scenario_file::{self, LoadedScenario, ScenarioText, Setting};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,11 @@
 //! `thoughtcache compare`: policies side by side on the same episodes.
 
-use crate::args::{Setting, SettingArgs, whole};
+use crate::args::{SettingArgs, whole};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::patience::Patience;
 use crate::report::{self, Compared, comparison};
+use crate::scenario_file::Setting;
 use crate::world::{World, note_differences};
 use crate::{output, policies, progress};
 use anyhow::{Context, Result, anyhow, bail};

@@ -17,9 +17,10 @@ mod validation;
 #[cfg(feature = "torch")]
 mod watch;
 
-use crate::args::{Setting, whole};
+use crate::args::whole;
 use crate::clock::parse_duration;
 use crate::console::{Console, Verdict};
+use crate::scenario_file::Setting;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
