@@ -1,7 +1,7 @@
-//! Drawings as SVG: panels with axes, legends and shapes. The crate plotters draws and writes; where a value lies, which ticks
-//! an axis has and how large a legend is are decided here, so that nothing depends on the fonts of a machine.
+//! Drawings as SVG: panels with axes, legends and shapes, on charts of the crate plotters. Sizes of texts are set here, so that
+//! nothing depends on the fonts of a machine.
 //!
-//! Reading order: `axis` (from values to places), `panel` (a plot with its frame), `colors`.
+//! Reading order: `axis` (values and their labels), `panel` (a plot with its frame), `colors`.
 
 mod axis;
 pub(crate) mod colors;
@@ -26,6 +26,8 @@ const FONT: &str = "Helvetica, Arial, sans-serif";
 const PLOTTERS_SIZE: f64 = 1.24;
 /// What plotters says of every shape, and SVG assumes anyway.
 const REDUNDANT: [&str; 2] = [" opacity=\"1\"", " stroke=\"none\""];
+/// Boxes that touch show no seam at any size.
+const STYLE: &str = "<style>rect{shape-rendering:crispEdges}</style>";
 /// The margin of a sheet, and the height of its heading, pixels.
 const MARGIN: u32 = 12;
 const HEADING: u32 = 56;
@@ -63,5 +65,6 @@ pub(crate) fn sheet(
     draw(&rows)?;
     root.present()?;
     drop((rows, below, inner, root));
-    Ok(REDUNDANT.iter().fold(svg, |svg, word| svg.replace(word, "")))
+    let svg = REDUNDANT.iter().fold(svg, |svg, word| svg.replace(word, ""));
+    Ok(svg.replacen(">\n", &format!(">\n{STYLE}\n"), 1))
 }

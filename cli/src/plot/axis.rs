@@ -1,4 +1,10 @@
-//! An axis: which values it shows, where they lie, and which of them are labelled.
+//! An axis: the values that it shows, on a linear or a logarithmic scale or as rows with names, and those that are labelled.
+
+use indicatif::HumanFloatCount;
+use plotters::coord::combinators::{IntoLogRange, LogCoord};
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+use std::ops::Range;
 
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq)]
@@ -6,121 +12,109 @@ pub(crate) struct Axis {
     pub(super) label: String,
     low: f64,
     high: f64,
-    is_log: bool,
-    /// Values with a label.
-    pub(super) ticks: Vec<(f64, String)>,
+    kind: Kind,
     /// Whether a line goes across the plot at each tick.
     pub(super) has_grid: bool,
 }
 
-/// About as many ticks as fit.
-const TICKS: f64 = 6.0;
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Linear,
+    Log,
+    /// Names from the top; a row is 1 high.
+    Rows(Vec<String>),
+}
 
 impl Axis {
     /// Equal distances for equal differences.
     pub(crate) fn linear(label: impl Into<String>, low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
-        let step = nice((high - low) / TICKS);
-        let decimals = (-step.log10().floor()).max(0.0) as usize;
-        let first = (low / step - 1e-9).ceil() as i64;
-        let last = (high / step + 1e-9).floor() as i64;
-        let tick = |number: i64| {
-            let value = number as f64 * step;
-            (value, grouped(value, decimals))
-        };
-        let ticks = (first..=last).map(tick).collect();
-        Self { label: label.into(), low, high, is_log: false, ticks, has_grid: true }
+        Self { label: label.into(), low, high, kind: Kind::Linear, has_grid: true }
     }
 
     /// Equal distances for equal ratios; both ends are above 0.
     pub(crate) fn log(label: impl Into<String>, low: f64, high: f64) -> Self {
         let low = low.max(f64::MIN_POSITIVE);
         let high = if high > low { high } else { low * 10.0 };
-        let decades = (high / low).log10();
-        let marks: &[f64] = if decades > 3.0 {
-            &[1.0]
-        } else if decades > 1.2 {
-            &[1.0, 2.0, 5.0]
-        } else {
-            &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0]
-        };
-        let mut ticks = Vec::new();
-        for power in low.log10().floor() as i32..=high.log10().ceil() as i32 {
-            for mark in marks {
-                let value = mark * 10_f64.powi(power);
-                if (low * 0.999..=high * 1.001).contains(&value) {
-                    let decimals =
-                        usize::try_from(-power).unwrap_or(0) + usize::from(mark.fract() != 0.0 && power <= 0);
-                    ticks.push((value, grouped(value, decimals)));
-                }
-            }
-        }
-        Self { label: label.into(), low, high, is_log: true, ticks, has_grid: true }
+        Self { label: label.into(), low, high, kind: Kind::Log, has_grid: true }
     }
 
     /// One row for each name, from the top.
     pub(crate) fn rows(names: Vec<String>) -> Self {
-        let high = names.len() as f64;
-        let ticks =
-            names.into_iter().enumerate().map(|(row, name)| (high - row as f64 - 0.5, name)).collect();
-        Self { label: String::new(), low: 0.0, high: high.max(1.0), is_log: false, ticks, has_grid: false }
+        let high = names.len().max(1) as f64;
+        Self { label: String::new(), low: 0.0, high, kind: Kind::Rows(names), has_grid: false }
     }
 
-    /// The same without lines across the plot.
+    /// The axis without lines across the plot.
     pub(crate) fn without_grid(self) -> Self {
         Self { has_grid: false, ..self }
     }
 
-    /// The share of the axis that lies below a value, 0 to 1: what is beyond an end stands there.
-    pub(super) fn share(&self, value: f64) -> f64 {
-        let scale = |value: f64| if self.is_log { value.max(self.low).log10() } else { value };
-        let (low, high) = (scale(self.low), scale(self.high));
-        ((scale(value) - low) / (high - low)).clamp(0.0, 1.0)
+    /// Round values of a logarithmic axis: more in a decade where it has few decades.
+    fn log_ticks(&self) -> Vec<f64> {
+        let marks: &[f64] = match (self.high / self.low).log10() {
+            decades if decades > 3.0 => &[1.0],
+            decades if decades > 1.2 => &[1.0, 2.0, 5.0],
+            _ => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
+        };
+        let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        let ticks = decades.flat_map(|power| marks.iter().map(move |mark| mark * 10_f64.powi(power)));
+        ticks.filter(|tick| (self.low * 0.999..=self.high * 1.001).contains(tick)).collect()
     }
 }
 
-/// The next number of 1, 2, 5, 10, 20 ... that is not below.
-fn nice(step: f64) -> f64 {
-    let power = 10_f64.powf(step.log10().floor());
-    [1.0, 2.0, 5.0]
-        .map(|mark| mark * power)
-        .into_iter()
-        .find(|&mark| mark >= step * 0.999)
-        .unwrap_or(10.0 * power)
-}
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
 
-/// A number with commas between thousands.
-pub(super) fn grouped(value: f64, decimals: usize) -> String {
-    let text = format!("{:.decimals$}", value.abs());
-    let (whole, fraction) =
-        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
-    let mut shown = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            shown.push(',');
+    /// The pixel of a value; what is beyond an end stands there.
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let value = value.clamp(self.low, self.high);
+        match self.kind {
+            Kind::Log => LogCoord::from(self.range().log_scale()).map(&value, limit),
+            Kind::Linear | Kind::Rows(_) => RangedCoordf64::from(self.range()).map(&value, limit),
         }
-        shown.push(digit);
     }
-    if let Some(fraction) = fraction {
-        shown.push('.');
-        shown.push_str(fraction);
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // There are no lines between the ticks.
+        if hint.weight().allow_light_points() {
+            return Vec::new();
+        }
+        match &self.kind {
+            Kind::Linear => RangedCoordf64::from(self.range()).key_points(hint),
+            Kind::Log => self.log_ticks(),
+            Kind::Rows(names) => (0..names.len()).map(|row| row as f64 + 0.5).collect(),
+        }
     }
-    let is_zero = shown.chars().all(|letter| matches!(letter, '0' | '.' | ','));
-    if value < 0.0 && !is_zero { format!("-{shown}") } else { shown }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        match &self.kind {
+            // 0.0 is added to minus 0.
+            Kind::Linear | Kind::Log => HumanFloatCount(*value + 0.0).to_string(),
+            Kind::Rows(names) => names.iter().rev().nth(*value as usize).cloned().unwrap_or_default(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plotters::coord::ranged1d::BoldPoints;
 
-    fn labels(axis: &Axis) -> Vec<&str> {
-        axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
+    fn labels(axis: &Axis) -> Vec<String> {
+        axis.key_points(BoldPoints(7)).iter().map(|value| axis.format_ext(value)).collect()
     }
 
     #[test]
-    fn ticks_are_round_numbers_with_as_many_decimals_as_they_need() {
-        assert_eq!(labels(&Axis::linear("", 0.0, 400.0)), ["0", "100", "200", "300", "400"]);
-        assert_eq!(labels(&Axis::linear("", 0.0, 1.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    fn ticks_are_round_numbers() {
+        assert_eq!(labels(&Axis::linear("", 0.0, 1.0)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         assert_eq!(
             labels(&Axis::linear("", -5.0, 12_000.0)),
             ["0", "2,000", "4,000", "6,000", "8,000", "10,000", "12,000"]
@@ -131,18 +125,17 @@ mod tests {
 
     #[test]
     fn values_lie_where_one_expects_them_and_never_outside() {
-        let axis = Axis::linear("", 0.0, 10.0);
-        assert_eq!([-1.0, 0.0, 2.5, 10.0, 99.0].map(|value| axis.share(value)), [0.0, 0.0, 0.25, 1.0, 1.0]);
-        let axis = Axis::log("", 1.0, 100.0);
-        assert_eq!([0.0, 1.0, 10.0, 100.0].map(|value| axis.share(value)), [0.0, 0.0, 0.5, 1.0]);
+        let linear = Axis::linear("", 0.0, 10.0);
+        assert_eq!([-1.0, 0.0, 2.5, 10.0, 99.0].map(|x| linear.map(&x, (0, 400))), [0, 0, 100, 400, 400]);
+        let log = Axis::log("", 1.0, 100.0);
+        assert_eq!([0.0, 1.0, 10.0, 100.0].map(|x| log.map(&x, (0, 400))), [0, 0, 200, 400]);
         // Without any extent there still is an axis.
-        assert_eq!(Axis::linear("", 3.0, 3.0).share(3.0), 0.0);
-        assert_eq!(Axis::log("", 3.0, 3.0).share(3.0), 0.0);
+        assert_eq!(Axis::linear("", 3.0, 3.0).map(&3.0, (0, 400)), 0);
+        assert_eq!(Axis::log("", 3.0, 3.0).map(&3.0, (0, 400)), 0);
     }
 
     #[test]
     fn rows_are_named_from_the_top() {
-        let axis = Axis::rows(vec!["first".into(), "second".into()]);
-        assert_eq!(axis.ticks, [(1.5, "first".to_owned()), (0.5, "second".to_owned())]);
+        assert_eq!(labels(&Axis::rows(vec!["first".into(), "second".into()])), ["second", "first"]);
     }
 }
