@@ -26,6 +26,7 @@ mod report;
 mod run_dir;
 mod scenario_file;
 mod scenario_files;
+mod sheet;
 mod table;
 mod tensorboard;
 mod text_file;

@@ -64,11 +64,6 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{} %", short(100.0 * share))
 }
 
-/// Of something from 0 to 1, three decimals.
-pub(crate) fn ratio(value: f64) -> String {
-    format!("{value:.3}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +83,6 @@ mod tests {
         assert_eq!([0.0, 0.2, 7.6543, 2500.0].map(joules), ["0 J", "200 mJ", "7.65 J", "2.5 kJ"]);
         assert_eq!([0.0, 5e5, 8e6, 1.25e9].map(bits), ["0 bit", "500 kbit", "8 Mbit", "1.25 Gbit"]);
         assert_eq!(bits_per_s(93.4e6), "93.4 Mbit/s");
-        assert_eq!((gb(15.232), percent(0.1), ratio(0.5)), ("15.2 GB".into(), "10 %".into(), "0.500".into()));
+        assert_eq!((gb(15.232), percent(0.1)), ("15.2 GB".into(), "10 %".into()));
     }
 }

@@ -135,7 +135,7 @@ pub(crate) fn load(name: &str, overrides: &[Override]) -> Result<LoadedScenario>
     ScenarioText::find(name)?.load(overrides)
 }
 
-/// Makes sure that no key is set twice: which of two values is meant is nobody's guess.
+/// Makes sure that no key is set twice, for which of two values is meant is not known.
 ///
 /// # Errors
 /// When one is.
@@ -168,7 +168,7 @@ pub(crate) fn overrides(settings: &[Setting]) -> Result<Vec<Override>> {
         .collect()
 }
 
-/// The error as a person meets it who typed these overrides, their keys behind `prefix`: a value that was typed is not
+/// Rewrites an error for the person who typed these overrides, whose keys stand behind `prefix`: a value that was typed is not
 /// looked for in a file.
 pub(crate) fn typed(error: ConfigError, prefix: &str, overrides: &[Override]) -> ConfigError {
     let whole = |change: &Override| Override { key: format!("{prefix}{}", change.key), ..change.clone() };

@@ -1,4 +1,4 @@
-//! `thoughtcache doctor`: what the program runs on, and what to type when something is missing.
+//! `thoughtcache doctor`: reports what the program runs on, and what to type when something is missing.
 
 use crate::console::{Console, Verdict};
 use crate::libtorch::{self, Learners};
@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 use thoughtcache_env::scenario::shipped;
 
-/// Say what the program runs on: versions, libtorch, threads, CUDA; and what to type when something is missing
+/// Report versions, libtorch, threads and CUDA, and what to type when something is missing
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  thoughtcache doctor")]
 pub(crate) struct Args {}

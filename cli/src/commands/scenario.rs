@@ -1,7 +1,6 @@
-//! `thoughtcache scenario`: what worlds there are, and what is in them.
+//! `thoughtcache scenario`: lists, shows, checks, describes and draws scenarios.
 
 mod describe;
-mod physical;
 mod plot;
 mod story;
 
@@ -53,14 +52,14 @@ Example:
         #[command(flatten)]
         set: SettingArgs,
     },
-    /// Explain a scenario: sizes, load, costs, observation, actions, and one slot told as a story
+    /// Explain a scenario: sizes, load, costs, observation, actions, and one slot decision by decision
     #[command(after_help = "\
 Examples:
   thoughtcache scenario describe
   thoughtcache scenario describe --slot 20 --seed 3 --policy amortised+myopic
   thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru")]
     Describe(describe::Args),
-    /// Draw the channel of a scenario and one of its episodes, as SVG
+    /// Draw the channel of a scenario, one of its episodes, and where requests are served, as SVG
     #[command(after_help = "\
 Examples:
   thoughtcache scenario plot street --policy amortised+myopic
@@ -143,7 +142,7 @@ struct Checked<'a> {
     message: Option<String>,
 }
 
-/// Says of each scenario whether it can be played; exit code 2 when one cannot.
+/// Checks that each scenario can be played; exit code 2 when one cannot.
 fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdict> {
     let overrides = set.overrides()?;
     let mut sizes = Vec::new();

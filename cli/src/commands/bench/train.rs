@@ -10,7 +10,8 @@ use anyhow::Result;
 #[command(after_help = "\
 Examples:
   thoughtcache bench train --config configs/experiments/tight-ppo.toml
-  thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000 --at-least 20000")]
+  thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000 \\
+    --at-least 20000")]
 pub(super) struct Args {
     #[command(flatten)]
     experiment: ExperimentArgs,

@@ -1,26 +1,25 @@
-//! `scenario describe`: a world at a glance, then one of its slots as a story.
+//! `scenario describe`: a world at a glance, then one of its slots.
 
-use super::physical::Sheet;
 use super::story::{self, Story};
 use crate::args::{DEFAULT_SCENARIO, SettingArgs, whole};
 use crate::console::Console;
 use crate::policies::TOLERANCE;
 use crate::quantity::number;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
-use crate::table::{Align, Table, grouped};
+use crate::sheet;
 use anyhow::Result;
 use serde::Serialize;
-use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::ExactMdp;
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::gym::api::{Entry, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::scenario::config::{DiurnalConfig, WorkloadConfig};
-use thoughtcache_env::scenario::sessions::SessionsConfig;
-use thoughtcache_env::scenario::{Scenario, Service};
-use thoughtcache_env::thought::Refresh;
-use thoughtcache_env::units::{ModelId, bytes_to_gb};
+use thoughtcache_env::llm::inference::Tokens;
+use thoughtcache_env::llm::loading::Tier;
+use thoughtcache_env::placement::pipeline::SiteView;
+use thoughtcache_env::scenario::physics::Physical;
+use thoughtcache_env::scenario::{Scenario, ScenarioConfig, Service};
+use thoughtcache_env::units::{ModelId, ServiceId, bytes_to_gb};
 use thoughtcache_env::workload::arrivals::ArrivalModel;
 use thoughtcache_env::workload::trace::TracePart;
 
@@ -31,116 +30,168 @@ pub(super) struct Args {
     scenario: String,
     #[command(flatten)]
     set: SettingArgs,
-    /// The slot that is told, from 0
+    /// The slot that is shown decision by decision, from 0
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30, value_parser = whole(0, u64::MAX))]
     slot: u64,
-    /// The first test episode of this seed is played
+    /// The seed whose first test episode is played
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
-    /// Who decides: any heuristic
+    /// The heuristic that decides
     #[arg(long, value_name = "NAME", default_value = "least-aot")]
     policy: String,
 }
 
-/// Everything that is said, for programs.
+/// Everything that is said, for people and programs.
 #[derive(Serialize)]
 struct Description {
     scenario: String,
     summary: String,
     num_cells: u32,
     memory_gb: f64,
+    /// The weights of all services, those that are shared once.
     catalogue_gb: f64,
-    #[serde(flatten)]
-    memory: MemoryRules,
-    slot_s: f64,
-    horizon_slots: u32,
+    catalogue_fits_share: f64,
+    users: Option<u32>,
+    /// Where the user of a request comes from: `recorded`, `drawn`, or `drawn for a recording` that names none.
+    users_are: Option<&'static str>,
+    /// Recorded requests for other models, or of other clients, which are served elsewhere.
+    outside_requests: Option<u64>,
+    /// The fresh context with which the edge begins to cost less than the cloud: the least and the greatest over the services.
+    edge_pays_off_tokens: Option<[f64; 2]>,
     requests: Vec<Load>,
+    /// The scenario's file with every value in place, but for the tables that are shown apart.
+    settings: ScenarioConfig,
+    physics: Option<Physics>,
     models: Vec<ModelRow>,
+    /// Models that answer outside the cell, in physical scenarios.
+    elsewhere: Vec<Elsewhere>,
+    services: Vec<Demand>,
     costs: Vec<Price>,
-    /// Radio, servers, devices and services, where the scenario has them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    physical: Option<Sheet>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     optimum: Option<Optimum>,
-    entries: Vec<Group>,
     num_entries: usize,
-    actions: Vec<Group>,
+    entries: Vec<Group>,
     num_actions: usize,
+    actions: Vec<Group>,
     story: Story,
 }
 
 /// The discount of the optimum that is told.
 const OPTIMUM_GAMMA: f64 = 0.95;
 
-/// What no policy can beat, in worlds that are small enough to know it.
+/// The least cost of any policy, in worlds that are small enough to know it.
 #[derive(Serialize)]
 struct Optimum {
-    /// The bounds of the least average cost a slot.
+    /// The bounds of the least average cost of a slot.
     average_cost: [f64; 2],
-    /// From an empty memory on, before the first request is drawn; gamma .95.
+    /// From an empty memory on, before the first request is drawn.
     discounted_cost: f64,
+    gamma: f64,
     states: usize,
-}
-
-impl Optimum {
-    fn of(scenario: &Arc<Scenario>) -> Option<Self> {
-        let mdp = ExactMdp::new(scenario).ok()?;
-        let average = mdp.average(TOLERANCE).ok()?;
-        Some(Self {
-            average_cost: [average.lower, average.upper],
-            discounted_cost: mdp.discounted(OPTIMUM_GAMMA, TOLERANCE).ok()?.value,
-            states: mdp.num_states(),
-        })
-    }
-}
-
-/// What differs from P1's memory: an entry with a full window leaves, each pays for its weights, context takes no room and
-/// is everybody's.
-#[derive(Serialize)]
-struct MemoryRules {
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    clears_full_windows: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    shared_weights: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    kv: bool,
-    /// How many users there are, each with contexts of their own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    users: Option<u32>,
-    /// Where the user of a request comes from: `recorded`, `drawn`, or `drawn for a recording` that names none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    users_are: Option<&'static str>,
 }
 
 /// How much is asked for.
 #[derive(Serialize)]
 struct Load {
-    /// What it is the load of: `every episode`, or a part of a recording.
+    /// `every episode`, or a part of a recording.
     of: String,
     requests_per_slot: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     num_slots: Option<u64>,
+}
+
+/// What follows from the settings of a physical scenario.
+#[derive(Serialize)]
+struct Physics {
+    base_station_w: f64,
+    device_w: f64,
+    /// Where the base stations stand, to the east and to the north.
+    sites_m: Vec<[f64; 2]>,
+    /// The share of the time that a passer-by is in the way of a user.
+    blocked_share: f64,
+    /// What a slot costs while the whole memory of a cell is full.
+    holding_cost_per_slot: f64,
 }
 
 #[derive(Serialize)]
 struct ModelRow {
     name: String,
+    services: usize,
     memory_gb: f64,
-    /// `None` without a limit.
+    /// Absent without a limit.
     window_tokens: Option<f64>,
     /// What a context takes that fills the window, where context takes room.
-    #[serde(skip_serializing_if = "Option::is_none")]
     full_context_gb: Option<f64>,
-    services: usize,
-    /// The least and the greatest cost of a load, over its services.
-    load_cost: [f64; 2],
+    /// The least and the greatest cost of a load over its services, in abstract scenarios.
+    load_cost: Option<[f64; 2]>,
+    #[serde(flatten)]
+    edge: Option<AtEdge>,
+}
+
+/// How a model does on the servers of a cell.
+#[derive(Serialize)]
+struct AtEdge {
+    #[serde(flatten)]
+    speed: Speed,
+    accuracy_with_full_context: f64,
+    load: LoadTimes,
+}
+
+/// Seconds from each tier into GPU memory.
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "a key carries its unit")]
+struct LoadTimes {
+    host_s: f64,
+    nvme_s: f64,
+    store_s: f64,
+}
+
+/// The request by which models are compared.
+const EXAMPLE: Tokens = Tokens { prompt: 1000.0, reused: 0.0, output: 200.0 };
+
+/// How a model does at a site.
+#[derive(Serialize)]
+struct Speed {
+    gpus: f64,
+    /// Of the answer, while nothing else runs: 1,000 tokens of prompt and 200 of answer.
+    tokens_per_s: f64,
+    /// Without context.
+    accuracy: f64,
+    /// How well it aligns an answer with what its user wants.
+    alignment: f64,
 }
 
 #[derive(Serialize)]
-pub(super) struct Price {
-    pub(super) component: &'static str,
-    pub(super) amount: String,
-    pub(super) per: String,
+struct Elsewhere {
+    /// The class of devices, or `cloud`.
+    site: String,
+    /// The users that carry such a device.
+    users_share: Option<f64>,
+    hardware: String,
+    model: String,
+    #[serde(flatten)]
+    speed: Speed,
+}
+
+/// What a service of a physical scenario asks for.
+#[derive(Serialize)]
+struct Demand {
+    name: String,
+    model: String,
+    modality: &'static str,
+    /// How much of what is there the sensor shows, without the cell's help.
+    perception: f64,
+    sensor_bits: f64,
+    perception_gflop: f64,
+    /// The share of the meaning that features carry, where splits are allowed.
+    coarse: Option<f64>,
+    fine: Option<f64>,
+    deadline_s: f64,
+}
+
+#[derive(Serialize)]
+struct Price {
+    component: &'static str,
+    amount: String,
+    per: &'static str,
 }
 
 /// Numbered things of one kind: `service.0..19.age`.
@@ -149,7 +200,6 @@ struct Group {
     name: String,
     first: usize,
     count: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<[f32; 2]>,
 }
 
@@ -160,7 +210,8 @@ impl Args {
         let mut policy = registry::build(&self.policy, &loaded.scenario)?;
         let story = story::tell(&loaded.scenario, policy.as_mut(), self.seed, self.slot)?;
         let description = Description::new(&loaded, source.summary(), story);
-        console.result(&description, || description.text(&loaded))
+        let text = sheet::text(&description)?;
+        console.result(&description, || text)
     }
 }
 
@@ -168,291 +219,169 @@ impl Description {
     fn new(LoadedScenario { config, scenario }: &LoadedScenario, summary: String, story: Story) -> Self {
         let env = DecisionEnv::new(Arc::clone(scenario));
         let spec = env.spec();
-        let of_model = |index: usize| {
-            let costs =
-                scenario.services().iter().filter(move |s| s.model.index() == index).map(|s| s.load_cost);
-            costs.clone().fold([f64::INFINITY, 0.0], |[least, most], cost| [least.min(cost), most.max(cost)])
+        let (memory_gb, catalogue_gb) = (bytes_to_gb(scenario.capacity_bytes()), catalogue_gb(scenario));
+        let users_are = match (scenario.has_recorded_users(), scenario.is_recorded()) {
+            (true, _) => "recorded",
+            (false, true) => "drawn for a recording",
+            (false, false) => "drawn",
         };
-        let models = config.models.iter().enumerate().map(|(index, model)| ModelRow {
-            name: model.name.clone(),
-            memory_gb: bytes_to_gb(scenario.model(ModelId::from_index(index)).bytes),
-            window_tokens: Some(scenario.model(ModelId::from_index(index)).window_tokens)
-                .filter(|w| w.is_finite()),
-            full_context_gb: scenario.has_kv().then(|| {
-                let shape = scenario.model(ModelId::from_index(index));
-                bytes_to_gb((shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64)
-            }),
-            services: scenario.services().iter().filter(|service| service.model.index() == index).count(),
-            load_cost: of_model(index),
-        });
-        let actions = spec.actions.iter().map(|name| (name.as_str(), None));
-        let physical = Sheet::new(config, scenario);
+        let physical = config.physical.as_ref().zip(scenario.physical());
+        let mut settings = ScenarioConfig { models: Vec::new(), services: Vec::new(), ..config.clone() };
+        if let Some(physical) = &mut settings.physical {
+            physical.devices = Vec::new();
+        }
         Self {
             scenario: scenario.name().to_owned(),
             summary,
             num_cells: scenario.num_cells(),
-            memory_gb: bytes_to_gb(scenario.capacity_bytes()),
-            catalogue_gb: catalogue_gb(scenario),
-            memory: MemoryRules {
-                clears_full_windows: scenario.refresh() == Refresh::Clear,
-                shared_weights: scenario.has_shared_weights(),
-                kv: scenario.has_kv(),
-                users: scenario.num_users(),
-                users_are: scenario.num_users().map(|_| {
-                    match (scenario.has_recorded_users(), scenario.is_recorded()) {
-                        (true, _) => "recorded",
-                        (false, true) => "drawn for a recording",
-                        (false, false) => "drawn",
-                    }
-                }),
-            },
-            slot_s: scenario.slot_s(),
-            horizon_slots: scenario.horizon_slots(),
+            memory_gb,
+            catalogue_gb,
+            catalogue_fits_share: (memory_gb / catalogue_gb).min(1.0),
+            users: scenario.num_users(),
+            users_are: scenario.num_users().map(|_| users_are),
+            outside_requests: Some(scenario.outside_requests()).filter(|&requests| requests > 0),
+            edge_pays_off_tokens: break_even_tokens(scenario),
             requests: load(scenario),
-            models: models.filter(|model| model.services > 0).collect(),
-            costs: physical.as_ref().map_or_else(|| prices(scenario), Sheet::prices),
-            physical,
+            settings,
+            physics: physical.map(|(_, physical)| Physics::new(scenario, physical)),
+            models: (0..config.models.len()).filter_map(|index| model(scenario, index)).collect(),
+            elsewhere: physical.map(|(_, physical)| elsewhere(config, physical)).unwrap_or_default(),
+            services: physical.map(|(_, physical)| demands(config, scenario, physical)).unwrap_or_default(),
+            costs: costs(config, scenario),
             optimum: Optimum::of(scenario),
+            num_entries: spec.num_entries(),
             entries: grouped_names(
                 spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high]))),
             ),
-            num_entries: spec.num_entries(),
-            actions: grouped_names(actions),
             num_actions: spec.num_actions(),
+            actions: grouped_names(spec.actions.iter().map(|name| (name.as_str(), None))),
             story,
         }
     }
+}
 
-    fn text(&self, loaded: &LoadedScenario) -> String {
-        let mut text = String::new();
-        let _ = self.write(&mut text, loaded); // a String takes everything
-        text
+impl Optimum {
+    fn of(scenario: &Arc<Scenario>) -> Option<Self> {
+        let mdp = ExactMdp::new(scenario).ok()?;
+        let average = mdp.average(TOLERANCE).ok()?;
+        Some(Self {
+            average_cost: [average.lower, average.upper],
+            discounted_cost: mdp.discounted(OPTIMUM_GAMMA, TOLERANCE).ok()?.value,
+            gamma: OPTIMUM_GAMMA,
+            states: mdp.num_states(),
+        })
     }
+}
 
-    fn write(&self, text: &mut String, LoadedScenario { config, scenario }: &LoadedScenario) -> fmt::Result {
-        writeln!(text, "{}: {}\n\nWorld", self.scenario, self.summary)?;
-        self.write_world(text, scenario, &config.workload)?;
-        match &self.physical {
-            Some(physical) => physical.write_tables(text)?,
-            None => self.write_models(text)?,
+impl Physics {
+    fn new(scenario: &Scenario, physical: &Physical) -> Self {
+        let radio = physical.radio();
+        Self {
+            base_station_w: radio.band.base.power.to_w(),
+            device_w: radio.band.device.power.to_w(),
+            sites_m: physical.cells().iter().map(|place| [place.x_m, place.y_m]).collect(),
+            blocked_share: radio.blockage.map_or(0.0, |blockage| blockage.prob()),
+            holding_cost_per_slot: physical.holding_cost(scenario.capacity_bytes()),
         }
-        let mut costs = Table::new([("component", Align::Left), ("price", Align::Right), ("", Align::Left)]);
-        for Price { component, amount, per } in &self.costs {
-            costs.row([component, amount.as_str(), per]);
-        }
-        writeln!(text, "Costs, in the scenario's own unit\n{}", costs.text(2))?;
-        if self.physical.is_some() {
-            let mut components = Table::new([("in tables", Align::Left), ("holds", Align::Left)]);
-            for (name, contents) in Sheet::COMPONENTS {
-                components.row([name, contents]);
-            }
-            writeln!(text, "{}", components.text(2))?;
-        }
-        if let Some(Optimum { average_cost: [lower, upper], discounted_cost, states }) = &self.optimum {
-            writeln!(text, "Optimum, exact: value iteration over {} situations", grouped(*states as u64))?;
-            writeln!(
-                text,
-                "  average      {:.9} a slot in the long run (bounds {:.1e} apart)",
-                f64::midpoint(*lower, *upper),
-                upper - lower
-            )?;
-            writeln!(
-                text,
-                "  discounted   {discounted_cost:.9} from an empty memory on, gamma {OPTIMUM_GAMMA}\n"
-            )?;
-        }
-        writeln!(text, "Observation: {} numbers\n{}", self.num_entries, groups(&self.entries).text(2))?;
-        writeln!(text, "Actions: {}\n{}", self.num_actions, groups(&self.actions).text(2))?;
-        text.push_str(&self.story.text());
-        Ok(())
     }
+}
 
-    fn write_models(&self, text: &mut String) -> fmt::Result {
-        let mut models = Table::new([
-            ("model", Align::Left),
-            ("services", Align::Right),
-            ("weights", Align::Right),
-            ("window", Align::Right),
-            ("cost of a load", Align::Right),
-        ]);
-        for model in &self.models {
-            let context = model.full_context_gb.map(|gb| format!(" = {} GB", number(gb)));
-            models.row([
-                model.name.clone(),
-                model.services.to_string(),
-                format!("{} GB", number(model.memory_gb)),
-                model.window_tokens.map_or_else(
-                    || "no limit".to_owned(),
-                    |tokens| format!("{} tokens{}", grouped(tokens as u64), context.unwrap_or_default()),
-                ),
-                range(model.load_cost),
-            ]);
+impl Speed {
+    fn new(site: &SiteView<'_>) -> Self {
+        Self {
+            gpus: site.server.num_gpus(),
+            tokens_per_s: EXAMPLE.output / site.server.serve(&EXAMPLE, 1).decode_s,
+            accuracy: site.law.accuracy(0.0),
+            alignment: site.alignment_quality,
         }
-        writeln!(text, "\nModels\n{}", models.text(2))
     }
+}
 
-    fn write_world(&self, text: &mut String, scenario: &Scenario, workload: &WorkloadConfig) -> fmt::Result {
-        let cells =
-            if self.num_cells == 1 { "one cell".to_owned() } else { format!("{} cells", self.num_cells) };
-        let share = 100.0 * self.memory_gb / self.catalogue_gb;
-        writeln!(
-            text,
-            "  memory    {cells} with {} GB; all {} services take {} GB: {share:.0} % of them fit",
-            number(self.memory_gb),
-            scenario.services().len(),
-            number(self.catalogue_gb),
-        )?;
-        self.memory.write(text)?;
-        if let Some(physical) = &self.physical {
-            physical.write_world(text)?;
-        }
-        let (slot_s, horizon) = (number(self.slot_s), self.horizon_slots);
-        writeln!(
-            text,
-            "  time      slots of {slot_s} s, {horizon} to an episode, memory empty at its start"
-        )?;
-        let how = match workload {
-            WorkloadConfig::Poisson(_)
-            | WorkloadConfig::Gamma(_)
-            | WorkloadConfig::Weibull(_)
-            | WorkloadConfig::Modulated(_) => drawn(workload),
-            WorkloadConfig::Trace(trace) => format!("recorded in {}", trace.path),
-            WorkloadConfig::Rates(rates) => {
-                format!("drawn at {} times the rates in {}", number(rates.rate_scale), rates.path)
-            }
-            WorkloadConfig::Phased(workload) => match (workload.popularity.len(), workload.stay_prob) {
-                (phases, Some(stay_prob)) if phases > 1 => {
-                    let mean = number(1.0 / (1.0 - stay_prob));
-                    format!("one by one; {phases} phases of popularity, of {mean} slots on average")
-                }
-                _ => "one by one; popularity never changes".to_owned(),
+/// A model that cells can hold; `None` where no service uses it.
+fn model(scenario: &Scenario, index: usize) -> Option<ModelRow> {
+    let id = ModelId::from_index(index);
+    let services = || scenario.services().iter().enumerate().filter(move |(_, service)| service.model == id);
+    let first = ServiceId::from_index(services().next()?.0);
+    let shape = scenario.model(id);
+    let full_bytes = (shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64;
+    let edge = scenario.physical().map(|physical| {
+        let (site, path) = (physical.edge(first), physical.load_path());
+        let load_s = |tier| path.load_s(tier, shape.bytes);
+        AtEdge {
+            speed: Speed::new(&site),
+            accuracy_with_full_context: site.law.accuracy(shape.window_tokens),
+            load: LoadTimes {
+                host_s: load_s(Tier::Host),
+                nvme_s: load_s(Tier::Nvme),
+                store_s: load_s(Tier::Remote),
             },
-            WorkloadConfig::Sessions(sessions) => conversations(sessions),
-        };
-        for (index, Load { of, requests_per_slot, num_slots }) in self.requests.iter().enumerate() {
-            let label = if index == 0 { "requests" } else { "" };
-            let over = num_slots.map_or(String::new(), |slots| format!(" over {} slots", grouped(slots)));
-            let how = if index == 0 { format!(" ({how})") } else { String::new() };
-            writeln!(text, "  {label:<8}  {requests_per_slot:.2} a slot in {of}{over}{how}")?;
         }
-        if scenario.outside_requests() > 0 {
-            let outside = grouped(scenario.outside_requests());
-            let others = match workload {
-                WorkloadConfig::Rates(_) => "are of other clients",
-                _ => "ask for other models",
-            };
-            writeln!(text, "            {outside} recorded requests {others} and are served elsewhere")?;
-        }
-        if scenario.is_per_request() {
-            let hold = if scenario.has_hold() { "; a refusal lasts until the slot ends" } else { "" };
-            writeln!(text, "  decisions one for every request{hold}")?;
-        }
-        if scenario.has_prefetch() {
-            let label = if scenario.is_per_request() { "" } else { "decisions" };
-            writeln!(text, "  {label:<9} at the start of every slot each cell may load one service")?;
-        }
-        if let Some([least, most]) = break_even_tokens(scenario) {
-            writeln!(
-                text,
-                "  context   the edge beats the cloud once an answer has {least:.0} to {most:.0} fresh tokens, by service"
-            )?;
-        }
-        Ok(())
-    }
+    });
+    Some(ModelRow {
+        name: shape.name.clone(),
+        services: services().count(),
+        memory_gb: bytes_to_gb(shape.bytes),
+        window_tokens: Some(shape.window_tokens).filter(|window| window.is_finite()),
+        full_context_gb: scenario.has_kv().then(|| bytes_to_gb(full_bytes)),
+        load_cost: edge.is_none().then(|| least_and_most(services().map(|(_, service)| service.load_cost))),
+        edge,
+    })
 }
 
-impl MemoryRules {
-    fn write(&self, text: &mut String) -> fmt::Result {
-        if self.shared_weights {
-            writeln!(text, "            entries on one model share one copy of its weights")?;
-        }
-        if self.kv {
-            writeln!(text, "            the context of an entry takes room beside its weights")?;
-        }
-        if self.clears_full_windows {
-            writeln!(
-                text,
-                "            a context that outgrows its window is cleared, and the weights stay"
-            )?;
-        }
-        if let Some(users) = self.users {
-            let users = grouped(u64::from(users));
-            let origin = match self.users_are {
-                Some("recorded") => ", as recorded",
-                Some("drawn for a recording") => ", drawn for each request, for the recording names none",
-                _ => "",
-            };
-            writeln!(text, "  users     {users}{origin}, each with a context of their own at every entry")?;
-        }
-        Ok(())
-    }
+fn elsewhere(config: &ScenarioConfig, physical: &Physical) -> Vec<Elsewhere> {
+    let Some(settings) = &config.physical else { return Vec::new() };
+    let service = ServiceId(0);
+    let devices = settings.devices.iter().enumerate().map(|(class, typed)| Elsewhere {
+        site: typed.name.clone(),
+        users_share: Some(typed.share),
+        hardware: typed.device.clone(),
+        model: typed.model.clone(),
+        speed: Speed::new(&physical.device(class, service)),
+    });
+    let cloud = Elsewhere {
+        site: "cloud".to_owned(),
+        users_share: None,
+        hardware: settings.cloud.device.clone(),
+        model: settings.cloud.model.clone(),
+        speed: Speed::new(&physical.cloud(service)),
+    };
+    devices.chain([cloud]).collect()
 }
 
-/// What all entries take together, without their contexts.
+fn demands(config: &ScenarioConfig, scenario: &Scenario, physical: &Physical) -> Vec<Demand> {
+    let services = scenario.services().iter().zip(&config.services).enumerate();
+    let demand = services.filter_map(|(index, (service, typed))| {
+        let demands = physical.demands(ServiceId::from_index(index));
+        let features =
+            |which: usize| physical.radio().features.map(|laws| laws[which].of(demands.sensor_bits).quality);
+        Some(Demand {
+            name: service.name.clone(),
+            model: scenario.model_name(service.model).to_owned(),
+            modality: demands.modality.name(),
+            perception: demands.modality.quality(),
+            sensor_bits: demands.sensor_bits,
+            perception_gflop: typed.demands.as_ref()?.perception_gflop,
+            coarse: features(0),
+            fine: features(1),
+            deadline_s: demands.deadline_s,
+        })
+    });
+    demand.collect()
+}
+
+/// The weights of all entries, without their contexts.
 fn catalogue_gb(scenario: &Scenario) -> f64 {
     let services = scenario.services();
-    let is_counted = |index: usize| {
+    let is_counted = |(index, service): &(usize, &Service)| {
         !scenario.has_shared_weights()
-            || !services[..index].iter().any(|earlier| earlier.model == services[index].model)
+            || !services[..*index].iter().any(|earlier| earlier.model == service.model)
     };
-    (0..services.len())
-        .filter(|&index| is_counted(index))
-        .map(|index| bytes_to_gb(services[index].bytes))
-        .sum()
-}
-
-/// How requests that are drawn from intensities come about.
-fn drawn(workload: &WorkloadConfig) -> String {
-    let (process, zipf_exponent, reshuffle_slots, diurnal) = match workload {
-        WorkloadConfig::Poisson(law) => {
-            ("Poisson".to_owned(), law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
-        }
-        WorkloadConfig::Gamma(law) => {
-            let process = format!("gamma gaps with coefficient of variation {}", number(law.cv));
-            (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
-        }
-        WorkloadConfig::Weibull(law) => {
-            let process = format!("Weibull gaps with coefficient of variation {}", number(law.cv));
-            (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
-        }
-        WorkloadConfig::Modulated(law) => {
-            let process = format!("Poisson in {} states that come and go", law.states.len());
-            (process, law.zipf_exponent, law.reshuffle_slots, &law.diurnal)
-        }
-        _ => return String::new(),
-    };
-    popularity_text(&process, zipf_exponent, reshuffle_slots, diurnal.as_ref())
-}
-
-/// How conversations come about.
-fn conversations(sessions: &SessionsConfig) -> String {
-    let process = format!("conversations, {} a user and hour", number(sessions.sessions_per_user_hour));
-    popularity_text(&process, sessions.zipf_exponent, sessions.reshuffle_slots, sessions.diurnal.as_ref())
-}
-
-fn popularity_text(
-    process: &str,
-    zipf_exponent: f64,
-    reshuffle_slots: Option<u32>,
-    diurnal: Option<&DiurnalConfig>,
-) -> String {
-    let popularity = if zipf_exponent > 0.0 {
-        format!("Zipf's law with exponent {}", number(zipf_exponent))
-    } else {
-        "all services equally popular".to_owned()
-    };
-    let drift = match reshuffle_slots {
-        Some(period) => format!(", dealt anew every {period} slots"),
-        None => String::new(),
-    };
-    let day = diurnal.map_or(String::new(), |day| {
-        let percent = number(100.0 * day.amplitude);
-        format!("; {percent} % more and less within a day of {} slots", grouped(day.period_slots.into()))
-    });
-    format!("{process}; {popularity}{drift}{day}")
+    services.iter().enumerate().filter(is_counted).map(|(_, service)| bytes_to_gb(service.bytes)).sum()
 }
 
 fn load(scenario: &Scenario) -> Vec<Load> {
+    let always =
+        |requests_per_slot| vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }];
     match scenario.arrivals() {
         ArrivalModel::Recorded { parts, .. } => parts
             .iter()
@@ -471,44 +400,58 @@ fn load(scenario: &Scenario) -> Vec<Load> {
             })
             .collect(),
         ArrivalModel::Drawn(model) => {
-            let requests_per_slot = model.by_rank().iter().sum::<f64>() * f64::from(scenario.num_cells());
-            vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
+            always(model.by_rank().iter().sum::<f64>() * f64::from(scenario.num_cells()))
         }
         ArrivalModel::Sessions => {
-            let requests_per_slot =
-                scenario.physical().map_or(0.0, |physical| physical.sessions().requests_per_slot());
-            vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }]
+            always(scenario.physical().map_or(0.0, |physical| physical.sessions().requests_per_slot()))
         }
-        ArrivalModel::Phased(_) => {
-            vec![Load { of: "every episode".into(), requests_per_slot: 1.0, num_slots: None }]
-        }
+        ArrivalModel::Phased(_) => always(1.0),
     }
 }
 
-fn prices(scenario: &Scenario) -> Vec<Price> {
-    let prices = scenario.prices();
-    let of_services = |component, price: fn(&Service) -> f64, per: &str| {
-        let prices = || scenario.services().iter().map(price);
-        let amount = range([prices().fold(f64::INFINITY, f64::min), prices().fold(0.0, f64::max)]);
-        Price { component, amount, per: per.to_owned() }
+fn costs(config: &ScenarioConfig, scenario: &Scenario) -> Vec<Price> {
+    let price = |component, amount: String, per| Price { component, amount, per };
+    if let (Some(settings), Some(physical)) = (&config.physical, scenario.physical()) {
+        let weights = &settings.weights;
+        let holding = physical.holding_cost(scenario.capacity_bytes());
+        return vec![
+            price("time", number(weights.cost_per_s), "per s until the answer is complete"),
+            price("energy", number(weights.cost_per_j), "per J of device, network, cell and cloud"),
+            price("quality", number(weights.cost_per_quality), "x (1 - quality) of the answer"),
+            price("money", number(weights.cost_per_currency), "per unit of currency"),
+            price("deadline", number(weights.cost_per_missed_deadline), "per late answer"),
+            price("store", number(weights.cost_per_store_gb), "per GB of weights from outside the cell"),
+            price("holding", number(holding), "per slot with a full memory, at the price of energy"),
+        ];
+    }
+    let (prices, services) = (scenario.prices(), scenario.services());
+    let range = |of: fn(&Service) -> f64| match least_and_most(services.iter().map(of)) {
+        [least, most] if most - least < 1e-12 => number(least),
+        [least, most] => format!("{} to {}", number(least), number(most)),
     };
-    let fixed =
-        |component, amount, per: &str| Price { component, amount: number(amount), per: per.to_owned() };
     let per_load = if scenario.has_shared_weights() {
-        "per load, by model; evictions and weights that are there already are free"
+        "per load, by model; evictions are free, and so are weights that are in memory already"
     } else {
         "per load, by model; evictions are free"
     };
     let mut rows = vec![
-        of_services("switching", |service| service.load_cost, per_load),
-        of_services("transmission", |service| service.edge_per_request, "per request served at the edge"),
-        fixed("accuracy", prices.accuracy_weight, "x the unit accuracy cost, per request served at the edge"),
-        of_services("cloud", |service| service.cloud_per_request, "per request served in the cloud"),
+        price("switching", range(|service| service.load_cost), per_load),
+        price("transmission", range(|service| service.edge_per_request), "per request served at the edge"),
+        price(
+            "accuracy",
+            number(prices.accuracy_weight),
+            "x the unit accuracy cost, per request at the edge",
+        ),
+        price("cloud", range(|service| service.cloud_per_request), "per request served in the cloud"),
     ];
     if prices.per_flop > 0.0 {
-        rows.insert(2, fixed("compute", prices.per_flop * 1e12, "per TFLOP at the edge"));
+        rows.insert(2, price("compute", number(prices.per_flop * 1e12), "per TFLOP at the edge"));
     }
     rows
+}
+
+fn least_and_most(values: impl Iterator<Item = f64>) -> [f64; 2] {
+    values.fold([f64::INFINITY, 0.0], |[least, most], value| [least.min(value), most.max(value)])
 }
 
 /// The least fresh context, in tokens, with which an answer at the edge costs less than one in the cloud: the least and the
@@ -567,22 +510,6 @@ fn cut_at_number(name: &str) -> Option<(&str, usize, &str)> {
     Some((&name[..start], name[start..start + digits].parse().ok()?, &name[start + digits..]))
 }
 
-fn groups(groups: &[Group]) -> Table {
-    let bounds = if groups.iter().any(|group| group.bounds.is_some()) { "bounds" } else { "" };
-    let mut table = Table::new([("number", Align::Left), ("name", Align::Left), (bounds, Align::Left)]);
-    for Group { name, first, count, bounds } in groups {
-        let numbers = if *count == 1 { first.to_string() } else { format!("{first}..{}", first + count - 1) };
-        let bounds = bounds.map_or(String::new(), |[low, high]| format!("{low} to {high}"));
-        table.row([&numbers, name, &bounds]);
-    }
-    table
-}
-
-/// Least and greatest, or one number where they are equal.
-fn range([least, most]: [f64; 2]) -> String {
-    if most - least < 1e-12 { number(least) } else { format!("{} to {}", number(least), number(most)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -607,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_of_memory_and_context_are_said_in_words_where_they_differ_from_the_papers() {
+    fn rules_of_memory_and_context_are_said_where_they_are_set() {
         let describe = |changes: &[(&str, &str)]| {
             let changes: Vec<Override> = changes
                 .iter()
@@ -616,16 +543,14 @@ mod tests {
             let loaded = crate::scenario_file::load("tight", &changes).unwrap();
             let mut policy = registry::build("least-aot", &loaded.scenario).unwrap();
             let story = story::tell(&loaded.scenario, policy.as_mut(), 0, 3).unwrap();
-            Description::new(&loaded, String::new(), story).text(&loaded)
+            sheet::text(&Description::new(&loaded, String::new(), story)).unwrap()
         };
         let rules = [
-            "all 20 services take 478 GB",
-            "entries on one model share one copy of its weights",
-            "the context of an entry takes room beside its weights",
-            "a context that outgrows its window is cleared, and the weights stay",
-            "users     1,000, each with a context of their own at every entry",
-            "2,000 tokens = 4 GB",
-            "evictions and weights that are there already are free",
+            "478 GB",
+            "refresh clear",
+            "1,000",
+            "full context",
+            "and so are weights that are in memory already",
         ];
         let text = describe(&[
             ("memory.refresh", "\"clear\""),

@@ -25,22 +25,22 @@ pub(super) struct Args {
     scenario: Option<String>,
     #[command(flatten)]
     set: SettingArgs,
-    /// The first test episode of this seed is played
+    /// The seed whose first test episode is played
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
-    /// Who decides: a heuristic by name, a run or a checkpoint by folder
+    /// The policy that decides: a heuristic's name, or the folder of a run or a checkpoint
     #[arg(long, value_name = "POLICY|RUN", default_value = "least-aot")]
     policy: String,
-    /// So many episodes show where requests are served by their link
+    /// Test episodes in the picture of where requests are served
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 20, value_parser = whole(1, 10_000))]
     episodes: u64,
-    /// The cell whose memory is shown, from 0
+    /// The cell whose memory is drawn, from 0
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u32::MAX.into()))]
     cell: u64,
-    /// The user whose rate is shown second by second, from 0
+    /// The user whose rate is drawn second by second, from 0
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u32::MAX.into()))]
     user: u64,
-    /// The folder of the pictures; pictures of the same name are replaced
+    /// The folder for the pictures; files of the same names are replaced
     #[arg(long, value_name = "DIR", default_value = "runs/plots")]
     out: PathBuf,
 }

@@ -1,16 +1,24 @@
-//! One slot, batch by batch: what is asked, what is in memory, what is done, what it costs.
+//! One slot of a test episode, decision by decision: what is asked, what is in memory, what is done, what it costs.
 
-mod placed;
-mod station;
-mod teller;
-mod words;
-
-use placed::Placed;
-use serde::Serialize;
-use station::AtWork;
+use anyhow::{Context, Result, ensure};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use thoughtcache_agents::policy::Policy;
 use thoughtcache_env::cost::CostBreakdown;
-
-pub(super) use teller::tell;
+use thoughtcache_env::gym::api::{ActionId, Counters, Env, StepInfo};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::llm::loading::Tier;
+use thoughtcache_env::placement::Placement;
+use thoughtcache_env::placement::pipeline::{Stage, StageBill, StageLine};
+use thoughtcache_env::placement::request::RequestFacts;
+use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::thought::{Refresh, Thought};
+use thoughtcache_env::units::{CellId, Decibel, ModelId, ServiceId, bytes_to_gb};
+use thoughtcache_env::workload::arrivals::Batch;
+use thoughtcache_env::world::Station;
+use thoughtcache_env::world::{Pending, World};
 
 /// A slot of a test episode.
 #[derive(Debug, Serialize)]
@@ -18,71 +26,60 @@ pub(super) struct Story {
     slot: u64,
     seed: u64,
     policy: String,
-    /// The slot of the next request, where nobody asks for anything in this one: then memory is as it is there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The slot of the next request where this one has none; memory is shown as it is then.
     next_slot: Option<u64>,
-    /// Per cell, before the first decision.
+    /// By cell, before the first decision.
     memory: Vec<Memory>,
-    /// What each cell loads ahead of its requests, where the scenario asks for it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The entries of all cells, before the first decision.
+    resident: Vec<Entry>,
+    /// What each cell loads before its requests are decided, where the scenario asks for it.
     ahead: Vec<Ahead>,
+    /// Batches of requests in the order in which they are decided.
     batches: Vec<Told>,
     cost: Cost,
-    /// What users' ways have done in the episode so far, in physical scenarios.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ways: Option<Ways>,
-    /// What keeping memory costs until the next request, where it costs anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What keeping the memory costs until the next request; absent where it is free.
     holding: Option<Holding>,
-    /// What an entry's fresh context loses when the slot ends: the least and the greatest over the services, in tokens.
+    /// What an entry's fresh context loses when the slot ends: the least and the greatest over the services.
     fade_tokens: [f64; 2],
+    /// Handovers in the episode so far, in physical scenarios.
+    handovers: Option<u64>,
+    /// Links in the episode so far that were longer or shorter than the path loss is valid for.
+    clamped_links: Option<u64>,
 }
 
-/// What the ways of users have done.
-#[derive(Debug, Serialize)]
-struct Ways {
-    handovers: u64,
-    /// Links beyond the distances that the path loss is valid for.
-    clamped_links: u64,
-}
-
-/// What it costs to keep what is resident until the next request.
 #[derive(Debug, Serialize)]
 struct Holding {
     slots: u32,
     cost: f64,
 }
 
-/// The memory of one cell.
+/// The memory of a cell, and in physical scenarios its work and the weights nearby.
 #[derive(Debug, Serialize)]
 struct Memory {
     cell: u32,
-    free_gb: f64,
     capacity_gb: f64,
-    resident: Vec<Entry>,
-    /// What the cell does beside keeping entries, in physical scenarios.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at_work: Option<AtWork>,
+    free_gb: f64,
+    /// Until the GPUs have done their work.
+    backlog_s: Option<f64>,
+    /// Services whose weights are on their way.
+    loading: Vec<String>,
+    /// Models whose weights are in host memory.
+    host: Vec<String>,
+    /// Models whose weights are on NVMe only.
+    nvme: Vec<String>,
 }
 
 /// A resident entry.
 #[derive(Clone, Debug, Serialize)]
 struct Entry {
+    cell: u32,
     service: String,
     model: String,
     memory_gb: f64,
     /// What its context takes, where context takes room.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context_gb: Option<f64>,
+    context_memory_gb: Option<f64>,
     #[serde(flatten)]
-    context: Tokens,
-}
-
-/// `K` and `kappa`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Tokens {
-    context_tokens: f64,
-    age_tokens: f64,
+    context: Thought,
 }
 
 /// Why the edge was out of the question; the first that holds.
@@ -91,7 +88,7 @@ struct Tokens {
 enum Obstacle {
     /// The scenario's placements leave the edge out.
     NotAllowed,
-    /// The entry is larger than the whole memory of the cell.
+    /// The entry is larger than the memory of the cell.
     LargerThanMemory,
     /// The batch needs more compute than the cell may spend in a slot.
     LargerThanCompute,
@@ -107,66 +104,454 @@ enum Obstacle {
 #[derive(Debug, Serialize)]
 struct Ahead {
     cell: u32,
-    /// The actions by name; several when victims are chosen one by one.
     actions: Vec<String>,
-    /// The entry that was loaded; absent when nothing was.
-    loaded: Option<Entry>,
-    evicted: Vec<Entry>,
+    /// The service whose entry was loaded.
+    loaded: Option<String>,
+    evicted: Vec<String>,
     cost: Cost,
 }
 
-/// One batch and what became of it.
+/// A batch of requests, and what became of it.
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "facts of a step, told one by one")]
 struct Told {
     cell: u32,
     service: String,
     model: String,
-    memory_gb: f64,
     requests: u32,
-    /// How many users ask, where each has a context of their own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How many users ask, where each has a context of its own.
     users: Option<usize>,
-    /// Its context, of all users together, when its entry was resident before.
-    before: Option<Tokens>,
+    memory_gb: f64,
     free_gb: f64,
-    /// What the edge needs beyond what is free, where a resident entry can need any: room for its context.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What has to leave for the context of an entry that is resident.
     missing_gb: Option<f64>,
-    /// The weights are in memory for another service's entry.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// Whether the weights are in memory for another service's entry.
     finds_weights: bool,
-    /// Why the mask ruled out the edge; absent when it did not.
+    /// The context of all users together, where the entry was resident.
+    before: Option<Thought>,
+    /// Why the batch could not be served at the edge.
     edge_obstacle: Option<Obstacle>,
-    /// The actions by name; several when victims are chosen one by one.
+    /// By name; several where victims are chosen one by one.
     actions: Vec<String>,
-    is_served_at_edge: bool,
     is_loaded: bool,
-    evicted: Vec<Entry>,
-    /// Its context with the thoughts of this batch; absent when it went to the cloud.
-    after: Option<Tokens>,
-    /// The window was exhausted and the entry dropped, or its context cleared.
+    /// Services whose entries left.
+    evicted: Vec<String>,
+    /// The context with the thoughts of this batch; absent where it was not served at the edge.
+    after: Option<Thought>,
+    /// Whether the window was exhausted: the entry left, or contexts were cleared.
     is_refreshed: bool,
-    /// How many contexts were cleared, where exhaustion clears them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How many contexts were cleared.
     cleared: Option<u64>,
-    /// Who asks from where, the options, and the bill, in physical scenarios.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    placed: Option<Box<Placed>>,
+    #[serde(flatten)]
+    met: Option<Box<Met>>,
+    #[serde(flatten)]
+    served: Option<Box<Served>>,
     cost: Cost,
 }
 
-/// Costs by component, those that are not 0.
+/// A request of a physical scenario before it is decided: who asks from where, and the options.
 #[derive(Debug, Serialize)]
-struct Cost {
-    total: f64,
-    components: Vec<(&'static str, f64)>,
+struct Met {
+    device: String,
+    request: RequestFacts,
+    place: Place,
+    /// What the link's rates are made of; absent where they are recorded.
+    radio: Option<Radio>,
+    modality: &'static str,
+    sensor_bits: f64,
+    deadline_s: f64,
+    expected_output_tokens: f64,
+    /// Where the weights are.
+    weights_are_in: Tier,
+    /// How much the user's twin, at its age, improves the answer: a factor of its quality.
+    twin_factor: f64,
+    /// The legal placements, with the expected length of the answer.
+    options: Vec<Choice>,
 }
 
-impl From<CostBreakdown> for Cost {
-    fn from(cost: CostBreakdown) -> Self {
-        let components =
-            CostBreakdown::NAMES.into_iter().zip(cost.components()).filter(|(_, cost)| *cost != 0.0);
-        Self { total: cost.total(), components: components.collect() }
+/// The bill of a request of a physical scenario.
+#[derive(Debug, Serialize)]
+struct Served {
+    placement: Placement,
+    stages: Vec<StageRow>,
+    #[serde(flatten)]
+    bill: StageBill,
+    is_late: bool,
+}
+
+/// Where a user is.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "a key carries its unit")]
+struct Place {
+    east_m: f64,
+    north_m: f64,
+    /// From the foot of the base station.
+    distance_m: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "a key carries its unit")]
+struct Radio {
+    /// Path loss, shadow, passers-by, air and antennas.
+    gain_db: f64,
+    /// Signal over noise and interference, averaged over fading.
+    downlink_sinr_db: f64,
+    uplink_sinr_db: f64,
+    /// Power of the direct path over scattered power; absent without a line of sight.
+    rician_k_db: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Choice {
+    placement: Placement,
+    latency_s: f64,
+    first_token_s: f64,
+    quality: f64,
+    joules: f64,
+    money: f64,
+    is_late: bool,
+    cost: Cost,
+}
+
+#[derive(Debug, Serialize)]
+struct StageRow {
+    stage: &'static str,
+    #[serde(flatten)]
+    line: StageLine,
+}
+
+/// A cost: the total, and the components that are not 0.
+#[derive(Clone, Copy, Debug)]
+struct Cost(CostBreakdown);
+
+impl Serialize for Cost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let components = CostBreakdown::NAMES.into_iter().zip(self.0.components());
+        let paid = components.filter(|(_, cost)| *cost != 0.0);
+        serializer.collect_map(std::iter::once(("total", self.0.total())).chain(paid))
     }
 }
+
+/// Plays an episode up to a slot, and that slot decision by decision.
+///
+/// # Errors
+/// When the episode has no such slot, or the policy is refused.
+pub(super) fn tell(
+    scenario: &Arc<Scenario>,
+    policy: &mut dyn Policy<DecisionEnv>,
+    run: u64,
+    slot: u64,
+) -> Result<Story> {
+    let seed = Seed::new(Purpose::Test, run);
+    let mut teller = Teller {
+        env: DecisionEnv::new(Arc::clone(scenario)),
+        rng: seed.stream(Stream::Policy),
+        policy,
+        is_over: false,
+        holding: Holding { slots: 0, cost: 0.0 },
+    };
+    teller.env.reset(seed);
+    teller.policy.begin_episode();
+    let horizon = u64::from(teller.env.world().horizon_slots());
+    ensure!(
+        slot < horizon,
+        "--slot {slot}: an episode of {} has the slots 0 to {}",
+        scenario.name(),
+        horizon - 1
+    );
+    while !teller.is_over && teller.env.world().slot() < slot {
+        teller.act()?;
+    }
+    let next_slot = Some(teller.env.world().slot()).filter(|&next| next != slot);
+    teller.holding = Holding { slots: 0, cost: 0.0 };
+    let cells = || (0..scenario.num_cells()).map(CellId);
+    let memory = cells().map(|cell| memory(teller.env.world(), cell)).collect();
+    let resident = cells().flat_map(|cell| teller.entries(cell)).map(|(_, entry)| entry).collect();
+    let (mut ahead, mut batches, mut cost) = (Vec::new(), Vec::new(), CostBreakdown::default());
+    while !teller.is_over && teller.env.world().slot() == slot {
+        match teller.env.world().pending() {
+            Pending::Prefetch(cell) => {
+                ahead.push(teller.decide_ahead(cell)?);
+                cost += ahead.last().map(|told: &Ahead| told.cost.0).unwrap_or_default();
+            }
+            Pending::Batch(batch) => {
+                batches.push(teller.decide(batch)?);
+                cost += batches.last().map(|told: &Told| told.cost.0).unwrap_or_default();
+            }
+        }
+    }
+    cost.holding += teller.holding.cost;
+    let fade = scenario.services().iter().map(|service| service.fade_tokens);
+    Ok(Story {
+        slot,
+        seed: run,
+        policy: teller.policy.name().to_owned(),
+        next_slot,
+        memory,
+        resident,
+        ahead,
+        batches,
+        cost: Cost(cost),
+        handovers: teller.env.world().handovers(),
+        clamped_links: teller.env.world().clamped_links(),
+        holding: Some(teller.holding).filter(|holding| holding.cost > 0.0),
+        fade_tokens: [fade.clone().fold(f64::INFINITY, f64::min), fade.fold(0.0, f64::max)],
+    })
+}
+
+fn memory(world: &World, cell: CellId) -> Memory {
+    let (scenario, cache) = (world.scenario(), world.cell(cell).cache());
+    let loading = world.station(cell).map(Station::loading);
+    let on = |tier: Tier| {
+        let models: BTreeSet<ModelId> = scenario.services().iter().map(|service| service.model).collect();
+        let here = models.into_iter().filter(|&id| loading.is_some_and(|loading| loading.tier(id) == tier));
+        here.map(|model| scenario.model_name(model).to_owned()).collect()
+    };
+    let services = scenario.services().iter().enumerate();
+    let flying = services.filter(|(index, _)| {
+        loading.is_some_and(|loading| loading.is_loading(ServiceId::from_index(*index)))
+    });
+    Memory {
+        cell: cell.0,
+        capacity_gb: bytes_to_gb(cache.capacity_bytes()),
+        free_gb: bytes_to_gb(cache.free_bytes()),
+        backlog_s: loading.map(|_| world.backlog_s(cell)),
+        loading: flying.map(|(_, service)| service.name.clone()).collect(),
+        host: on(Tier::Host),
+        nvme: on(Tier::Nvme),
+    }
+}
+
+struct Teller<'a> {
+    env: DecisionEnv,
+    rng: SimRng,
+    policy: &'a mut dyn Policy<DecisionEnv>,
+    is_over: bool,
+    /// What slots that ended have cost whatever was decided.
+    holding: Holding,
+}
+
+impl Teller<'_> {
+    fn scenario(&self) -> &Arc<Scenario> {
+        self.env.world().scenario()
+    }
+
+    /// The resident entries of a cell with their contexts.
+    fn entries(&self, cell: CellId) -> Vec<(ServiceId, Entry)> {
+        let cache = self.env.world().cell(cell).cache();
+        let ids = (0..self.scenario().services().len()).map(ServiceId::from_index);
+        let entry = |id: ServiceId| {
+            let service = self.scenario().service(id);
+            Entry {
+                cell: cell.0,
+                service: service.name.clone(),
+                model: self.scenario().model_name(service.model).to_owned(),
+                memory_gb: bytes_to_gb(service.bytes),
+                context_memory_gb: self
+                    .scenario()
+                    .has_kv()
+                    .then(|| bytes_to_gb(cache.context_bytes()[id.index()])),
+                context: cache.thoughts()[id.index()],
+            }
+        };
+        ids.filter(|&id| cache.is_resident(id)).map(|id| (id, entry(id))).collect()
+    }
+
+    /// The services that were resident and are no more.
+    fn left(&self, cell: CellId, before: &[(ServiceId, Entry)]) -> Vec<String> {
+        let cache = self.env.world().cell(cell).cache();
+        let left = before.iter().filter(|(id, _)| !cache.is_resident(*id));
+        left.map(|(_, entry)| entry.service.clone()).collect()
+    }
+
+    /// Why the pending batch cannot be served at the edge; `None` when it can.
+    fn edge_obstacle(&self, batch: Batch) -> Option<Obstacle> {
+        if self.env.observation().place(Placement::Edge).is_some() {
+            return None;
+        }
+        let scenario = self.scenario();
+        let service = scenario.service(batch.service);
+        let cell = self.env.world().cell(batch.cell);
+        let flop = f64::from(batch.num_requests) * service.request_flop;
+        let budget = scenario.compute_budget_flop().unwrap_or(f64::INFINITY);
+        let needed_bytes = cell.cache().free_bytes().saturating_add(self.env.world().missing_bytes());
+        Some(if !scenario.placements().contains(&Placement::Edge) {
+            Obstacle::NotAllowed
+        } else if needed_bytes > cell.cache().capacity_bytes() {
+            Obstacle::LargerThanMemory
+        } else if flop > budget {
+            Obstacle::LargerThanCompute
+        } else if cell.spent_flop() + flop > budget {
+            Obstacle::ComputeSpent
+        } else if cell.held().get(batch.service.index()) == Some(&true) {
+            Obstacle::Held
+        } else {
+            Obstacle::TooLittleMayLeave
+        })
+    }
+
+    /// Takes one step of the policy: the action's number, and what happened.
+    fn act(&mut self) -> Result<(ActionId, StepInfo)> {
+        let action = self.policy.act(self.env.observation(), &mut self.rng);
+        let step = self.env.step(&action).with_context(|| format!("policy {}", self.policy.name()))?;
+        self.is_over = step.end.is_end();
+        self.holding.slots += step.slots_elapsed;
+        self.holding.cost += step.info.cost.holding;
+        let cost = CostBreakdown { holding: 0.0, ..step.info.cost };
+        Ok((action, StepInfo { cost, ..step.info }))
+    }
+
+    /// Takes the pending decision, however many steps it takes: the names of the actions, and what happened.
+    fn finish(&mut self) -> Result<(Vec<String>, StepInfo)> {
+        let mut actions = Vec::new();
+        loop {
+            let (action, info) = self.act()?;
+            actions.push(self.env.spec().actions[action.index()].clone());
+            if self.is_over || self.env.observation().fixed_placement.is_none() {
+                return Ok((actions, info));
+            }
+        }
+    }
+
+    /// Decides what the cell loads before its requests are decided.
+    fn decide_ahead(&mut self, cell: CellId) -> Result<Ahead> {
+        let before = self.entries(cell);
+        let (actions, info) = self.finish()?;
+        let now = self.entries(cell);
+        let loaded = now.iter().find(|(id, _)| !before.iter().any(|(old, _)| old == id));
+        Ok(Ahead {
+            cell: cell.0,
+            actions,
+            loaded: loaded.map(|(_, entry)| entry.service.clone()),
+            evicted: self.left(cell, &before),
+            cost: Cost(info.cost),
+        })
+    }
+
+    /// Decides the pending batch.
+    fn decide(&mut self, batch: Batch) -> Result<Told> {
+        let cell = batch.cell;
+        let mut resident = self.entries(cell);
+        let own = resident.iter().position(|(id, _)| *id == batch.service);
+        let before = own.map(|at| resident.remove(at).1.context);
+        let world = self.env.world();
+        let free_gb = bytes_to_gb(world.cell(cell).cache().free_bytes());
+        let missing_bytes = world.missing_bytes();
+        let missing_gb = (world.scenario().has_kv() && missing_bytes > 0).then(|| bytes_to_gb(missing_bytes));
+        let finds_weights = before.is_none() && world.cell(cell).cache().marginal_bytes(batch.service) == 0;
+        let users = world.scenario().num_users().map(|_| world.visits().len());
+        let edge_obstacle = self.edge_obstacle(batch);
+        let met = Met::look(&self.env);
+        let (actions, info) = self.finish()?;
+        let Counters { edge_requests, loads, refreshes, .. } = info.counters;
+        let scenario = self.scenario();
+        let service = scenario.service(batch.service);
+        let after = (edge_requests > 0).then(|| {
+            let new_tokens = f64::from(batch.num_requests) * service.request_tokens;
+            let Thought { context_tokens, age_tokens } = before.unwrap_or_default();
+            Thought {
+                context_tokens: context_tokens + new_tokens,
+                age_tokens: age_tokens + scenario.consensus_factor() * new_tokens,
+            }
+        });
+        Ok(Told {
+            cell: cell.0,
+            service: service.name.clone(),
+            model: scenario.model_name(service.model).to_owned(),
+            requests: batch.num_requests,
+            users,
+            memory_gb: bytes_to_gb(service.bytes),
+            free_gb,
+            missing_gb,
+            finds_weights,
+            before,
+            edge_obstacle,
+            is_loaded: loads > 0,
+            evicted: self.left(cell, &resident),
+            after,
+            is_refreshed: refreshes > 0,
+            cleared: (refreshes > 0 && scenario.refresh() == Refresh::Clear).then_some(refreshes),
+            served: Served::look(self.env.world(), actions.first(), met.as_ref()),
+            met: met.map(Box::new),
+            actions,
+            cost: Cost(info.cost),
+        })
+    }
+}
+
+impl Met {
+    /// Looks at the pending request; `None` in abstract scenarios.
+    fn look(env: &DecisionEnv) -> Option<Self> {
+        let (world, observation) = (env.world(), env.observation());
+        let (request, physical) = (world.facts()?, world.scenario().physical()?);
+        let demands = physical.demands(request.service);
+        let place = world.position(request.user)?;
+        let legal = world.scenario().placements().iter().filter(|&&placement| world.can_serve(placement));
+        let choice = |&placement: &Placement| {
+            let (bill, cost) = observation.estimate(placement)?;
+            Some(Choice {
+                placement,
+                latency_s: bill.latency_s,
+                first_token_s: bill.first_token_s,
+                quality: bill.quality,
+                joules: bill.joules,
+                money: bill.money,
+                is_late: physical.is_late(&bill, request.service),
+                cost: Cost(cost),
+            })
+        };
+        Some(Self {
+            device: physical.classes()[request.class as usize].name().to_owned(),
+            place: Place {
+                east_m: place.x_m.round(),
+                north_m: place.y_m.round(),
+                distance_m: place.distance_m(*physical.cells().get(observation.cell.index())?).round(),
+            },
+            radio: Radio::look(world),
+            modality: demands.modality.name(),
+            sensor_bits: demands.sensor_bits,
+            deadline_s: demands.deadline_s,
+            expected_output_tokens: observation.request?.output_tokens,
+            weights_are_in: *observation.station.tiers.get(request.service.index())?,
+            twin_factor: physical.twin().grounding(request.twin_age_slots),
+            options: legal.filter_map(choice).collect(),
+            request,
+        })
+    }
+}
+
+impl Radio {
+    /// How the user of the pending request is connected; `None` where rates are recorded.
+    fn look(world: &World) -> Option<Self> {
+        let (connection, radio) = (world.connection()?, world.scenario().physical()?.radio());
+        if radio.recorded_rates.is_some() {
+            return None;
+        }
+        let db = |ratio: f64| Decibel::from_linear(ratio).0;
+        let (gain, share) = (connection.gain, connection.straight_share);
+        Some(Self {
+            gain_db: db(gain),
+            downlink_sinr_db: db(radio.link.downlink_sinr(gain, connection.gain_of_others)),
+            uplink_sinr_db: db(radio.link.uplink_sinr(gain)),
+            rician_k_db: connection.is_los.then(|| db(share / (1.0 - share))),
+        })
+    }
+}
+
+impl Served {
+    /// What became of a request; `action` is the name of what was chosen first.
+    fn look(world: &World, action: Option<&String>, met: Option<&Met>) -> Option<Box<Self>> {
+        let (bill, met) = (world.last_bill()?, met?);
+        let name = action?.split(' ').next()?;
+        let stages = Stage::ALL.into_iter().map(|stage| (stage, bill.line(stage)));
+        let paid = stages.filter(|(_, line)| line.seconds != 0.0 || line.money != 0.0);
+        Some(Box::new(Self {
+            placement: Placement::ALL.into_iter().find(|placement| placement.name() == name)?,
+            stages: paid.map(|(stage, line)| StageRow { stage: stage.name(), line: *line }).collect(),
+            is_late: bill.latency_s > met.deadline_s,
+            bill,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

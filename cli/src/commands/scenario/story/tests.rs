@@ -25,14 +25,19 @@ fn what_is_loaded_ahead_is_told_before_the_batches() {
     let story = tell(&scenario, &mut Edge, 0, 30).unwrap();
     let [ahead] = story.ahead.as_slice() else { panic!("one cell: {:?}", story.ahead) };
     let loaded = ahead.loaded.as_ref().unwrap();
-    assert!(!story.memory[0].resident.iter().any(|entry| entry.service == loaded.service));
-    assert_eq!(ahead.actions[0], format!("load.{}", loaded.service.rsplit_once('-').unwrap().1));
-    let freed_gb: f64 = ahead.evicted.iter().map(|entry| entry.memory_gb).sum();
-    let left_gb = story.memory[0].free_gb + freed_gb - loaded.memory_gb;
+    assert!(!story.resident.iter().any(|entry| entry.service == *loaded));
+    assert_eq!(ahead.actions[0], format!("load.{}", loaded.rsplit_once('-').unwrap().1));
+    let freed_gb: f64 = ahead.evicted.iter().map(|service| gb(&scenario, service)).sum();
+    let left_gb = story.memory[0].free_gb + freed_gb - gb(&scenario, loaded);
     assert!((story.batches[0].free_gb - left_gb).abs() < 1e-6);
-    let sum: f64 = story.batches.iter().map(|batch| batch.cost.total).sum();
-    assert!((story.cost.total - sum - ahead.cost.total).abs() < 1e-12 && ahead.cost.total > 0.0);
-    assert!(story.text().contains("Before its requests, the cell evicts "), "{}", story.text());
+    let sum: f64 = story.batches.iter().map(|batch| batch.cost.0.total()).sum();
+    let ahead_cost = ahead.cost.0.total();
+    assert!((story.cost.0.total() - sum - ahead_cost).abs() < 1e-12 && ahead_cost > 0.0);
+}
+
+/// The weights of a service.
+fn gb(scenario: &Scenario, service: &str) -> f64 {
+    bytes_to_gb(scenario.services().iter().find(|known| known.name == service).unwrap().bytes)
 }
 
 fn told(slot: u64) -> Story {
@@ -42,17 +47,18 @@ fn told(slot: u64) -> Story {
 #[test]
 fn the_costs_of_the_batches_add_up_to_the_cost_of_the_slot() {
     let story = told(30);
-    let sum: f64 = story.batches.iter().map(|batch| batch.cost.total).sum();
-    assert!((story.cost.total - sum).abs() < 1e-12 && sum > 0.0);
+    let sum: f64 = story.batches.iter().map(|batch| batch.cost.0.total()).sum();
+    assert!((story.cost.0.total() - sum).abs() < 1e-12 && sum > 0.0);
 }
 
 #[test]
 fn what_is_loaded_and_evicted_adds_up_from_slot_to_slot() {
+    let scenario = Scenario::shipped("tight");
     let (now, next) = (told(30), told(31));
     let mut free_gb = now.memory[0].free_gb;
     for batch in &now.batches {
         assert!((batch.free_gb - free_gb).abs() < 1e-6, "{batch:?}");
-        free_gb += batch.evicted.iter().map(|entry| entry.memory_gb).sum::<f64>();
+        free_gb += batch.evicted.iter().map(|service| gb(&scenario, service)).sum::<f64>();
         free_gb -= if batch.is_loaded { batch.memory_gb } else { 0.0 };
         free_gb += if batch.is_refreshed { batch.memory_gb } else { 0.0 };
     }
@@ -62,14 +68,17 @@ fn what_is_loaded_and_evicted_adds_up_from_slot_to_slot() {
 #[test]
 fn what_a_batch_leaves_behind_is_there_one_fading_later() {
     let (now, next) = (told(30), told(31));
-    for entry in &next.memory[0].resident {
+    let mut checked = 0;
+    for entry in &next.resident {
         let Some(batch) = now.batches.iter().find(|batch| batch.service == entry.service) else {
             continue;
         };
         let after = batch.after.unwrap();
         assert_eq!(entry.context.context_tokens, after.context_tokens);
         assert_eq!(entry.context.age_tokens, (after.age_tokens - 120.0).max(0.0));
+        checked += 1;
     }
+    assert!(checked > 0);
 }
 
 /// The batches of a slot of `tight` with these values changed, of each that was refused the edge the reason.
@@ -78,7 +87,7 @@ fn obstacles(changes: &[(&str, &str)]) -> (Vec<Told>, Vec<Obstacle>, String) {
         changes.iter().map(|&(key, value)| Override { key: key.into(), value: value.into() }).collect();
     let scenario = scenario_file::load("tight", &changes).unwrap().scenario;
     let story = tell(&scenario, &mut Edge, 0, 30).unwrap();
-    let text = story.text();
+    let text = crate::sheet::text(&story).unwrap();
     let obstacles = story.batches.iter().filter_map(|batch| batch.edge_obstacle).collect();
     (story.batches, obstacles, text)
 }
@@ -87,8 +96,7 @@ fn obstacles(changes: &[(&str, &str)]) -> (Vec<Told>, Vec<Obstacle>, String) {
 fn an_edge_that_the_scenario_leaves_out_is_given_as_the_reason() {
     let (batches, obstacles, text) = obstacles(&[("decision.placements", "[\"cloud\"]")]);
     assert_eq!(obstacles, vec![Obstacle::NotAllowed; batches.len()]);
-    assert!(text.contains("The scenario does not allow the edge: to the cloud."), "{text}");
-    assert!(!text.contains("may leave"), "{text}");
+    assert!(text.contains("not_allowed") && !text.contains("may_leave"), "{text}");
 }
 
 #[test]
@@ -110,7 +118,7 @@ fn a_model_larger_than_the_memory_is_told_from_one_that_finds_no_room() {
         }
     }
     assert!(seen.0 > 0 && seen.1 > 0, "{seen:?}");
-    assert!(text.contains("It is larger than the memory: to the cloud."), "{text}");
+    assert!(text.contains("larger_than_memory"), "{text}");
 }
 
 #[test]
@@ -133,8 +141,7 @@ fn compute_that_never_suffices_is_told_from_compute_that_is_spent() {
         served += if expected.is_none() { batch.requests } else { 0 };
     }
     assert_eq!(served, 2);
-    assert!(text.contains("It takes more compute than a slot has: to the cloud."), "{text}");
-    assert!(text.contains("Too little of the slot's compute is left: to the cloud."), "{text}");
+    assert!(text.contains("larger_than_compute") && text.contains("compute_spent"), "{text}");
 }
 
 #[test]
@@ -150,10 +157,9 @@ fn shared_weights_context_that_takes_room_and_users_are_told() {
     // Both models are in memory after 30 slots: what is absent finds its weights there.
     assert!(batches.iter().all(|batch| batch.before.is_some() != batch.finds_weights));
     assert!(batches.iter().all(|batch| batch.users.is_some_and(|users| (1..=3).contains(&users))));
-    assert!(text.contains("it is not in memory, but its weights are."), "{text}");
-    assert!(text.contains(" that are there, serve at the edge; it now has K = "), "{text}");
-    assert!(text.contains("is asked once by one user; it is "), "{text}");
-    assert!(text.contains(" GB  "), "{text}");
+    for heading in ["finds weights", "users", "after", "context"] {
+        assert!(text.contains(heading), "{heading}: {text}");
+    }
 }
 
 #[test]
