@@ -4,7 +4,7 @@
 
 use crate::evaluate::{Evaluated, Evaluation, PolicyKind};
 use crate::metrics::{self, Summary};
-use crate::stats::Estimate;
+use crate::stats::{Estimate, Interval};
 use rayon::prelude::*;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -36,11 +36,13 @@ pub struct Row {
     pub relative: Option<Estimate>,
     /// The share of episodes (slots, when there is one episode) in which it is cheaper than the baseline.
     pub share_cheaper: f64,
+    /// The training seeds behind it; none where it is one policy.
+    pub seeds: Vec<SeedRow>,
 }
 
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 8)?;
+        let mut row = serializer.serialize_struct("Row", 10)?;
         row.serialize_field("name", &self.summary.name)?;
         row.serialize_field("kind", &self.summary.kind)?;
         row.serialize_field("mean_cost", &self.summary.mean_cost)?;
@@ -49,8 +51,45 @@ impl Serialize for Row {
         row.serialize_field("hit_ratio", &self.summary.hit_ratio)?;
         row.serialize_field("cost", &self.summary.cost)?;
         row.serialize_field("decide_us", &self.summary.decide_us)?;
+        if !self.seeds.is_empty() {
+            row.serialize_field("seeds", &self.seeds)?;
+        }
+        let without_relative = self.relative.is_none().then_some(NO_RELATIVE);
+        let why: Vec<&str> =
+            self.summary.null_because.as_deref().into_iter().chain(without_relative).collect();
+        if !why.is_empty() {
+            row.serialize_field("null_because", &why.join("; "))?;
+        }
         row.end()
     }
+}
+
+/// Why a relative difference is `null`.
+const NO_RELATIVE: &str =
+    "the baseline costs nothing in these episodes, or in so many of them that the interval has no end";
+
+/// Training runs of one configuration that differ in their seed alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedGroup {
+    /// What their row is called.
+    pub name: String,
+    /// Each training seed and the name of the policy that it made; at least two.
+    pub members: Vec<(u64, String)>,
+}
+
+/// One training seed of a row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeedRow {
+    /// The training seed.
+    pub seed: u64,
+    /// The name of its policy.
+    pub name: String,
+    /// Cost per slot.
+    pub mean_cost: f64,
+    /// Its 95 % interval over episodes.
+    pub ci95: Interval,
+    /// What it costs more than the baseline, as a share of the baseline's cost, with its interval over episodes.
+    pub relative: Option<Estimate>,
 }
 
 /// Policies side by side, cheapest first; serialised as `compare --json` promises.
@@ -93,7 +132,7 @@ impl Difference {
         self.relative.is_some_and(|relative| relative.is_below_zero())
     }
 
-    fn is_dearer(&self) -> bool {
+    fn is_more_expensive(&self) -> bool {
         self.relative.is_some_and(|relative| relative.is_above_zero())
     }
 }
@@ -102,7 +141,7 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.relative {
             Some(relative) => write!(f, "{} ({relative})", self.other),
-            None => write!(f, "{} (which costs nothing)", self.other),
+            None => write!(f, "{} (which costs nothing in these episodes, or in many of them)", self.other),
         }
     }
 }
@@ -112,6 +151,8 @@ impl fmt::Display for Difference {
 pub enum Verdict {
     /// There is nobody to compare with.
     Alone,
+    /// There was no request.
+    NobodyAsked,
     /// No learned policy against heuristics: the cheapest against the next.
     Cheapest {
         /// The cheapest policy.
@@ -127,6 +168,9 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alone => write!(f, "one policy, nothing to compare it with"),
+            Self::NobodyAsked => {
+                write!(f, "nobody asked: without a request there is nothing to compare; play more episodes")
+            }
             Self::Cheapest { name, next } if next.is_cheaper() => {
                 write!(f, "{name} is the cheapest, interval included; the next: {next}")
             }
@@ -163,14 +207,14 @@ fn write_learned(f: &mut fmt::Formatter<'_>, name: &str, differences: &[Differen
     let list = |chosen: fn(&Difference) -> bool| -> Vec<String> {
         differences.iter().filter(|difference| chosen(difference)).map(Difference::to_string).collect()
     };
-    let dearer = list(Difference::is_dearer);
-    let unclear = list(|difference| !difference.is_cheaper() && !difference.is_dearer());
+    let more_expensive = list(Difference::is_more_expensive);
+    let unclear = list(|difference| !difference.is_cheaper() && !difference.is_more_expensive());
     write!(f, "{name} is cheaper than {cheaper} of {} heuristics", differences.len())?;
     if !unclear.is_empty() {
         write!(f, "; no clear difference to {}", unclear.join(", "))?;
     }
-    if !dearer.is_empty() {
-        write!(f, "; DEARER than {}", dearer.join(", "))?;
+    if !more_expensive.is_empty() {
+        write!(f, "; more expensive than {}", more_expensive.join(", "))?;
     }
     Ok(())
 }
@@ -219,35 +263,64 @@ pub enum CompareError {
         /// The first episode that differs, from 0.
         episode: usize,
     },
+    /// A figure is not a finite number.
+    #[error("{policy}: its {figure} is not a finite number over these episodes")]
+    NotFinite {
+        /// The policy.
+        policy: String,
+        /// The figure.
+        figure: &'static str,
+    },
+}
+
+/// The parts of one row: the policy of each training seed, or the only policy.
+struct Contestant<'a> {
+    name: &'a str,
+    seeds: Vec<&'a Evaluated>,
+}
+
+impl Contestant<'_> {
+    fn kind(&self) -> PolicyKind {
+        self.seeds[0].kind
+    }
 }
 
 impl Comparison {
-    /// Compares what was played with the policy called `baseline`.
+    /// Compares what was played with the policy called `baseline`, a row a policy.
     ///
     /// # Errors
-    /// When the baseline did not play, a name occurs twice, or the policies did not meet the same requests.
+    /// When the baseline did not play, a name occurs twice, the policies did not meet the same requests, or a figure is not a
+    /// finite number.
     pub fn new(evaluation: &Evaluation, baseline: &str) -> Result<Self, CompareError> {
-        let policies = &evaluation.policies;
-        let Some(base) = policies.iter().find(|policy| policy.name == baseline) else {
-            let played = policies.iter().map(|policy| policy.name.clone()).collect();
+        Self::of_groups(evaluation, &[], baseline)
+    }
+
+    /// The same with one row for each group of training seeds; `baseline` may be a group. Members that did not play are left
+    /// out.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_groups(
+        evaluation: &Evaluation,
+        groups: &[SeedGroup],
+        baseline: &str,
+    ) -> Result<Self, CompareError> {
+        let contestants = contestants(&evaluation.policies, groups);
+        let Some(base) = contestants.iter().find(|contestant| contestant.name == baseline) else {
+            let played = contestants.iter().map(|contestant| contestant.name.to_owned()).collect();
             return Err(CompareError::UnknownBaseline { name: baseline.to_owned(), played });
         };
-        for (index, policy) in policies.iter().enumerate() {
-            if policies[..index].iter().any(|earlier| earlier.name == policy.name) {
-                return Err(CompareError::DuplicateName { name: policy.name.clone() });
+        for (index, Contestant { name, seeds }) in contestants.iter().enumerate() {
+            if contestants[..index].iter().any(|earlier| earlier.name == *name) {
+                return Err(CompareError::DuplicateName { name: (*name).to_owned() });
             }
-            same_world(policy, base)?;
+            seeds.iter().try_for_each(|policy| same_world(policy, base.seeds[0]))?;
         }
-        let mut rows: Vec<(&Evaluated, Row)> = policies
-            .par_iter()
-            .map(|policy| {
-                let relative = metrics::relative_cost(policy, base);
-                let share_cheaper = metrics::share_cheaper(policy, base);
-                (policy, Row { summary: Summary::of(policy), relative, share_cheaper })
-            })
-            .collect();
+        let rows = contestants.par_iter().map(|contestant| row(contestant, base, groups));
+        let rows: Result<Vec<Row>, CompareError> = rows.collect();
+        let mut rows: Vec<(&Contestant<'_>, Row)> = contestants.iter().zip(rows?).collect();
         rows.sort_by(|(_, a), (_, b)| a.summary.mean_cost.total_cmp(&b.summary.mean_cost));
-        let by_cost: Vec<&Evaluated> = rows.iter().map(|(policy, _)| *policy).collect();
+        let by_cost: Vec<&Contestant<'_>> = rows.iter().map(|(contestant, _)| *contestant).collect();
         Ok(Self {
             scenario: evaluation.scenario.clone(),
             baseline: baseline.to_owned(),
@@ -260,6 +333,50 @@ impl Comparison {
             policies: rows.into_iter().map(|(_, row)| row).collect(),
         })
     }
+}
+
+/// What was played as rows: each group where its first member stands, and every other policy by itself.
+fn contestants<'a>(played: &'a [Evaluated], groups: &'a [SeedGroup]) -> Vec<Contestant<'a>> {
+    let mut contestants: Vec<Contestant<'a>> = Vec::new();
+    for policy in played {
+        let is_member = |(_, name): &(u64, String)| *name == policy.name;
+        let Some(group) = groups.iter().find(|group| group.members.iter().any(is_member)) else {
+            contestants.push(Contestant { name: &policy.name, seeds: vec![policy] });
+            continue;
+        };
+        match contestants.iter_mut().find(|contestant| contestant.name == group.name) {
+            Some(contestant) => contestant.seeds.push(policy),
+            None => contestants.push(Contestant { name: &group.name, seeds: vec![policy] }),
+        }
+    }
+    contestants
+}
+
+fn row(
+    contestant: &Contestant<'_>,
+    base: &Contestant<'_>,
+    groups: &[SeedGroup],
+) -> Result<Row, CompareError> {
+    let Contestant { name, seeds } = contestant;
+    let summary = Summary::of_seeds(name, seeds);
+    if let Some(figure) = summary.not_finite() {
+        return Err(CompareError::NotFinite { policy: (*name).to_owned(), figure });
+    }
+    let members = groups.iter().find(|group| group.name == *name).map_or(&[][..], |group| &group.members);
+    let seed_row = |policy: &&Evaluated| {
+        let (seed, name) = members.iter().find(|(_, name)| *name == policy.name)?;
+        let Summary { mean_cost, ci95, .. } = Summary::of(policy);
+        let relative = metrics::relative_cost(&[policy], &base.seeds);
+        Some(SeedRow { seed: *seed, name: name.clone(), mean_cost, ci95, relative })
+    };
+    let mut seed_rows: Vec<SeedRow> = seeds.iter().filter_map(seed_row).collect();
+    seed_rows.sort_by_key(|row| row.seed);
+    Ok(Row {
+        relative: metrics::relative_cost(seeds, &base.seeds),
+        share_cheaper: metrics::share_cheaper(seeds, &base.seeds),
+        seeds: seed_rows,
+        summary,
+    })
 }
 
 fn same_world(policy: &Evaluated, baseline: &Evaluated) -> Result<(), CompareError> {
@@ -282,26 +399,30 @@ fn same_world(policy: &Evaluated, baseline: &Evaluated) -> Result<(), CompareErr
 }
 
 /// The verdict on policies in the order of their costs; bounds are no policies.
-fn verdict(played: &[&Evaluated]) -> Verdict {
-    let by_cost: Vec<&Evaluated> =
-        played.iter().copied().filter(|policy| policy.kind != PolicyKind::Bound).collect();
-    let (learned, heuristics): (Vec<&Evaluated>, Vec<&Evaluated>) =
-        by_cost.iter().partition(|policy| policy.kind.is_learned());
-    let difference = |policy: &Evaluated, other: &Evaluated| Difference {
-        other: other.name.clone(),
-        relative: metrics::relative_cost(policy, other),
+fn verdict(played: &[&Contestant<'_>]) -> Verdict {
+    let requests = played.iter().flat_map(|contestant| &contestant.seeds).flat_map(|policy| &policy.episodes);
+    if requests.map(|episode| episode.counters.requests).sum::<u64>() == 0 {
+        return Verdict::NobodyAsked;
+    }
+    let by_cost = played.iter().copied().filter(|policy| policy.kind() != PolicyKind::Bound);
+    let by_cost: Vec<&Contestant<'_>> = by_cost.collect();
+    let (learned, heuristics): (Vec<&Contestant<'_>>, Vec<&Contestant<'_>>) =
+        by_cost.iter().partition(|policy| policy.kind().is_learned());
+    let difference = |policy: &Contestant<'_>, other: &Contestant<'_>| Difference {
+        other: other.name.to_owned(),
+        relative: metrics::relative_cost(&policy.seeds, &other.seeds),
     };
     if learned.is_empty() || heuristics.is_empty() {
         return match by_cost.as_slice() {
             [first, second, ..] => {
-                Verdict::Cheapest { name: first.name.clone(), next: difference(first, second) }
+                Verdict::Cheapest { name: first.name.to_owned(), next: difference(first, second) }
             }
             _ => Verdict::Alone,
         };
     }
-    let against = |policy: &&Evaluated| {
+    let against = |policy: &&Contestant<'_>| {
         let differences = heuristics.par_iter().map(|heuristic| difference(policy, heuristic)).collect();
-        (policy.name.clone(), differences)
+        (policy.name.to_owned(), differences)
     };
     Verdict::Learned(learned.iter().map(against).collect())
 }

@@ -240,6 +240,18 @@ pub enum EvaluateError {
         /// Why.
         source: EnvError,
     },
+    /// A cost is not a finite number.
+    #[error("{policy}, episode {episode}: its {component} cost is {value}, not a finite number")]
+    NotFinite {
+        /// The policy.
+        policy: String,
+        /// The episode, from 0.
+        episode: u64,
+        /// The component of the cost.
+        component: &'static str,
+        /// What it adds up to.
+        value: String,
+    },
 }
 
 /// What the caller gives to an evaluation besides policies and episodes. The default measures nothing, hears of nothing and
@@ -269,8 +281,8 @@ impl std::fmt::Debug for Hooks<'_> {
 /// Plays every contender over every episode.
 ///
 /// # Errors
-/// When there is no episode, the hooks say to stop, or a policy takes an illegal action; the first of the list when several
-/// do.
+/// When there is no episode, the hooks say to stop, a policy takes an illegal action, or a cost is not a finite number; the
+/// first of the list when there are several.
 pub fn evaluate(
     contenders: &[Contender],
     protocol: &Protocol,
@@ -434,6 +446,12 @@ fn play(
         if step.end.is_end() {
             break;
         }
+    }
+    // A cost that is not finite stays so in the sum.
+    let costs = CostBreakdown::NAMES.into_iter().zip(result.cost.components());
+    if let Some((component, value)) = costs.into_iter().find(|(_, value)| !value.is_finite()) {
+        let (policy, value) = (name.to_owned(), value.to_string());
+        return Err(EvaluateError::NotFinite { policy, episode, component, value });
     }
     result.fingerprint = env.world().exogenous_fingerprint();
     result.trajectory_hash = mix(result.trajectory_hash, result.fingerprint);

@@ -10,7 +10,9 @@
 //! | loads, evictions, refreshes, loaded GB per slot | `count / sum of slots` |
 //! | time per decision | `time spent deciding / decisions` |
 //!
-//! Intervals: over episodes where there are several, else over the slots of the only one, in blocks ([`crate::stats`]).
+//! A learner with several training seeds is one policy here: its sums are over all episodes of all seeds.
+//!
+//! Intervals: over seeds and episodes where there are several seeds; over episodes where there are several, else over the slots of the only one, in blocks ([`crate::stats`]).
 
 use crate::evaluate::{EpisodeResult, Evaluated, PolicyKind};
 use crate::stats::{self, Estimate, Interval, Resampling};
@@ -79,16 +81,25 @@ pub struct Summary {
     pub decisions_per_slot: f64,
     /// Mean microseconds per decision, where a clock was given.
     pub decide_us: Option<f64>,
+    /// Why ratios are `null`, where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub null_because: Option<String>,
 }
 
 impl Summary {
     /// The figures of a policy.
     pub fn of(policy: &Evaluated) -> Self {
+        Self::of_seeds(&policy.name, &[policy])
+    }
+
+    /// The figures of the training seeds of one policy, at least one, under the name of all.
+    pub fn of_seeds(name: &str, seeds: &[&Evaluated]) -> Self {
+        let episodes: Vec<&EpisodeResult> = seeds.iter().flat_map(|seed| &seed.episodes).collect();
         let (mut cost, mut counters) = (CostBreakdown::default(), Counters::default());
         let (mut slots, mut decisions) = (0_u64, 0_u64);
         let mut placed = [0_u64; Placement::ALL.len()];
         let mut decide_ns = Some(0);
-        for episode in &policy.episodes {
+        for episode in &episodes {
             cost += episode.cost;
             counters += episode.counters;
             slots += u64::from(episode.slots);
@@ -100,12 +111,12 @@ impl Summary {
         }
         let per_slot = |count: f64| count / slots as f64;
         let ratio = |part: u64| (counters.requests > 0).then(|| part as f64 / counters.requests as f64);
-        let costs: Vec<f64> = policy.episodes.iter().map(EpisodeResult::cost_per_slot).collect();
+        let costs: Vec<f64> = episodes.iter().map(|episode| episode.cost_per_slot()).collect();
         Self {
-            name: policy.name.clone(),
-            kind: policy.kind,
+            name: name.to_owned(),
+            kind: seeds.first().map_or(PolicyKind::Heuristic, |seed| seed.kind),
             mean_cost: per_slot(cost.total()),
-            ci95: cost_interval(policy),
+            ci95: cost_interval(seeds),
             iqm_cost: stats::interquartile_mean(&costs),
             hit_ratio: ratio(counters.hits),
             edge_ratio: ratio(counters.edge_requests),
@@ -119,9 +130,30 @@ impl Summary {
             loaded_gb_per_slot: per_slot(bytes_to_gb(counters.loaded_bytes)),
             decisions_per_slot: per_slot(decisions as f64),
             decide_us: decide_ns.filter(|_| decisions > 0).map(|ns| ns as f64 / 1e3 / decisions as f64),
+            null_because: (counters.requests == 0).then(|| NOBODY_ASKED.to_owned()),
         }
     }
+
+    /// The first figure that is not a finite number.
+    pub fn not_finite(&self) -> Option<&'static str> {
+        let figures = [
+            ("mean_cost", self.mean_cost),
+            ("ci95", self.ci95.low),
+            ("ci95", self.ci95.high),
+            ("iqm_cost", self.iqm_cost),
+            ("loads_per_slot", self.loads_per_slot),
+            ("loaded_gb_per_slot", self.loaded_gb_per_slot),
+        ];
+        figures
+            .into_iter()
+            .chain(self.cost.named())
+            .find(|(_, figure)| !figure.is_finite())
+            .map(|(name, _)| name)
+    }
 }
+
+/// Why ratios of requests are `null`.
+const NOBODY_ASKED: &str = "nobody asked: there was no request in these episodes";
 
 /// The observations behind a policy's interval: one cost per slot and episode, or one per slot of the only episode.
 pub(crate) fn samples(policy: &Evaluated) -> Vec<f64> {
@@ -131,29 +163,41 @@ pub(crate) fn samples(policy: &Evaluated) -> Vec<f64> {
     }
 }
 
-fn cost_interval(policy: &Evaluated) -> Interval {
-    let samples = samples(policy);
-    let resampling = match policy.episodes.len() {
-        1 => Resampling::for_series(&samples),
-        _ => Resampling::Independent,
-    };
-    stats::mean_interval(&samples, resampling)
+/// The samples of each seed: a row a seed.
+fn rows(seeds: &[&Evaluated]) -> Vec<Vec<f64>> {
+    seeds.iter().map(|seed| samples(seed)).collect()
 }
 
-/// What `policy` costs more than `other`, as a share of `other`'s cost, paired by episode, or by slot of the only episode.
-/// `None` when `other` costs nothing, or they did not play equally many episodes.
-pub fn relative_cost(policy: &Evaluated, other: &Evaluated) -> Option<Estimate> {
-    let (costs, baseline) = (samples(policy), samples(other));
-    if policy.episodes.len() == 1 {
-        stats::relative_difference_of_series(&costs, &baseline)
-    } else {
-        stats::relative_difference(&costs, &baseline, Resampling::Independent)
+/// Whether samples are the slots of one episode.
+fn is_series(seeds: &[&Evaluated]) -> bool {
+    seeds.iter().any(|seed| seed.episodes.len() == 1)
+}
+
+fn cost_interval(seeds: &[&Evaluated]) -> Interval {
+    match rows(seeds).as_slice() {
+        [samples] if is_series(seeds) => stats::mean_interval(samples, Resampling::for_series(samples)),
+        [samples] => stats::mean_interval(samples, Resampling::Independent),
+        rows => stats::crossed_mean_interval(rows, is_series(seeds)),
     }
 }
 
-/// The share of episodes (of slots, when there is one episode) in which `policy` is cheaper than `other`; equals count half.
-pub fn share_cheaper(policy: &Evaluated, other: &Evaluated) -> f64 {
-    stats::share_below(&samples(policy), &samples(other))
+/// What `policy` costs more than `other`, as a share of `other`'s cost, paired by episode, or by slot of the only episode.
+/// Both have a part for each training seed, one where there are no seeds.
+/// `None` when `other` costs nothing, or they did not play equally many episodes.
+pub fn relative_cost(policy: &[&Evaluated], other: &[&Evaluated]) -> Option<Estimate> {
+    match (rows(policy).as_slice(), rows(other).as_slice()) {
+        ([costs], [baseline]) if is_series(policy) => stats::relative_difference_of_series(costs, baseline),
+        ([costs], [baseline]) => stats::relative_difference(costs, baseline, Resampling::Independent),
+        (rows, baseline) => stats::crossed_relative_difference(rows, baseline, is_series(policy)),
+    }
+}
+
+/// The share of episodes (of slots, when there is one episode) in which `policy` is cheaper than `other`, over all pairs of
+/// their seeds; equals count half.
+pub fn share_cheaper(policy: &[&Evaluated], other: &[&Evaluated]) -> f64 {
+    let (policy, other) = (rows(policy), rows(other));
+    let pairs = policy.iter().flat_map(|row| other.iter().map(move |others| stats::share_below(row, others)));
+    stats::mean(&pairs.collect::<Vec<f64>>())
 }
 
 #[cfg(test)]
@@ -209,6 +253,7 @@ pub(crate) mod tests {
         }
         let summary = Summary::of(&policy);
         assert_eq!((summary.hit_ratio, summary.edge_ratio, summary.decide_us), (None, None, None));
+        assert_eq!(summary.null_because.as_deref(), Some(NOBODY_ASKED));
     }
 
     #[test]
@@ -221,10 +266,10 @@ pub(crate) mod tests {
 
     #[test]
     fn shares_are_paired_by_episode() {
-        // Cheaper in the first, equal in the second, dearer in the third and fourth: 1.5 of 4, although both sum to 10.
+        // Cheaper in the first, equal in the second, more expensive in the third and fourth: 1.5 of 4, although both sum to 10.
         let policy = evaluated("a", PolicyKind::Ppo, &[1.0, 2.0, 3.0, 4.0]);
         let other = evaluated("b", PolicyKind::Heuristic, &[5.0, 2.0, 2.0, 1.0]);
-        assert_eq!(share_cheaper(&policy, &other), 0.375);
-        assert_relative_eq!(relative_cost(&policy, &other).unwrap().mean, 0.0);
+        assert_eq!(share_cheaper(&[&policy], &[&other]), 0.375);
+        assert_relative_eq!(relative_cost(&[&policy], &[&other]).unwrap().mean, 0.0);
     }
 }

@@ -10,6 +10,10 @@
 //! that minimises the error of the variance, `(2 G^2 / D)^(1/3) n^(1/3)`. A length tied to `n` alone would be too short
 //! where costs follow the time of day, and needlessly long where they do not.
 //!
+//! *Seeds and episodes*: all training seeds of a learner play the same episodes, so the two are crossed, and both are chance.
+//! Seeds and episodes are resampled apart from each other (the two-way bootstrap of Owen 2007, its main effects added up);
+//! see [`crossed_mean_interval`].
+//!
 //! *Pairing*: two policies met the same requests, so each resample takes the same episodes or slots of both; what they share
 //! cancels, and the interval of the difference is far narrower than those of the costs.
 
@@ -108,22 +112,25 @@ pub fn interquartile_mean(numbers: &[f64]) -> f64 {
 
 /// The interval of a mean. One observation has no spread: its interval is itself.
 pub fn mean_interval(numbers: &[f64], resampling: Resampling) -> Interval {
-    interval(resample([numbers], resampling, RESAMPLES).map(|[mean]| mean))
+    interval(resample([numbers], resampling, RESAMPLES, 0).map(|[mean]| mean))
 }
 
 /// The mean paired difference to a baseline, divided by the baseline's mean, with its paired interval.
 ///
-/// `None` when the lengths differ, there is nothing to compare, or the baseline's mean is 0 or not finite.
+/// `None` when the lengths differ, there is nothing to compare, the baseline's mean is 0 or not finite, or it is 0 in so many
+/// resamples that the interval has no end.
 pub fn relative_difference(numbers: &[f64], baseline: &[f64], resampling: Resampling) -> Option<Estimate> {
     let of_baseline = mean(baseline);
     if numbers.len() != baseline.len() || !of_baseline.is_finite() || of_baseline == 0.0 {
         return None;
     }
     let differences: Vec<f64> = numbers.iter().zip(baseline).map(|(x, b)| x - b).collect();
-    let resamples = resample([&differences, baseline], resampling, RESAMPLES)
+    let resamples = resample([&differences, baseline], resampling, RESAMPLES, 0)
         // Where a resample drew neither a cost nor a difference, the two are equal.
         .map(|[difference, of_baseline]| if difference == 0.0 { 0.0 } else { difference / of_baseline });
-    Some(Estimate { mean: mean(&differences) / of_baseline, ci95: interval(resamples) })
+    let ci95 = interval(resamples);
+    let is_finite = ci95.low.is_finite() && ci95.high.is_finite();
+    is_finite.then(|| Estimate { mean: mean(&differences) / of_baseline, ci95 })
 }
 
 /// As [`relative_difference`] for the slots of one run, in blocks as long as the estimate's own terms remember.
@@ -143,14 +150,155 @@ pub fn share_below(numbers: &[f64], others: &[f64]) -> f64 {
     mean(&scores)
 }
 
-/// The means of resamples, the same positions for all series. Nothing comes of empty series.
+/// The interval of the mean over training seeds and episodes: one row a seed, one column an episode (or a slot of the only
+/// episode, whose columns are drawn in blocks), all rows equally long.
+///
+/// *Model*: `cost = mean + seed + episode + rest`. The variance of the mean is that of the row means over the number of rows,
+/// plus that of the column means over the number of columns, minus what both contain of the rest.
+///
+/// *Interval*: rows and columns are resampled apart from each other, each [`RESAMPLES`] times. The deviations of `n` row means
+/// are stretched by `sqrt(n / (n - 1))`, because a resample of few spreads too little, and by `t(n - 1) / t(inf)`, because the
+/// spread of few is itself uncertain; so are those of the columns. Their sums, scaled to the variance above, have the
+/// quantiles. One row has no spread of its own: only episodes are chance then.
+pub fn crossed_mean_interval(rows: &[Vec<f64>], is_series: bool) -> Interval {
+    crossed_interval(grand_mean(rows), &[(rows, 1.0)], is_series, RESAMPLES)
+}
+
+/// The mean of `rows` over that of `baseline`, minus 1, with its interval over seeds and episodes; episodes are paired, and the
+/// baseline has a row for each seed of its own, one where it is a rule. As [`crossed_mean_interval`], with the ratio replaced
+/// by its tangent.
+///
+/// `None` when columns do not match, or the baseline's mean is 0 or not finite.
+pub fn crossed_relative_difference(
+    rows: &[Vec<f64>],
+    baseline: &[Vec<f64>],
+    is_series: bool,
+) -> Option<Estimate> {
+    let columns = baseline.first()?.len();
+    let (of_rows, of_baseline) = (grand_mean(rows), grand_mean(baseline));
+    let is_matched = rows.iter().chain(baseline).all(|row| row.len() == columns);
+    if !is_matched || !of_baseline.is_finite() || of_baseline == 0.0 {
+        return None;
+    }
+    let tables = [(rows, 1.0 / of_baseline), (baseline, -of_rows / (of_baseline * of_baseline))];
+    let mean = of_rows / of_baseline - 1.0;
+    Some(Estimate { mean, ci95: crossed_interval(mean, &tables, is_series, RESAMPLES) })
+}
+
+fn grand_mean(rows: &[Vec<f64>]) -> f64 {
+    mean(&rows.iter().map(|row| mean(row)).collect::<Vec<f64>>())
+}
+
+/// The interval of an estimate that varies like the sum of weighted grand means of tables, whose columns are the same
+/// episodes.
+fn crossed_interval(
+    estimate: f64,
+    tables: &[(&[Vec<f64>], f64)],
+    is_series: bool,
+    resamples: usize,
+) -> Interval {
+    let columns = tables.iter().flat_map(|(rows, _)| rows.iter().map(Vec::len)).min().unwrap_or(0);
+    let mut by_column = vec![0.0; columns];
+    let mut dimensions = Vec::new();
+    let mut counted_twice = 0.0;
+    for (rows, weight) in tables {
+        let count = rows.len() as f64;
+        let of_rows: Vec<f64> = rows.iter().map(|row| weight * mean(&row[..columns])).collect();
+        let of_columns: Vec<f64> = (0..columns)
+            .map(|column| weight * rows.iter().map(|row| row[column]).sum::<f64>() / count)
+            .collect();
+        let centre = mean(&of_rows);
+        if rows.len() > 1 && columns > 1 {
+            let rest = |(row, of_row): (&Vec<f64>, &f64)| -> f64 {
+                let cells = row.iter().zip(&of_columns);
+                cells.map(|(cell, of_column)| (weight * cell - of_row - of_column + centre).powi(2)).sum()
+            };
+            let squares: f64 = rows.iter().zip(&of_rows).map(rest).sum();
+            let cells = count * columns as f64;
+            counted_twice += squares / ((count - 1.0) * (columns as f64 - 1.0) * cells);
+        }
+        for (sum, of_column) in by_column.iter_mut().zip(&of_columns) {
+            *sum += of_column - centre;
+        }
+        dimensions.push((of_rows.iter().map(|row| row - centre).collect(), Resampling::Independent));
+    }
+    let resampling = if is_series { Resampling::for_series(&by_column) } else { Resampling::Independent };
+    dimensions.push((by_column, resampling));
+    let (mut variances, mut sums) = (Vec::new(), vec![0.0; resamples]);
+    for (lane, (deviations, resampling)) in dimensions.iter().enumerate() {
+        let Some((resampled, variance)) = stretched(deviations, *resampling, resamples, lane as u32) else {
+            continue;
+        };
+        variances.push(variance);
+        sums.iter_mut().zip(resampled).for_each(|(sum, deviation)| *sum += deviation);
+    }
+    let total: f64 = variances.iter().sum();
+    let largest = variances.iter().copied().fold(0.0, f64::max);
+    let scale = if total > 0.0 { ((total - counted_twice).max(largest) / total).sqrt() } else { 1.0 };
+    interval(sums.into_iter().map(|deviation| estimate + scale * deviation))
+}
+
+/// Resampled means of deviations around 0, widened for their small number, and their variance before the stretch by
+/// Student's t; `None` where there is one observation.
+fn stretched(
+    deviations: &[f64],
+    resampling: Resampling,
+    resamples: usize,
+    lane: u32,
+) -> Option<(Vec<f64>, f64)> {
+    let count = match resampling {
+        Resampling::Independent => deviations.len(),
+        Resampling::Blocks { length } => deviations.len() / length.max(1),
+    };
+    if count < 2 {
+        return None;
+    }
+    let freedom = count as f64 - 1.0;
+    let widened = (count as f64 / freedom).sqrt();
+    let means = resample([deviations], resampling, resamples, lane).map(|[mean]| widened * mean);
+    let means: Vec<f64> = means.collect();
+    let variance = means.iter().map(|mean| mean * mean).sum::<f64>() / means.len() as f64;
+    let stretch = student_t(freedom) / student_t(f64::INFINITY);
+    Some((means.into_iter().map(|mean| stretch * mean).collect(), variance))
+}
+
+/// The 97.5 % quantile of Student's t: tabled to three decimals, between them linear in one over the degrees of freedom (at
+/// least 1).
+fn student_t(freedom: f64) -> f64 {
+    const TABLE: [(f64, f64); 17] = [
+        (1.0, 12.706),
+        (2.0, 4.303),
+        (3.0, 3.182),
+        (4.0, 2.776),
+        (5.0, 2.571),
+        (6.0, 2.447),
+        (7.0, 2.365),
+        (8.0, 2.306),
+        (9.0, 2.262),
+        (10.0, 2.228),
+        (12.0, 2.179),
+        (15.0, 2.131),
+        (20.0, 2.086),
+        (30.0, 2.042),
+        (60.0, 2.000),
+        (120.0, 1.980),
+        (f64::INFINITY, 1.960),
+    ];
+    let above = TABLE.iter().position(|(known, _)| *known >= freedom).unwrap_or(TABLE.len() - 1).max(1);
+    let ((few, wide), (many, narrow)) = (TABLE[above - 1], TABLE[above]);
+    let share = (freedom.recip() - many.recip()) / (few.recip() - many.recip());
+    narrow + share * (wide - narrow)
+}
+
+/// The means of resamples, the same positions for all series; other lanes draw other positions. Nothing comes of empty series.
 fn resample<const N: usize>(
     series: [&[f64]; N],
     resampling: Resampling,
     resamples: usize,
+    lane: u32,
 ) -> impl Iterator<Item = [f64; N]> {
     let len = series.iter().map(|series| series.len()).min().unwrap_or(0);
-    let mut rng = Seed::new(Purpose::Test, 0).stream(Stream::Bootstrap);
+    let mut rng = Seed::new(Purpose::Test, 0).with_lane(lane).stream(Stream::Bootstrap);
     // Sums before each position over the series twice, so that a block that wraps around is one difference.
     let sums = series.map(|series| match resampling {
         Resampling::Independent => Vec::new(),

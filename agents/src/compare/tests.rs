@@ -46,13 +46,13 @@ fn the_document_has_exactly_the_promised_keys() {
 #[test]
 fn rows_are_sorted_by_cost_and_differ_from_the_baseline_in_pairs() {
     let played = evaluation(vec![
-        heuristic("dear", &[4.0, 12.0]),
+        heuristic("expensive", &[4.0, 12.0]),
         heuristic("base", &[2.0, 6.0]),
         heuristic("cheap", &[1.0, 3.0]),
     ]);
     let comparison = Comparison::new(&played, "base").unwrap();
     let names: Vec<&str> = comparison.policies.iter().map(|row| row.summary.name.as_str()).collect();
-    assert_eq!(names, ["cheap", "base", "dear"]);
+    assert_eq!(names, ["cheap", "base", "expensive"]);
     // Costs of the two episodes differ threefold, but the ratio to the baseline is the same in each: paired intervals have
     // no width, unpaired ones would.
     for (row, ratio) in comparison.policies.iter().zip([-0.5, 0.0, 1.0]) {
@@ -120,7 +120,7 @@ fn a_baseline_that_costs_nothing_has_no_relative_figures_and_breaks_nothing() {
     let comparison = Comparison::new(&played, "free").unwrap();
     assert_eq!(comparison.policies[1].relative, None);
     assert!(serde_json::to_value(&comparison).unwrap()["policies"][1]["relative"].is_null());
-    assert!(comparison.verdict.to_string().contains("free (which costs nothing)"));
+    assert!(comparison.verdict.to_string().contains("free (which costs nothing in these episodes"));
 }
 
 #[test]
@@ -138,4 +138,64 @@ fn one_episode_is_compared_slot_by_slot() {
     // The cost itself varies from slot to slot, and its interval says so.
     let ci95 = comparison.policies[0].summary.ci95;
     assert!(ci95.high > ci95.low);
+}
+
+#[test]
+fn training_seeds_of_one_configuration_are_one_row_with_an_interval_over_seeds_and_episodes() {
+    let base = [4.0, 8.0, 6.0, 2.0];
+    let scaled = |factor: f64| base.map(|cost| factor * cost);
+    let played = evaluation(vec![
+        heuristic("lru", &base),
+        ppo("seed-2", &scaled(0.6)),
+        ppo("seed-1", &scaled(0.4)),
+        ppo("alone", &scaled(0.9)),
+    ]);
+    let members = vec![(2, "seed-2".to_owned()), (1, "seed-1".to_owned())];
+    let groups = [SeedGroup { name: "net (2 seeds)".into(), members }];
+    let comparison = Comparison::of_groups(&played, &groups, "lru").unwrap();
+    let names: Vec<&str> = comparison.policies.iter().map(|row| row.summary.name.as_str()).collect();
+    assert_eq!(names, ["net (2 seeds)", "alone", "lru"]);
+    let net = &comparison.policies[0];
+    assert_relative_eq!(net.relative.unwrap().mean, -0.5);
+    assert_relative_eq!(net.summary.mean_cost, 1.25);
+    // Each seed is certain about itself, and two of them say little about the next: 0.1 sqrt(2) t(1) / t(inf).
+    let reach = 0.1 * 2.0_f64.sqrt() * 12.706 / 1.96;
+    assert_relative_eq!(net.relative.unwrap().ci95.low, -0.5 - reach, epsilon = 1e-9);
+    let seeds: Vec<(u64, f64)> = net.seeds.iter().map(|row| (row.seed, row.relative.unwrap().mean)).collect();
+    assert_eq!(seeds.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [1, 2]);
+    assert_relative_eq!(seeds[0].1, -0.6);
+    assert_relative_eq!(net.seeds[0].relative.unwrap().ci95.high, -0.6, epsilon = 1e-12);
+    let document = serde_json::to_value(&comparison).unwrap();
+    assert_eq!(document["policies"][0]["seeds"][1]["name"], "seed-2");
+    assert!(document["policies"][1].get("seeds").is_none());
+    assert!(comparison.verdict.to_string().contains("net (2 seeds) is cheaper than 0 of 1 heuristics"));
+    // A group may be the baseline: its seeds are chance too.
+    let turned = Comparison::of_groups(&played, &groups, "net (2 seeds)").unwrap();
+    let alone = turned.policies[1].relative.unwrap();
+    assert_relative_eq!(alone.mean, 0.8, epsilon = 1e-12);
+    assert!(alone.ci95.low < 0.0 && alone.ci95.high > 1.5, "{alone}");
+}
+
+#[test]
+fn no_figure_that_is_not_finite_is_told_and_no_request_is_said() {
+    let endless = evaluation(vec![heuristic("lru", &[f64::MAX, f64::MAX]), heuristic("fifo", &[1.0, 2.0])]);
+    let message = Comparison::new(&endless, "fifo").unwrap_err().to_string();
+    assert_eq!(message, "lru: its mean_cost is not a finite number over these episodes");
+
+    let mut quiet = evaluation(vec![heuristic("lru", &[0.0, 0.0]), heuristic("fifo", &[0.0, 0.0])]);
+    for episode in quiet.policies.iter_mut().flat_map(|policy| &mut policy.episodes) {
+        episode.counters.requests = 0;
+    }
+    let comparison = Comparison::new(&quiet, "lru").unwrap();
+    assert!(comparison.verdict.to_string().starts_with("nobody asked"));
+    let row = &serde_json::to_value(&comparison).unwrap()["policies"][1];
+    assert!(row["hit_ratio"].is_null() && row["relative"].is_null());
+    let why = row["null_because"].as_str().unwrap();
+    assert!(why.starts_with("nobody asked: ") && why.contains("; the baseline costs nothing"), "{why}");
+
+    // Three of four episodes cost the baseline nothing: a third of the resamples would divide by 0.
+    let sparse = evaluation(vec![heuristic("lru", &[0.0, 0.0, 0.0, 4.0]), heuristic("fifo", &[1.0; 4])]);
+    let comparison = Comparison::new(&sparse, "lru").unwrap();
+    assert_eq!(comparison.policies[1].relative, None);
+    assert!(!serde_json::to_string(&comparison).unwrap().contains("\"ci95\":[null"));
 }

@@ -17,7 +17,7 @@ fn coverage(repeats: u64, truth: f64, one: impl Fn(&mut SimRng) -> Interval + Sy
 }
 
 fn quick_interval(numbers: &[f64], resampling: Resampling) -> Interval {
-    interval(resample([numbers], resampling, 1_000).map(|[mean]| mean))
+    interval(resample([numbers], resampling, 1_000, 0).map(|[mean]| mean))
 }
 
 /// A stationary series around 0 in which each value keeps `memory` of the one before.
@@ -199,4 +199,120 @@ fn blocks_grow_with_memory() {
     assert!(typical(0.0) <= 4, "{}", typical(0.0));
     assert!((9..=16).contains(&typical(0.5)), "{}", typical(0.5));
     assert!((20..=35).contains(&typical(0.8)), "{}", typical(0.8));
+}
+
+#[test]
+fn students_t_is_that_of_the_tables() {
+    assert_eq!([1.0, 4.0, 9.0, 60.0].map(student_t), [12.706, 2.776, 2.262, 2.0]);
+    assert_eq!(student_t(f64::INFINITY), 1.96);
+    // scipy.stats.t.ppf(0.975, 19) and (0.975, 39).
+    assert_abs_diff_eq!(student_t(19.0), 2.0930, epsilon = 1e-3);
+    assert_abs_diff_eq!(student_t(39.0), 2.0227, epsilon = 1e-3);
+}
+
+#[test]
+fn two_seeds_that_differ_and_episodes_that_do_not_have_the_interval_of_two_numbers() {
+    // Row means 1 and 3: resamples deviate by -1, 0, 0, 1, times sqrt(2), times 12.706 / 1.96.
+    let reach = 2.0_f64.sqrt() * 12.706 / 1.96;
+    let ci95 = crossed_mean_interval(&[vec![1.0; 6], vec![3.0; 6]], false);
+    assert_relative_eq!(ci95.low, 2.0 - reach, epsilon = 1e-9);
+    assert_relative_eq!(ci95.high, 2.0 + reach, epsilon = 1e-9);
+    // Against a baseline of 4 a slot that has no seeds: the same over 4.
+    let relative =
+        crossed_relative_difference(&[vec![1.0; 6], vec![3.0; 6]], &[vec![4.0; 6]], false).unwrap();
+    assert_relative_eq!(relative.mean, -0.5);
+    assert_relative_eq!(relative.ci95.high, -0.5 + reach / 4.0, epsilon = 1e-9);
+    assert_eq!(crossed_relative_difference(&[vec![1.0; 2]], &[vec![0.0; 2]], false), None);
+    assert_eq!(crossed_relative_difference(&[vec![1.0; 2]], &[vec![1.0; 3]], false), None);
+}
+
+#[test]
+fn what_seeds_and_baseline_share_in_an_episode_cancels_and_what_seeds_differ_in_does_not() {
+    let episodes: Vec<f64> = (0..20).map(|episode| 10.0 + f64::from(episode % 5)).collect();
+    let scaled = |factor: f64| episodes.iter().map(|cost| factor * cost).collect::<Vec<f64>>();
+    let equal = crossed_relative_difference(&[scaled(0.5), scaled(0.5)], &[scaled(1.0)], false).unwrap();
+    assert_relative_eq!(equal.ci95.low, -0.5, epsilon = 1e-12);
+    assert_relative_eq!(equal.ci95.high, -0.5, epsilon = 1e-12);
+    let rows = [0.4, 0.5, 0.6].map(scaled);
+    let apart = crossed_relative_difference(&rows, &[scaled(1.0)], false).unwrap();
+    assert!(apart.ci95.low < -0.6 && apart.ci95.high > -0.4, "{apart}");
+    assert!(crossed_mean_interval(&rows, true).low < crossed_mean_interval(&rows[..1], true).low);
+}
+
+/// A table of costs around `mean`: a part of the seed, one of the episode and a rest, each so large; skewed parts have the
+/// skewness 1 (four exponential draws each).
+fn crossed(
+    [seeds, episodes]: [usize; 2],
+    mean: f64,
+    [of_seed, of_episode, of_rest]: [f64; 3],
+    is_skewed: bool,
+    rng: &mut SimRng,
+) -> Vec<Vec<f64>> {
+    let mut draw = |size: f64| -> f64 {
+        let part = |rng: &mut SimRng| -> f64 { Exp1.sample(rng) };
+        let skewed = |rng: &mut SimRng| ((0..4).map(|_| part(rng)).sum::<f64>() - 4.0) / 2.0;
+        size * if is_skewed { skewed(rng) } else { StandardNormal.sample(rng) }
+    };
+    let columns: Vec<f64> = (0..episodes).map(|_| draw(of_episode)).collect();
+    let row = |seed: f64, draw: &mut dyn FnMut(f64) -> f64| -> Vec<f64> {
+        columns.iter().map(|column| mean + seed + column + draw(of_rest)).collect()
+    };
+    (0..seeds)
+        .map(|_| {
+            let seed = draw(of_seed);
+            row(seed, &mut draw)
+        })
+        .collect()
+}
+
+/// How often intervals over seeds and episodes hold a known truth, a line a world: of the mean, and of the paired difference
+/// to a rule that has no seeds.
+fn coverage_study(repeats: u64) -> Vec<(String, f64)> {
+    const PARTS: [[f64; 3]; 4] = [[1.0, 1.0, 1.0], [0.3, 1.0, 0.5], [0.3, 1.0, 2.0], [1.0, 3.0, 1.0]];
+    let mut lines = Vec::new();
+    for size in [[10, 40], [5, 20]] {
+        for (parts, is_skewed) in PARTS.into_iter().flat_map(|parts| [(parts, false), (parts, true)]) {
+            let skewed = if is_skewed { "skewed" } else { "normal" };
+            let what = format!("{size:?} {parts:?} {skewed}");
+            let held = coverage(repeats, 50.0, |rng| {
+                crossed_interval_of_mean(&crossed(size, 50.0, parts, is_skewed, rng))
+            });
+            lines.push((format!("{what}, mean"), held));
+            let held = coverage(repeats, -0.2, |rng| {
+                let mut rows = crossed(size, 0.0, parts, is_skewed, rng);
+                let shared = crossed([1, size[1]], 50.0, [0.0, 5.0, 0.0], is_skewed, rng).remove(0);
+                for row in &mut rows {
+                    row.iter_mut().zip(&shared).for_each(|(cost, shared)| *cost += 0.8 * shared);
+                }
+                let tables = [(&rows[..], 1.0), (&[shared][..], 1.0)];
+                let [of_rows, of_baseline] = tables.map(|(rows, _)| grand_mean(rows));
+                let tables =
+                    [(tables[0].0, 1.0 / of_baseline), (tables[1].0, -of_rows / (of_baseline * of_baseline))];
+                crossed_interval(of_rows / of_baseline - 1.0, &tables, false, 1_000)
+            });
+            lines.push((format!("{what}, relative"), held));
+        }
+    }
+    lines
+}
+
+fn crossed_interval_of_mean(rows: &[Vec<f64>]) -> Interval {
+    crossed_interval(grand_mean(rows), &[(rows, 1.0)], false, 1_000)
+}
+
+#[test]
+fn intervals_over_seeds_and_episodes_hold_the_truth() {
+    for (what, held) in coverage_study(400) {
+        assert!((0.905..=0.995).contains(&held), "{what}: {held}");
+    }
+}
+
+/// `cargo xtask proofs` runs it: 4,000 tables a world put the share within 0.4 % of the coverage.
+#[test]
+#[ignore = "minutes; a proof"]
+fn intervals_over_seeds_and_episodes_cover_93_to_98_per_cent() {
+    for (what, held) in coverage_study(4_000) {
+        println!("{what}: {held}");
+        assert!((0.93..=0.98).contains(&held), "{what}: {held}");
+    }
 }
