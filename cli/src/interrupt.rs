@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -35,6 +36,15 @@ impl Interrupt {
             }
         });
         Ok(interrupt)
+    }
+
+    /// Counts the end of standard input as Ctrl-C: it is a pipe that the program holds that started this one.
+    pub(crate) fn press_at_end_of_input(&self) {
+        let pressed = Arc::clone(&self.0);
+        thread::spawn(move || {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink()); // an error is an end, too
+            pressed.store(true, Ordering::Relaxed);
+        });
     }
 
     /// Whether the run should end.

@@ -77,7 +77,12 @@ pub(crate) fn available_bytes() -> Option<u64> {
 
 /// The most memory that this process ever had resident, in bytes, where the system tells.
 pub(crate) fn peak_resident_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/status").ok()?;
+    peak_resident_bytes_of("self")
+}
+
+/// The most memory that a process ever had resident, in bytes, where the system tells.
+pub(crate) fn peak_resident_bytes_of(process: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)

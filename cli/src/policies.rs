@@ -1,13 +1,16 @@
 //! From names on the command line to policies: a heuristic by its name, a run or a checkpoint by its folder.
 
+use crate::console::Console;
 use crate::run_dir::CONFIG_FILE;
 use crate::run_dir::checkpoints::Checkpoints;
+use crate::text_file;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::{ExactMdp, ExactPolicy, OPTIMAL};
 use thoughtcache_agents::checkpoint::{Checkpoint, POLICY_FILE};
+use thoughtcache_agents::compare::SeedGroup;
 use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind};
 use thoughtcache_agents::heuristics::{Prepared, registry};
 use thoughtcache_agents::net_policy::{Mlp, NetPolicy};
@@ -15,6 +18,7 @@ use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::Scenario;
+use toml::{Table, Value};
 
 /// The checkpoint of a run that plays unless another one is named.
 const BEST: &str = "best";
@@ -47,6 +51,86 @@ pub(crate) fn run_of(place: &Path) -> Option<PathBuf> {
     // What was typed may begin below the run's folder.
     let whole = || Some(fs::canonicalize(place).ok()?.ancestors().take(3).find(is_run)?.to_owned());
     typed.map(Path::to_owned).or_else(whole)
+}
+
+/// The names, each folder of training runs (`DIR/seed-1`, `DIR/seed-2` ...) replaced by the runs in it that have a policy.
+///
+/// # Errors
+/// When a folder of runs cannot be read.
+pub(crate) fn expand(console: Console, names: &[String]) -> Result<Vec<String>> {
+    let mut expanded = Vec::new();
+    for name in names {
+        let folder = Path::new(name);
+        let is_policy = is_heuristic(name) || is_bound(name) || find(folder).is_ok();
+        let mut runs = if is_policy { Vec::new() } else { runs_in(folder) };
+        if runs.is_empty() {
+            expanded.push(name.clone());
+            continue;
+        }
+        // Seed 2 before seed 10.
+        runs.sort_by_key(|run| (run.len(), run.clone()));
+        for run in runs {
+            match find(Path::new(&run)) {
+                Ok(_) => expanded.push(run),
+                Err(_) => console.note(&format!("{} has no policy yet: it is left out", one_line(&run))),
+            }
+        }
+    }
+    Ok(expanded)
+}
+
+/// The folders in this one that have the config of a run.
+fn runs_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let runs = entries.filter(|path| path.join(CONFIG_FILE).is_file());
+    runs.filter_map(|path| path.to_str().map(str::to_owned)).collect()
+}
+
+/// The runs among the policies whose configs differ in their seed alone, where there are several: `names` as they were
+/// typed, each once, with the contender of each.
+///
+/// # Errors
+/// When a config cannot be read, or two runs of one configuration have one seed.
+pub(crate) fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<Vec<SeedGroup>> {
+    let mut groups: Vec<(Table, SeedGroup)> = Vec::new();
+    for (name, contender) in names.iter().zip(contenders) {
+        let Some(place) = checkpoint(name)? else { continue };
+        let Some(run) = run_of(&place) else { continue };
+        let path = run.join(CONFIG_FILE);
+        let text = text_file::read(&path, CONFIG_FILE)?;
+        let mut config: Table = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        let Some(seed) = config.remove("seed").and_then(|seed| seed.as_integer()) else { continue };
+        let called =
+            config.get("name").and_then(Value::as_str).map_or_else(|| display_name(&place), one_line);
+        // `best` and `last` of one run are two policies, and so are worlds that it was trained on and others.
+        let checkpoint = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        config.insert("checkpoint".into(), checkpoint.into());
+        let member = (seed as u64, contender.name.clone());
+        match groups.iter_mut().find(|(known, _)| *known == config) {
+            None => groups.push((config, SeedGroup { name: called, members: vec![member] })),
+            Some((_, group)) => {
+                if let Some((seed, other)) = group.members.iter().find(|(seed, _)| *seed == member.0) {
+                    bail!(
+                        "{other} and {} are the same training run (seed {seed}): name one of them, or compare runs with \
+                         --by-run",
+                        contender.name
+                    );
+                }
+                group.members.push(member);
+            }
+        }
+    }
+    let mut groups: Vec<SeedGroup> = groups.into_iter().map(|(_, group)| group).collect();
+    groups.retain(|group| group.members.len() > 1);
+    for at in 0..groups.len() {
+        let first = groups[at].members[0].1.clone();
+        let count = groups[at].members.len();
+        let plain = format!("{} ({count} seeds)", groups[at].name);
+        let is_taken = groups[..at].iter().any(|earlier| earlier.name == plain);
+        groups[at].name =
+            if is_taken { format!("{} ({count} seeds: {first} ...)", groups[at].name) } else { plain };
+    }
+    Ok(groups)
 }
 
 /// Finds policies for a scenario, each name once, in the order in which they were typed.

@@ -53,7 +53,11 @@ impl RunDir {
         Self::lock(root)
     }
 
-    fn lock(root: &Path) -> Result<Self> {
+    /// Holds a folder, whatever is in it.
+    ///
+    /// # Errors
+    /// When another program holds it, or it cannot be opened.
+    pub(crate) fn lock(root: &Path) -> Result<Self> {
         let context = || format!("cannot lock the run's folder {}", root.display());
         let folder = File::open(root).with_context(context)?;
         match FileExt::try_lock(&folder) {

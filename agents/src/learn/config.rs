@@ -128,6 +128,14 @@ impl AgentConfig {
         }
     }
 
+    /// The threads that torch computes with.
+    pub fn torch_threads(&self) -> usize {
+        match &self.learner {
+            LearnerConfig::Ppo(config) => config.torch_threads,
+            LearnerConfig::Dqn(config) => config.torch_threads,
+        }
+    }
+
     /// The copies of the environment that are played together.
     pub fn num_lanes(&self) -> usize {
         match &self.learner {

@@ -302,8 +302,9 @@ fn crossed_interval_of_mean(rows: &[Vec<f64>]) -> Interval {
 
 #[test]
 fn intervals_over_seeds_and_episodes_hold_the_truth() {
-    for (what, held) in coverage_study(400) {
-        assert!((0.905..=0.995).contains(&held), "{what}: {held}");
+    // The shares of 100 tables lie within four standard errors of a coverage of 95 %.
+    for (what, held) in coverage_study(100) {
+        assert!((0.86..=1.0).contains(&held), "{what}: {held}");
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
-use thoughtcache_agents::compare::Comparison;
+use thoughtcache_agents::compare::{Comparison, SeedGroup};
 use thoughtcache_agents::evaluate::{self, Contender, Hooks, Protocol};
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::Scenario;
@@ -28,11 +28,12 @@ const DEFAULT_EPISODES: u64 = 40;
 #[command(after_help = "\
 Examples:
   thoughtcache compare runs/reference/street-ppo
+  thoughtcache compare runs/tight-ppo
   thoughtcache compare runs/reference/tight-ppo lru --baseline worth
   thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960,1920 --out-csv sweep.csv
 
-Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
+A folder of runs (runs/tight-ppo with seed-1, seed-2 ...) stands for all of them. Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
 unless heuristics are named. In physical scenarios lru+myopic is lru with the cheapest placement for what it decides; so it is
 with every heuristic about a cache.")]
 pub(crate) struct Args {
@@ -47,6 +48,10 @@ pub(crate) struct Args {
     /// Compare the named policies and the baseline only
     #[arg(long, requires = "policies")]
     only: bool,
+    /// Give each run a row of its own; without it, runs that differ in their training seed alone are one row, with an
+    /// interval over seeds and episodes
+    #[arg(long)]
+    by_run: bool,
     /// Compare once for each value of a key of the scenario
     #[arg(long, value_name = "KEY=A,B,C", value_parser = sweep)]
     sweep: Option<Sweep>,
@@ -144,6 +149,17 @@ fn sweep(typed: &str) -> Result<Sweep, String> {
     Ok(Sweep { key, values })
 }
 
+/// What is ready to be played.
+struct Prepared {
+    /// The value of the swept key.
+    value: Option<String>,
+    /// The names of the contenders as they were typed.
+    lineup: Vec<String>,
+    contenders: Vec<Contender>,
+    groups: Vec<SeedGroup>,
+    protocol: Protocol,
+}
+
 /// `--json` of a sweep.
 #[derive(Serialize)]
 struct SweepDocument<'a> {
@@ -160,9 +176,12 @@ struct SweepValue<'a> {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let mut names = self.policies.clone();
-        policies::checkpoint(&self.baseline).context("--baseline")?;
-        names.push(self.baseline.clone());
+        let named = policies::expand(console, &self.policies)?;
+        let baseline = policies::expand(console, std::slice::from_ref(&self.baseline))?;
+        for name in &baseline {
+            policies::checkpoint(name).context("--baseline")?;
+        }
+        let names = [&named[..], &baseline].concat();
         let worlds = self.worlds(console, &self.play.world(&names)?, &names)?;
         output::takes_stdout(console, &self.outputs())?;
         for path in self.outputs().into_iter().filter_map(|(_, path)| path) {
@@ -170,7 +189,8 @@ impl Args {
         }
         let mut prepared = Vec::new();
         for (value, scenario) in worlds {
-            let loaded = policies::load(&self.lineup(&scenario), &scenario);
+            let lineup = self.lineup(&named, &baseline, &scenario);
+            let loaded = policies::load(&lineup, &scenario);
             let contenders = match (&self.sweep, &value) {
                 (Some(Sweep { key, .. }), Some(value)) => {
                     loaded.with_context(|| format!("--sweep {key}={value}"))?
@@ -178,21 +198,20 @@ impl Args {
                 _ => loaded?,
             };
             let protocol = self.play.protocol(console, scenario);
-            prepared.push((value, contenders, protocol));
+            let groups = if self.by_run { Vec::new() } else { policies::seed_groups(&lineup, &contenders)? };
+            prepared.push(Prepared { value, lineup, contenders, groups, protocol });
         }
-        let count = |(_, contenders, protocol): &(Option<String>, Vec<Contender>, Protocol)| {
-            contenders.len() as u64 * protocol.episodes()
-        };
+        let count = |one: &Prepared| one.contenders.len() as u64 * one.protocol.episodes();
         let bar = progress::bar(console, prepared.iter().map(count).sum(), "episodes");
         let _patience = Patience::with(console, &bar, "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;
         let hooks = Hooks { clock: Some(&now), played: &|| bar.inc(1), ..Hooks::default() };
         let mut compared = Vec::new();
-        for (value, contenders, protocol) in &prepared {
+        for Prepared { value, lineup, contenders, groups, protocol } in &prepared {
             let evaluation = evaluate::evaluate(contenders, protocol, hooks)?;
-            let baseline = self.baseline_name(contenders, protocol.scenario());
-            let comparison = Comparison::new(&evaluation, baseline)?;
+            let baseline = self.baseline_row(&baseline, lineup, contenders, groups)?;
+            let comparison = Comparison::of_groups(&evaluation, groups, baseline)?;
             compared.push(Compared { value: value.clone(), comparison });
         }
         bar.finish_and_clear();
@@ -242,30 +261,45 @@ impl Args {
         values.iter().map(load).collect()
     }
 
-    /// The names of who takes part, the baseline among them.
-    fn lineup(&self, scenario: &Arc<Scenario>) -> Vec<String> {
+    /// The names of who takes part, each once, the baseline among them.
+    fn lineup(&self, named: &[String], baseline: &[String], scenario: &Arc<Scenario>) -> Vec<String> {
         let names_heuristics = self.policies.iter().any(|name| policies::is_heuristic(name));
-        let mut names = self.policies.clone();
+        let mut typed = named.to_vec();
         if !self.only && !names_heuristics {
-            names.extend(registry::names(scenario));
+            typed.extend(registry::names(scenario));
             if self.sweep.is_none() && policies::optimal(scenario).is_ok() {
-                names.push(OPTIMAL.to_owned());
+                typed.push(OPTIMAL.to_owned());
             }
         }
-        names.push(self.baseline.clone());
-        names
-    }
-
-    /// What the baseline is called in tables: runs have shorter names than their folders.
-    fn baseline_name<'a>(&self, contenders: &'a [Contender], scenario: &Arc<Scenario>) -> &'a str {
+        typed.extend_from_slice(baseline);
         let mut names: Vec<String> = Vec::new();
-        for name in self.lineup(scenario) {
+        for name in typed {
             if !names.contains(&name) {
                 names.push(name);
             }
         }
-        let at = names.iter().position(|name| *name == self.baseline).unwrap_or_default();
-        contenders.get(at).map_or("", |contender| contender.name.as_str())
+        names
+    }
+
+    /// What the row of the baseline is called: that of its policy, or that of the seeds it belongs to.
+    fn baseline_row<'a>(
+        &self,
+        baseline: &[String],
+        lineup: &[String],
+        contenders: &'a [Contender],
+        groups: &'a [SeedGroup],
+    ) -> Result<&'a str> {
+        let row = |name: &String| -> &'a str {
+            let at = lineup.iter().position(|typed| typed == name).unwrap_or_default();
+            let policy = contenders.get(at).map_or("", |contender| contender.name.as_str());
+            let is_member = |group: &&SeedGroup| group.members.iter().any(|(_, member)| member == policy);
+            groups.iter().find(is_member).map_or(policy, |group| group.name.as_str())
+        };
+        let first = baseline.first().map_or("", row);
+        if let Some(other) = baseline.iter().map(row).find(|other| *other != first) {
+            bail!("--baseline {}: it holds several rows, {first} and {other}; name one run", self.baseline);
+        }
+        Ok(first)
     }
 
     fn report(&self, console: Console, compared: &[Compared]) -> Result<()> {

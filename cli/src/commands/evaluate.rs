@@ -7,7 +7,7 @@ use crate::patience::Patience;
 use crate::report::comparison::played;
 use crate::report::summary::evaluation_text;
 use crate::{policies, progress};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 use thoughtcache_agents::compare::Hash64;
 use thoughtcache_agents::evaluate::{self, Hooks};
@@ -17,6 +17,7 @@ use thoughtcache_agents::metrics::Summary;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  thoughtcache evaluate runs/reference/tight-ppo
   thoughtcache evaluate runs/reference/street-ppo amortised+myopic
   thoughtcache evaluate lru worth --scenario tight --episodes 100 --json")]
 pub(crate) struct Args {
@@ -40,9 +41,10 @@ struct Document<'a> {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let world = self.play.world(&self.policies)?;
-        let scenario = self.play.load(console, &world, &self.policies)?;
-        let contenders = policies::load(&self.policies, &scenario)?;
+        let names = policies::expand(console, &self.policies)?;
+        let world = self.play.world(&names)?;
+        let scenario = self.play.load(console, &world, &names)?;
+        let contenders = policies::load(&names, &scenario)?;
         let protocol = self.play.protocol(console, scenario);
         let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes(), "episodes");
         let _patience = Patience::with(console, &bar, "episodes");
@@ -52,6 +54,11 @@ impl Args {
         let evaluation = evaluate::evaluate(&contenders, &protocol, hooks)?;
         bar.finish_and_clear();
         let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
+        if let Some((name, figure)) =
+            summaries.iter().find_map(|summary| Some((&summary.name, summary.not_finite()?)))
+        {
+            bail!("{name}: its {figure} is not a finite number over these episodes");
+        }
         let trajectory_hash = Hash64(evaluation.trajectory_hash());
         let document = Document {
             scenario: &evaluation.scenario,

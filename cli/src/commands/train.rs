@@ -13,6 +13,8 @@ mod logs;
 #[cfg(feature = "torch")]
 mod memory;
 #[cfg(feature = "torch")]
+mod seeds;
+#[cfg(feature = "torch")]
 mod validation;
 #[cfg(feature = "torch")]
 mod watch;
@@ -37,6 +39,7 @@ Examples:
   thoughtcache train --config configs/experiments/tight-ppo.toml
   thoughtcache train --config configs/experiments/tight-ppo.toml --seed 2 --set decisions=200000
   thoughtcache train --config configs/experiments/tight-dqn.toml --time-limit 90m
+  thoughtcache train --config configs/experiments/tight-ppo.toml --seeds 1..10
   thoughtcache train --resume runs/tight-dqn-1
   thoughtcache train --config runs/tight-ppo-1/config.toml --out runs/again
 
@@ -54,6 +57,16 @@ pub(crate) struct Args {
     /// The run's number: other numbers, other draws [default: the experiment's]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0, i64::MAX as u64))]
     seed: Option<u64>,
+    /// Train with each of these seeds, several at a time: 1..10 (both ends included), 1,2,5 [in a folder each, OUT/seed-N; OUT
+    /// is runs/EXPERIMENT unless --out names it; the same command again goes on with those that are unfinished]
+    #[arg(long, value_name = "SEEDS", conflicts_with = "seed", value_parser = seeds_of)]
+    seeds: Option<Seeds>,
+    /// With several seeds: train at most so many at a time [default: as many as there are cores for]
+    #[arg(long, value_name = "N", value_parser = whole(1, 1_024))]
+    jobs: Option<u64>,
+    /// End in good order when standard input ends: of children
+    #[arg(long, hide = true)]
+    end_with_input: bool,
     /// The run's folder, new or empty [default: runs/EXPERIMENT-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -70,6 +83,34 @@ pub(crate) struct Args {
     /// [default: what its config says, else abort]
     #[arg(long, value_name = "WHAT", value_enum)]
     on_nan: Option<WhenNan>,
+}
+
+/// `--seeds`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seeds(Vec<u64>);
+
+/// The most seeds of one command.
+const MAX_SEEDS: u64 = 1_000;
+
+/// Reads `1..10`, both ends included, and `1,2,5`.
+fn seeds_of(typed: &str) -> Result<Seeds, String> {
+    let allowed = "seeds look like 1..10 (both ends included) or 1,2,5";
+    let number = |typed: &str| typed.trim().parse::<u64>().ok().filter(|&seed| i64::try_from(seed).is_ok());
+    let mut seeds: Vec<u64> = Vec::new();
+    for part in typed.split(',') {
+        let (first, last) = part.split_once("..").unwrap_or((part, part));
+        let (Some(first), Some(last)) = (number(first), number(last.trim_start_matches('='))) else {
+            return Err(allowed.into());
+        };
+        if first > last || last - first >= MAX_SEEDS {
+            return Err(format!("{part}: from the smaller to the larger seed, at most {MAX_SEEDS} of them"));
+        }
+        seeds.extend(first..=last);
+    }
+    if let Some(twice) = (1..seeds.len()).find(|&index| seeds[..index].contains(&seeds[index])) {
+        return Err(format!("the seed {} stands there twice", seeds[twice]));
+    }
+    Ok(Seeds(seeds))
 }
 
 /// `--on-nan`.
@@ -100,14 +141,30 @@ impl Args {
             WhenNan::Rollback => "rollback",
             WhenNan::Skip => "skip",
         });
-        let terms = learn::Terms { time_limit: self.time_limit, on_nan };
+        let terms =
+            learn::Terms { time_limit: self.time_limit, on_nan, ends_with_input: self.end_with_input };
+        let jobs = self.jobs.map(|jobs| jobs as usize);
+        let is_several =
+            self.seeds.is_some() || self.resume.as_deref().is_some_and(seeds::is_folder_of_seeds);
+        anyhow::ensure!(jobs.is_none() || is_several, "--jobs is for several seeds: give --seeds 1..10, say");
         if let Some(run) = &self.resume {
             self.check_nothing_changes(run)?;
+            if is_several {
+                anyhow::ensure!(
+                    self.from.is_none(),
+                    "--from is for one run: name it, as {}/seed-1",
+                    run.display()
+                );
+                return seeds::go_on(console, run, terms, jobs);
+            }
             return learn::go_on(console, run, self.from.as_deref(), terms);
         }
         // clap has seen to it that one of the two is there.
         let config = self.config.unwrap_or_default();
         let experiment = ExperimentArgs::new(config, self.settings, self.seed);
+        if let Some(Seeds(seeds)) = &self.seeds {
+            return seeds::begin(console, experiment, seeds, self.out.as_deref(), terms, jobs);
+        }
         learn::begin(console, experiment, self.out.as_deref(), terms)
     }
 
@@ -118,15 +175,37 @@ impl Args {
             ("--config", "", self.config.is_some()),
             ("--set", " --set ...", !self.settings.is_empty()),
             ("--seed", " --seed ...", self.seed.is_some()),
+            ("--seeds", " --seeds ...", self.seeds.is_some()),
             ("--out", " --out ...", self.out.is_some()),
         ];
         let Some((option, again, _)) = typed.into_iter().find(|(.., is_typed)| *is_typed) else {
             return Ok(());
         };
-        let config = crate::console::pasted(&run.join(crate::run_dir::CONFIG_FILE));
+        let file =
+            if seeds::is_folder_of_seeds(run) { seeds::EXPERIMENT_FILE } else { crate::run_dir::CONFIG_FILE };
+        let config = crate::console::pasted(&run.join(file));
         anyhow::bail!(
             "{option} cannot be given with --resume: a run goes on with the config that it has; only --from, --time-limit, \
              --on-nan, --json and --quiet can. For another run, type: thoughtcache train --config {config}{again}"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_ranges_with_both_ends_and_lists() {
+        let read = |typed: &str| seeds_of(typed).map(|Seeds(seeds)| seeds);
+        assert_eq!(read("1..4").unwrap(), [1, 2, 3, 4]);
+        assert_eq!(read("1,2,5").unwrap(), [1, 2, 5]);
+        assert_eq!(read("7..7, 1..2").unwrap(), [7, 1, 2]);
+        for typed in ["", "1..", "..3", "a", "1;2", "-1", "1,,2", "9223372036854775808"] {
+            assert!(read(typed).unwrap_err().starts_with("seeds look like 1..10"), "{typed}");
+        }
+        assert!(read("4..1").unwrap_err().starts_with("4..1: from the smaller"));
+        assert!(read("1..1001").is_err() && read("1..1000").is_ok());
+        assert_eq!(read("1..3,2").unwrap_err(), "the seed 2 stands there twice");
     }
 }

@@ -1,4 +1,4 @@
-//! A comparison as text: who is how dear, against the baseline, where it comes from, and who won.
+//! A comparison as text: costs, differences to the baseline, where costs come from, and who is the cheapest.
 
 use super::figures::{CostUnit, TIMED, micros, percent};
 use super::summary::component_table;
@@ -37,6 +37,12 @@ fn aligned(relative: &str) -> String {
         Some((mean, interval)) => format!("{mean:>6} % {interval}"),
         None => relative.to_owned(),
     }
+}
+
+/// How the intervals of rows of several training seeds are made, where there are such rows.
+pub(crate) fn seeds_line(comparison: &Comparison) -> Option<&'static str> {
+    let has_seeds = comparison.policies.iter().any(|row| !row.seeds.is_empty());
+    has_seeds.then_some("rows of several seeds: intervals over seeds and episodes, by a two-way bootstrap")
 }
 
 /// The unit of a comparison's costs.
@@ -87,8 +93,9 @@ pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
     };
     let pairs = if comparison.episodes == 1 { "slot" } else { "episode" };
     let resampled = if comparison.episodes == 1 { "; intervals by moving blocks of slots" } else { "" };
+    let seeds = seeds_line(comparison).map_or_else(String::new, |line| format!("{line}\n"));
     format!(
-        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n\
+        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n{seeds}\
          cheaper: share of {pairs}s in which it beats {baseline}\nus: microseconds per decision, {TIMED}\n\n{}\n\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\n\n{}\n{}\n",
         played(scenario, comparison.is_recorded, comparison.episodes, comparison.slots, comparison.seed),

@@ -39,6 +39,7 @@ pub(crate) fn csv(compared: &[Compared], swept: Option<&str>) -> String {
             "decisions_per_slot",
             "decide_us",
             "trajectory_hash",
+            "seeds",
         ]
         .map(str::to_owned),
     );
@@ -88,6 +89,7 @@ fn fields(comparison: &Comparison, value: Option<&str>, row: &Row) -> Vec<String
         number(summary.decisions_per_slot),
         optional(summary.decide_us),
         comparison.trajectory_hash.to_string(),
+        row.seeds.len().max(1).to_string(),
     ]);
     fields
 }

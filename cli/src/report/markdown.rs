@@ -1,6 +1,6 @@
 //! Comparisons as Markdown tables, for documents: nobody types a number of a result table by hand.
 
-use super::comparison::{played, relative, unit};
+use super::comparison::{played, relative, seeds_line, unit};
 use super::figures::{TIMED, micros, percent};
 use super::summary::components_in_use;
 use super::{Compared, matrix};
@@ -51,9 +51,10 @@ fn table(comparison: &Comparison) -> String {
     }
     let Comparison { scenario, is_recorded, episodes, slots, seed, trajectory_hash, verdict, .. } =
         comparison;
+    let seeds = seeds_line(comparison).map_or_else(String::new, |line| format!(" {line}."));
     let _ = writeln!(
         text,
-        "\n{}. {}. Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
+        "\n{}. {}.{seeds} Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
         played(scenario, *is_recorded, *episodes, *slots, *seed),
         verdict.to_string().replace('\n', ". ")
     );

@@ -54,8 +54,10 @@ pub(crate) fn evaluation_text(heading: &str, summaries: &[&Summary], hash: &str)
             micros(summary.decide_us),
         ]);
     }
+    let asked = summaries.iter().find_map(|summary| summary.null_because.as_deref());
+    let asked = asked.map_or_else(String::new, |why| format!("hits: -, {why}\n"));
     format!(
-        "{heading}\n{}; iqm: interquartile mean; decisions per slot\nus: microseconds per decision, {TIMED}\n\n{}\n\
+        "{heading}\n{}; iqm: interquartile mean; decisions per slot\nus: microseconds per decision, {TIMED}\n{asked}\n{}\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\ntrajectory hash {hash}\n",
         unit.name(),
         table.text(0),

@@ -10,6 +10,8 @@ mod plot;
 #[cfg(feature = "torch")]
 mod resume;
 mod scenario;
+#[cfg(feature = "torch")]
+mod seeds;
 mod trace;
 mod trace_memory;
 mod train;

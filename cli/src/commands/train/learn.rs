@@ -30,11 +30,22 @@ pub(super) struct Terms {
     pub(super) time_limit: Option<Duration>,
     /// What was typed; the run's config remembers it until something else is typed.
     pub(super) on_nan: Option<&'static str>,
+    /// Whether the end of standard input ends the run in good order.
+    pub(super) ends_with_input: bool,
 }
 
 impl Terms {
+    /// What asks the run to end.
+    fn listen(&self) -> Result<Interrupt> {
+        let interrupt = Interrupt::listen()?;
+        if self.ends_with_input {
+            interrupt.press_at_end_of_input();
+        }
+        Ok(interrupt)
+    }
+
     /// Reads the experiment, with what was typed.
-    fn load(&self, console: Console, mut experiment: ExperimentArgs) -> Result<Experiment> {
+    pub(super) fn load(&self, console: Console, mut experiment: ExperimentArgs) -> Result<Experiment> {
         if let Some(on_nan) = self.on_nan {
             experiment.set("on_nan", on_nan);
         }
@@ -54,7 +65,7 @@ pub(super) fn begin(
 ) -> Result<Verdict> {
     let experiment = &terms.load(console, experiment)?;
     memory::check(experiment)?;
-    let interrupt = Interrupt::listen()?;
+    let interrupt = terms.listen()?;
     let folder = match out {
         Some(out) => RunDir::create(out),
         None => RunDir::create_numbered(&experiment.name),
@@ -74,7 +85,7 @@ pub(super) fn begin(
 /// # Errors
 /// When there is no such run, it is finished, or its files are not those that it wrote.
 pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Terms) -> Result<Verdict> {
-    let interrupt = Interrupt::listen()?;
+    let interrupt = terms.listen()?;
     let folder = RunDir::open(root)?;
     let place = root.display();
     let experiment = terms.load(console, ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None))?;

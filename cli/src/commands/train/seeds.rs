@@ -1,0 +1,429 @@
+//! `train --seeds`: one experiment with several seeds, each a run in a folder of its own, several at a time.
+//!
+//! ```text
+//! OUT/experiment.toml    the resolved experiment
+//! OUT/seeds.toml         its seeds
+//! OUT/seed-N/            the run with seed N
+//! ```
+//! Each run is a child of this program and ends with the bytes that it has when it is trained alone. Its standard input is a
+//! pipe that this program holds: when this program ends in any way, the child ends in good order and can go on. The same
+//! command, or `train --resume OUT`, leaves finished runs alone and goes on with the others.
+
+use super::learn::Terms;
+use crate::clock::Stopwatch;
+use crate::console::{Console, Verdict, pasted};
+use crate::experiment::{Experiment, ExperimentArgs};
+use crate::interrupt::{Interrupt, Stop, StopReason};
+use crate::machine::{self, Machine};
+use crate::progress;
+use crate::run_dir::{CONFIG_FILE, Provenance, RunDir, write_whole};
+use crate::table::{Align, Table, grouped};
+use crate::text_file;
+use crate::world::differences;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// The resolved experiment in the folder of all runs.
+pub(super) const EXPERIMENT_FILE: &str = "experiment.toml";
+/// Their seeds; written last, so that a folder that has it is complete.
+const SEEDS_FILE: &str = "seeds.toml";
+/// How often children are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looks between two readings of how far the runs are.
+const LOOKS_PER_READING: u32 = 20;
+/// How long a run's folder may be held by a child of an earlier start that is still saving.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long after Ctrl-C the children's input is closed.
+const GRACE: Duration = Duration::from_secs(1);
+/// Free memory that the next run needs, as a multiple of what the largest running one occupies.
+const ROOM: f64 = 1.25;
+
+#[derive(Serialize, Deserialize)]
+struct SeedsFile {
+    seeds: Vec<u64>,
+}
+
+/// The runs of one experiment.
+struct Runs {
+    root: PathBuf,
+    experiment: Experiment,
+    seeds: Vec<u64>,
+    /// The folder, locked.
+    _folder: RunDir,
+}
+
+/// Whether a folder is one of several seeds.
+pub(super) fn is_folder_of_seeds(folder: &Path) -> bool {
+    folder.join(SEEDS_FILE).is_file()
+}
+
+/// Trains an experiment with these seeds, in `runs/EXPERIMENT` unless another folder is named; goes on where runs of the same
+/// experiment are in it.
+///
+/// # Errors
+/// When the folder holds something else, or a run could not come to its end; the first of them with its seed.
+pub(super) fn begin(
+    console: Console,
+    experiment: ExperimentArgs,
+    seeds: &[u64],
+    out: Option<&Path>,
+    terms: Terms,
+    jobs: Option<usize>,
+) -> Result<Verdict> {
+    let experiment = terms.load(console, experiment)?;
+    let root = out.map_or_else(|| Path::new("runs").join(&experiment.name), Path::to_owned);
+    fs::create_dir_all(&root).with_context(|| format!("cannot make the folder {}", root.display()))?;
+    let folder = RunDir::lock(&root)?;
+    let text =
+        format!("# Resolved: every value of the runs below but their seeds.\n\n{}", experiment.to_toml()?);
+    let path = root.join(EXPERIMENT_FILE);
+    if path.is_file() {
+        let parse =
+            |text: &str| toml::from_str::<toml::Table>(text).with_context(|| path.display().to_string());
+        let (old, new) = (parse(&text_file::read(&path, EXPERIMENT_FILE)?)?, parse(&text)?);
+        ensure!(
+            old == new,
+            "{} holds runs of another experiment ({}); name another folder with --out",
+            root.display(),
+            differences(&old, &new)
+        );
+    } else {
+        let is_ours = |name: &str| name.strip_suffix(".new").is_some_and(|name| name == EXPERIMENT_FILE);
+        let mut entries = fs::read_dir(&root).with_context(|| root.display().to_string())?;
+        ensure!(
+            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours))),
+            "{} is not empty and holds no {EXPERIMENT_FILE}: name another folder with --out, or remove that one",
+            root.display()
+        );
+        write_whole(&path, text.as_bytes())?;
+    }
+    let mut all = if is_folder_of_seeds(&root) { known_seeds(&root)? } else { Vec::new() };
+    all.extend_from_slice(seeds);
+    all.sort_unstable();
+    all.dedup();
+    let text = toml::to_string(&SeedsFile { seeds: all }).context("cannot write the seeds as TOML")?;
+    let head =
+        format!("# To go on with those that are unfinished: thoughtcache train --resume {}\n", pasted(&root));
+    write_whole(&root.join(SEEDS_FILE), (head + &text).as_bytes())?;
+    Runs { root, experiment, seeds: seeds.to_vec(), _folder: folder }.train(console, terms, jobs)
+}
+
+/// Goes on with the runs of a folder that are unfinished.
+///
+/// # Errors
+/// As [`begin`].
+pub(super) fn go_on(console: Console, root: &Path, terms: Terms, jobs: Option<usize>) -> Result<Verdict> {
+    let folder = RunDir::lock(root)?;
+    let experiment = ExperimentArgs::new(root.join(EXPERIMENT_FILE), Vec::new(), None).load()?;
+    let seeds = known_seeds(root)?;
+    Runs { root: root.to_owned(), experiment, seeds, _folder: folder }.train(console, terms, jobs)
+}
+
+fn known_seeds(root: &Path) -> Result<Vec<u64>> {
+    let path = root.join(SEEDS_FILE);
+    let text = text_file::read(&path, SEEDS_FILE)?;
+    let file: SeedsFile = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(file.seeds)
+}
+
+/// A run that is being trained.
+struct Worker {
+    seed: u64,
+    child: Child,
+    /// Closed when the child is to end in good order.
+    input: Option<ChildStdin>,
+    complaints: JoinHandle<String>,
+}
+
+/// What became of all runs.
+#[derive(Default)]
+struct Outcome {
+    failed: Vec<(u64, String)>,
+    is_interrupted: bool,
+}
+
+impl Runs {
+    fn run(&self, seed: u64) -> PathBuf {
+        self.root.join(format!("seed-{seed}"))
+    }
+
+    fn is_done(&self, seed: u64) -> bool {
+        Provenance::read(&self.run(seed)).is_some_and(|provenance| provenance.is_done())
+    }
+
+    fn train(&self, console: Console, terms: Terms, jobs: Option<usize>) -> Result<Verdict> {
+        let stop = Stop::new(Interrupt::listen()?, terms.time_limit);
+        let cores = Machine::this().cores;
+        let jobs = jobs.unwrap_or(cores / self.experiment.agent.torch_threads()).max(1);
+        let threads = (cores / jobs).max(1);
+        let unfinished: Vec<u64> = self.seeds.iter().copied().filter(|&seed| !self.is_done(seed)).collect();
+        console.note(&format!(
+            "{}: {}, {} seeds, {} to train, at most {jobs} at a time",
+            self.root.display(),
+            self.experiment.name,
+            self.seeds.len(),
+            unfinished.len()
+        ));
+        let total = self.experiment.decisions * self.seeds.len() as u64;
+        let bar = progress::bar(console, total, "decisions");
+        let outcome = self.work(console, unfinished.into(), terms, &stop, (jobs, threads), &bar);
+        bar.finish_and_clear();
+        let Outcome { failed, is_interrupted } = outcome?;
+        if let Some((seed, message)) = failed.first() {
+            let more = if failed.len() > 1 {
+                format!(" (and {} more seeds)", failed.len() - 1)
+            } else {
+                String::new()
+            };
+            bail!(
+                "seed {seed}: {message}{more}; to go on with what is unfinished, type: thoughtcache train --resume {}",
+                pasted(&self.root)
+            );
+        }
+        let trained = Trained::of(self, is_interrupted)?;
+        console.result(&trained, || trained.text(&self.root))?;
+        Ok(if is_interrupted { Verdict::Interrupted } else { Verdict::Done })
+    }
+
+    /// Keeps children at work until all are done, or until they are asked to end.
+    fn work(
+        &self,
+        console: Console,
+        mut waiting: VecDeque<u64>,
+        terms: Terms,
+        stop: &Stop,
+        (jobs, threads): (usize, usize),
+        bar: &ProgressBar,
+    ) -> Result<Outcome> {
+        let (mut workers, mut outcome) = (Vec::<Worker>::new(), Outcome::default());
+        let (since, mut looks, mut asked) = (Stopwatch::start(), 0_u32, None);
+        loop {
+            let mut at = 0;
+            while at < workers.len() {
+                let Some(status) = workers[at].child.try_wait().context("cannot wait for a child")? else {
+                    at += 1;
+                    continue;
+                };
+                let Worker { seed, complaints, .. } = workers.swap_remove(at);
+                let said = complaints.join().unwrap_or_default();
+                let is_stopped = status.code() == Some(Verdict::Interrupted.exit_code().into());
+                outcome.is_interrupted |= is_stopped;
+                if !status.success() && !is_stopped {
+                    let said = said.trim().trim_start_matches("error: ");
+                    let message =
+                        if said.is_empty() { format!("it ended with {status}") } else { said.into() };
+                    bar.suspend(|| console.warn(&format!("seed {seed}: {message}")));
+                    outcome.failed.push((seed, message));
+                }
+            }
+            match stop.reason() {
+                None => {}
+                // Children have a limit of their own.
+                Some(StopReason::TimeLimit) => waiting.clear(),
+                Some(StopReason::Interrupted) => {
+                    waiting.clear();
+                    outcome.is_interrupted = true;
+                    // The terminal tells them, too, and what is told twice ends them at once.
+                    if asked.get_or_insert_with(Stopwatch::start).elapsed() > GRACE {
+                        workers.iter_mut().for_each(|worker| drop(worker.input.take()));
+                    }
+                }
+            }
+            if workers.is_empty() && waiting.is_empty() {
+                return Ok(outcome);
+            }
+            let is_held = |seed: u64| self.run(seed).is_dir() && RunDir::lock(&self.run(seed)).is_err();
+            if workers.len() < jobs && has_room(&workers) {
+                let free = waiting.iter().position(|&seed| since.elapsed() > PATIENCE || !is_held(seed));
+                if let Some(seed) = free.and_then(|at| waiting.remove(at)) {
+                    workers.push(self.start(seed, terms, since.elapsed(), threads)?);
+                }
+            }
+            if looks.is_multiple_of(LOOKS_PER_READING) {
+                let taken = self.seeds.iter().map(|&seed| self.decisions(seed)).sum();
+                let done = self.seeds.iter().filter(|&&seed| self.is_done(seed)).count();
+                bar.set_position(taken);
+                bar.set_message(format!(
+                    "{done} of {} seeds done, {} at work",
+                    self.seeds.len(),
+                    workers.len()
+                ));
+            }
+            looks = looks.wrapping_add(1);
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Starts the child that trains with a seed: a new run, or one that goes on.
+    fn start(&self, seed: u64, terms: Terms, elapsed: Duration, threads: usize) -> Result<Worker> {
+        let run = self.run(seed);
+        let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+        command.args(["train", "--quiet", "--end-with-input"]);
+        if run.join(CONFIG_FILE).is_file() {
+            command.arg("--resume").arg(&run);
+        } else {
+            command.arg("--config").arg(self.root.join(EXPERIMENT_FILE)).arg("--out").arg(&run);
+            command.args(["--seed", &seed.to_string()]);
+        }
+        if let Some(limit) = terms.time_limit {
+            let left = limit.saturating_sub(elapsed).as_secs().max(1);
+            command.args(["--time-limit", &format!("{left}s")]);
+        }
+        if let Some(on_nan) = terms.on_nan {
+            command.args(["--on-nan", on_nan]);
+        }
+        command.env("RAYON_NUM_THREADS", threads.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start the run of seed {seed}"))?;
+        let mut pipe = child.stderr.take().ok_or_else(|| anyhow!("a child has no standard error"))?;
+        let complaints = thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = pipe.read_to_end(&mut said); // what was said until then counts
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        Ok(Worker { seed, input: child.stdin.take(), child, complaints })
+    }
+
+    /// How far a run is, by the last validation in its log.
+    fn decisions(&self, seed: u64) -> u64 {
+        self.validations(seed).last().map_or(0, |validation| validation.decisions)
+    }
+
+    fn validations(&self, seed: u64) -> Vec<Validation> {
+        let text = fs::read_to_string(self.run(seed).join("eval.csv")).unwrap_or_default();
+        text.lines().filter_map(Validation::read).collect()
+    }
+}
+
+/// Whether memory is free for one more run; where the system does not tell, it is.
+fn has_room(workers: &[Worker]) -> bool {
+    let occupied = workers
+        .iter()
+        .filter_map(|worker| machine::peak_resident_bytes_of(&worker.child.id().to_string()))
+        .max();
+    match (occupied, machine::available_bytes()) {
+        (Some(occupied), Some(free)) => free as f64 >= ROOM * occupied as f64,
+        _ => true,
+    }
+}
+
+/// A line of `eval.csv`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Validation {
+    decisions: u64,
+    cost: f64,
+    relative: f64,
+}
+
+impl Validation {
+    /// `None` for the header, and for half a line.
+    fn read(line: &str) -> Option<Self> {
+        let mut fields = line.split(',');
+        let decisions = fields.next()?.parse().ok()?;
+        Some(Self { decisions, cost: fields.next()?.parse().ok()?, relative: fields.next()?.parse().ok()? })
+    }
+}
+
+/// What all runs say at their end.
+#[derive(Serialize)]
+struct Trained {
+    runs: String,
+    experiment: String,
+    /// Whether some can go on.
+    interrupted: bool,
+    seeds: Vec<TrainedSeed>,
+}
+
+#[derive(Serialize)]
+struct TrainedSeed {
+    seed: u64,
+    run: String,
+    is_done: bool,
+    /// Decisions up to the last validation.
+    decisions: u64,
+    /// The least validation cost, after so many decisions; absent before the first validation.
+    best_cost: Option<f64>,
+    best_decisions: Option<u64>,
+    /// To least-aot on the same episodes; negative is cheaper.
+    relative: Option<f64>,
+}
+
+impl Trained {
+    fn of(runs: &Runs, is_interrupted: bool) -> Result<Self> {
+        let seed = |&seed: &u64| {
+            let validations = runs.validations(seed);
+            let best = validations.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
+            if let Some(Validation { cost, .. }) = best.filter(|best| !best.cost.is_finite()) {
+                bail!("seed {seed}: its best validation cost is {cost}, not a finite number");
+            }
+            Ok(TrainedSeed {
+                seed,
+                run: runs.run(seed).display().to_string(),
+                is_done: runs.is_done(seed),
+                decisions: validations.last().map_or(0, |last| last.decisions),
+                best_cost: best.map(|best| best.cost),
+                best_decisions: best.map(|best| best.decisions),
+                relative: best.map(|best| best.relative).filter(|relative| relative.is_finite()),
+            })
+        };
+        Ok(Self {
+            runs: runs.root.display().to_string(),
+            experiment: runs.experiment.name.clone(),
+            interrupted: is_interrupted || runs.seeds.iter().any(|&seed| !runs.is_done(seed)),
+            seeds: runs.seeds.iter().map(seed).collect::<Result<_>>()?,
+        })
+    }
+
+    fn text(&self, root: &Path) -> String {
+        let mut table = Table::new([
+            ("seed", Align::Right),
+            ("best cost", Align::Right),
+            ("vs least-aot", Align::Right),
+            ("after", Align::Right),
+            ("", Align::Left),
+        ]);
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        for seed in &self.seeds {
+            table.row([
+                seed.seed.to_string(),
+                or_dash(seed.best_cost.map(|cost| format!("{cost:.6}"))),
+                or_dash(seed.relative.map(|relative| format!("{:+.1} %", 100.0 * relative))),
+                or_dash(seed.best_decisions.map(grouped)),
+                if seed.is_done { String::new() } else { "unfinished".into() },
+            ]);
+        }
+        let done = self.seeds.iter().filter(|seed| seed.is_done).count();
+        let root = pasted(root);
+        let resume =
+            if self.interrupted { format!("  thoughtcache train --resume {root}\n") } else { String::new() };
+        format!(
+            "{done} of {} seeds of {} are trained, in {}; costs per slot on validation episodes\n\n{}\nnext:\n{resume}  thoughtcache compare {root}\n",
+            self.seeds.len(),
+            self.experiment,
+            self.runs,
+            table.text(2),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_validation_is_read_and_half_of_one_is_not() {
+        let read = Validation::read("50016,0.125,-0.25,0.1,0.007").unwrap();
+        assert_eq!(read, Validation { decisions: 50_016, cost: 0.125, relative: -0.25 });
+        for line in ["decisions,mean_cost,relative_to_least_aot,hit_ratio", "50016,0.12", ""] {
+            assert_eq!(Validation::read(line), None, "{line}");
+        }
+    }
+}
