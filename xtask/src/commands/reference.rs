@@ -3,8 +3,8 @@
 //! The median is that of the validation cost of the best checkpoints; with an even number of seeds the better of the two in
 //! the middle. All seeds are compared on the test episodes, beside every heuristic, in `seeds.csv`; the kept checkpoints of
 //! a scenario stand side by side in `SCENARIO.txt`, `.csv` and `.md`, and those that were trained to do without something beside the
-//! whole one in `SCENARIO-without.txt`, `.csv` and `.md`. A training run that is already whole is not repeated,
-//! so the command can be stopped and typed again.
+//! whole one in `SCENARIO-without.txt`, `.csv` and `.md`. Finished training runs are left alone, so the command can be stopped and typed
+//! again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,19 +111,12 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
 
 /// Trains the seeds of an experiment, keeps the median, and returns its folder.
 fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64) -> Result<String, Failure> {
+    let (work, config) = (format!("{WORK}/{experiment}"), format!("configs/experiments/{experiment}.toml"));
+    let range = format!("1..{num_seeds}");
+    call(program(workspace).args(["train", "--config", &config, "--seeds", &range, "--out", &work]))?;
     let mut seeds = Vec::new();
-    for seed in 1..=num_seeds {
-        let folder = format!("{WORK}/{experiment}/seed-{seed}");
-        if is_whole(&workspace.root().join(&folder)) {
-            say(&format!("=== {folder} is there already; remove it to train it anew"));
-        } else {
-            remove(&workspace.root().join(&folder))?;
-            let config = format!("configs/experiments/{experiment}.toml");
-            let seed = seed.to_string();
-            call(program(workspace).args(["train", "--config", &config, "--seed", &seed, "--out", &folder]))?;
-        }
-        let cost = best_cost(&workspace.root().join(&folder).join("eval.csv"))?;
-        seeds.push((cost, folder));
+    for folder in (1..=num_seeds).map(|seed| format!("{work}/seed-{seed}")) {
+        seeds.push((best_cost(&workspace.root().join(&folder).join("eval.csv"))?, folder));
     }
     let folders: Vec<String> = seeds.iter().map(|(_, folder)| folder.clone()).collect();
     let target = format!("{KEPT}/{experiment}");
@@ -165,7 +158,7 @@ fn compare(
     if let Shown::Against { baseline } = shown {
         command.args(["--only", "--baseline", baseline, "--episodes", "200"]);
     }
-    command.args(["--out-csv", &format!("{file}.csv")]);
+    command.args(["--by-run", "--out-csv", &format!("{file}.csv")]);
     if shown != Shown::Numbers {
         command.args(["--out-text", &format!("{file}.txt"), "--out-markdown", &format!("{file}.md")]);
         return call(&mut command);
@@ -176,12 +169,6 @@ fn compare(
         return Ok(());
     }
     Err(Failure::Command { command: typed(&command), status: ended(status), is_interrupted: false })
-}
-
-/// A run that came to its end says so in its provenance.
-fn is_whole(folder: &Path) -> bool {
-    fs::read_to_string(folder.join("provenance.toml"))
-        .is_ok_and(|provenance| provenance.lines().any(|line| line == "ending = \"done\""))
 }
 
 /// The least validation cost of a run, from the second column of its `eval.csv`.
@@ -215,17 +202,6 @@ mod tests {
         let file = folder.path().join("eval.csv");
         fs::write(&file, "decisions,mean_cost,other\n10,0.5,9\n20,0.25,9\n30,0.75,0.1\n").unwrap();
         assert_eq!(best_cost(&file).unwrap(), 0.25);
-    }
-
-    #[test]
-    fn only_a_run_that_came_to_its_end_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(!is_whole(folder.path()));
-        fs::write(folder.path().join("provenance.toml"), "version = \"1\"\nending = \"interrupted\"\n")
-            .unwrap();
-        assert!(!is_whole(folder.path()));
-        fs::write(folder.path().join("provenance.toml"), "version = \"1\"\nending = \"done\"\n").unwrap();
-        assert!(is_whole(folder.path()));
     }
 
     #[test]
