@@ -1,14 +1,12 @@
-//! Recordings and their sources, opened with messages that name them.
+//! Recordings, opened with messages that name them.
 
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::BufReader;
 use std::path::Path;
-use thoughtcache_env::workload::rates::{ClientRates, format};
-use thoughtcache_env::workload::trace::StoredTrace;
-
-/// Opens a file from its beginning, as often as it is asked.
-pub(crate) type OpenAgain = Box<dyn Fn() -> io::Result<BufReader<File>>>;
+use thoughtcache_env::csv::{CsvReader, Limits};
+use thoughtcache_env::workload::rates::ClientRates;
+use thoughtcache_env::workload::trace::Trace;
 
 /// Opens a file to be read once.
 ///
@@ -20,34 +18,31 @@ pub(crate) fn open(path: &Path) -> Result<BufReader<File>> {
     Ok(BufReader::new(file))
 }
 
-/// Recorded rates, whole.
+/// Recorded requests.
 ///
 /// # Errors
-/// When the file cannot be opened or is not whole; each names it.
+/// When the file cannot be opened or read; each names it.
+pub(crate) fn requests(path: &Path) -> Result<Trace> {
+    Trace::read(open(path)?).with_context(|| path.display().to_string())
+}
+
+/// Recorded rates.
+///
+/// # Errors
+/// When the file cannot be opened or read; each names it.
 pub(crate) fn rates(path: &Path) -> Result<ClientRates> {
     ClientRates::read(open(path)?).with_context(|| path.display().to_string())
 }
 
-/// Whether a file begins like recorded rates.
+/// Whether a file has the columns of recorded rates; a pipe, which can be read only once, has not.
 ///
 /// # Errors
 /// When it cannot be opened.
 pub(crate) fn has_rates(path: &Path) -> Result<bool> {
-    let mut begin = Vec::new();
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        return Ok(false);
+    }
+    let limits = Limits { what: "recorded rates", rows: 1, megabytes: 1 };
     // What cannot be read is no recording of rates; whoever reads it next says why.
-    let read = open(path)?.take(format::MAGIC.len() as u64).read_to_end(&mut begin);
-    Ok(read.is_ok() && begin == format::MAGIC)
-}
-
-/// A recording that stays in its file and is read as often as it is looked at.
-///
-/// # Errors
-/// When it cannot be opened, can be read only once, or does not begin like a recording; each names it.
-pub(crate) fn stored(path: &Path) -> Result<StoredTrace<OpenAgain>> {
-    let file = open(path)?;
-    let is_file = file.get_ref().metadata().is_ok_and(|metadata| metadata.is_file());
-    ensure!(is_file, "{} can be read only once, a file is needed", path.display());
-    let again = path.to_owned();
-    let open_again: OpenAgain = Box::new(move || Ok(BufReader::new(File::open(&again)?)));
-    StoredTrace::new(open_again).with_context(|| path.display().to_string())
+    Ok(CsvReader::open(open(path)?, limits).is_ok_and(|reader| ClientRates::is_table(reader.names())))
 }

@@ -215,25 +215,28 @@ mod tests {
     #[test]
     fn the_line_that_makes_a_recording_is_joined_over_its_backslashes() {
         let text =
-            text("# x: y.\n#\n#   thoughtcache trace import a.csv \\\n#     --out b.tct\n\nname = 1\n", None);
-        assert_eq!(text.import_line().unwrap(), "thoughtcache trace import a.csv --out b.tct");
+            text("# x: y.\n#\n#   thoughtcache trace import a.csv \\\n#     --out b.csv\n\nname = 1\n", None);
+        assert_eq!(text.import_line().unwrap(), "thoughtcache trace import a.csv --out b.csv");
         assert_eq!(text.summary(), "y");
     }
 
     #[test]
     fn a_missing_recording_is_reported_at_its_key_with_the_line_that_makes_it() {
         let error = load("trace-azure", &[]).unwrap_err().to_string();
-        let expected = "thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.tct";
+        let expected = "thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.csv.gz";
         assert!(error.starts_with("trace-azure:") && error.ends_with(expected), "{error}");
     }
 
     #[test]
     fn what_is_no_recording_is_named_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("azure-conv.tct"), "TIMESTAMP,ContextTokens").unwrap();
+        fs::write(folder.path().join("azure-conv.csv.gz"), "TIMESTAMP,ContextTokens").unwrap();
         let text = text(shipped::text("trace-azure").unwrap(), Some(folder.path()));
         let error = text.load(&[]).unwrap_err().to_string();
-        assert!(error.contains("azure-conv.tct: not a trace of this program"), "{error}");
+        assert!(
+            error.contains("azure-conv.csv.gz: line 1: column `TIMESTAMP` is none of time_s,"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -3,21 +3,22 @@
 //! Each is looked for in the current directory, else beside the scenario's file. The resolved scenario names what was opened. Names of
 //! shipped files (`city.csv`) mean those; `./city.csv` is one's own.
 
-use crate::recording::{self, OpenAgain};
+use crate::recording;
 use crate::scenario_file::ScenarioText;
 use anyhow::{Context, Result, anyhow};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use thoughtcache_agents::checkpoint::{self, sha256_of_reader};
+use thoughtcache_env::csv::CsvError;
 use thoughtcache_env::radio::mobility::recorded::RecordedPaths;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::recordings::{self, NamedSite};
 use thoughtcache_env::radio::replay::ThroughputTraces;
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::{ScenarioConfig, shipped};
 use thoughtcache_env::workload::rates::ClientRates;
-use thoughtcache_env::workload::trace::import::{self, NamedSite};
-use thoughtcache_env::workload::trace::{StoredTrace, TraceError};
+use thoughtcache_env::workload::trace::Trace;
 
 /// Finds and reads what the text of a scenario names.
 pub(crate) struct ScenarioFiles<'a> {
@@ -65,17 +66,17 @@ impl<'a> ScenarioFiles<'a> {
         })
     }
 
-    /// A file that is read whole by one of the importers.
+    /// A file that is read whole by one of the readers of recordings.
     fn read<T>(
         &mut self,
         path: &str,
         what: &str,
         how: &str,
-        import: impl FnOnce(BufReader<File>) -> Result<T, TraceError>,
+        read: impl FnOnce(BufReader<File>) -> Result<T, CsvError>,
     ) -> Result<T, String> {
         let found = self.find(path, what, || how.to_owned()).map_err(told)?;
         let file = recording::open(&found).map_err(told)?;
-        import(file).with_context(|| found.display().to_string()).map_err(told)
+        read(file).with_context(|| found.display().to_string()).map_err(told)
     }
 }
 
@@ -85,11 +86,9 @@ fn told(error: anyhow::Error) -> String {
 }
 
 impl Files for ScenarioFiles<'_> {
-    type Requests = StoredTrace<OpenAgain>;
-
-    fn requests(&mut self, path: &str) -> Result<Self::Requests, String> {
+    fn requests(&mut self, path: &str) -> Result<Trace, String> {
         let found = self.recording(path, "azure|gentd26|mooncake").map_err(told)?;
-        recording::stored(&found).map_err(told)
+        recording::requests(&found).map_err(told)
     }
 
     fn rates(&mut self, path: &str) -> Result<ClientRates, String> {
@@ -99,7 +98,7 @@ impl Files for ScenarioFiles<'_> {
 
     fn ways(&mut self, path: &str) -> Result<RecordedPaths, String> {
         let how = "it is a text of recorded ways, columns path,time_s,x_m,y_m";
-        self.read(path, "file", how, import::paths)
+        self.read(path, "file", how, recordings::paths)
     }
 
     fn throughput(&mut self, path: &str, format: RateFormat) -> Result<ThroughputTraces, String> {
@@ -107,12 +106,12 @@ impl Files for ScenarioFiles<'_> {
             RateFormat::Throughput => {
                 let how = "copy it here: traces of Lumos5G as github.com/SIGCOMM21-5G/artifact publishes them, \
                            columns radio,trace,time_s,downlink_mbps";
-                self.read(path, "recording", how, |file| import::throughput(file, None))
+                self.read(path, "recording", how, |file| recordings::throughput(file, None))
             }
             RateFormat::Irish5g => {
                 let how = "copy it here: the rows of github.com/uccmisl/5Gdataset in one file, \
                            with columns app,mobility,file before its own";
-                self.read(path, "recording", how, import::irish5g_throughput)
+                self.read(path, "recording", how, recordings::irish5g)
             }
         }
     }
@@ -123,7 +122,7 @@ impl Files for ScenarioFiles<'_> {
             "it is a shipped file ({}), or a text of base stations, columns name,x_m,y_m",
             names.join(", ")
         );
-        self.read(path, "file", &how, import::sites)
+        self.read(path, "file", &how, recordings::sites)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod text;
 pub mod counters;
 pub mod cost;
 pub(crate) mod kept;
+pub mod csv;
 
 pub mod radio;
 pub mod workload;

@@ -1,11 +1,12 @@
 //! Writes the first inputs of each target into `corpus/`: everything that is shipped, and small files of every kind.
 
+use flate2::{Compression, write::GzEncoder};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use thoughtcache_agents::checkpoint::{Algorithm, Checkpoint};
 use thoughtcache_agents::net_policy::{Activation, Dense, Mlp};
 use thoughtcache_env::gym::api::{Entry, EnvSpec};
-use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
 
 /// A scenario as small as one can be.
 const SMALL: &str = r#"name = "small"
@@ -70,7 +71,7 @@ const CHANGES: [&str; 13] = [
     "--set cost.compute_weight=2\n--set cell.compute_tflop_per_s=100\n--set models.0.active_parameters_b=1\n--set models.1.active_parameters_b=7\n",
     "--set cost.switching.per_load.weight=0.25\n",
     "--set cost.switching.per_load_second.weight=1\n--set services.0.load_s=1\n--set services.1.load_s=2\n--set services.2.load_s=3\n",
-    "--set cell.count=1\n--set workload.trace.path=x.tct\n--set workload.trace.services.top_models={}\n",
+    "--set cell.count=1\n--set workload.trace.path=x.csv\n--set workload.trace.services.top_models={}\n",
     "--set cell.count=1\n--set workload.trace={path=\"x\",services={drawn={zipf_exponent=1.0,seed=3,reshuffle_slots=7}}}\n",
     "--set decision.placements=[\"cloud\"]\n--set horizon_slots=1\n",
     "--set thought.paths=5\n--set thought.consensus_factor=0.5\n",
@@ -96,43 +97,12 @@ fn main() -> std::io::Result<()> {
     put("config", "ppo.toml", b"[ppo]\n--set ppo.gamma=0.5\n--set ppo.net_arch=[8]\n")?;
     put("config", "dqn.toml", b"[dqn]\nn_envs = 1\n--set ppo.batch_size=7\n")?;
 
-    let tct = small_trace().write(Vec::new()).expect("a sound trace");
-    put("trace", "raw", &[b"T", &tct[..]].concat())?;
-    put("trace", "repaired", &[b"C", &tct[..]].concat())?;
-    let header = br#"{"source":"x","start":"y","rows":@,"columns":{"model":true,"user":true,"prompt_tokens":true,"output_tokens":true,"service_us":true,"reused_tokens":true},"models":["a","b"],"num_users":2,"load_s":[1.5,2.0],"notes":["n"]}"#;
-    let block = |times: [u8; 2]| {
-        let columns = [&times[..], &[1, 2], &[0, 2], &[7, 8], &[9, 100], &[0x80, 1, 5], &[2, 0]].concat();
-        [&[2, 0, columns.len() as u8, 0], &columns[..]].concat()
-    };
-    put("trace", "unpacked", &[b"U", &header[..], b"\n", &block([0, 90]), &block([95, 9])].concat())?;
-    let times = br#"{"source":"x","start":"y","rows":@,"columns":{"model":false,"user":false,"prompt_tokens":false,"output_tokens":false,"service_us":false},"models":[],"num_users":0}"#;
-    let column = [&[30, 0, 30, 0][..], &[4; 30]].concat();
-    put("trace", "unpacked-times", &[b"U", &times[..], b"\n", &column].concat())?;
-    let azure: String = (0..12)
-        .map(|row| format!("2023-11-16 18:{:02}:46.6805900,{},{}\r\n", row * 3, 100 + row, 7 * row))
-        .collect();
-    put("trace", "azure", format!("ATIMESTAMP,ContextTokens,GeneratedTokens\r\n{azure}").as_bytes())?;
-    let names = "gmt_create,predict_type,predict_status,exec_time_seconds,groupId,prompt_length,negative_prompt_length,num_images_per_prompt,num_inference_steps,checkpoint_model_version_id,num_lora";
-    let rows: String = (0..12)
-        .map(|row| {
-            let model = if row == 5 { String::new() } else { format!("M{}", row % 3) };
-            format!(
-                "2024-11-15 16:{:02}:50,TXT_2_IMG,SUCCEED,3{row}.5,G{},63.0,,1.0,30.0,{model},0\n",
-                row * 4,
-                row % 4
-            )
-        })
-        .collect();
-    put("trace", "gentd26", format!("G{names}\n{rows}").as_bytes())?;
-    let loads = "timestamp_anon,value,container_ip\n1.0,3000.0,x\n1.0,1000.0,x\n";
-    put("trace", "gentd26-loads", format!("G{names}\n{rows}\n--\n{loads}").as_bytes())?;
-
-    let mooncake: String = (0..9)
-        .map(|row| format!("{{\"timestamp\": {}, \"input_length\": {}, \"output_length\": {row}, \"hash_ids\": [0, {}, {row}]}}\n", row * 500, 1200 + row, row % 3))
-        .collect();
-    put("trace", "mooncake", format!("M{mooncake}").as_bytes())?;
-    let sparse = "{\"timestamp\": 7.5, \"input_length\": 0, \"output_length\": 1, \"hash_ids\": []}\n\n{\"timestamp\": 0, \"input_length\": 4294967295, \"output_length\": 0, \"hash_ids\": [18446744073709551615], \"x\": null}\n";
-    put("trace", "mooncake-odd", format!("M{sparse}").as_bytes())?;
+    for (name, text) in traces() {
+        put("trace", name, text.as_bytes())?;
+    }
+    let mut gzip = GzEncoder::new(b"R".to_vec(), Compression::best());
+    gzip.write_all(requests().as_bytes())?;
+    put("trace", "requests-gzip", &gzip.finish()?)?;
 
     for (name, is_dueling) in [("plain", false), ("dueling", true)] {
         let bytes = small_checkpoint(is_dueling).to_bytes();
@@ -153,33 +123,59 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Forty requests for three models by four users.
-fn small_trace() -> Trace {
-    let header = Header {
-        columns: Columns {
-            model: true,
-            user: true,
-            prompt_tokens: true,
-            output_tokens: true,
-            service_us: true,
-            reused_tokens: true,
-        },
-        models: ["a", "b", "c"].map(str::to_owned).to_vec(),
-        num_users: 4,
-        load_s: Some(vec![1.0, 2.5, 0.0]),
-        notes: vec!["made for the fuzzer".into()],
-        ..Header::named("seed", "2024-01-01 00:00:00")
-    };
-    let requests = (0..40_u32).map(|row| Request {
-        time_us: u64::from(row * row) * 1_000,
-        model: (row % 7 != 6).then_some(row % 3),
-        user: (row % 5 != 4).then_some(row % 4),
-        prompt_tokens: row * 100,
-        output_tokens: row,
-        service_us: u64::from(row) << 30,
-        reused_tokens: row * 50,
+/// Forty requests for three models by four users, all columns, not in order of time.
+fn requests() -> String {
+    let header = "time_s,model,user,session,turn,prompt_tokens,output_tokens,reused_tokens,think_time_s,load_s";
+    let rows = (0..40_u32).map(|row| {
+        let model = ["a", "\"b,\"\"c\"\"\"", "d", ""][(row % 4) as usize];
+        let load = ["1", "2.5", "0", ""][(row % 4) as usize];
+        let user = if row % 5 == 4 { String::new() } else { format!("u{}", row % 4) };
+        let time = f64::from(row * row) * 0.25 - if row == 30 { 100.5 } else { 0.0 };
+        format!("{time},{model},{user},s{},{row},{},{row},{},{}.5,{load}\n", row / 7, row * 100, row * 50, row % 9)
     });
-    Trace::from_requests(header, requests.collect()).expect("a sound trace")
+    format!("{header}\n{}", rows.collect::<String>())
+}
+
+/// A small file of every kind.
+fn traces() -> Vec<(&'static str, String)> {
+    let rows = |count: u32, row: &dyn Fn(u32) -> String| (0..count).map(row).collect::<String>();
+    let azure = rows(12, &|row| {
+        format!("2023-11-16 18:{:02}:46.6805900,{},{}\r\n", row * 3, 100 + row, 7 * row)
+    });
+    let gentd26 = rows(12, &|row| {
+        let model = if row == 5 { String::new() } else { format!("M{}", row % 3) };
+        format!("2024-11-15 16:{:02}:50,G{},{model}\n", row * 4, row % 4)
+    });
+    let gentd26 = format!("Ggmt_create,groupId,checkpoint_model_version_id\n{gentd26}");
+    let mooncake = rows(9, &|row| {
+        let (ms, tokens, chat) = (row * 500, 1200 + row, row % 3);
+        format!("{{\"timestamp\": {ms}, \"input_length\": {tokens}, \"output_length\": {row}, \"hash_ids\": [0, {chat}, {row}]}}\n")
+    });
+    let sparse = "{\"timestamp\": 7.5, \"input_length\": 0, \"output_length\": 1, \"hash_ids\": []}\n\n{\"timestamp\": 0, \"input_length\": 4294967295, \"output_length\": 0, \"hash_ids\": [18446744073709551615], \"x\": null}\n";
+    let sessions = rows(9, &|row| format!("s{},{}.25,m{},{},{}\n", row / 3, row % 3 * 4, row % 2, row * 64, row));
+    let rates = rows(8, &|row| format!("m{},c,{},{}.5,1.5,{}\n", row % 2, row / 2 * 600, row, ["gamma", "weibull"][row as usize % 2]));
+    let theirs = rows(4, &|row| format!("m,c,{},1.5,2,Gamma,0.4,5\n", row * 600));
+    let phones = rows(9, &|row| format!("5G,a{},{row},{}\n", row / 5, row * 10));
+    let irish = rows(5, &|row| format!("Download,Driving,a.csv,2019.12.01_12.11.{:02},{},-\n", row + 10, row * 100));
+    vec![
+        ("requests", format!("R{}", requests())),
+        ("requests-few", "R\u{feff}service,time_s\r\na,0\r\n\r\n\"b\nc\",1.5\r\n".into()),
+        ("requests-semicolons", "Rtime_s;model\n0;a\n".into()),
+        ("mapped", format!("Itime_s=t*0.001 service=model prompt_tokens=in reused_tokens=blocks*64\nsession,t,model,in,blocks\n{sessions}")),
+        ("mapped-sessions", format!("I!time_s=t session=session turn=blocks\nsession,t,model,in,blocks\n{sessions}")),
+        ("mapped-instants", "Itime_s=at\nat\n2023-11-16T18:15:46Z\n2023-11-16 18:15:47.5\n1700158546.5\n".into()),
+        ("azure", format!("ATIMESTAMP,ContextTokens,GeneratedTokens\r\n{azure}")),
+        ("gentd26", gentd26.clone()),
+        ("gentd26-loads", format!("{gentd26}\n--\ntimestamp_anon,value\n1.0,3000.0\n1.0,1000.0\n")),
+        ("mooncake", format!("M{mooncake}")),
+        ("mooncake-odd", format!("M{sparse}")),
+        ("rates", format!("Cmodel,client,start_s,rate_per_s,iat_cv,family\n{rates}")),
+        ("servegen", format!("Smodel,client,t_start_s,rate_req_s,iat_cv,arrival_family,arg1_shape,arg2_scale\n{theirs}")),
+        ("throughput", format!("Tradio,trace,time_s,downlink_mbps\n{phones}")),
+        ("irish5g", format!("5app,mobility,file,Timestamp,DL_bitrate,UL_bitrate\n{irish}")),
+        ("paths", "Wpath,time_s,x_m,y_m\na,0,0,0\na,10,5,5\nb,-3,1,1\nb,0,2,2\n".into()),
+        ("sites", "Pname,x_m,y_m\nb,1,2.5\na,0,100000\n".into()),
+    ]
 }
 
 /// Three entries, two hidden units, two actions.

@@ -11,7 +11,7 @@ use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::text::{self, Override};
 use thoughtcache_env::scenario::{Scenario, ScenarioConfig};
-use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
+use thoughtcache_env::workload::trace::Trace;
 
 /// The decisions that are taken in an accepted scenario.
 const PLAYED_STEPS: usize = 50;
@@ -113,18 +113,11 @@ fn agent(file: &str, overrides: &[Override]) {
 fn recording() -> &'static Trace {
     static RECORDING: OnceLock<Trace> = OnceLock::new();
     RECORDING.get_or_init(|| {
-        let num_models = 24;
-        let header = Header {
-            columns: Columns { model: true, ..Columns::default() },
-            models: (0..num_models).map(|model| format!("m{model}")).collect(),
-            load_s: Some((0..num_models).map(|model| 0.5 + f64::from(model)).collect()),
-            ..Header::named("fuzz", "2024-01-01 00:00:00")
+        let row = |row: u32| {
+            let model = row * row % 24;
+            format!("{},m{model},{}\n", f64::from(row) * 0.5, 0.5 + f64::from(model))
         };
-        let requests = (0..2_000_u32).map(|row| Request {
-            time_us: u64::from(row) * 500_000,
-            model: Some(row * row % num_models),
-            ..Request::default()
-        });
-        Trace::from_requests(header, requests.collect()).expect("a sound recording")
+        let rows: String = (0..2_000).map(row).collect();
+        Trace::read(format!("time_s,model,load_s\n{rows}").as_bytes()).expect("a sound recording")
     })
 }

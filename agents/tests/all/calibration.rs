@@ -9,12 +9,13 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::recordings;
 use thoughtcache_env::radio::replay::ThroughputTraces;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::{Scenario, ScenarioConfig, shipped};
 use thoughtcache_env::units::{ModelId, ServiceId};
-use thoughtcache_env::workload::trace::{Trace, import};
+use thoughtcache_env::workload::trace::Trace;
 
 const EPISODES: u64 = 8;
 
@@ -22,8 +23,6 @@ const EPISODES: u64 = 8;
 struct Recorded;
 
 impl Files for Recorded {
-    type Requests = Trace;
-
     fn requests(&mut self, path: &str) -> Result<Trace, String> {
         Err(format!("{path}: physical scenarios have sessions"))
     }
@@ -36,8 +35,8 @@ impl Files for Recorded {
         let place = format!("{}/../../shared/data/{folder}/{path}", env!("CARGO_MANIFEST_DIR"));
         let file = File::open(place).map_err(|error| error.to_string())?;
         match format {
-            RateFormat::Throughput => import::throughput(file, None),
-            RateFormat::Irish5g => import::irish5g_throughput(file),
+            RateFormat::Throughput => recordings::throughput(file, None),
+            RateFormat::Irish5g => recordings::irish5g(file),
         }
         .map_err(|error| error.to_string())
     }

@@ -3,7 +3,6 @@
 mod import;
 mod rates;
 mod stats;
-mod temporary;
 mod throughput;
 
 use crate::args::{SettingArgs, number, whole};
@@ -13,15 +12,16 @@ use crate::table::grouped;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use thoughtcache_env::workload::trace::{self, Severity, TraceStats};
+use thoughtcache_env::workload::trace::stats::PartStats;
+use thoughtcache_env::workload::trace::{SplitShares, TraceStats};
 
 /// Import, summarise and check recorded requests
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.tct
-  thoughtcache trace stats azure-conv.tct --slot-s 1
-  thoughtcache trace check azure-conv.tct")]
+  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.csv.gz
+  thoughtcache trace stats azure-conv.csv.gz --slot-s 1
+  thoughtcache trace check azure-conv.csv.gz")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -29,38 +29,44 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Turn a source's own file, plain or gzip, into a recording that scenarios can replay
+    /// Turn a source's own file, plain or gzip, into a recording: one documented CSV that scenarios replay
     #[command(after_help = "\
 Examples:
-  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.tct
+  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.csv.gz
   thoughtcache trace import lora_request_trace.csv.gz --format gentd26 \\
-    --load-times basemodel_update_latency_anon.csv.gz --out gentd26.tct
-  thoughtcache trace import conversation_trace.jsonl --format mooncake --out mooncake.tct
-  thoughtcache trace import client_rates_600s.csv.gz --format servegen --out servegen.tcr
+    --load-times basemodel_update_latency_anon.csv.gz --out gentd26.csv.gz
+  thoughtcache trace import conversation_trace.jsonl --format mooncake --out mooncake.csv.gz
+  thoughtcache trace import client_rates_600s.csv.gz --format servegen --out servegen.csv.gz
+  thoughtcache trace import requests.csv --map time_s=TIMESTAMP --map model=model \\
+    --map reused_tokens=shared_prefix_blocks64*64 --out requests.csv.gz
 
-A recording of any length needs little memory; rows that are not in order of time are sorted in a file beside it.")]
+A recording is a CSV with the column time_s (seconds) and any of model (or service), user, session, turn, prompt_tokens,
+output_tokens, reused_tokens, think_time_s, load_s; one can be written by hand and needs no import.")]
     Import(import::Args),
     /// Say how much a recording asks for, when, and of which models; or how recorded rates of phones change
     #[command(after_help = "\
 Examples:
-  thoughtcache trace stats gentd26.tct --slot-s 600
+  thoughtcache trace stats gentd26.csv.gz --slot-s 600
   thoughtcache trace stats lumos5g_abr_traces_1s.csv.gz --format throughput --scenario street")]
     Stats(StatsArgs),
-    /// Read a recording to its end and list what is damaged or odd
-    #[command(after_help = "Example:\n  thoughtcache trace check gentd26.tct")]
+    /// Read a recording to its end and list what is odd: rows out of order, parts of the split that are too small
+    #[command(after_help = "Example:\n  thoughtcache trace check gentd26.csv.gz")]
     Check {
-        /// A recording (.tct), or rates (.tcr)
+        /// A CSV of recorded requests or rates, plain or gzip
         file: PathBuf,
     },
 }
 
 #[derive(Debug, clap::Args)]
 struct StatsArgs {
-    /// A recording (.tct), or rates (.tcr); with --format the source's own file of throughput, plain or gzip
+    /// A CSV of recorded requests or rates, plain or gzip; with --format the source's own file of throughput
     file: PathBuf,
-    /// Seconds of a slot: adds requests per slot and the parts for training, validation and test
+    /// Seconds of a slot: adds requests per slot
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = number)]
     slot_s: Option<f64>,
+    /// The shares of the time for training and validation; tests get the rest [default: 0.6,0.2]
+    #[arg(long, value_name = "TRAIN,VALIDATE", conflicts_with = "format", value_parser = shares)]
+    split: Option<SplitShares>,
     /// The file holds throughput of phones, second by second, in this form
     #[arg(long, conflicts_with = "slot_s")]
     format: Option<throughput::Format>,
@@ -97,10 +103,19 @@ impl StatsArgs {
             let summary = rates::Summary::new(file, bytes, &recording::rates(file)?);
             return console.result(&summary, || summary.text());
         }
-        let stats = TraceStats::new(&recording::stored(file)?, self.slot_s)
+        let trace = recording::requests(file)?;
+        let stats = TraceStats::new(&trace, self.slot_s, self.split.unwrap_or_default())
             .with_context(|| file.display().to_string())?;
-        console.result(&stats, || stats::text(&stats))
+        console.result(&stats, || stats::text(file, &stats))
     }
+}
+
+/// `0.6,0.2`.
+fn shares(text: &str) -> Result<SplitShares, String> {
+    let numbers = text.split_once(',').and_then(|(train, validate)| {
+        Some(SplitShares { train: train.parse().ok()?, validate: validate.parse().ok()? })
+    });
+    numbers.ok_or_else(|| "expected two shares, for example 0.6,0.2".to_owned())
 }
 
 impl Args {
@@ -116,24 +131,29 @@ impl Args {
     }
 }
 
-/// Lists the findings; exit code 2 when one is an error.
+/// Reads a recording to its end and lists what is odd about it.
 fn check(console: Console, path: &Path) -> Result<()> {
-    let report = trace::check(recording::open(path)?);
-    let file = path.display();
-    console.result(&report, || {
-        let (rows, blocks) = (grouped(report.rows), report.blocks);
-        let verdict = if report.is_sound() { "ok" } else { "cannot be used" };
-        let s = if blocks == 1 { "" } else { "s" };
-        let mut text = format!("{file}: {verdict}; {rows} requests in {blocks} block{s}\n");
-        for finding in &report.findings {
-            let severity = match finding.severity {
-                Severity::Error => "error",
-                Severity::Note => "note",
-            };
-            let _ = writeln!(text, "  {severity}: {}", finding.text); // a String takes everything
+    let trace = recording::requests(path)?;
+    let stats = TraceStats::new(&trace, None, SplitShares::default())?;
+    let (file, requests) = (path.display(), stats.requests);
+    let mut notes = stats.notes.clone();
+    let of_all = |count: u64, what: &str| format!("{count} of {requests} requests {what}");
+    if !stats.models.is_empty() && stats.requests_without_model > 0 {
+        notes.push(of_all(stats.requests_without_model, "name no model"));
+    }
+    if stats.first_s > 0.0 {
+        notes.push(format!("the first request is {} s after the start", stats.first_s));
+    }
+    let warnings: Vec<String> = stats.parts.iter().filter_map(PartStats::warning).collect();
+    let found = serde_json::json!({ "requests": requests, "warnings": warnings, "notes": notes });
+    console.result(&found, || {
+        let verdict = if warnings.is_empty() { "ok" } else { "readable, but see the warnings" };
+        let mut text = format!("{file}: {verdict}; {} requests\n", grouped(requests));
+        for (kind, lines) in [("warning", &warnings), ("note", &notes)] {
+            for line in lines {
+                let _ = writeln!(text, "  {kind}: {line}"); // a String takes everything
+            }
         }
         text
-    })?;
-    anyhow::ensure!(report.is_sound(), "{file} cannot be used: copy or import it again");
-    Ok(())
+    })
 }

@@ -427,8 +427,17 @@ fn recorded_requests_are_one_run_whatever_number_is_typed() {
     let folder = tempfile::tempdir().unwrap();
     let (requests, loads) =
         (format!("{data}/lora_request_trace.csv.gz"), format!("{data}/basemodel_update_latency_anon.csv.gz"));
-    let import =
-        ["trace", "import", &requests, "--format", "gentd26", "--load-times", &loads, "--out", "gentd26.tct"];
+    let import = [
+        "trace",
+        "import",
+        &requests,
+        "--format",
+        "gentd26",
+        "--load-times",
+        &loads,
+        "--out",
+        "gentd26.csv.gz",
+    ];
     stdout(&run_in(folder.path(), &import));
     let output = run_in(folder.path(), &["compare", "lru", "--scenario", "trace-gentd26", "--episodes", "7"]);
     let text = stdout(&output);

@@ -45,7 +45,7 @@ fn write_recording(desk: &Desk) {
     }
     desk.write("rows.csv", &text);
     desk.write("loads.csv", "timestamp_anon,value,container_ip\n1.0,22700,a\n");
-    let import = "trace import rows.csv --format gentd26 --load-times loads.csv --out trace.tct";
+    let import = "trace import rows.csv --format gentd26 --load-times loads.csv --out trace.csv";
     desk.run(import).expect(0);
 }
 
@@ -53,7 +53,7 @@ fn write_recording(desk: &Desk) {
 fn whose_the_requests_of_a_recording_are_is_said_and_users_are_not_typed_where_they_are_recorded() {
     let desk = Desk::new();
     write_recording(&desk);
-    let scenario = "trace-gentd26 --set scenario.workload.trace.path=trace.tct";
+    let scenario = "trace-gentd26 --set scenario.workload.trace.path=trace.csv";
     let scenario = format!(
         "{scenario} --set scenario.workload.trace.services.drawn={{zipf_exponent=1.0,seed=1}} --set scenario.cost.switching.per_gb={{weight=0.1}}"
     );

@@ -36,14 +36,14 @@ fn an_imported_recording_is_summarised_checked_and_replayed() {
     desk.write("conv.csv", &azure());
     insta::with_settings!({filters => vec![(r"\d+ B\b", "[bytes]")]}, {
         insta::assert_snapshot!(snapshot(&desk, &[
-            "trace import conv.csv --format azure --out conv.tct",
-            "trace stats conv.tct --slot-s 1",
-            "trace check conv.tct",
-            "scenario check trace-azure --set scenario.workload.trace.path=conv.tct --set scenario.horizon_slots=10",
+            "trace import conv.csv --format azure --out conv.rec.csv",
+            "trace stats conv.rec.csv --slot-s 1",
+            "trace check conv.rec.csv",
+            "scenario check trace-azure --set scenario.workload.trace.path=conv.rec.csv --set scenario.horizon_slots=10",
         ]));
     });
-    let line = "scenario describe trace-azure --set scenario.workload.trace.path=conv.tct --set scenario.horizon_slots=10";
-    assert!(desk.run(&format!("{line} --slot 2")).expect(0).stdout.contains("recorded in conv.tct"));
+    let line = "scenario describe trace-azure --set scenario.workload.trace.path=conv.rec.csv --set scenario.horizon_slots=10";
+    assert!(desk.run(&format!("{line} --slot 2")).expect(0).stdout.contains("recorded in conv.rec.csv"));
 }
 
 /// Two clients of one class over 20 periods, and one of another.
@@ -73,17 +73,17 @@ fn imported_rates_are_summarised_checked_and_drawn_from() {
     insta::with_settings!({filters => vec![(r"\d+ B\b", "[bytes]")]}, {
         insta::assert_snapshot!(snapshot(&desk, &[
             "scenario check two.toml",
-            "trace import rates.csv --format servegen --out servegen.tcr",
-            "trace stats servegen.tcr",
-            "trace stats servegen.tcr --slot-s 1",
-            "trace check servegen.tcr",
+            "trace import rates.csv --format servegen --out servegen.csv.gz",
+            "trace stats servegen.csv.gz",
+            "trace stats servegen.csv.gz --slot-s 1",
+            "trace check servegen.csv.gz",
             "scenario check two.toml",
-            "scenario check trace-azure --set scenario.workload.trace.path=servegen.tcr",
+            "scenario check trace-azure --set scenario.workload.trace.path=servegen.csv.gz",
             "scenario check two.toml --set scenario.workload.rates.path=rates.csv",
         ]));
     });
     let described = desk.run("scenario describe two.toml").expect(0).stdout;
-    assert!(described.contains("drawn at 0.1 times the rates in servegen.tcr"), "{described}");
+    assert!(described.contains("drawn at 0.1 times the rates in servegen.csv.gz"), "{described}");
     desk.run("evaluate lru --scenario two.toml").expect(0);
 }
 
@@ -95,11 +95,12 @@ fn models_and_their_load_times_are_kept() {
     desk.write("load.csv", &load_times);
     insta::with_settings!({filters => vec![(r"\d+ B\b", "[bytes]")]}, {
         insta::assert_snapshot!(snapshot(&desk, &[
-            "trace import lora.csv --format gentd26 --load-times load.csv",
-            "trace stats lora.tct",
+            "trace import lora.csv --format gentd26 --load-times load.csv --out lora.rec.csv",
+            "trace stats lora.rec.csv",
         ]));
     });
-    let imported = desk.run("--json trace import lora.csv --format gentd26 --out again.tct").expect(0).json();
+    let imported =
+        desk.run("--json trace import lora.csv --format gentd26 --out again.rec.csv").expect(0).json();
     assert_eq!((imported["requests"].as_u64(), imported["models"].as_u64()), (Some(6), Some(2)));
 }
 
@@ -107,11 +108,11 @@ fn models_and_their_load_times_are_kept() {
 fn importing_twice_gives_the_same_bytes_and_leaves_nothing_beside() {
     let desk = Desk::new();
     desk.write("conv.csv", &azure());
-    for out in ["one.tct", "two.tct"] {
+    for out in ["one.rec.csv", "two.rec.csv"] {
         desk.run(&format!("trace import conv.csv --format azure --out {out}")).expect(0);
     }
     let read = |name: &str| std::fs::read(desk.path(name)).unwrap();
-    assert_eq!(read("one.tct"), read("two.tct"));
+    assert_eq!(read("one.rec.csv"), read("two.rec.csv"));
     assert_eq!(std::fs::read_dir(desk.path("")).unwrap().count(), 3);
 }
 
@@ -119,18 +120,155 @@ fn importing_twice_gives_the_same_bytes_and_leaves_nothing_beside() {
 fn a_damaged_recording_is_named_and_not_used() {
     let desk = Desk::new();
     desk.write("conv.csv", &azure());
-    desk.run("trace import conv.csv --format azure --out conv.tct").expect(0);
-    let mut bytes = std::fs::read(desk.path("conv.tct")).unwrap();
-    let middle = bytes.windows(4).position(|window| window == b"BLK1").unwrap() + 20;
-    bytes[middle] ^= 1;
-    std::fs::write(desk.path("conv.tct"), bytes).unwrap();
-    let checked = desk.run("trace check conv.tct").expect(2);
-    assert!(
-        checked.stdout.contains("cannot be used") && checked.stdout.contains("checksum of block 0"),
-        "{}",
-        checked.stdout
+    desk.run("trace import conv.csv --format azure --out conv.csv.gz").expect(0);
+    let mut bytes = std::fs::read(desk.path("conv.csv.gz")).unwrap();
+    let last = bytes.len() - 6;
+    bytes[last] ^= 1;
+    std::fs::write(desk.path("conv.csv.gz"), bytes).unwrap();
+    for command in ["check", "stats"] {
+        let said = desk.run(&format!("trace {command} conv.csv.gz")).expect(2).stderr;
+        assert!(said.contains("error: conv.csv.gz: line 42: cannot be read: corrupt"), "{said}");
+    }
+}
+
+/// Forty requests by hand, with a model that is new at the end and a row out of order.
+fn by_hand() -> String {
+    let mut text = "time_s,model,user,session,turn,think_time_s,load_s\n".to_owned();
+    for row in 0..40 {
+        let (time, model) =
+            (if row == 7 { 1 } else { row }, if row == 39 { "new" } else { ["a", "b"][row % 2] });
+        let load = if model == "a" { "2.5" } else { "" };
+        writeln!(text, "{time},{model},u{},s{},{},{}.5,{load}", row % 3, row / 8, row % 8, row % 4).unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_recording_by_hand_is_replayed_as_it_is_and_small_parts_are_told() {
+    let desk = Desk::new();
+    desk.write("hand.csv", &by_hand());
+    desk.write("few.csv", "time_s\n0\n1\n2\n3\n9\n10\n");
+    desk.write("agents.toml", AGENTS);
+    insta::assert_snapshot!(snapshot(
+        &desk,
+        &[
+            "trace stats hand.csv --slot-s 1",
+            "trace stats hand.csv --slot-s 1 --split 0.5,0.25",
+            "trace stats hand.csv --split 0.5,0.5",
+            "trace stats hand.csv --split 0.5",
+            "trace check hand.csv",
+            "trace check few.csv",
+            "scenario check agents.toml --set scenario.workload.trace.path=hand.csv --set scenario.services=[{model=\"a\",alpha=0.5},{model=\"a\",alpha=0.5}]",
+            "scenario check agents.toml --set scenario.workload.trace.path=hand.csv --set scenario.workload.trace.split={train=0.98,validate=0.01}",
+            "scenario check agents.toml --set scenario.workload.trace.path=few.csv --set scenario.workload.trace.services.drawn={zipf_exponent=1.0,seed=1}",
+        ]
+    ));
+}
+
+/// A world of three services: the models that a recording asks for most, with a context for each of its users.
+const AGENTS: &str = r#"
+name = "agents"
+horizon_slots = 10
+slot_s = 1.0
+models = [{ name = "a", memory_gb = 4.0, window_tokens = 4500.0 }]
+services = [{ model = "a", alpha = 0.5 }, { model = "a", alpha = 0.5 }, { model = "a", alpha = 0.5 }]
+[cell]
+count = 1
+memory_gb = 8.0
+[thought]
+tokens = 100.0
+paths = 1
+consensus_factor = 1.0
+vanishing_thoughts_per_slot = 0.5
+[memory]
+refresh = "clear"
+[context]
+scope = "user"
+[quality.linear]
+beta = 0.5
+[workload.trace]
+path = "agents.csv.gz"
+[workload.trace.services.top_models]
+[decision]
+granularity = "service"
+placements = ["edge", "cloud"]
+[cost]
+edge_per_request = 1.0
+cloud_per_request = 10.0
+accuracy_weight = 1000.0
+compute_weight = 0.0
+[cost.switching.per_gb]
+weight = 2.0
+"#;
+
+const MAPS: &str = "--map time_s=t_s --map model=model --map user=session --map session=session --map turn=turn \
+                    --map prompt_tokens=in_tokens --map output_tokens=out_tokens --map reused_tokens=shared_prefix_blocks64*64 \
+                    --map think_time_s=think_time_s --session-clock --sessions-per-s 0.05 --seed 7";
+
+#[test]
+fn any_other_csv_is_mapped_and_sessions_begin_at_a_stated_rate() {
+    let desk = Desk::new();
+    let mut text =
+        "session,turn,t_s,model,in_tokens,out_tokens,shared_prefix_blocks64,think_time_s\n".to_owned();
+    for row in 0..60 {
+        let (session, turn) = (row / 4, row % 4);
+        writeln!(text, "s{session},{turn},{}.5,m{},{},9,{turn},1.5", turn * 20, session % 3, 64 * turn + 10)
+            .unwrap();
+    }
+    desk.write("sessions.csv", &text);
+    desk.write("agents.toml", AGENTS);
+    let import = format!("trace import sessions.csv {MAPS}");
+    insta::assert_snapshot!(snapshot(
+        &desk,
+        &[
+            &format!("{import} --out agents.csv.gz"),
+            "trace stats agents.csv.gz",
+            "scenario check agents.toml",
+            "trace import sessions.csv --out x.csv",
+            "trace import sessions.csv --map user=session --out x.csv",
+            "trace import sessions.csv --map time_s=t_s --map time_s=turn --out x.csv",
+            "trace import sessions.csv --map time_s=when --out x.csv",
+            "trace import sessions.csv --map time=t_s --out x.csv",
+            "trace import sessions.csv --map time_s=t_s*x --out x.csv",
+            "trace import sessions.csv --map time_s=t_s --session-clock --out x.csv",
+            "trace import sessions.csv --map time_s=t_s --session-clock --sessions-per-s 1 --out x.csv",
+            "trace import sessions.csv --map time_s=t_s --map session=session --session-clock --sessions-per-s 0 --out x.csv",
+            "trace import sessions.csv --map time_s=t_s --format azure --out x.csv",
+            "trace import sessions.csv --map time_s=t_s --out sessions.csv",
+        ]
+    ));
+    let plain = desk.run(&format!("{import} --out -")).expect(0).stdout;
+    assert!(plain.starts_with(
+        "time_s,model,user,session,turn,prompt_tokens,output_tokens,reused_tokens,think_time_s\n0,"
+    ));
+    assert_eq!(plain.lines().count(), 61);
+    desk.run("evaluate lru --scenario agents.toml").expect(0);
+}
+
+#[test]
+fn recorded_sessions_of_a_coding_agent_are_imported_and_replayed_without_a_line_of_code() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/data/claude_code_agents/claude_code_requests_even.csv.gz"
     );
-    assert!(desk.run("trace stats conv.tct").expect(2).stderr.starts_with("error: conv.tct: byte"));
+    if !std::path::Path::new(file).exists() {
+        println!("skipped: recorded data ../shared/data/claude_code_agents is not here");
+        return;
+    }
+    let desk = Desk::new();
+    desk.write("agents.toml", AGENTS);
+    // Sessions last hours and days: begun within four days, they give every part of the split its requests.
+    let maps = MAPS.replace("0.05", "0.001");
+    let imported =
+        desk.run(&format!("--json trace import {file} {maps} --out agents.csv.gz")).expect(0).json();
+    assert_eq!((imported["requests"].as_u64(), imported["sessions"].as_u64()), (Some(22_589), Some(344)));
+    let stats = desk.run("--json trace stats agents.csv.gz --slot-s 600").expect(0).json();
+    assert_eq!((stats["models"].as_array().unwrap().len(), stats["num_users"].as_u64()), (6, Some(344)));
+    assert!(stats["parts"].as_array().unwrap().iter().all(|part| part["size"] == "ok"), "{stats}");
+    assert!(stats["reuse_ratio"].as_f64().unwrap() > 0.5, "{stats}");
+    let played = "--scenario agents.toml --set scenario.slot_s=600 --json";
+    let evaluated = desk.run(&format!("evaluate lru {played}")).expect(0).stdout;
+    assert!(evaluated.contains("\"lru\""), "{evaluated}");
 }
 
 /// Five requests of three chats, with the line ends, further keys, order and ties of files in the wild.
@@ -148,12 +286,12 @@ fn what_requests_reuse_of_earlier_ones_is_kept() {
     desk.write("chat.jsonl", mooncake());
     insta::with_settings!({filters => vec![(r"\d+ B\b", "[bytes]")]}, {
         insta::assert_snapshot!(snapshot(&desk, &[
-            "trace import chat.jsonl --format mooncake",
-            "trace stats chat.tct --slot-s 3",
-            "trace check chat.tct",
+            "trace import chat.jsonl --format mooncake --out chat.rec.csv",
+            "trace stats chat.rec.csv --slot-s 3",
+            "trace check chat.rec.csv",
         ]));
     });
-    let stats = desk.run("--json trace stats chat.tct").expect(0).json();
+    let stats = desk.run("--json trace stats chat.rec.csv").expect(0).json();
     // In order of time: 0 of 1024, 1024 of 1200, 0 of 700, 1536 of 2000, 600 of 600.
     assert_eq!(stats["reuse_ratio"].as_f64(), Some(3160.0 / 5524.0));
 }
@@ -179,27 +317,29 @@ fn a_wrong_line_of_mooncake_is_one_message_and_leaves_nothing() {
     for (name, line) in &wrong {
         let text = if line.is_empty() { "\r\n".to_owned() } else { format!("{good}\n{line}\n") };
         desk.write(&format!("{name}.jsonl"), &text);
-        transcripts
-            .push(desk.run(&format!("trace import {name}.jsonl --format mooncake")).expect(2).transcript());
+        transcripts.push(
+            desk.run(&format!("trace import {name}.jsonl --format mooncake --out new.rec.csv"))
+                .expect(2)
+                .transcript(),
+        );
     }
     desk.write("conv.csv", &azure());
     desk.write("bytes.jsonl", &format!("{good}\n"));
     std::fs::write(desk.path("bytes.jsonl"), b"{\"timestamp\": 0, \xff}\n").unwrap();
     std::fs::create_dir(desk.path("folder")).unwrap();
     for line in [
-        "trace import conv.csv --format mooncake",
-        "trace import cut.jsonl --format azure",
-        "trace import bytes.jsonl --format mooncake",
-        "trace import folder --format mooncake",
-        "trace import cut.jsonl --format mooncake --load-times conv.csv",
+        "trace import conv.csv --format mooncake --out new.rec.csv",
+        "trace import cut.jsonl --format azure --out new.rec.csv",
+        "trace import bytes.jsonl --format mooncake --out new.rec.csv",
+        "trace import folder --format mooncake --out new.rec.csv",
+        "trace import cut.jsonl --format mooncake --load-times conv.csv --out new.rec.csv",
         "trace import cut.jsonl --format mooncake --out folder",
     ] {
         transcripts.push(desk.run(line).expect(2).transcript());
     }
     insta::assert_snapshot!(transcripts.join("\n"));
     let left = std::fs::read_dir(desk.path("")).unwrap().map(|entry| entry.unwrap().path());
-    let made: Vec<_> =
-        left.filter(|path| path.extension().is_some_and(|end| end != "jsonl" && end != "csv")).collect();
+    let made: Vec<_> = left.filter(|path| path.to_string_lossy().contains(".rec.")).collect();
     assert!(made.is_empty(), "{made:?}");
 }
 

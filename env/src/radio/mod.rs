@@ -3,7 +3,7 @@
 //! *Reading order.* Where users are ([`mobility`]) → what kind of place it is ([`site`]) → what a link loses: [`path_loss`] or
 //! [`close_in`], [`line_of_sight`], [`shadowing`], [`blockage`], [`mod@absorption`], together [`large_scale`] → which cell serves
 //! ([`association`]) → how the rest varies ([`rician`], [`fading`]) → bits per second ([`band`], [`link`]), or recorded ones
-//! ([`replay`], [`recorded_rates`]), compared with each other ([`rate_process`], [`rate_stats`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
+//! ([`recordings`], [`replay`], [`recorded_rates`]), compared with each other ([`rate_process`], [`rate_stats`]) → what else the radio is for ([`sensing`], [`features`]) → one user's state ([`user`]).
 //!
 //! *Assumptions.* Everything here is exogenous: it depends on when users ask for something, and on nothing that is decided. Linear
 //! inside, decibels at the boundary and as types; draws and transcendental functions give the same bits on every platform.
@@ -23,6 +23,7 @@ pub mod fading;
 pub mod band;
 pub mod link;
 pub mod replay;
+pub mod recordings;
 pub mod recorded_rates;
 pub mod rate_process;
 pub mod rate_stats;

@@ -13,7 +13,7 @@
 //! nothing of the recording: what is sensed depends on them, the rate does not, and a blocked view costs it nothing. Powers, gains and
 //! path loss say what is sensed, which cell serves, and what energy a transfer takes.
 //!
-//! *Source.* The recordings; see `workload::trace::import::{throughput, irish5g}`.
+//! *Source.* The recordings; see [`recordings`](crate::radio::recordings).
 
 use crate::invalid::{Invalid, between};
 use crate::radio::mobility::recorded::RecordedPaths;

@@ -10,7 +10,7 @@
 //! drawn (ours). Where the uplink was not recorded it is a part of the downlink (ours). Even-numbered traces are for fitting,
 //! odd ones for testing.
 //!
-//! *Source.* The recordings; see `workload::trace::import::{throughput, irish5g}`.
+//! *Source.* The recordings; see [`recordings`](crate::radio::recordings).
 
 use crate::radio::normal::uniform;
 use rand::Rng;
@@ -229,9 +229,9 @@ mod tests {
 
     #[test]
     fn recorded_5g_changes_slowly_from_second_to_second_and_fails_now_and_then() {
-        use crate::workload::trace::import;
+        use crate::radio::recordings;
         let Some(lumos) = open("sigcomm21_5g/lumos5g_abr_traces_1s.csv.gz") else { return };
-        let lumos = import::throughput(lumos, Some("5G")).unwrap();
+        let lumos = recordings::throughput(lumos, Some("5G")).unwrap();
         assert_eq!(lumos.traces().len(), 60);
         for is_odd in [false, true] {
             let (lag_1, outage) = lag_1_and_outage(&lumos.half(is_odd).unwrap());
@@ -239,7 +239,7 @@ mod tests {
             assert!((0.01..0.1).contains(&outage), "{outage}");
         }
         let Some(irish) = open("irish5g/irish5g_1s.csv.gz") else { return };
-        let irish = import::irish5g_throughput(irish).unwrap();
+        let irish = recordings::irish5g(irish).unwrap();
         assert_eq!(irish.traces().len(), 21);
         let (lag_1, _) = lag_1_and_outage(&irish);
         assert!((0.8..0.99).contains(&lag_1), "{lag_1}");

@@ -4,6 +4,7 @@
 
 use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig};
 use super::sessions::SessionsConfig;
+use crate::workload::trace::SplitShares;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -348,8 +349,11 @@ pub struct DiurnalConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceConfig {
-    /// A file made by `thoughtcache trace import`.
+    /// A CSV of requests, plain or gzip: made by `thoughtcache trace import`, or by hand.
     pub path: String,
+    /// The shares of the time for training and validation; tests get the rest.
+    #[serde(default, skip_serializing_if = "SplitShares::is_default")]
+    pub split: SplitShares,
     /// How a recorded request finds its service.
     pub services: TraceServicesConfig,
 }
@@ -358,8 +362,11 @@ pub struct TraceConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RatesConfig {
-    /// A file made by `thoughtcache trace import --format servegen`.
+    /// A CSV of rates, plain or gzip: made by `thoughtcache trace import --format servegen`, or by hand.
     pub path: String,
+    /// The shares of the time for training and validation; tests get the rest.
+    #[serde(default, skip_serializing_if = "SplitShares::is_default")]
+    pub split: SplitShares,
     /// What the recorded rates are multiplied by, above 0: a smaller population below 1, as bursty as the recorded one.
     pub rate_scale: f64,
     /// Which clients belong to which service.

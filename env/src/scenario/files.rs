@@ -7,23 +7,19 @@ use crate::invalid::Invalid;
 use crate::radio::mobility::MobilityConfig;
 use crate::radio::mobility::recorded::RecordedPaths;
 use crate::radio::recorded_rates::{RadioFiles, RateFormat};
+use crate::radio::recordings::{self, NamedSite};
 use crate::radio::replay::ThroughputTraces;
 use crate::workload::rates::ClientRates;
-use crate::workload::trace::Requests;
-use crate::workload::trace::import::{self, NamedSite};
-use std::marker::PhantomData;
+use crate::workload::trace::Trace;
 use std::path::Path;
 
 /// Reads what a scenario names; an error text is told at the key that names the file.
 pub trait Files {
-    /// Recorded requests.
-    type Requests: Requests;
-
     /// The requests of `[workload.trace]`.
     ///
     /// # Errors
     /// Why there are none.
-    fn requests(&mut self, path: &str) -> Result<Self::Requests, String>;
+    fn requests(&mut self, path: &str) -> Result<Trace, String>;
 
     /// The rates of `[workload.rates]`.
     ///
@@ -63,22 +59,11 @@ fn not_at_hand(path: &str) -> String {
 }
 
 /// Nothing but recorded requests.
-pub(super) struct OnlyRequests<T, F> {
-    ask: Option<F>,
-    of: PhantomData<T>,
-}
+pub(super) struct OnlyRequests<F>(pub(super) Option<F>);
 
-impl<T, F> OnlyRequests<T, F> {
-    pub(super) fn new(ask: F) -> Self {
-        Self { ask: Some(ask), of: PhantomData }
-    }
-}
-
-impl<T: Requests, F: FnOnce(&str) -> Result<T, String>> Files for OnlyRequests<T, F> {
-    type Requests = T;
-
-    fn requests(&mut self, path: &str) -> Result<T, String> {
-        self.ask.take().map_or_else(|| Err(not_at_hand(path)), |ask| ask(path))
+impl<F: FnOnce(&str) -> Result<Trace, String>> Files for OnlyRequests<F> {
+    fn requests(&mut self, path: &str) -> Result<Trace, String> {
+        self.0.take().map_or_else(|| Err(not_at_hand(path)), |ask| ask(path))
     }
 }
 
@@ -137,7 +122,7 @@ impl ScenarioConfig {
         }
         if let SitesConfig::File(typed) = &config.sites {
             let sites = match shipped::sites(&typed.path) {
-                Some(text) => import::sites(text.as_bytes()).map_err(|error| error.to_string()),
+                Some(text) => recordings::sites(text.as_bytes()).map_err(|error| error.to_string()),
                 None => files.sites(&typed.path),
             };
             let key = "physical.sites.file.path";

@@ -25,7 +25,7 @@ use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
 use crate::workload::rates::ClientRates;
-use crate::workload::trace::{Requests, Trace};
+use crate::workload::trace::Trace;
 use files::{Files, OnlyRequests};
 use physics::Physical;
 use serde::Serialize;
@@ -105,11 +105,11 @@ pub struct Prices {
 
 /// The recording that a scenario names.
 #[derive(Clone, Debug)]
-pub enum Recording<T> {
+pub enum Recording {
     /// It names none.
     None,
     /// Requests, for `[workload.trace]`.
-    Requests(T),
+    Requests(Trace),
     /// Rates, for `[workload.rates]`.
     Rates(ClientRates),
 }
@@ -163,20 +163,7 @@ impl Scenario {
         overrides: &[Override],
         trace: impl FnOnce(&str) -> Result<Trace, String>,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
-        Self::load_replaying(file, text, overrides, trace)
-    }
-
-    /// As [`load`](Self::load), with a recording that need not be held in memory.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn load_replaying<T: Requests>(
-        file: &str,
-        text: &str,
-        overrides: &[Override],
-        trace: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<(ScenarioConfig, Self), ConfigError> {
-        Self::load_with(file, text, overrides, &mut OnlyRequests::new(trace))
+        Self::load_with(file, text, overrides, &mut OnlyRequests(Some(trace)))
     }
 
     /// As [`load`](Self::load), with every file that a scenario may name.

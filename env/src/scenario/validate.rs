@@ -4,8 +4,8 @@ pub use sessions::SessionsWorld;
 
 use super::config::{
     ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, ModelConfig, PhasedConfig,
-    QualityConfig, RefreshConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceServicesConfig,
-    WorkloadConfig,
+    QualityConfig, RefreshConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceConfig,
+    TraceServicesConfig, WorkloadConfig,
 };
 use super::files::PhysicalFiles;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
@@ -18,7 +18,7 @@ use crate::thought::Refresh;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
-use crate::workload::trace::{Requests, ServiceMap, SlottedRequests};
+use crate::workload::trace::{ServiceMap, SlottedRequests, Trace, TraceError};
 use std::sync::Arc;
 
 /// The most slots of an episode.
@@ -80,11 +80,7 @@ impl ScenarioConfig {
     ///
     /// # Errors
     /// The first value that cannot be meant.
-    pub fn validate<T: Requests>(
-        &self,
-        recording: &Recording<T>,
-        files: &PhysicalFiles,
-    ) -> Result<Scenario, Invalid> {
+    pub fn validate(&self, recording: &Recording, files: &PhysicalFiles) -> Result<Scenario, Invalid> {
         let written = toml::to_string(&self.without_folders())
             .map_err(|error| Invalid::new("name", &self.name, error.to_string()))?;
         let sites = files.sites.iter().flatten();
@@ -103,11 +99,7 @@ impl ScenarioConfig {
         self.cost.as_ref().ok_or_else(|| Invalid::new("cost", "absent", "[cost], or [physical]"))
     }
 
-    fn validate_filled<T: Requests>(
-        &self,
-        recording: &Recording<T>,
-        files: &PhysicalFiles,
-    ) -> Result<Scenario, Invalid> {
+    fn validate_filled(&self, recording: &Recording, files: &PhysicalFiles) -> Result<Scenario, Invalid> {
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
@@ -320,12 +312,11 @@ impl ScenarioConfig {
     }
 
     /// How many users have contexts of their own: those of the recording where it names them, else as many as are typed.
-    fn num_users(&self, trace: Option<&impl Requests>) -> Result<Option<u32>, Invalid> {
+    fn num_users(&self, trace: Option<&Trace>) -> Result<Option<u32>, Invalid> {
         let key = "context.users";
         let typed = self.context.as_ref().and_then(|context| context.users);
         let is_replayed = matches!(self.workload, WorkloadConfig::Trace(_));
-        let header = trace.filter(|_| is_replayed).map(Requests::header);
-        let recorded = header.filter(|header| header.columns.user).map(|header| header.num_users);
+        let recorded = trace.filter(|_| is_replayed).and_then(Trace::num_users);
         let allowed = match (self.has_user_contexts(), recorded, typed) {
             (false, _, None) => return Ok(None),
             (true, Some(recorded), None) => return Ok(Some(recorded)),
@@ -525,7 +516,7 @@ impl ScenarioConfig {
     /// The source of requests, the recorded load times by service, and the requests that no service covers.
     fn arrivals(
         &self,
-        recording: &Recording<impl Requests>,
+        recording: &Recording,
         num_cells: u32,
     ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
         match &self.workload {
@@ -562,7 +553,7 @@ impl ScenarioConfig {
                         }
                     }
                 };
-                self.recorded(trace, &map, &workload.path)
+                self.recorded(trace, &map, workload)
             }
             WorkloadConfig::Rates(workload) => {
                 if num_cells != 1 {
@@ -638,16 +629,13 @@ impl ScenarioConfig {
 
     fn recorded(
         &self,
-        trace: &impl Requests,
+        trace: &Trace,
         map: &ServiceMap,
-        path: &str,
+        TraceConfig { path, split, .. }: &TraceConfig,
     ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
-        let parts = if self.has_user_contexts() {
-            SlottedRequests::parts_with_users(trace, self.slot_s, map)
-        } else {
-            SlottedRequests::parts(trace, self.slot_s, map)
-        };
-        let parts = parts.map_err(|error| Invalid::new("workload.trace.path", path, error.to_string()))?;
+        let refused = |error: TraceError| Invalid::new("workload.trace.path", path, error.to_string());
+        let split = trace.split(self.slot_s, *split).map_err(refused)?;
+        let parts = SlottedRequests::parts(trace, split, map, self.has_user_contexts()).map_err(refused)?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
             let allowed =
                 format!("a recording with requests in every part; its {} part has none", empty.part().name());

@@ -311,10 +311,10 @@ impl Arrivals {
             Source::Recorded { parts, place, users, .. } => {
                 let part = &parts[place.part];
                 let slot = place.slot(slot, part.num_slots());
-                let requests = part.slot(slot).map(ServiceId);
+                let requests = part.slot(slot).iter().copied();
                 self.sheet.write_in_order(CellId(0), requests.clone());
                 if let Some(recorded) = part.slot_users(slot) {
-                    self.sheet.users_in_order(requests.zip(recorded.map(UserId)), users);
+                    self.sheet.users_in_order(requests.zip(recorded.iter().copied()), users);
                 }
             }
             Source::Rates { model, place, clients } => {

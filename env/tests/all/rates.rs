@@ -11,7 +11,7 @@ use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::workload::arrivals::ArrivalModel;
 use thoughtcache_env::workload::rates::{Client, ClientRates, Family, Rate};
-use thoughtcache_env::workload::trace::{Trace, TracePart, import};
+use thoughtcache_env::workload::trace::{Trace, TracePart};
 
 /// Twenty-two clients over 40 periods of ten minutes, twenty of whom ask often, the later the burstier: 19.2 requests a slot
 /// of `trace-servegen`.
@@ -25,14 +25,12 @@ fn small() -> ClientRates {
         family: if client.is_multiple_of(2) { Family::Gamma } else { Family::Weibull },
     };
     let rates = (0..22).flat_map(|client| (0..40).map(move |period| rate(client, period))).collect();
-    ClientRates::new("hand made", 600, clients, rates).unwrap()
+    ClientRates::new(600, clients, rates).unwrap()
 }
 
 struct OnlyRates<'a>(&'a ClientRates);
 
 impl Files for OnlyRates<'_> {
-    type Requests = Trace;
-
     fn requests(&mut self, _path: &str) -> Result<Trace, String> {
         Err("rates are needed".into())
     }
@@ -97,6 +95,17 @@ fn training_begins_anywhere_and_the_test_part_is_one_run() {
 }
 
 #[test]
+fn the_split_can_be_chosen() {
+    let scenario =
+        load(&small(), &[ANY, ("workload.rates.split", "{ train = 0.5, validate = 0.25 }")]).unwrap();
+    let ArrivalModel::Rates(model) = scenario.arrivals() else { panic!("rates") };
+    assert_eq!(TracePart::ALL.map(|part| model.split().slots(part).len()), [200, 100, 100]);
+    let error =
+        load(&small(), &[ANY, ("workload.rates.split", "{ train = 0.9, validate = 0.1 }")]).unwrap_err();
+    assert!(error.contains("leave something of 1 for tests"), "{error}");
+}
+
+#[test]
 fn recordings_and_numbers_that_cannot_be_meant_are_refused() {
     let rates = small();
     let late = |periods: u32| {
@@ -104,7 +113,7 @@ fn recordings_and_numbers_that_cannot_be_meant_are_refused() {
         let clients = (0..20).map(|number| Client { name: number.to_string(), ..client.clone() }).collect();
         let rate = |client, period| Rate { client, period, rate_per_s: 1.0, cv: 1.0, family: Family::Gamma };
         let first = (0..20).map(|client| rate(client, 0));
-        ClientRates::new("late", 600, clients, first.chain([rate(0, periods)]).collect()).unwrap()
+        ClientRates::new(600, clients, first.chain([rate(0, periods)]).collect()).unwrap()
     };
     let refusals: Vec<String> = [
         load(&rates, &[]),
@@ -130,10 +139,9 @@ fn servegen_has_the_clients_and_rates_that_it_is_known_for() {
         eprintln!("skipped: no recorded rates beside the repository");
         return;
     };
-    let rates = import::servegen(file).unwrap();
+    let rates = ClientRates::servegen(file).unwrap();
     assert_eq!((rates.clients().len(), rates.rates().len(), rates.num_periods()), (421, 251_524, 2016));
     let bytes = rates.write(Vec::new()).unwrap();
-    assert!(bytes.len() < 2_500_000, "{} bytes", bytes.len());
     assert_eq!(ClientRates::read(&bytes[..]).unwrap(), rates);
     let scenario = load(&rates, &[]).unwrap();
     let ArrivalModel::Rates(model) = scenario.arrivals() else { panic!("rates") };

@@ -7,17 +7,16 @@ use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::check::{CheckSettings, check_env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::recordings;
 use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::{Scenario, shipped};
-use thoughtcache_env::workload::trace::{Trace, import};
+use thoughtcache_env::workload::trace::Trace;
 
 struct Lumos(ThroughputTraces);
 
 impl Files for Lumos {
-    type Requests = Trace;
-
     fn requests(&mut self, path: &str) -> Result<Trace, String> {
         Err(format!("no {path}"))
     }
@@ -34,7 +33,7 @@ fn recorded() -> Option<(ThroughputTraces, Arc<Scenario>)> {
         println!("skipped: recorded data ../shared/data/sigcomm21_5g is not here");
         return None;
     };
-    let traces = import::throughput(file, None).unwrap();
+    let traces = recordings::throughput(file, None).unwrap();
     let text = shipped::text("trace-lumos5g").unwrap();
     let (_, scenario) = Scenario::load_with("lumos", text, &[], &mut Lumos(traces.clone())).unwrap();
     Some((traces, Arc::new(scenario)))

@@ -11,7 +11,7 @@ use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::thought::contexts::Visit;
 use thoughtcache_env::units::{ServiceId, UserId};
-use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace, TracePart, import};
+use thoughtcache_env::workload::trace::{ServiceMap, SlottedRequests, SplitShares, Trace, TracePart, import};
 use thoughtcache_env::world::Pending;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/gentd26");
@@ -37,7 +37,7 @@ scope = "user"
 [quality.linear]
 beta = 0.5
 [workload.trace]
-path = "toy.tct"
+path = "toy.csv"
 [workload.trace.services.top_models]
 [decision]
 granularity = "service"
@@ -53,25 +53,17 @@ weight = 2.0
 
 /// Ten slots of requests as model and user, `"a3 b1"`; slots 0 to 5 are the training part. Without users they are left out.
 fn trace(slots: [&str; 10], has_users: bool) -> Trace {
-    let mut requests = Vec::new();
-    for (slot, text) in slots.iter().enumerate() {
-        for (position, request) in text.split_whitespace().enumerate() {
+    let mut text = if has_users { "time_s,model,user\n" } else { "time_s,model\n" }.to_owned();
+    for (slot, requests) in slots.iter().enumerate() {
+        for (position, request) in requests.split_whitespace().enumerate() {
             let (model, user) = request.split_at(1);
-            requests.push(Request {
-                time_us: slot as u64 * 1_000_000 + position as u64,
-                model: Some(u32::from(model.as_bytes()[0] - b'a')),
-                user: user.parse().ok().filter(|_| has_users),
-                ..Request::default()
-            });
+            text += &format!(
+                "{slot}.{position:06},{model}{}\n",
+                if has_users { format!(",{user}") } else { String::new() }
+            );
         }
     }
-    let header = Header {
-        columns: Columns { model: true, user: has_users, ..Columns::default() },
-        models: vec!["a".into(), "b".into()],
-        num_users: if has_users { 4 } else { 0 },
-        ..Header::named("toy", "2026-01-01")
-    };
-    Trace::from_requests(header, requests).unwrap()
+    Trace::read(text.as_bytes()).unwrap()
 }
 
 fn load(trace: Trace, changes: &[(&str, &str)]) -> Result<Arc<Scenario>, String> {
@@ -81,7 +73,7 @@ fn load(trace: Trace, changes: &[(&str, &str)]) -> Result<Arc<Scenario>, String>
     loaded.map(|(_, scenario)| Arc::new(scenario)).map_err(|error| error.to_string())
 }
 
-/// Service a for user 2 and b for user 1, whatever the slot; a comes first and most often.
+/// Service a for user 2, who asks first and is number 0, and b for user 1, whatever the slot; a comes first and most often.
 const OWN: [&str; 10] = ["a2 a2 b1", "b1 a2", "a2", "b1", "a2 b1", "a2", "b1 a2 b1", "a2", "b1 b1 a2", "a2"];
 
 fn visits(env: &DecisionEnv) -> Vec<(u32, u32)> {
@@ -96,21 +88,22 @@ fn edge(env: &mut DecisionEnv) {
 fn each_request_meets_the_context_of_the_user_who_was_recorded() {
     let slots = ["a3 b0 a1 a3", "b1 a1", "a3", "b0", "a0", "a3", "a0", "b0", "a0", "b0"];
     let scenario = load(trace(slots, true), &[]).unwrap();
-    assert_eq!(scenario.num_users(), Some(4), "as the recording says");
+    // Users are numbered as they first ask: u3 is 0, u0 is 1, u1 is 2.
+    assert_eq!(scenario.num_users(), Some(3), "as the recording says");
     let mut env = DecisionEnv::new(scenario);
     env.reset(Seed::new(Purpose::Train, 0));
-    // Service a comes first: two requests of user 3, one of user 1.
-    assert_eq!(visits(&env), [(1, 1), (3, 2)]);
+    // Service a comes first: two requests of user 0, one of user 2.
+    assert_eq!(visits(&env), [(0, 2), (2, 1)]);
     edge(&mut env);
-    assert_eq!(visits(&env), [(0, 1)]);
+    assert_eq!(visits(&env), [(1, 1)]);
     edge(&mut env);
-    // User 1 asks b, where nobody knows them, and a, where they have 100 tokens and user 3 has 200.
-    assert_eq!((env.observation().service, visits(&env)), (ServiceId(1), vec![(1, 1)]));
+    // User 2 asks b, where nobody knows them, and a, where they have 100 tokens and user 0 has 200.
+    assert_eq!((env.observation().service, visits(&env)), (ServiceId(1), vec![(2, 1)]));
     assert_eq!(env.world().mean_thought().context_tokens, 0.0);
     edge(&mut env);
     assert_eq!((env.observation().service, env.world().mean_thought().context_tokens), (ServiceId(0), 100.0));
     edge(&mut env);
-    assert_eq!((visits(&env), env.world().mean_thought().context_tokens), (vec![(3, 1)], 200.0));
+    assert_eq!((visits(&env), env.world().mean_thought().context_tokens), (vec![(0, 1)], 200.0));
 }
 
 #[test]
@@ -127,7 +120,7 @@ fn users_stay_with_their_requests_in_every_part_one_by_one_and_in_another_future
                 }
                 loop {
                     if let Pending::Batch(batch) = env.world().pending() {
-                        let user = [2, 1][batch.service.index()];
+                        let user = [0, 1][batch.service.index()];
                         assert_eq!(visits(&env), [(user, batch.num_requests)]);
                     }
                     let pass = env.observation().legal.iter().rposition(|&is_legal| is_legal).unwrap();
@@ -166,7 +159,7 @@ fn users_are_counted_by_a_recording_that_names_them_and_typed_for_one_that_does_
     // Drawn users do not stay with their requests.
     let mut env = DecisionEnv::new(load(trace(OWN, false), &[("context.users", "1000")]).unwrap());
     env.reset(Seed::new(Purpose::Train, 0));
-    assert!(visits(&env) != [(2, 2)] && !env.world().scenario().has_recorded_users());
+    assert!(visits(&env) != [(0, 2)] && !env.world().scenario().has_recorded_users());
 }
 
 #[test]
@@ -177,34 +170,27 @@ fn gentd26_is_played_with_its_own_users() {
         println!("skipped: recorded data ../shared/data/gentd26 is not here");
         return;
     };
-    let imported = import::gentd26(requests, Some(&mut load_times), import::in_memory()).unwrap();
-    let trace = imported.into_trace().unwrap();
-    let rows: Vec<Request> = trace.iter().collect();
-    let split = trace.split(600.0).unwrap();
-    let models = trace.header().models.clone();
+    let trace = import::gentd26(requests, Some(&mut load_times)).unwrap();
+    let split = trace.split(600.0, SplitShares::default()).unwrap();
+    let models: Vec<String> = trace.models().into_iter().map(str::to_owned).collect();
+    let rows: Vec<(u64, Option<u32>, Option<u32>)> = (0..trace.num_requests())
+        .map(|row| (trace.times_us()[row], trace.model(row), trace.user(row)))
+        .collect();
+    let map = ServiceMap::TopModels { count: 24 };
+    let [train, ..] = SlottedRequests::parts(&trace, split, &map, false).unwrap();
+    let services = train.services().to_vec();
     let overrides = [Override { key: "context".into(), value: "{ scope = \"user\" }".into() }];
     let text = shipped::text("trace-gentd26").unwrap();
     let (_, scenario) = Scenario::load("trace-gentd26", text, &overrides, |_| Ok(trace)).unwrap();
     assert_eq!((scenario.num_users(), scenario.has_recorded_users()), (Some(4_247), true));
-    let map = thoughtcache_env::workload::trace::ServiceMap::TopModels { count: 24 };
-    let again = Trace::from_requests(
-        Header {
-            columns: Columns { model: true, user: true, service_us: true, ..Columns::default() },
-            models: models.clone(),
-            num_users: 4_247,
-            ..Header::named("gentd26", "0")
-        },
-        rows.clone(),
-    );
-    let services = again.unwrap().slotted(600.0, TracePart::Test, &map).unwrap().services().to_vec();
 
     // Who asked for what in each slot of the test part, counted from the rows.
     let mut expected: BTreeMap<(u64, u32), BTreeMap<UserId, u32>> = BTreeMap::new();
     let first = split.slots(TracePart::Test).start;
-    for row in &rows {
-        let (slot, name) = (split.slot_of(row.time_us), row.model.map(|model| &models[model as usize]));
+    for &(time_us, model, user) in &rows {
+        let (slot, name) = (split.slot_of(time_us), model.map(|model| &models[model as usize]));
         let service = services.iter().position(|service| Some(&service.name) == name);
-        if let (Some(service), Some(user), true) = (service, row.user, slot >= first) {
+        if let (Some(service), Some(user), true) = (service, user, slot >= first) {
             let place = ((slot - first) as u64, service as u32);
             *expected.entry(place).or_default().entry(UserId(user)).or_default() += 1;
         }

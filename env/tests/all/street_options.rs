@@ -7,11 +7,12 @@ use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
 use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::recordings;
 use thoughtcache_env::radio::replay::ThroughputTraces;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::{Scenario, shipped};
-use thoughtcache_env::workload::trace::{Trace, import};
+use thoughtcache_env::workload::trace::Trace;
 use toml::Value;
 
 /// A shipped scenario, what gives every number of it something to say, and numbers that say nothing there.
@@ -58,8 +59,6 @@ physical.sites.hexagons.distance_m = 50.0",
 struct Recorded;
 
 impl Files for Recorded {
-    type Requests = Trace;
-
     fn requests(&mut self, path: &str) -> Result<Trace, String> {
         Err(format!("no {path}"))
     }
@@ -67,7 +66,7 @@ impl Files for Recorded {
     fn throughput(&mut self, path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
         let place = format!("{}/../../shared/data/sigcomm21_5g/{path}", env!("CARGO_MANIFEST_DIR"));
         let file = File::open(place).map_err(|error| error.to_string())?;
-        import::throughput(file, None).map_err(|error| error.to_string())
+        recordings::throughput(file, None).map_err(|error| error.to_string())
     }
 }
 

@@ -78,10 +78,10 @@ fn every_key_of_the_other_choices() {
     let first = "paths = [0.0, 5.0]";
     pages.push(page(&other, first).split("workload.poisson").take(1).map(str::to_owned).collect());
     let poisson = &SMALL[SMALL.find("[workload.poisson]").unwrap()..SMALL.find("[decision]").unwrap()];
-    let drawn = "[workload.trace]\npath = \"x.tct\"\n[workload.trace.services.drawn]\nzipf_exponent = 1.0\nseed = 1\nreshuffle_slots = 5\n";
+    let drawn = "[workload.trace]\npath = \"x.csv\"\n[workload.trace.services.drawn]\nzipf_exponent = 1.0\nseed = 1\nreshuffle_slots = 5\n";
     let other = SMALL.replace(poisson, drawn);
     assert_eq!(verdict(&other), "accepted");
-    pages.push(page(&other, "path = \"x.tct\"").split("decision.").take(1).map(str::to_owned).collect());
+    pages.push(page(&other, "path = \"x.csv\"").split("decision.").take(1).map(str::to_owned).collect());
     let phased = "[workload.phased]\npopularity = [[1.0], [1.0]]\nstay_prob = 0.5\n[observation]\npopularity_phase = true\n";
     let other = SMALL.replace(poisson, phased);
     assert_eq!(verdict(&other), "accepted");

@@ -61,12 +61,12 @@ const REFERENCES: [Reference; 8] = [
     Reference { scenario: "paper", recording: None, experiments: &[("paper-ppo", 3), ("paper-dqn", 3)] },
     Reference {
         scenario: "trace-gentd26",
-        recording: Some("gentd26.tct"),
+        recording: Some("gentd26.csv.gz"),
         experiments: &[("trace-gentd26-ppo", 3), ("trace-gentd26-dqn", 3)],
     },
     Reference {
         scenario: "trace-azure",
-        recording: Some("azure-conv.tct"),
+        recording: Some("azure-conv.csv.gz"),
         experiments: &[("trace-azure-ppo", 3), ("trace-azure-dqn", 3)],
     },
 ];

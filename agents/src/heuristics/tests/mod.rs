@@ -14,24 +14,16 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
-use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
+use thoughtcache_env::workload::trace::Trace;
 
 /// The world of a plain cache: one request a slot, `models[i]` in the i-th; model m takes `sizes[m]` GB of a memory of
 /// `capacity` GB; windows that are never exhausted; every load costs 1. The training part is exactly this sequence.
 fn cache_world(models: &[u32], sizes: &[u32], capacity: u32) -> Arc<Scenario> {
     // The training part is the first 60 % of the slots, so a filler of the first model follows.
     let num_slots = (models.len() * 10 - 5).div_ceil(6);
-    let request = |slot: usize| Request {
-        time_us: slot as u64 * 1_000_000,
-        model: Some(models.get(slot).copied().unwrap_or(models[0])),
-        ..Request::default()
-    };
-    let header = Header {
-        columns: Columns { model: true, ..Columns::default() },
-        models: (0..sizes.len()).map(|model| format!("model-{model}")).collect(),
-        ..Header::named("a sequence", "2024-01-01 00:00:00")
-    };
-    let trace = Trace::from_requests(header, (0..num_slots).map(request).collect()).unwrap();
+    let row = |slot: usize| format!("{slot},model-{}\n", models.get(slot).copied().unwrap_or(models[0]));
+    let rows: String = (0..num_slots).map(row).collect();
+    let trace = Trace::read(format!("time_s,model\n{rows}").as_bytes()).unwrap();
 
     // Services are the models in the order of their requests, ties by first appearance.
     let mut use_of: Vec<(usize, usize, u32)> = Vec::new();

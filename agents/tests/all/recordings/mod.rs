@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::recordings;
 use thoughtcache_env::radio::replay::ThroughputTraces;
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::workload::rates::ClientRates;
@@ -37,26 +38,26 @@ fn source(scenario: &str, index: usize) -> BufReader<File> {
 }
 
 impl Files for Recordings {
-    type Requests = Trace;
-
+    /// Imported, written as CSV and read again: the whole way of a recording into a scenario.
     fn requests(&mut self, path: &str) -> Result<Trace, String> {
-        let scratch = import::in_memory();
         let imported = if path.starts_with("gentd26") {
             let mut load_times = source("trace-gentd26", 1);
-            import::gentd26(source("trace-gentd26", 0), Some(&mut load_times), scratch)
+            import::gentd26(source("trace-gentd26", 0), Some(&mut load_times))
         } else if path.starts_with("azure") {
-            import::azure(source("trace-azure", 0), scratch)
+            import::azure(source("trace-azure", 0))
         } else {
-            import::mooncake(source("trace-mooncake", 0), scratch)
+            import::mooncake(source("trace-mooncake", 0))
         };
-        Ok(imported.unwrap().into_trace().unwrap())
+        let written = imported.unwrap().write(Vec::new()).unwrap();
+        Trace::read(&written[..]).map_err(|error| error.to_string())
     }
 
     fn rates(&mut self, _path: &str) -> Result<ClientRates, String> {
-        Ok(import::servegen(source("trace-servegen", 0)).unwrap())
+        let written = ClientRates::servegen(source("trace-servegen", 0)).unwrap().write(Vec::new()).unwrap();
+        ClientRates::read(&written[..]).map_err(|error| error.to_string())
     }
 
     fn throughput(&mut self, _path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
-        Ok(import::throughput(source("trace-lumos5g", 0), None).unwrap())
+        Ok(recordings::throughput(source("trace-lumos5g", 0), None).unwrap())
     }
 }

@@ -17,7 +17,6 @@ const LISTED: usize = 10;
 pub(super) struct Summary {
     file: String,
     bytes: u64,
-    source: String,
     clients: usize,
     rates: usize,
     period_s: u32,
@@ -81,7 +80,6 @@ impl Summary {
         Self {
             file: file.display().to_string(),
             bytes,
-            source: recording.source().to_owned(),
             clients: recording.clients().len(),
             rates: recording.rates().len(),
             period_s: recording.period_s(),

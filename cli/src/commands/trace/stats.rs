@@ -3,21 +3,22 @@
 use crate::clock::human;
 use crate::table::{Align, Table, grouped};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
-use thoughtcache_env::workload::trace::{Percentiles, TraceStats};
+use thoughtcache_env::workload::trace::TraceStats;
+use thoughtcache_env::workload::trace::stats::{PartStats, Percentiles, SlotStats};
 
 /// Models that are listed.
 const TOP: usize = 10;
 
 /// What a person wants to know about a recording.
-pub(super) fn text(stats: &TraceStats) -> String {
-    let mut text = String::new();
+pub(super) fn text(file: &Path, stats: &TraceStats) -> String {
+    let mut text = format!("{}\n", file.display());
     let _ = write_all(&mut text, stats); // a String takes everything
     text
 }
 
 fn write_all(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
-    writeln!(text, "{}, from {}", stats.source, stats.start)?;
     let duration = human(Duration::from_secs_f64(stats.duration_s));
     write!(text, "  requests   {} over {duration}", grouped(stats.requests))?;
     if let Some(rate) = stats.requests_per_s {
@@ -30,8 +31,11 @@ fn write_all(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
             "  burstiness {cv:.2} (coefficient of variation between requests; 1 for Poisson arrivals)"
         )?;
     }
-    if stats.num_users > 0 {
-        writeln!(text, "  users      {}", grouped(stats.num_users.into()))?;
+    if let Some(users) = stats.num_users {
+        writeln!(text, "  users      {}", grouped(users.into()))?;
+    }
+    if let Some(sessions) = stats.num_sessions {
+        writeln!(text, "  sessions   {}", grouped(sessions as u64))?;
     }
     if stats.models.is_empty() {
         writeln!(text, "  models     none named")?;
@@ -49,7 +53,9 @@ fn write_all(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
         ("prompt tokens", &stats.prompt_tokens),
         ("output tokens", &stats.output_tokens),
         ("reused tokens", &stats.reused_tokens),
-        ("service, s", &stats.service_s),
+        ("think time, s", &stats.think_time_s),
+        ("turn", &stats.turn),
+        ("requests of a session", &stats.session_requests),
         ("load, s", &stats.load_s),
     ];
     if columns.iter().any(|(_, percentiles)| percentiles.is_some()) {
@@ -69,7 +75,7 @@ fn write_all(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
         write!(text, "\n{}", table.text(2))?;
     }
     write_models(text, stats)?;
-    write_slots(text, stats)?;
+    write_parts(text, stats)?;
     for (index, note) in stats.notes.iter().enumerate() {
         writeln!(text, "{}  note: {note}", if index == 0 { "\n" } else { "" })?;
     }
@@ -93,43 +99,54 @@ fn write_models(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
     write!(text, "\n{}", table.text(2))
 }
 
-fn write_slots(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
-    let (Some(slot_s), Some(whole)) = (stats.slot_s, &stats.slots) else { return Ok(()) };
-    let right = Align::Right;
-    let mut table = Table::new([
+fn write_parts(text: &mut String, stats: &TraceStats) -> std::fmt::Result {
+    if stats.parts.is_empty() {
+        return Ok(());
+    }
+    let mut columns = vec![
         ("part", Align::Left),
-        ("slots", right),
-        ("requests", right),
-        ("a slot", right),
-        ("p99", right),
-        ("max", right),
-        ("empty", right),
-        ("models", right),
-        ("new", right),
-    ]);
+        ("requests", Align::Right),
+        ("models", Align::Right),
+        ("new", Align::Right),
+    ];
+    if let Some(slot_s) = stats.slot_s {
+        write!(text, "\n  slots of {slot_s} s")?;
+        columns.extend(["slots", "a slot", "p99", "max", "empty"].map(|name| (name, Align::Right)));
+    }
+    let mut table = Table::new(columns);
+    let slots = |slots: &Option<SlotStats>| {
+        slots
+            .iter()
+            .flat_map(|slots| {
+                [
+                    grouped(slots.num_slots as u64),
+                    format!("{:.2}", slots.mean),
+                    short(slots.p99),
+                    short(slots.max),
+                    percent(slots.empty_ratio),
+                ]
+            })
+            .collect::<Vec<_>>()
+    };
     for part in &stats.parts {
-        table.row([
+        let mut row = vec![
             part.part.name().to_owned(),
-            grouped(part.slots.num_slots as u64),
             grouped(part.requests),
-            format!("{:.2}", part.slots.mean),
-            short(part.slots.p99),
-            short(part.slots.max),
-            percent(part.slots.empty_ratio),
             part.num_models.to_string(),
             part.num_new_models.to_string(),
-        ]);
+        ];
+        row.extend(slots(&part.slots));
+        table.row(row);
     }
-    table.row([
-        "all".to_owned(),
-        grouped(whole.num_slots as u64),
-        grouped(stats.requests),
-        format!("{:.2}", whole.mean),
-        short(whole.p99),
-        short(whole.max),
-        percent(whole.empty_ratio),
-    ]);
-    write!(text, "\n  slots of {slot_s} s\n{}", table.text(2))
+    let mut row =
+        vec!["all".to_owned(), grouped(stats.requests), stats.models.len().to_string(), String::new()];
+    row.extend(slots(&stats.slots));
+    table.row(row);
+    write!(text, "\n{}", table.text(2))?;
+    for warning in stats.parts.iter().filter_map(PartStats::warning) {
+        writeln!(text, "  warning: {warning}")?;
+    }
+    Ok(())
 }
 
 fn percent(share: f64) -> String {

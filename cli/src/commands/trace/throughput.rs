@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use thoughtcache_env::radio::rate_process::rate_process;
 use thoughtcache_env::radio::rate_stats::RateStats;
+use thoughtcache_env::radio::recordings;
 use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::text::Override;
-use thoughtcache_env::workload::trace::import;
 
 /// Users that are simulated, at most.
 const MAX_USERS: u32 = 100;
@@ -56,8 +56,8 @@ impl Comparison {
     ) -> Result<Self> {
         let source = recording::open(file)?;
         let traces = match format {
-            Format::Throughput => import::throughput(source, None),
-            Format::Irish5g => import::irish5g_throughput(source),
+            Format::Throughput => recordings::throughput(source, None),
+            Format::Irish5g => recordings::irish5g(source),
         };
         let traces = traces.with_context(|| file.display().to_string())?;
         let mut by_kind: BTreeMap<&str, Vec<&ThroughputTrace>> = BTreeMap::new();

@@ -12,7 +12,7 @@ fn desk() -> Desk {
     desk.write("long", &"# nothing\n".repeat(500_000));
     desk.write("notes", "These are notes.\n");
     desk.write("one.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n");
-    desk.run("trace import one.csv --format azure --out one.tct").expect(0);
+    desk.run("trace import one.csv --format azure --out one-trace.csv").expect(0);
     let reference = repository("runs/reference/tight-ppo");
     std::fs::create_dir_all(desk.path("run/checkpoints/best")).unwrap();
     std::fs::create_dir(desk.path("folder")).unwrap();
@@ -49,7 +49,7 @@ fn of_scenarios() {
             "scenario show long",
             "scenario show notes",
             "scenario show one.csv",
-            "scenario show one.tct",
+            "scenario show one-trace.csv",
             "scenario show run/checkpoints/best/policy.safetensors",
             "scenario show run/checkpoints/best/meta.json",
             "scenario show agent.toml",
@@ -73,7 +73,7 @@ fn of_experiments_and_agents() {
             "train --config latin",
             "train --config long",
             "train --config notes",
-            "train --config one.tct",
+            "train --config one-trace.csv",
             "train --config run/checkpoints/best/policy.safetensors",
             "train --config agent.toml",
             "train --config world.toml",
@@ -113,11 +113,11 @@ fn of_recordings() {
     let desk = desk();
     let azure = std::fs::read_to_string(repository("configs/scenarios/trace-azure.toml")).unwrap();
     desk.write("replay.toml", &azure);
-    let mut damaged = std::fs::read(desk.path("one.tct")).unwrap();
-    std::fs::write(desk.path("cut.tct"), &damaged[..damaged.len() - 30]).unwrap();
+    let mut damaged = std::fs::read(desk.path("one-trace.csv")).unwrap();
+    std::fs::write(desk.path("cut-trace.csv"), &damaged[..damaged.len() - 30]).unwrap();
     let middle = damaged.len() - 30;
     damaged[middle] ^= 1;
-    std::fs::write(desk.path("bad.tct"), damaged).unwrap();
+    std::fs::write(desk.path("bad-trace.csv"), damaged).unwrap();
     std::fs::write(desk.path("cut.csv.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).unwrap();
     desk.write("many.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,many,44\n");
     desk.write("day.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-02-30 18:15:46.6805900,3,44\n");
@@ -127,38 +127,37 @@ fn of_recordings() {
         "paths_recording",
         &desk,
         &[
-            "trace import missing.csv --format azure",
-            "trace import folder --format azure",
-            "trace import empty --format azure",
-            "trace import latin --format azure",
-            "trace import one.tct --format azure",
-            "trace import one.csv --format gentd26",
-            "trace import cut.csv.gz --format azure",
-            "trace import many.csv --format azure",
-            "trace import day.csv --format azure",
-            "trace import short.csv --format azure",
-            "trace import rowless.csv --format azure",
+            "trace import missing.csv --format azure --out new.csv",
+            "trace import folder --format azure --out new.csv",
+            "trace import empty --format azure --out new.csv",
+            "trace import latin --format azure --out new.csv",
+            "trace import one-trace.csv --format azure --out new.csv",
+            "trace import one.csv --format gentd26 --out new.csv",
+            "trace import cut.csv.gz --format azure --out new.csv",
+            "trace import many.csv --format azure --out new.csv",
+            "trace import day.csv --format azure --out new.csv",
+            "trace import short.csv --format azure --out new.csv",
+            "trace import rowless.csv --format azure --out new.csv",
             "trace import one.csv --format azure --out folder",
             "trace import one.csv --format azure --out one.csv",
-            "trace import one.csv --format azure --out no/such/folder/x.tct",
-            "trace import one.csv --format gentd26 --load-times missing.csv",
-            "trace stats missing.tct",
+            "trace import one.csv --format gentd26 --load-times missing.csv --out new.csv",
+            "trace stats missing-trace.csv",
             "trace stats folder",
             "trace stats empty",
             "trace stats one.csv",
-            "trace stats cut.tct",
-            "trace stats bad.tct",
-            "trace stats one.tct --slot-s 1",
-            "trace stats one.tct --slot-s -1",
-            "trace stats one.tct --slot-s nan",
+            "trace stats cut-trace.csv",
+            "trace stats bad-trace.csv",
+            "trace stats one-trace.csv --slot-s 1",
+            "trace stats one-trace.csv --slot-s -1",
+            "trace stats one-trace.csv --slot-s nan",
             "trace check empty",
-            "trace check cut.tct",
-            "trace check bad.tct",
+            "trace check cut-trace.csv",
+            "trace check bad-trace.csv",
             "scenario check replay.toml",
             "scenario check replay.toml --set scenario.workload.trace.path=folder",
             "scenario check replay.toml --set scenario.workload.trace.path=one.csv",
-            "scenario check replay.toml --set scenario.workload.trace.path=cut.tct",
-            "scenario check replay.toml --set scenario.workload.trace.path=one.tct",
+            "scenario check replay.toml --set scenario.workload.trace.path=cut-trace.csv",
+            "scenario check replay.toml --set scenario.workload.trace.path=one-trace.csv",
         ],
     );
 }

@@ -43,7 +43,7 @@ fn of_a_scenario() {
         "--set scenario.slot_s=2 --set scenario.cel.count=2 --set scenario.name=x",
         "--set scenario.slot_s=2 --set scenario.slot_s=3",
         "--set scenario.slot_s=2 --set scenario.cost.compute_weight=0.5",
-        "--set scenario.workload.trace.path=x.tct",
+        "--set scenario.workload.trace.path=x.csv",
     ]
     .map(check)
     .to_vec();

@@ -4,7 +4,7 @@ use super::*;
 use crate::digest::of_bytes;
 use crate::random::{Purpose, SimRng, Stream};
 use crate::scenario::text::Override;
-use crate::workload::trace::{Columns, Header, Request, Trace};
+use crate::workload::trace::Trace;
 use rand::RngExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -51,19 +51,9 @@ const KV: [(&str, &str); 3] =
 
 /// A recording in which three models are asked for in turns, by five users in turns.
 fn recording() -> Trace {
-    let header = Header {
-        columns: Columns { model: true, user: true, ..Columns::default() },
-        models: vec!["x".into(), "y".into(), "z".into()],
-        num_users: 5,
-        ..Header::named("turns", "0")
-    };
-    let request = |row: u32| Request {
-        time_us: u64::from(row) * 400_000,
-        model: Some(row % 3),
-        user: Some(row % 5),
-        ..Request::default()
-    };
-    Trace::from_requests(header, (0..100).map(request).collect()).unwrap()
+    let rows = (0..100)
+        .map(|row| format!("{},{},u{}\n", f64::from(row) * 0.4, ["x", "y", "z"][row as usize % 3], row % 5));
+    Trace::read(format!("time_s,model,user\n{}", rows.collect::<String>()).as_bytes()).unwrap()
 }
 
 fn world(changes: &[(&str, &str)]) -> DecisionEnv {

@@ -1,4 +1,4 @@
-//! Recorded ways.
+//! Recorded paths.
 //!
 //! *Models.* Users who walk where somebody did walk: places at instants, straight lines between them.
 //!
@@ -9,7 +9,7 @@
 //! *Assumptions.* Each user follows one of the ways, drawn, beginning at an instant drawn (ours). A step costs a search in the way,
 //! however long it is.
 //!
-//! *Source.* The recording; see `workload::trace::import::paths` for its columns.
+//! *Source.* The recording; see [`paths`](crate::radio::recordings::paths) for its columns.
 
 use super::{Area, Position};
 use crate::radio::normal::uniform;

@@ -21,8 +21,15 @@ impl ScenarioConfig {
         };
         let path = |allowed: String| Invalid::new("workload.rates.path", &workload.path, allowed);
         let services = self.services.len();
-        let model = RatesModel::new(recording, &map, services, rate_scale, self.slot_s, self.horizon_slots)
-            .map_err(|error| match &error {
+        let model = RatesModel::new(
+            recording,
+            &map,
+            services,
+            rate_scale,
+            (self.slot_s, workload.split),
+            self.horizon_slots,
+        )
+        .map_err(|error| match &error {
             TraceError::UnknownClass { model, .. } => {
                 let key = "workload.rates.services.top_clients.model";
                 Invalid::new(key, format!("{model:?}"), error.to_string())

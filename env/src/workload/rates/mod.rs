@@ -4,19 +4,18 @@
 //! the coefficient of variation of the gaps between them. It holds no request: a world draws them ([`model`]), anew in every
 //! episode, with the demand that was recorded.
 //!
-//! *Reading order.* [`ClientRates`] (here) → [`mod@format`] (bytes) → [`crate::workload::trace::import::servegen`] (source) →
+//! *Reading order.* [`ClientRates`] (here) → its table ([`ClientRates::read`], and [`ClientRates::servegen`] for the source) →
 //! [`model`] (what a world draws from).
 //!
 //! *Source.* `ServeGen`, arXiv 2505.09999: clients of a production service, whose requests are independent renewal processes
-//! within a period. The byte format is described in `docs/trace-format.md`.
+//! within a period. The table is described in `docs/trace-format.md`.
 
-pub mod format;
 pub mod model;
+mod table;
 
 pub use model::{RateMap, RatesModel};
 
 use super::trace::TraceError;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// The most clients of a recording.
@@ -40,8 +39,7 @@ pub enum Family {
 }
 
 /// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client {
     /// The class of models that it asks for.
     pub model: String,
@@ -67,7 +65,6 @@ pub struct Rate {
 /// A whole recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientRates {
-    source: String,
     period_s: u32,
     clients: Vec<Client>,
     rates: Vec<Rate>,
@@ -77,24 +74,21 @@ impl ClientRates {
     /// A recording of these rates, in any order.
     ///
     /// # Errors
-    /// [`TraceError::Empty`] without a rate; [`TraceError::BadHeader`] for clients that are too many, nameless or the same;
-    /// [`TraceError::BadRow`] for a rate out of range or a second one of the same client and period.
-    pub fn new(
-        source: impl Into<String>,
-        period_s: u32,
-        clients: Vec<Client>,
-        mut rates: Vec<Rate>,
-    ) -> Result<Self, TraceError> {
+    /// [`TraceError::BadRates`] without a rate; for clients that are too many, nameless or the same; for a rate out of range or a
+    /// second one of the same client and period.
+    pub fn new(period_s: u32, clients: Vec<Client>, mut rates: Vec<Rate>) -> Result<Self, TraceError> {
         rates.sort_by_key(|rate| (rate.client, rate.period));
-        let recording = Self { source: source.into(), period_s, clients, rates };
-        match recording.header_fault() {
-            Some(reason) => Err(TraceError::BadHeader { reason }),
-            None if recording.rates.is_empty() => Err(TraceError::Empty),
+        let recording = Self { period_s, clients, rates };
+        match recording.fault() {
+            Some(reason) => Err(TraceError::BadRates { reason }),
             None => recording.check_rates().map(|()| recording),
         }
     }
 
-    fn header_fault(&self) -> Option<String> {
+    fn fault(&self) -> Option<String> {
+        if self.rates.is_empty() {
+            return Some("no rate is recorded".into());
+        }
         if !(1..=MAX_PERIODS).contains(&self.period_s) {
             return Some(format!("periods of {} s, allowed are 1 to {MAX_PERIODS}", self.period_s));
         }
@@ -139,14 +133,9 @@ impl ClientRates {
                 previous = Some((rate.client, rate.period));
                 continue;
             };
-            return Err(TraceError::BadRow { row: row as u64, reason });
+            return Err(TraceError::BadRates { reason: format!("rate {row}: {reason}") });
         }
         Ok(())
-    }
-
-    /// The source's name.
-    pub fn source(&self) -> &str {
-        &self.source
     }
 
     /// Seconds of a period.
@@ -201,7 +190,7 @@ pub(crate) mod tests {
             cv: 2.0,
             family: if client == 0 { Family::Gamma } else { Family::Weibull },
         };
-        ClientRates::new("hand made", 60, clients, rates.iter().map(rate).collect())
+        ClientRates::new(60, clients, rates.iter().map(rate).collect())
     }
 
     #[test]
@@ -216,12 +205,12 @@ pub(crate) mod tests {
     #[test]
     fn what_cannot_have_been_recorded_is_refused_with_its_row() {
         for (rates, expected) in [
-            (&[][..], "the trace has no requests"),
-            (&[(3, 0, 1.0)], "row 0: client 3, but there are 3"),
-            (&[(0, 0, 1.0), (0, 0, 2.0)], "row 1: client 0 has period 0 twice"),
-            (&[(0, 0, 0.0)], "row 0: 0 requests a second, allowed are above 0 to 1000000"),
-            (&[(0, 0, f64::NAN)], "row 0: NaN requests a second, allowed are above 0 to 1000000"),
-            (&[(0, 1_000_000, 1.0)], "row 0: period 1000000, allowed are 0 to 999999"),
+            (&[][..], "no rate is recorded"),
+            (&[(3, 0, 1.0)], "rate 0: client 3, but there are 3"),
+            (&[(0, 0, 1.0), (0, 0, 2.0)], "rate 1: client 0 has period 0 twice"),
+            (&[(0, 0, 0.0)], "rate 0: 0 requests a second, allowed are above 0 to 1000000"),
+            (&[(0, 0, f64::NAN)], "rate 0: NaN requests a second, allowed are above 0 to 1000000"),
+            (&[(0, 1_000_000, 1.0)], "rate 0: period 1000000, allowed are 0 to 999999"),
         ] {
             assert_eq!(recording(rates).unwrap_err().to_string(), expected);
         }

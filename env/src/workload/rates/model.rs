@@ -9,15 +9,15 @@
 //! A `rate_scale` below 1 is a smaller population that is as bursty as the recorded one: gaps are longer, their coefficient
 //! of variation stays (ours).
 //!
-//! *Assumptions.* Periods of a client depend on each other by their rates only. Training is the first 60 % of the slots,
-//! validation the next 20 %, test the last ([`TimeSplit`]).
+//! *Assumptions.* Periods of a client depend on each other by their rates only. The slots are split by time
+//! ([`TimeSplit`]).
 
 use super::{ClientRates, Family};
 use crate::random::SimRng;
 use crate::units::ServiceId;
 use crate::workload::renewal::{GapLaw, Renewal};
 use crate::workload::sheet::Sheet;
-use crate::workload::trace::{TimeSplit, TraceError, TracePart};
+use crate::workload::trace::{SplitShares, TimeSplit, TraceError, TracePart};
 
 const US_PER_S: u64 = 1_000_000;
 
@@ -67,11 +67,11 @@ impl RatesModel {
         map: &RateMap,
         num_services: usize,
         rate_scale: f64,
-        slot_s: f64,
+        (slot_s, shares): (f64, SplitShares),
         horizon_slots: u32,
     ) -> Result<Self, TraceError> {
         let period_us = u64::from(recording.period_s()) * US_PER_S;
-        let split = TimeSplit::new(slot_s, u64::from(recording.num_periods()) * period_us - 1)?;
+        let split = TimeSplit::new(slot_s, u64::from(recording.num_periods()) * period_us - 1, shares)?;
         let names = group_names(recording, map)?;
         let group_of = |client: u32| names[client as usize].as_deref();
         let services = most_demanded(recording, &split, num_services, group_of)?;
@@ -254,7 +254,6 @@ fn most_demanded<'a>(
         return Err(TraceError::TooFewModels {
             asked: num_services as u32,
             present: demand.len() as u32,
-            source_name: recording.source().to_owned(),
             hint: "",
         });
     }

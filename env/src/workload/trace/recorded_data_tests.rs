@@ -19,21 +19,32 @@ fn open(name: &str) -> Option<File> {
     file
 }
 
+/// As a scenario reads it: imported, written, read again.
+fn again(trace: &Trace) -> Trace {
+    Trace::read(&trace.write(Vec::new()).unwrap()[..]).unwrap()
+}
+
 fn gentd26() -> Option<Trace> {
     let requests = open("gentd26/lora_request_trace.csv.gz")?;
     let mut load_times = open("gentd26/basemodel_update_latency_anon.csv.gz")?;
-    let imported = import::gentd26(requests, Some(&mut load_times), import::in_memory());
-    Some(imported.unwrap().into_trace().unwrap())
+    Some(again(&import::gentd26(requests, Some(&mut load_times)).unwrap()))
 }
 
 fn azure(name: &str) -> Option<Trace> {
     let file = open(&format!("azure_llm_2023/AzureLLMInferenceTrace_{name}.csv.gz"))?;
-    Some(import::azure(file, import::in_memory()).unwrap().into_trace().unwrap())
+    Some(again(&import::azure(file).unwrap()))
 }
 
-fn mooncake() -> Option<Trace> {
-    let file = open("mooncake/synthetic_trace.jsonl.gz")?;
-    Some(import::mooncake(file, import::in_memory()).unwrap().into_trace().unwrap())
+fn stats(trace: &Trace, slot_s: Option<f64>) -> TraceStats {
+    TraceStats::new(trace, slot_s, SplitShares::default()).unwrap()
+}
+
+fn parts(trace: &Trace, slot_s: f64, map: ServiceMap) -> Result<[SlottedRequests; 3], TraceError> {
+    SlottedRequests::parts(trace, trace.split(slot_s, SplitShares::default())?, &map, false)
+}
+
+fn requested(trace: &Trace) -> Vec<u64> {
+    (0..trace.num_requests()).filter_map(|row| trace.model(row)).map(u64::from).collect()
 }
 
 /// Misses of a least-recently-used cache of equal sizes that must load: a list, newest first.
@@ -55,17 +66,15 @@ fn lru_misses(requests: &[u64], capacity: usize) -> usize {
 #[test]
 fn gentd26_has_the_requests_models_users_and_days_that_it_is_known_for() {
     let Some(trace) = gentd26() else { return };
-    let stats = TraceStats::new(&trace, Some(600.0)).unwrap();
+    let stats = stats(&trace, Some(600.0));
     assert_eq!((stats.requests, stats.requests_without_model), (26_823, 25));
-    assert_eq!((stats.models.len(), stats.num_users), (86, 4_247));
-    assert_eq!(stats.start, "2024-11-15 16:57:50");
+    assert_eq!((stats.models.len(), stats.num_users), (86, Some(4_247)));
     // 2024-11-15 16:57:50 to 2024-12-08 17:33:57: 23 days, 36 minutes, 7 s, on 24 calendar days.
     assert_eq!(stats.duration_s, f64::from(23 * 86_400 + 36 * 60 + 7));
     let gap_s = 1.0 / stats.requests_per_s.unwrap();
     assert_eq!(gap_s.round(), 74.0, "{gap_s}");
     assert_eq!((stats.models[0].name.as_str(), stats.models[0].requests), ("M0002", 8_234));
     assert_eq!((stats.prompt_tokens, stats.output_tokens), (None, None));
-    assert_eq!(stats.service_s.unwrap().p50, 23.0);
     assert_eq!(stats.parts.iter().map(|part| part.requests).sum::<u64>(), 26_823);
 }
 
@@ -81,11 +90,10 @@ fn gentd26_load_times_are_drawn_from_the_recorded_ones() {
     recorded_ms.sort_by(f64::total_cmp);
     assert_eq!(recorded_ms.len(), 7_531);
     assert_eq!(recorded_ms[7_531 / 2], 22_718.0, "p50 22.7 s");
-    let load_s = trace.header().load_s.clone().unwrap();
-    assert_eq!(load_s.len(), 86);
+    let load_s: Vec<f64> = (0..86).map(|model| trace.load_s(model).unwrap()).collect();
     assert!(load_s.iter().all(|seconds| recorded_ms.iter().any(|ms| ms / 1e3 == *seconds)));
     // The median of 86 draws lies between the recorded 30th and 70th percentile unless draws are not of this distribution.
-    let median_s = TraceStats::new(&trace, None).unwrap().load_s.unwrap().p50;
+    let median_s = stats(&trace, None).load_s.unwrap().p50;
     let (low_s, high_s) = (recorded_ms[7_531 * 3 / 10] / 1e3, recorded_ms[7_531 * 7 / 10] / 1e3);
     assert!((low_s..high_s).contains(&median_s), "{low_s} {median_s} {high_s}");
 }
@@ -94,7 +102,7 @@ fn gentd26_load_times_are_drawn_from_the_recorded_ones() {
 fn azure_traces_have_the_rates_and_burstiness_that_they_are_known_for() {
     for (name, requests, per_s, cv) in [("conv", 19_366, "5.53", "1.09"), ("code", 8_819, "2.57", "13.2")] {
         let Some(trace) = azure(name) else { return };
-        let stats = TraceStats::new(&trace, Some(1.0)).unwrap();
+        let stats = stats(&trace, Some(1.0));
         assert_eq!(stats.requests, requests);
         assert_eq!(format!("{:.2}", stats.requests_per_s.unwrap()), per_s);
         let shown = format!("{:.*}", cv.len() - cv.find('.').unwrap() - 1, stats.interarrival_cv.unwrap());
@@ -113,7 +121,7 @@ fn the_model_sequence_is_the_one_that_libcachesim_was_run_on() {
     let theirs: Vec<u64> =
         bytes.chunks_exact(24).map(|record| u64::from_le_bytes(record[4..12].try_into().unwrap())).collect();
     // The 25 requests without a model are not in it.
-    let ours: Vec<u64> = trace.iter().filter_map(|request| request.model).map(u64::from).collect();
+    let ours = requested(&trace);
     assert_eq!((ours.len(), theirs.len()), (26_798, 26_798));
     // Their ids are other numbers for the same models.
     let mut number_of = BTreeMap::new();
@@ -127,7 +135,7 @@ fn the_model_sequence_is_the_one_that_libcachesim_was_run_on() {
 #[test]
 fn least_recently_used_misses_on_gentd26_are_libcachesims_to_the_last_one() {
     let Some(trace) = gentd26() else { return };
-    let requests: Vec<u64> = trace.iter().filter_map(|request| request.model).map(u64::from).collect();
+    let requests = requested(&trace);
     for (capacity, misses) in [(1, 20_002), (4, 9_074), (16, 1_393)] {
         assert_eq!(lru_misses(&requests, capacity), misses, "{capacity} models fit");
     }
@@ -138,61 +146,40 @@ fn least_recently_used_misses_on_gentd26_are_libcachesims_to_the_last_one() {
 }
 
 #[test]
-fn recorded_traces_survive_our_format_and_become_smaller_than_their_packed_sources() {
-    let sources = [
-        (gentd26(), "gentd26/lora_request_trace.csv.gz"),
-        (azure("conv"), "azure_llm_2023/AzureLLMInferenceTrace_conv.csv.gz"),
-        (azure("code"), "azure_llm_2023/AzureLLMInferenceTrace_code.csv.gz"),
-        (mooncake(), "mooncake/synthetic_trace.jsonl.gz"),
-    ];
-    for (trace, name) in sources {
-        let (Some(trace), Some(file)) = (trace, open(name)) else { return };
-        let bytes = trace.write(Vec::new()).unwrap();
-        assert_eq!(Trace::read(&bytes[..]).unwrap(), trace);
-        let report = check(&bytes[..]);
-        assert!(report.is_sound(), "{report:?}");
-        let source_bytes = file.metadata().unwrap().len();
-        assert!((bytes.len() as u64) < source_bytes, "{name}: {} of {source_bytes} bytes", bytes.len());
-    }
-}
-
-#[test]
 fn gentd26_replays_its_24_most_requested_training_models() {
     let Some(trace) = gentd26() else { return };
-    let map = ServiceMap::TopModels { count: 24 };
     let mut replayed = 0;
-    for part in TracePart::ALL {
-        let slotted = trace.slotted(600.0, part, &map).unwrap();
+    for slotted in parts(&trace, 600.0, ServiceMap::TopModels { count: 24 }).unwrap() {
         assert_eq!(slotted.num_services(), 24);
         assert_eq!(slotted.services()[0].name, "M0002");
         replayed += slotted.num_requests() as u64 + slotted.outside_requests();
-        let train_only = trace.slotted(600.0, part, &ServiceMap::TopModels { count: 1_000 }).unwrap_err();
-        assert!(train_only.to_string().contains("1000 models were asked for"), "{train_only}");
     }
     assert_eq!(replayed, 26_823);
+    let train_only = parts(&trace, 600.0, ServiceMap::TopModels { count: 1_000 }).unwrap_err();
+    assert!(train_only.to_string().contains("1000 models were asked for"), "{train_only}");
 }
 
 #[test]
 fn azure_names_no_models_so_that_services_are_drawn() {
     let Some(trace) = azure("conv") else { return };
-    let error = trace.slotted(1.0, TracePart::Test, &ServiceMap::TopModels { count: 1 }).unwrap_err();
-    assert!(error.to_string().ends_with("its source names no models: draw services instead"), "{error}");
+    let error = parts(&trace, 1.0, ServiceMap::TopModels { count: 1 }).unwrap_err();
+    assert!(error.to_string().ends_with("it names no models: draw services instead"), "{error}");
     let map = ServiceMap::Drawn { services: 20, zipf_exponent: 1.0, seed: 1, reshuffle_slots: Some(300) };
-    let requests: usize =
-        TracePart::ALL.map(|part| trace.slotted(1.0, part, &map).unwrap().num_requests()).into_iter().sum();
+    let requests: usize = parts(&trace, 1.0, map).unwrap().iter().map(SlottedRequests::num_requests).sum();
     assert_eq!(requests, 19_366);
 }
 
 #[test]
 fn mooncake_requests_reuse_what_a_count_of_their_blocks_says() {
-    let Some(trace) = mooncake() else { return };
-    let stats = TraceStats::new(&trace, Some(3.0)).unwrap();
+    let Some(file) = open("mooncake/synthetic_trace.jsonl.gz") else { return };
+    let imported = import::mooncake(file).unwrap();
+    assert!(imported.notes().len() <= 1, "every prompt has as many ids as blocks: {:?}", imported.notes());
+    let trace = again(&imported);
+    let stats = stats(&trace, Some(3.0));
     assert_eq!((stats.requests, stats.requests_without_model, stats.models.len()), (3_993, 3_993, 0));
-    assert_eq!((stats.start.as_str(), stats.duration_s), ("0 ms", 1_022.025));
-    assert_eq!(stats.slots.unwrap().num_slots, 341);
+    assert_eq!((stats.duration_s, stats.slots.unwrap().num_slots), (1_022.025, 341));
     // Counted with a set of the ids of all lines before, in another language.
-    let sum = |column: fn(&Request) -> u32| trace.iter().map(|row| u64::from(column(&row))).sum::<u64>();
-    assert_eq!(sum(|row| row.reused_tokens), 39_852_661);
-    assert_eq!(sum(|row| row.prompt_tokens), 61_194_628);
-    assert_eq!(trace.header().notes.len(), 1, "every prompt has as many ids as blocks");
+    let sum = |column: &[u32]| column.iter().map(|tokens| u64::from(*tokens)).sum::<u64>();
+    assert_eq!(sum(trace.reused_tokens()), 39_852_661);
+    assert_eq!(sum(trace.prompt_tokens()), 61_194_628);
 }

@@ -17,9 +17,7 @@
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 use serde::{Deserialize, Serialize};
 
-use crate::message::shown;
-
-use super::{Requests, TimeSplit, TraceError, TracePart};
+use super::{TimeSplit, Trace, TraceError, TracePart};
 
 /// The most services that a map may have.
 const MAX_SERVICES: u32 = 1 << 16;
@@ -55,7 +53,7 @@ pub enum ServiceMap {
 pub struct ServiceInfo {
     /// The name of its model, or `drawn-0`, `drawn-1`, ...
     pub name: String,
-    /// Its model in [`Header::models`](super::Header::models); `None` for drawn services.
+    /// Its model in [`Trace::models`]; `None` for drawn services.
     pub model: Option<u32>,
     /// Recorded seconds to load its model, where the trace has them.
     pub load_s: Option<f64>,
@@ -80,12 +78,12 @@ pub(super) struct Draws {
 impl Assignment {
     /// The services of a map, and the map made ready for a trace cut into these slots.
     pub(super) fn new(
-        requests: &impl Requests,
+        trace: &Trace,
         split: &TimeSplit,
         map: &ServiceMap,
     ) -> Result<(Vec<ServiceInfo>, Self), TraceError> {
         match *map {
-            ServiceMap::TopModels { count } => Self::top_models(requests, split, count),
+            ServiceMap::TopModels { count } => Self::top_models(trace, split, count),
             ServiceMap::Drawn { services, zipf_exponent, seed, reshuffle_slots } => {
                 Self::drawn(services, zipf_exponent, seed, reshuffle_slots)
             }
@@ -93,52 +91,44 @@ impl Assignment {
     }
 
     fn top_models(
-        requests: &impl Requests,
+        trace: &Trace,
         split: &TimeSplit,
         count: u32,
     ) -> Result<(Vec<ServiceInfo>, Self), TraceError> {
         if count == 0 {
             return Err(bad_map("count", "0", "at least 1 model"));
         }
-        let header = requests.header();
+        let names = trace.models();
         // Requests and first row of each model in the training part.
-        let mut use_of: Vec<(u64, u64)> = vec![(0, u64::MAX); header.models.len()];
-        let (train, mut row) = (split.slots(TracePart::Train), 0);
-        requests.visit(&mut |request| {
-            if let Some(model) = request.model
-                && train.contains(&split.slot_of(request.time_us))
-            {
+        let mut use_of: Vec<(u64, usize)> = vec![(0, usize::MAX); names.len()];
+        let train_end_us = split.slots(TracePart::Train).end as u64 * split.slot_us();
+        let num_rows = trace.times_us().partition_point(|time_us| *time_us < train_end_us);
+        for row in 0..num_rows {
+            if let Some(model) = trace.model(row) {
                 let (requests, first_row) = &mut use_of[model as usize];
                 *requests += 1;
                 *first_row = row.min(*first_row);
             }
-            row += 1;
-        })?;
+        }
         let mut ranked: Vec<u32> =
             (0..use_of.len() as u32).filter(|model| use_of[*model as usize].0 > 0).collect();
         if ranked.len() < count as usize {
-            let hint =
-                if header.columns.model { "" } else { "; its source names no models: draw services instead" };
-            return Err(TraceError::TooFewModels {
-                asked: count,
-                present: ranked.len() as u32,
-                source_name: shown(&header.source),
-                hint,
-            });
+            let hint = if names.is_empty() { "; it names no models: draw services instead" } else { "" };
+            return Err(TraceError::TooFewModels { asked: count, present: ranked.len() as u32, hint });
         }
         ranked.sort_by_key(|model| {
             let (requests, first_row) = use_of[*model as usize];
             (std::cmp::Reverse(requests), first_row)
         });
         ranked.truncate(count as usize);
-        let mut service_of = vec![None; header.models.len()];
+        let mut service_of = vec![None; names.len()];
         let mut services = Vec::with_capacity(ranked.len());
         for (service, model) in ranked.into_iter().enumerate() {
             service_of[model as usize] = Some(service as u32);
             services.push(ServiceInfo {
-                name: header.models[model as usize].clone(),
+                name: names[model as usize].to_owned(),
                 model: Some(model),
-                load_s: header.load_s.as_ref().map(|load_s| load_s[model as usize]),
+                load_s: trace.load_s(model),
             });
         }
         Ok((services, Self::ByModel(service_of)))

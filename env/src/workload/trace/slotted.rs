@@ -2,21 +2,17 @@
 //!
 //! *Assumptions.* Requests for models that are no service are served elsewhere whatever a policy does: they are counted
 //! and left out. Within a slot, requests keep the order in which they arrived. Users are kept where somebody wants them
-//! ([`SlottedRequests::parts_with_users`]); then every request has to have one.
+//! ([`SlottedRequests::parts`]); then every request has to have one.
 //!
 //! *Source.* MODEL.md section 8, "Recorded requests".
 
 use std::ops::Range;
 
 use super::service_map::{Assignment, ServiceInfo, ServiceMap};
-use super::{Requests, TimeSplit, TraceError, TracePart};
+use super::{TimeSplit, Trace, TraceError, TracePart};
+use crate::units::{ServiceId, UserId};
 
-mod columns;
-
-use columns::{ServiceColumn, UserColumn};
-pub use columns::{SlotServices, SlotUsers};
-
-/// The requests of one part, by slot: one or two bytes a request, two or four more for its user, four a slot.
+/// The requests of one part, by slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlottedRequests {
     split: TimeSplit,
@@ -24,86 +20,51 @@ pub struct SlottedRequests {
     services: Vec<ServiceInfo>,
     /// Where each slot begins in `request_services`; one more at the end.
     slot_offsets: Vec<u32>,
-    request_services: ServiceColumn,
+    request_services: Vec<ServiceId>,
     /// Where users are kept.
-    request_users: Option<UserColumn>,
+    request_users: Option<Vec<UserId>>,
     outside_requests: u64,
 }
 
 impl SlottedRequests {
-    /// All parts of a trace, in the order of [`TracePart::ALL`]. The requests are visited two or three times and not
-    /// kept.
+    /// All parts of a recording, in the order of [`TracePart::ALL`]; with the user of each request where the recording names users
+    /// and `keeps_users` says so.
     ///
     /// # Errors
-    /// [`TraceError::Empty`] without requests; as [`TimeSplit::new`]; [`TraceError::TooFewModels`] when the training part
-    /// names fewer models than asked for; [`TraceError::BadServiceMap`] for parameters out of range;
-    /// [`TraceError::TooManyRequests`] for a part of more than 4,294,967,295; whatever a visit reports.
-    pub fn parts(requests: &impl Requests, slot_s: f64, map: &ServiceMap) -> Result<[Self; 3], TraceError> {
-        Self::collect(requests, slot_s, map, false)
-    }
-
-    /// The same, with the user of each request where the trace has that column.
-    ///
-    /// # Errors
-    /// As [`parts`](Self::parts); [`TraceError::NoUser`] for a request of a service that names none where others do.
-    pub fn parts_with_users(
-        requests: &impl Requests,
-        slot_s: f64,
-        map: &ServiceMap,
-    ) -> Result<[Self; 3], TraceError> {
-        Self::collect(requests, slot_s, map, requests.header().columns.user)
-    }
-
-    fn collect(
-        requests: &impl Requests,
-        slot_s: f64,
+    /// [`TraceError::TooFewModels`] when the training part names fewer models than asked for; [`TraceError::BadServiceMap`] for
+    /// parameters out of range; [`TraceError::NoUser`] for a request of a service that names none where others do.
+    pub fn parts(
+        trace: &Trace,
+        split: TimeSplit,
         map: &ServiceMap,
         keeps_users: bool,
     ) -> Result<[Self; 3], TraceError> {
-        let mut last_us = None;
-        requests.visit(&mut |request| last_us = Some(request.time_us))?;
-        let split = TimeSplit::new(slot_s, last_us.ok_or(TraceError::Empty)?)?;
-        let (services, mut assignment) = Assignment::new(requests, &split, map)?;
+        let (services, mut assignment) = Assignment::new(trace, &split, map)?;
+        let keeps_users = keeps_users && trace.num_users().is_some();
         let mut parts = TracePart::ALL.map(|part| Self {
             split,
             part,
             slot_offsets: Vec::with_capacity(split.slots(part).len() + 1),
-            request_services: ServiceColumn::new(services.len()),
+            request_services: Vec::new(),
             services: services.clone(),
-            request_users: keeps_users.then(|| UserColumn::new(requests.header().num_users)),
+            request_users: keeps_users.then(Vec::new),
             outside_requests: 0,
         });
-        let (mut row, mut nameless) = (0, None);
-        requests.visit(&mut |request| {
-            // A trace that changed meanwhile cannot lead out of the last slot.
-            let slot = split.slot_of(request.time_us).min(split.num_slots() - 1);
+        for (row, time_us) in trace.times_us().iter().enumerate() {
+            let slot = split.slot_of(*time_us).min(split.num_slots() - 1);
             let part = &mut parts[split.part_of(slot) as usize];
             part.begin_slots(slot + 1 - split.slots(part.part).start);
-            match assignment.service(request.model, row, slot) {
-                Some(service) => {
-                    part.request_services.push(service);
-                    match (&mut part.request_users, request.user) {
-                        (Some(users), Some(user)) => users.push(user),
-                        (Some(_), None) => nameless = nameless.or(Some(row)),
-                        (None, _) => {}
-                    }
-                }
-                None => part.outside_requests += 1,
+            let Some(service) = assignment.service(trace.model(row), row as u64, slot) else {
+                part.outside_requests += 1;
+                continue;
+            };
+            part.request_services.push(ServiceId(service));
+            if let Some(users) = &mut part.request_users {
+                users.push(UserId(trace.user(row).ok_or(TraceError::NoUser { row })?));
             }
-            row += 1;
-        })?;
-        if let Some(row) = nameless {
-            return Err(TraceError::NoUser { row });
         }
         for part in &mut parts {
-            let requests = part.num_requests() as u64;
-            if requests > u64::from(u32::MAX) {
-                let most = u64::from(u32::MAX);
-                return Err(TraceError::TooManyRequests { part: part.part, requests, most });
-            }
             part.begin_slots(split.slots(part.part).len() + 1);
-            part.request_services.shrink_to_fit();
-            part.request_users.iter_mut().for_each(UserColumn::shrink_to_fit);
         }
         Ok(parts)
     }
@@ -111,7 +72,6 @@ impl SlottedRequests {
     /// Notes that the first `count` slots begin at or before the present place.
     fn begin_slots(&mut self, count: usize) {
         while self.slot_offsets.len() < count {
-            // A count that does not fit is refused when all requests were seen.
             self.slot_offsets.push(self.request_services.len() as u32);
         }
     }
@@ -170,8 +130,8 @@ impl SlottedRequests {
     ///
     /// # Panics
     /// If `slot` is not below [`num_slots`](Self::num_slots).
-    pub fn slot(&self, slot: usize) -> SlotServices<'_> {
-        self.request_services.range(self.places(slot..slot + 1))
+    pub fn slot(&self, slot: usize) -> &[ServiceId] {
+        &self.request_services[self.places(slot..slot + 1)]
     }
 
     /// Whether the user of each request is kept.
@@ -183,8 +143,8 @@ impl SlottedRequests {
     ///
     /// # Panics
     /// If `slot` is not below [`num_slots`](Self::num_slots).
-    pub fn slot_users(&self, slot: usize) -> Option<SlotUsers<'_>> {
-        self.request_users.as_ref().map(|users| users.range(self.places(slot..slot + 1)))
+    pub fn slot_users(&self, slot: usize) -> Option<&[UserId]> {
+        self.request_users.as_ref().map(|users| &users[self.places(slot..slot + 1)])
     }
 
     /// Requests per service over a range of slots of this part: what a static set is chosen from.
@@ -193,8 +153,8 @@ impl SlottedRequests {
     /// If `slots` is not within `0..num_slots()`.
     pub fn counts(&self, slots: Range<usize>) -> Vec<u64> {
         let mut counts = vec![0; self.services.len()];
-        for service in self.request_services.range(self.places(slots)) {
-            counts[service as usize] += 1;
+        for service in &self.request_services[self.places(slots)] {
+            counts[service.index()] += 1;
         }
         counts
     }
@@ -202,31 +162,31 @@ impl SlottedRequests {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Columns, Header, Request, Trace};
+    use super::super::SplitShares;
     use super::*;
 
-    /// One letter a request and a dot for "no model", one second a group: `"aab b."`.
+    /// One letter a request and a dot for "no model", one second a group: `"aab b."`; letters in order take 0.5 s, 1.5 s, ... to load.
     fn trace(text: &str) -> Trace {
-        let mut header = Header {
-            columns: Columns { model: true, ..Columns::default() },
-            ..Header::named("letters", "2024-01-01 00:00:00")
-        };
-        let mut requests = Vec::new();
+        let (mut rows, mut known) = ("time_s,model,load_s\n".to_owned(), String::new());
         for (second, group) in text.split(' ').enumerate() {
             for (place, letter) in group.chars().enumerate() {
-                let name = letter.to_string();
-                let model = (letter != '.').then(|| {
-                    header.models.iter().position(|known| *known == name).unwrap_or_else(|| {
-                        header.models.push(name);
-                        header.models.len() - 1
-                    }) as u32
-                });
-                let time_us = second as u64 * 1_000_000 + place as u64;
-                requests.push(Request { time_us, model, ..Request::default() });
+                if letter != '.' && !known.contains(letter) {
+                    known.push(letter);
+                }
+                let load_s = known.find(letter).map_or(String::new(), |model| format!("{model}.5"));
+                let name = if letter == '.' { String::new() } else { letter.to_string() };
+                rows += &format!("{second}.{place:06},{name},{load_s}\n");
             }
         }
-        header.load_s = Some((0..header.models.len()).map(|model| model as f64 + 0.5).collect());
-        Trace::from_requests(header, requests).unwrap()
+        Trace::read(rows.as_bytes()).unwrap()
+    }
+
+    fn parts(trace: &Trace, map: &ServiceMap) -> Result<[SlottedRequests; 3], TraceError> {
+        SlottedRequests::parts(trace, trace.split(1.0, SplitShares::default())?, map, false)
+    }
+
+    fn numbers(services: &[ServiceId]) -> Vec<u32> {
+        services.iter().map(|service| service.0).collect()
     }
 
     const DRAWN: ServiceMap =
@@ -236,101 +196,86 @@ mod tests {
     fn the_most_requested_models_of_the_training_part_become_services() {
         // Training is the first six of ten seconds: c 3, b 2, a 2 (b came first), d 1; e only ever appears later.
         let trace = trace("bc c  bac. a d d eee eaed db");
-        assert_eq!(trace.split(1.0).unwrap().num_slots(), 10);
+        assert_eq!(trace.split(1.0, SplitShares::default()).unwrap().num_slots(), 10);
         let map = ServiceMap::TopModels { count: 3 };
-        let train = trace.slotted(1.0, TracePart::Train, &map).unwrap();
+        let [train, ..] = parts(&trace, &map).unwrap();
         let names: Vec<_> = train.services().iter().map(|service| service.name.as_str()).collect();
         assert_eq!(names, ["c", "b", "a"]);
         assert_eq!(train.service_load_s().unwrap(), [1.5, 0.5, 2.5], "b appeared before c");
-        let slots: Vec<_> = (0..train.num_slots()).map(|slot| train.slot(slot).collect::<Vec<_>>()).collect();
+        let slots: Vec<_> = (0..train.num_slots()).map(|slot| numbers(train.slot(slot))).collect();
         assert_eq!(slots, [vec![1, 0], vec![0], vec![], vec![1, 2, 0], vec![2], vec![]]);
         assert_eq!(train.outside_requests(), 2, "the request without a model and one for d");
         assert_eq!(train.counts(0..6), [3, 2, 2]);
         assert_eq!(train.counts(1..4), [2, 1, 1]);
 
-        let test = trace.slotted(1.0, TracePart::Test, &map).unwrap();
-        assert_eq!([test.slot(0), test.slot(1)].map(Iterator::collect::<Vec<_>>), [[2], [1]]);
+        let [.., test] = parts(&trace, &map).unwrap();
+        assert_eq!([numbers(test.slot(0)), numbers(test.slot(1))], [[2], [1]]);
         assert_eq!((test.num_requests(), test.outside_requests()), (2, 4));
     }
 
     #[test]
     fn the_user_of_each_request_stands_beside_its_service_where_users_are_wanted() {
-        // One request a second, of model a by user 0, b by 1, c by 2 and so on in turns of 3 models and 4 users.
-        for (num_users, is_narrow) in [(4, true), (70_000, false)] {
-            let mut header = Header {
-                columns: Columns { model: true, user: true, ..Columns::default() },
-                models: vec!["a".into(), "b".into(), "c".into()],
-                num_users,
-                ..Header::named("turns", "0")
-            };
-            let request = |second: u32| Request {
-                time_us: u64::from(second) * 1_000_000,
-                model: Some(second % 3),
-                user: Some(second % 4 + num_users - 4),
-                ..Request::default()
-            };
-            let requests: Vec<Request> = (0..20).map(request).collect();
-            let trace = Trace::from_requests(header.clone(), requests.clone()).unwrap();
-            // Training is the first 12 s: each model 4 times, so that a and b become services.
-            let map = ServiceMap::TopModels { count: 2 };
-            let [train, ..] = SlottedRequests::parts_with_users(&trace, 4.0, &map).unwrap();
-            assert_eq!(matches!(train.request_users, Some(UserColumn::Narrow(_))), is_narrow);
-            let first = num_users - 4;
-            assert_eq!(train.slot(0).collect::<Vec<_>>(), [0, 1, 0]);
-            assert_eq!(train.slot_users(0).unwrap().collect::<Vec<_>>(), [first, first + 1, first + 3]);
-            assert_eq!(train.slot_users(1).unwrap().collect::<Vec<_>>(), [first, first + 2, first + 3]);
-            let [train, ..] = SlottedRequests::parts(&trace, 4.0, &map).unwrap();
-            assert!(!train.has_users() && train.slot_users(0).is_none(), "nobody wanted them");
-
-            let mut nameless = requests.clone();
-            nameless[2].user = None;
-            let of_c = Trace::from_requests(header.clone(), nameless.clone()).unwrap();
-            assert!(SlottedRequests::parts_with_users(&of_c, 4.0, &map).is_ok(), "it is no service's");
-            nameless[7].user = None;
-            let of_b = Trace::from_requests(header.clone(), nameless).unwrap();
-            let error = SlottedRequests::parts_with_users(&of_b, 4.0, &map).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "row 7 names no user, others do; name one in every row, or in none: then users are drawn"
-            );
-
-            header.columns.user = false;
-            header.num_users = 0;
-            let without = requests.iter().map(|request| Request { user: None, ..*request }).collect();
-            let without = Trace::from_requests(header, without).unwrap();
-            let [train, ..] = SlottedRequests::parts_with_users(&without, 4.0, &map).unwrap();
-            assert!(!train.has_users());
-        }
+        // One request a second, of model a by user 0, b by 1, c by 2 and so on in turns of 3 models and 4 users; two rows may name none.
+        let read = |nameless: &[u32], has_users: bool| {
+            let rows = (0..20_u32).map(|second| {
+                let user =
+                    if nameless.contains(&second) { String::new() } else { format!("u{}", second % 4) };
+                let user = if has_users { format!(",{user}") } else { String::new() };
+                format!("{second},{}{user}\n", ["a", "b", "c"][second as usize % 3])
+            });
+            let header = if has_users { "time_s,model,user\n" } else { "time_s,model\n" };
+            Trace::read((header.to_owned() + &rows.collect::<String>()).as_bytes()).unwrap()
+        };
+        // Training is the first 12 s: each model 4 times, so that a and b become services.
+        let parts = |trace: &Trace, keeps_users| {
+            let split = trace.split(4.0, SplitShares::default()).unwrap();
+            SlottedRequests::parts(trace, split, &ServiceMap::TopModels { count: 2 }, keeps_users)
+        };
+        let whole = read(&[], true);
+        let [train, ..] = parts(&whole, true).unwrap();
+        let users = |slot| train.slot_users(slot).unwrap().iter().map(|user| user.0).collect::<Vec<_>>();
+        assert_eq!(numbers(train.slot(0)), [0, 1, 0]);
+        assert_eq!((users(0), users(1)), (vec![0, 1, 3], vec![0, 2, 3]));
+        let [train, ..] = parts(&whole, false).unwrap();
+        assert!(!train.has_users() && train.slot_users(0).is_none(), "nobody wanted them");
+        assert!(parts(&read(&[2], true), true).is_ok(), "the row of c is no service's");
+        assert_eq!(
+            parts(&read(&[2, 7], true), true).unwrap_err().to_string(),
+            "row 7 names no user, others do; name one in every row, or in none: then users are drawn"
+        );
+        assert!(!parts(&read(&[], false), true).unwrap()[0].has_users());
     }
 
     #[test]
     fn asking_for_more_models_than_the_training_part_names_says_how_many_there_are() {
         let trace = trace("a b a b a b a c d e");
-        let error = trace.slotted(1.0, TracePart::Test, &ServiceMap::TopModels { count: 3 }).unwrap_err();
+        let error = parts(&trace, &ServiceMap::TopModels { count: 3 }).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "3 models were asked for as services, but the training part of trace `letters` names 2; ask for at most 2"
+            "3 models were asked for as services, but the training part of the recording names 2; ask for at most 2"
         );
-        trace.slotted(1.0, TracePart::Test, &ServiceMap::TopModels { count: 2 }).unwrap();
+        parts(&trace, &ServiceMap::TopModels { count: 2 }).unwrap();
     }
 
     #[test]
     fn drawn_services_are_frozen_and_the_same_whichever_part_is_taken() {
         let text = vec!["aaaaaaa"; 40].join(" ");
         let trace = trace(&text);
-        let parts = TracePart::ALL.map(|part| trace.slotted(1.0, part, &DRAWN).unwrap());
-        assert_eq!(parts, TracePart::ALL.map(|part| trace.slotted(1.0, part, &DRAWN).unwrap()));
+        let drawn = parts(&trace, &DRAWN).unwrap();
+        assert_eq!(parts(&trace, &DRAWN).unwrap(), drawn);
         // The same rows asked one after the other, without parts.
-        let split = trace.split(1.0).unwrap();
+        let split = trace.split(1.0, SplitShares::default()).unwrap();
         let (_, mut whole) = Assignment::new(&trace, &split, &DRAWN).unwrap();
         let expected: Vec<u32> =
             (0..280).filter_map(|row| whole.service(None, row, row as usize / 7)).collect();
-        let joined: Vec<u32> =
-            parts.iter().flat_map(|part| (0..part.num_slots()).flat_map(|slot| part.slot(slot))).collect();
+        let joined: Vec<u32> = drawn
+            .iter()
+            .flat_map(|part| (0..part.num_slots()).flat_map(|slot| numbers(part.slot(slot))))
+            .collect();
         assert_eq!(joined, expected);
         assert_eq!(joined[..14], [4, 4, 3, 0, 2, 1, 0, 0, 0, 3, 4, 1, 4, 3], "the first draws are pinned");
         let other = ServiceMap::Drawn { services: 5, zipf_exponent: 1.0, seed: 8, reshuffle_slots: Some(3) };
-        assert_ne!(trace.slotted(1.0, TracePart::Train, &other).unwrap(), parts[0]);
+        assert_ne!(parts(&trace, &other).unwrap()[0], drawn[0]);
     }
 
     #[test]
@@ -339,7 +284,7 @@ mod tests {
         let map = ServiceMap::Drawn { services: 4, zipf_exponent: 1.0, seed: 3, reshuffle_slots: Some(5) };
         let text = vec!["a".repeat(20_000); 10].join(" ");
         let trace = trace(&text);
-        let train = trace.slotted(1.0, TracePart::Train, &map).unwrap();
+        let [train, ..] = parts(&trace, &map).unwrap();
         let share = |slots| {
             let counts = train.counts(slots);
             let sum: u64 = counts.iter().sum();
@@ -377,30 +322,14 @@ mod tests {
             ),
         ];
         for (map, expected) in cases {
-            assert_eq!(trace.slotted(1.0, TracePart::Train, &map).unwrap_err().to_string(), expected);
+            assert_eq!(parts(&trace, &map).unwrap_err().to_string(), expected);
         }
     }
 
     #[test]
     fn a_single_service_takes_every_request() {
         let map = ServiceMap::Drawn { services: 1, zipf_exponent: 0.0, seed: 0, reshuffle_slots: None };
-        let train = trace("ab c a b c a").slotted(1.0, TracePart::Train, &map).unwrap();
-        assert_eq!((train.slot(0).collect::<Vec<_>>(), train.num_requests()), (vec![0, 0], 5));
-    }
-
-    #[test]
-    fn services_are_the_same_whether_a_request_takes_one_byte_or_two() {
-        let trace = trace(&vec!["aaaaaaaaaa"; 40].join(" "));
-        let split = trace.split(1.0).unwrap();
-        for (services, is_narrow) in [(256, true), (257, false)] {
-            let map = ServiceMap::Drawn { services, zipf_exponent: 0.0, seed: 7, reshuffle_slots: None };
-            let train = trace.slotted(1.0, TracePart::Train, &map).unwrap();
-            assert_eq!(matches!(train.request_services, ServiceColumn::Narrow(_)), is_narrow);
-            let (_, mut whole) = Assignment::new(&trace, &split, &map).unwrap();
-            let expected: Vec<u32> = (0..240).filter_map(|row| whole.service(None, row, 0)).collect();
-            assert!(expected.contains(&(services - 1)), "the last service is asked for");
-            assert_eq!((0..24).flat_map(|slot| train.slot(slot)).collect::<Vec<_>>(), expected);
-            assert_eq!(train.slot(3).len(), 10);
-        }
+        let [train, ..] = parts(&trace("ab c a b c a"), &map).unwrap();
+        assert_eq!((numbers(train.slot(0)), train.num_requests()), (vec![0, 0], 5));
     }
 }

@@ -1,8 +1,8 @@
 //! Slots of a trace, and its three parts by time.
 //!
 //! *Equation.* A request at time t falls into slot `floor(t / slot)`; the trace has `n = floor(t_last / slot) + 1` slots.
-//! Training is the slots `[0, a)`, validation `[a, b)`, test `[b, n)` with `a = round(0.6 n)`, `b = round(0.8 n)`, halves
-//! rounded up.
+//! Training is the slots `[0, a)`, validation `[a, b)`, test `[b, n)` with `a = round(train n)`, `b = round((train + validate) n)`,
+//! halves rounded up. Shares are 0.6 and 0.2 unless a scenario says otherwise.
 //!
 //! *Assumptions.* Parts are cut by time and not by number of requests, and never by random rows: popularity drifts, and a
 //! policy that has seen the future of a slot has seen the answer.
@@ -20,15 +20,38 @@ const MIN_SLOTS: u64 = 4;
 const MAX_SLOTS: u64 = 1 << 24;
 const US_PER_S: f64 = 1e6;
 
-/// A part of a trace.
+/// The shares of the time that training and validation get; tests get the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitShares {
+    /// The first share of the slots, above 0: learners learn here, services are chosen here.
+    pub train: f64,
+    /// The next share, above 0; the two together are below 1.
+    pub validate: f64,
+}
+
+impl Default for SplitShares {
+    fn default() -> Self {
+        Self { train: 0.6, validate: 0.2 }
+    }
+}
+
+impl SplitShares {
+    /// Whether they are what nobody has to type.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A part of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TracePart {
-    /// The first 60 % of the slots: learners learn here, services and static sets are chosen here.
+    /// The first slots, 60 % by default: learners learn here, services and static sets are chosen here.
     Train,
-    /// The next 20 %: parameters and checkpoints are chosen here.
+    /// The next, 20 %: parameters and checkpoints are chosen here.
     Validate,
-    /// The last 20 %: what is reported.
+    /// The last: what is reported.
     Test,
 }
 
@@ -52,7 +75,7 @@ impl fmt::Display for TracePart {
     }
 }
 
-/// The slots of a trace and where its parts begin.
+/// The slots of a recording and where its parts begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeSplit {
     slot_us: u64,
@@ -65,9 +88,14 @@ impl TimeSplit {
     /// Cuts the time from 0 to a last request at `last_us` into slots of `slot_s` seconds, rounded to a microsecond.
     ///
     /// # Errors
-    /// [`TraceError::BadSlot`] for a slot that is not finite or shorter than a microsecond, [`TraceError::SlotCount`] when
-    /// there are too few slots for three parts or too many to keep.
-    pub fn new(slot_s: f64, last_us: u64) -> Result<Self, TraceError> {
+    /// [`TraceError::BadSplit`] for shares that leave a part nothing, [`TraceError::BadSlot`] for a slot that is not finite or shorter
+    /// than a microsecond, [`TraceError::SlotCount`] and [`TraceError::NoSlot`] when there are too few slots for three parts or too
+    /// many to keep.
+    pub fn new(slot_s: f64, last_us: u64, shares: SplitShares) -> Result<Self, TraceError> {
+        let SplitShares { train, validate } = shares;
+        if !(train > 0.0 && validate > 0.0 && train + validate < 1.0) {
+            return Err(TraceError::BadSplit { train, validate });
+        }
         let length_us = (slot_s * US_PER_S).round();
         if !(length_us.is_finite() && length_us >= 1.0) {
             return Err(TraceError::BadSlot { slot_s });
@@ -86,8 +114,13 @@ impl TimeSplit {
             });
         }
         let num_slots = count as usize;
-        let share = |tenths: usize| (num_slots * tenths + 5) / 10;
-        Ok(Self { slot_us: length_us, num_slots, train_end: share(6), validate_end: share(8) })
+        let share = |share: f64| (num_slots as f64 * share).round() as usize;
+        let (train_end, validate_end) = (share(train), share(train + validate));
+        let split = Self { slot_us: length_us, num_slots, train_end, validate_end };
+        match TracePart::ALL.into_iter().find(|part| split.slots(*part).is_empty()) {
+            Some(part) => Err(TraceError::NoSlot { part, slots: num_slots }),
+            None => Ok(split),
+        }
     }
 
     /// Length of a slot, microseconds.
@@ -135,17 +168,17 @@ mod tests {
 
     #[test]
     fn parts_are_cut_at_sixty_and_eighty_percent_of_the_slots() {
-        let split = TimeSplit::new(2.0, 19_999_999).unwrap();
+        let split = TimeSplit::new(2.0, 19_999_999, SplitShares::default()).unwrap();
         assert_eq!(split.num_slots(), 10);
         assert_eq!(TracePart::ALL.map(|part| split.slots(part)), [0..6, 6..8, 8..10]);
         // The last request at the very beginning of an eleventh slot makes that slot exist: 6.6 and 8.8 are rounded.
-        let split = TimeSplit::new(2.0, 20_000_000).unwrap();
+        let split = TimeSplit::new(2.0, 20_000_000, SplitShares::default()).unwrap();
         assert_eq!(TracePart::ALL.map(|part| split.slots(part)), [0..7, 7..9, 9..11]);
     }
 
     #[test]
     fn a_request_on_the_border_belongs_to_the_later_part() {
-        let split = TimeSplit::new(1.0, 9_000_000).unwrap();
+        let split = TimeSplit::new(1.0, 9_000_000, SplitShares::default()).unwrap();
         let times_us = [0, 5_999_999, 6_000_000, 6_000_000, 7_999_999, 8_000_000, 9_000_000];
         let parts = times_us.map(|time_us| split.part_of(split.slot_of(time_us)));
         let (train, validate, test) = (TracePart::Train, TracePart::Validate, TracePart::Test);
@@ -156,7 +189,7 @@ mod tests {
     fn parts_are_shares_of_time_and_not_of_requests() {
         // Nine of ten requests in the first second of ten.
         let times_us = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9_000_000];
-        let split = TimeSplit::new(1.0, 9_000_000).unwrap();
+        let split = TimeSplit::new(1.0, 9_000_000, SplitShares::default()).unwrap();
         let in_part =
             |part| times_us.iter().filter(|time_us| split.part_of(split.slot_of(**time_us)) == part).count();
         assert_eq!(TracePart::ALL.map(in_part), [9, 0, 1]);
@@ -165,7 +198,7 @@ mod tests {
     #[test]
     fn every_part_has_a_slot_from_the_least_number_on() {
         for slots in MIN_SLOTS..100 {
-            let split = TimeSplit::new(1.0, (slots - 1) * 1_000_000).unwrap();
+            let split = TimeSplit::new(1.0, (slots - 1) * 1_000_000, SplitShares::default()).unwrap();
             for part in TracePart::ALL {
                 assert!(!split.slots(part).is_empty(), "{slots} slots, {part}");
                 assert!(split.slots(part).all(|slot| split.part_of(slot) == part), "{slots} slots, {part}");
@@ -177,17 +210,38 @@ mod tests {
     fn slots_that_do_not_suit_the_trace_are_refused_with_what_would() {
         for slot_s in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-7] {
             assert!(
-                matches!(TimeSplit::new(slot_s, 10).unwrap_err(), TraceError::BadSlot { .. }),
+                matches!(
+                    TimeSplit::new(slot_s, 10, SplitShares::default()).unwrap_err(),
+                    TraceError::BadSlot { .. }
+                ),
                 "{slot_s}"
             );
         }
-        let error = TimeSplit::new(600.0, 1_000_000_000).unwrap_err().to_string();
+        let error = TimeSplit::new(600.0, 1_000_000_000, SplitShares::default()).unwrap_err().to_string();
         assert_eq!(
             error,
-            "slots of 600 s cut the 1000 s of this trace into 2; expected 4 to 16777216, choose another slot_s"
+            "slots of 600 s cut the 1000 s of this recording into 2; expected 4 to 16777216, choose another slot_s"
         );
         for (slot_s, last_us) in [(1e-6, u64::MAX), (1e-6, 1 << 30), (1e300, u64::MAX)] {
-            assert!(matches!(TimeSplit::new(slot_s, last_us).unwrap_err(), TraceError::SlotCount { .. }));
+            assert!(matches!(
+                TimeSplit::new(slot_s, last_us, SplitShares::default()).unwrap_err(),
+                TraceError::SlotCount { .. }
+            ));
         }
+    }
+
+    #[test]
+    fn shares_can_be_chosen_and_leave_something_for_every_part() {
+        let split = |train, validate, slots: u64| {
+            TimeSplit::new(1.0, (slots - 1) * 1_000_000, SplitShares { train, validate })
+        };
+        let halves = split(0.5, 0.25, 10).unwrap();
+        assert_eq!(TracePart::ALL.map(|part| halves.slots(part)), [0..5, 5..8, 8..10], "7.5 is rounded up");
+        for (train, validate) in [(0.0, 0.5), (0.5, 0.5), (0.9, 0.2), (f64::NAN, 0.1), (-0.1, 0.2)] {
+            assert!(matches!(split(train, validate, 10).unwrap_err(), TraceError::BadSplit { .. }));
+        }
+        let error = split(0.98, 0.01, 10).unwrap_err().to_string();
+        let expected = "the validate part has none of the 10 slots; make slots shorter or its share larger";
+        assert_eq!(error, expected);
     }
 }

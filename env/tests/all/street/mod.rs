@@ -6,12 +6,12 @@ use std::sync::Arc;
 use thoughtcache_env::radio::mobility::Position;
 use thoughtcache_env::radio::mobility::recorded::{RecordedPath, RecordedPaths};
 use thoughtcache_env::radio::recorded_rates::RateFormat;
+use thoughtcache_env::radio::recordings::NamedSite;
 use thoughtcache_env::radio::replay::{Sample, ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::workload::trace::Trace;
-use thoughtcache_env::workload::trace::import::NamedSite;
 
 /// The scenario as it is shipped.
 const TEXT: &str = include_str!("../../../../configs/scenarios/street.toml");
@@ -27,8 +27,6 @@ const OTHERS: [(&str, &str); 3] = [
 struct HandMade;
 
 impl Files for HandMade {
-    type Requests = Trace;
-
     fn requests(&mut self, path: &str) -> Result<Trace, String> {
         Err(format!("no {path}"))
     }

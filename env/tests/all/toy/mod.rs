@@ -8,7 +8,7 @@ use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::units::ServiceId;
-use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
+use thoughtcache_env::workload::trace::Trace;
 
 /// Services a, b, c of 4, 6 and 10 GB in a memory of 10 GB; a thought is 100 tokens, 50 fade in a slot.
 const TOY: &str = r#"
@@ -34,7 +34,7 @@ refresh = "evict"
 [quality.linear]
 beta = 0.5
 [workload.trace]
-path = "toy.tct"
+path = "toy.csv"
 [workload.trace.services.top_models]
 [decision]
 granularity = "service"
@@ -56,21 +56,13 @@ pub const C: ServiceId = ServiceId(2);
 /// Ten slots of requests by model name; slots 0 to 5 are the training part, which the tests play. A request of every model
 /// must be among them, `a` most often, then `b`, so that ids are alphabetic.
 pub fn toy(slots: [&str; 10], overrides: &[(&str, &str)]) -> DecisionEnv {
-    let mut requests = Vec::new();
+    let mut text = "time_s,model,load_s\n".to_owned();
     for (slot, names) in slots.iter().enumerate() {
-        for (position, name) in names.bytes().enumerate() {
-            requests.push(Request {
-                time_us: slot as u64 * 1_000_000 + position as u64,
-                model: Some(u32::from(name - b'a')),
-                ..Request::default()
-            });
+        for (position, name) in names.chars().enumerate() {
+            text += &format!("{slot}.{position:06},{name},{}\n", [2, 3, 5][name as usize - 'a' as usize]);
         }
     }
-    let mut header = Header::named("toy", "2026-01-01");
-    header.models = vec!["a".into(), "b".into(), "c".into()];
-    header.load_s = Some(vec![2.0, 3.0, 5.0]);
-    header.columns = Columns { model: true, ..header.columns };
-    let trace = Trace::from_requests(header, requests).unwrap();
+    let trace = Trace::read(text.as_bytes()).unwrap();
     let overrides: Vec<Override> =
         overrides.iter().map(|(k, v)| Override { key: (*k).into(), value: (*v).into() }).collect();
     let (_, scenario) = Scenario::load("toy", TOY, &overrides, |_| Ok(trace)).unwrap();

@@ -1,19 +1,13 @@
 //! Scenarios with one mistake each, and what a person reads about them.
 
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::workload::trace::{Columns, Header, Request, Trace};
+use thoughtcache_env::workload::trace::Trace;
 
 /// What `load` says, `accepted` where it says nothing.
 pub(crate) fn verdict(text: &str) -> String {
     let recording = || {
-        let header = Header {
-            columns: Columns { model: true, ..Columns::default() },
-            models: vec!["m".into()],
-            ..Header::named("toy", "2024-01-01 00:00:00")
-        };
-        let request =
-            |second: u64| Request { time_us: second * 1_000_000, model: Some(0), ..Request::default() };
-        Trace::from_requests(header, (0..30).map(request).collect()).map_err(|error| error.to_string())
+        let rows: String = (0..30).map(|second| format!("{second},m\n")).collect();
+        Trace::read(format!("time_s,model\n{rows}").as_bytes()).map_err(|error| error.to_string())
     };
     match Scenario::load("x.toml", text, &[], |_| recording()) {
         Ok(_) => "accepted".into(),

@@ -41,22 +41,26 @@ fn draw(
 fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
     let recording = ten_periods();
     // Training is the first six minutes: client a of large 720, b of large 180, a of small 180.
-    let model = RatesModel::new(&recording, &TOP, 2, 1.0, 30.0, 4).unwrap();
+    let model = RatesModel::new(&recording, &TOP, 2, 1.0, (30.0, SplitShares::default()), 4).unwrap();
     assert_eq!(model.service_names(), ["large/a", "large/b"]);
     assert_eq!(model.outside_requests(), 300);
-    let model = RatesModel::new(&recording, &RateMap::TopModels, 2, 1.0, 30.0, 4).unwrap();
+    let model =
+        RatesModel::new(&recording, &RateMap::TopModels, 2, 1.0, (30.0, SplitShares::default()), 4).unwrap();
     assert_eq!(
         (model.service_names(), model.outside_requests()),
         (&["large".to_owned(), "small".to_owned()][..], 0)
     );
     let only = |model: &str| RateMap::TopClients { model: Some(model.into()) };
-    let model = RatesModel::new(&recording, &only("small"), 1, 1.0, 30.0, 4).unwrap();
+    let model =
+        RatesModel::new(&recording, &only("small"), 1, 1.0, (30.0, SplitShares::default()), 4).unwrap();
     assert_eq!((model.service_names(), model.outside_requests()), (&["small/a".to_owned()][..], 2100));
     for (map, services, expected) in [
         (only("huge"), 1, "nobody asks for \"huge\"; recorded are large, small"),
-        (TOP, 4, "4 models were asked for as services, but the training part of trace `hand made` names 3"),
+        (TOP, 4, "4 models were asked for as services, but the training part of the recording names 3"),
     ] {
-        let error = RatesModel::new(&recording, &map, services, 1.0, 30.0, 4).unwrap_err().to_string();
+        let error = RatesModel::new(&recording, &map, services, 1.0, (30.0, SplitShares::default()), 4)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -65,7 +69,7 @@ fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
 fn means_are_the_recorded_ones_and_a_slot_may_cover_several_periods_or_a_part_of_one() {
     let recording = ten_periods();
     for slot_s in [20.0, 50.0, 60.0, 100.0] {
-        let model = RatesModel::new(&recording, &TOP, 3, 0.5, slot_s, 4).unwrap();
+        let model = RatesModel::new(&recording, &TOP, 3, 0.5, (slot_s, SplitShares::default()), 4).unwrap();
         let total: f64 = TracePart::ALL
             .iter()
             .map(|part| model.mean_requests(*part) * model.split().slots(*part).len() as f64)
@@ -73,7 +77,7 @@ fn means_are_the_recorded_ones_and_a_slot_may_cover_several_periods_or_a_part_of
         // Half of 1,200 + 900 + 300.
         assert!((total - 1200.0).abs() < 1e-9, "{slot_s}: {total}");
     }
-    let model = RatesModel::new(&recording, &TOP, 3, 1.0, 50.0, 4).unwrap();
+    let model = RatesModel::new(&recording, &TOP, 3, 1.0, (50.0, SplitShares::default()), 4).unwrap();
     // The slot from 250 to 300 s, and the one from 300 on, where b begins.
     assert_eq!((model.slot_mean(5), model.slot_mean(6)), (125.0, 275.0));
     assert_eq!(model.greatest_mean(), 275.0);
@@ -81,7 +85,7 @@ fn means_are_the_recorded_ones_and_a_slot_may_cover_several_periods_or_a_part_of
 
 #[test]
 fn drawn_requests_have_the_mean_of_every_slot_however_bursty_they_are() {
-    let model = RatesModel::new(&ten_periods(), &TOP, 3, 0.2, 50.0, 4).unwrap();
+    let model = RatesModel::new(&ten_periods(), &TOP, 3, 0.2, (50.0, SplitShares::default()), 4).unwrap();
     let mut sums = vec![[0.0; 3]; model.split().num_slots()];
     let mut squares = sums.clone();
     let runs = 3000;
@@ -121,8 +125,8 @@ fn gaps_go_on_over_the_ends_of_slots_and_not_over_those_of_periods() {
         .map(|period| Rate { client: 0, period, rate_per_s: 0.1, cv: 1e-3, family: Family::Gamma })
         .collect();
     let client = Client { model: "m".into(), name: "c".into() };
-    let recording = ClientRates::new("regular", 600, vec![client], rates).unwrap();
-    let model = RatesModel::new(&recording, &TOP, 1, 1.0, 4.0, 4).unwrap();
+    let recording = ClientRates::new(600, vec![client], rates).unwrap();
+    let model = RatesModel::new(&recording, &TOP, 1, 1.0, (4.0, SplitShares::default()), 4).unwrap();
     let (mut renewals, mut rng) = (Vec::new(), rng(2));
     let counts: Vec<u32> =
         (0..150).map(|slot| draw(&model, TracePart::Train, slot, &mut renewals, &mut rng)[0]).collect();

@@ -1,0 +1,155 @@
+//! Throughput of phones, second by second, Lumos5G.
+//!
+//! *Columns.* `radio` (4G or 5G), `trace` (a walk or a drive), `time_s`, `downlink_mbps`. The rows of a trace stand together, in
+//! order of time. The uplink was not measured.
+//!
+//! *Source.* Narayanan et al., "Lumos5G: mapping and predicting commercial mmWave 5G throughput", IMC 2020, as published with
+//! SIGCOMM21-5G/artifact; no licence is stated.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use super::{LIMITS, NO_ROW, SECONDS};
+use crate::csv::{self, CsvError, CsvReader};
+use crate::radio::replay::{Sample, ThroughputTrace, ThroughputTraces};
+
+const MBPS: &str = "Mbit/s, 0 to 1000000";
+/// Seconds that the last value of a trace holds: the distance of all others.
+const LAST_S: f64 = 1.0;
+
+/// Reads throughput traces, plain or gzip; those of one kind of radio (`4G`, `5G`) where `radio` names it.
+///
+/// # Errors
+/// [`CsvError`] with its place; a table without a row of that radio.
+pub fn throughput<R: Read>(source: R, radio: Option<&str>) -> Result<ThroughputTraces, CsvError> {
+    let mut reader = CsvReader::open(source, LIMITS)?;
+    let [of_radio, of_trace, of_time, of_downlink] =
+        reader.places(["radio", "trace", "time_s", "downlink_mbps"])?;
+    let mut traces = Gathered::default();
+    while let Some(record) = reader.next_record()? {
+        let kind = record.value(of_radio, csv::NAME, csv::name)?;
+        let name = record.value(of_trace, csv::NAME, csv::name)?;
+        let time_s = record.value(of_time, SECONDS, |text| csv::number(text, 0.0, 1e9))?;
+        let downlink_mbps = record.value(of_downlink, MBPS, |text| csv::number(text, 0.0, 1e6))?;
+        if radio.is_some_and(|wanted| wanted != kind) {
+            continue;
+        }
+        let sample = Sample { time_s, downlink_bits_per_s: downlink_mbps * 1e6, uplink_bits_per_s: None };
+        traces.add(record.line(), format!("{kind}/{name}"), sample)?;
+    }
+    traces.finish()
+}
+
+/// Rows that become traces: those of one name stand together, in order of time.
+#[derive(Default)]
+pub(super) struct Gathered {
+    done: Vec<ThroughputTrace>,
+    names: BTreeSet<String>,
+    name: String,
+    samples: Vec<Sample>,
+}
+
+impl Gathered {
+    /// The next row. One of the same time as the one before replaces it.
+    pub(super) fn add(&mut self, line: u64, name: String, sample: Sample) -> Result<(), CsvError> {
+        let bad = |reason: String| Err(CsvError::line(line, reason));
+        if name != self.name {
+            self.close();
+            if !self.names.insert(name.clone()) {
+                return bad(format!(
+                    "trace {name:?} goes on after another one; its rows have to stand together"
+                ));
+            }
+            self.name = name;
+        }
+        match self.samples.last_mut() {
+            Some(last) if sample.time_s < last.time_s => {
+                bad(format!("{} s after {} s; rows have to be in order of time", sample.time_s, last.time_s))
+            }
+            Some(last) if sample.time_s == last.time_s => {
+                *last = sample;
+                Ok(())
+            }
+            _ => {
+                self.samples.push(sample);
+                Ok(())
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let trace = ThroughputTrace::new(std::mem::take(&mut self.name), &self.samples, LAST_S);
+        self.done.extend(trace);
+        self.samples.clear();
+    }
+
+    pub(super) fn finish(mut self) -> Result<ThroughputTraces, CsvError> {
+        self.close();
+        ThroughputTraces::new(self.done).ok_or_else(|| CsvError::line(1, NO_ROW))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn import(lines: &str, radio: Option<&str>) -> Result<ThroughputTraces, CsvError> {
+        throughput(format!("radio,trace,time_s,downlink_mbps\n{lines}").as_bytes(), radio)
+    }
+
+    #[test]
+    fn rows_of_one_name_become_one_trace_and_radios_can_be_told_apart() {
+        let lines = "5G,a,0,100\n5G,a,1,300\n4G,a,0,7.5\n5G,b,3,50";
+        let all = import(lines, None).unwrap();
+        let names: Vec<&str> = all.traces().iter().map(ThroughputTrace::name).collect();
+        assert_eq!(names, ["5G/a", "4G/a", "5G/b"]);
+        assert_eq!(all.traces()[0].mean(0.0, 2.0).downlink_bits_per_s, 200e6);
+        let fourth = import(lines, Some("4G")).unwrap();
+        assert_eq!((fourth.traces().len(), fourth.traces()[0].duration_s()), (1, 1.0));
+    }
+
+    #[test]
+    fn wrong_rows_are_refused_with_line_and_column() {
+        for (lines, expected) in [
+            (
+                "5G,a,0,-1",
+                "line 2, column `downlink_mbps`: \"-1\" is not allowed; expected Mbit/s, 0 to 1000000",
+            ),
+            (
+                "5G,a,0,NaN",
+                "line 2, column `downlink_mbps`: \"NaN\" is not allowed; expected Mbit/s, 0 to 1000000",
+            ),
+            (
+                "5G,,0,1",
+                "line 2, column `trace`: \"\" is not allowed; expected a name of 1 to 256 bytes without control characters",
+            ),
+            ("5G,a,2,1\n5G,a,1,1", "line 3: 1 s after 2 s; rows have to be in order of time"),
+            (
+                "5G,a,0,1\n5G,b,0,1\n5G,a,1,1",
+                "line 4: trace \"5G/a\" goes on after another one; its rows have to stand together",
+            ),
+        ] {
+            assert_eq!(import(lines, None).unwrap_err().to_string(), expected);
+        }
+        let none = import("4G,a,0,1", Some("5G")).unwrap_err().to_string();
+        assert_eq!(none, "line 1: no row follows the column names");
+    }
+
+    #[test]
+    fn a_recording_without_end_is_refused_with_what_is_allowed() {
+        let rows = (0_u64..).flat_map(|second| format!("5G,a,{second},1\n").into_bytes());
+        let mut endless = b"radio,trace,time_s,downlink_mbps\n".iter().copied().chain(rows);
+        let source = std::io::BufReader::with_capacity(1 << 16, Bytes(&mut endless));
+        let error = throughput(source, None).unwrap_err().to_string();
+        assert_eq!(error, "line 2000002: more than 2000000 rows, the most of a recording of the radio");
+    }
+
+    struct Bytes<'a>(&'a mut dyn Iterator<Item = u8>);
+
+    impl Read for Bytes<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            buffer.iter_mut().zip(&mut self.0).for_each(|(place, byte)| *place = byte);
+            Ok(buffer.len())
+        }
+    }
+}
