@@ -62,35 +62,39 @@ pub(super) fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
 
 /// One row for each scenario: its best rule, and what the learners cost beside it.
 fn overview(root: &Path, prefix: &str) -> Result<String, Failure> {
-    let mut table = "| scenario | best rule | its cost | PPO | relative to the best rule | DQN | relative to the best rule |\n\
-                     |---|---|---:|---:|---|---:|---|\n"
-        .to_owned();
+    let mut lines = vec![
+        "| scenario | best rule | its cost | PPO | relative to the best rule | DQN | relative to the best rule |"
+            .to_owned(),
+        "|---|---|---:|---:|---|---:|---|".to_owned(),
+    ];
     for scenario in scenarios() {
         let file = root.join(format!("runs/reference/{scenario}.csv"));
-        let wrong = |reason: &str| Failure::Document { path: file.clone(), reason: reason.to_owned() };
-        let costs = costs(&read(&file)?).ok_or_else(|| wrong("it has no columns policy, kind, mean_cost"))?;
-        let (rule, cost) = costs
-            .iter()
-            .filter(|row| row.kind == "heuristic")
-            .map(|row| (&row.policy, row.cost))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .ok_or_else(|| wrong("it has no heuristic"))?;
-        table += &format!("| [{scenario}]({prefix}{scenario}.md) | `{rule}` | {}", four_digits(cost));
+        let wrong = |reason: String| Failure::Document { path: file.clone(), reason };
+        let rows =
+            rows(&read(&file)?).ok_or_else(|| wrong("it lacks policy, kind or mean_cost".to_owned()))?;
+        let rules = rows.iter().filter(|row| row.kind == "heuristic");
+        let best = rules
+            .min_by(|a, b| a.cost.total_cmp(&b.cost))
+            .ok_or_else(|| wrong("it has no heuristic".to_owned()))?;
         let verdicts = read(&file.with_extension("md"))?;
+        let mut cells = vec![
+            format!("[{scenario}]({prefix}{scenario}.md)"),
+            format!("`{}`", best.policy),
+            four_digits(best.cost),
+        ];
         for learner in ["ppo", "dqn"] {
             let name = format!("{scenario}-{learner}");
-            match costs.iter().find(|row| row.policy == name) {
-                Some(row) => {
-                    let margin = margin(&verdicts, &name, rule)
-                        .ok_or_else(|| wrong(&format!("its .md compares {name} with {rule} nowhere")))?;
-                    table += &format!(" | {} | {margin}", four_digits(row.cost));
-                }
-                None => table += " | – | not trained",
+            if let Some(row) = rows.iter().find(|row| row.policy == name) {
+                let margin = margin(&verdicts, &name, &best.policy)
+                    .ok_or_else(|| wrong(format!("its .md does not compare {name} with {}", best.policy)))?;
+                cells.extend([four_digits(row.cost), margin]);
+            } else {
+                cells.extend(["–".to_owned(), "not trained".to_owned()]);
             }
         }
-        table += " |\n";
+        lines.push(format!("| {} |", cells.join(" | ")));
     }
-    Ok(table)
+    Ok(lines.join("\n"))
 }
 
 /// One policy of a comparison.
@@ -101,7 +105,7 @@ struct Row {
 }
 
 /// The policies of a comparison's CSV.
-fn costs(csv: &str) -> Option<Vec<Row>> {
+fn rows(csv: &str) -> Option<Vec<Row>> {
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next()?;
     let at = |name: &str| header.iter().position(|column| *column == name);
