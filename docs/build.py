@@ -22,7 +22,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
     "runs/README.md": "runs.md",
 }
-# The rule that is played in a scenario's picture: the strongest one, by kind of world.
+# The rule that is played in a scenario's picture: a strong one for each kind of world.
 RULES = {"physical": "amortised+myopic", "abstract": "worth"}
 
 
@@ -121,11 +121,11 @@ def scenarios(tell, folder):
         page = [f"# {name}", "", title[0].upper() + title[1:] + ".", "", *prose(head[1:])]
         plotted = tell.run("scenario", "plot", name, "--policy", RULES[kind], "--out", str(folder), "--quiet")
         if plotted.returncode == 0:
-            page += ["", "## One episode", "", f"`thoughtcache scenario plot {name} --policy {RULES[kind]}` draws this.", ""]
+            page += ["", "## One episode", "", f"`thoughtcache scenario plot {name} --policy {RULES[kind]}` draws this episode.", ""]
             for picture in ("episode", "channel", "placements"):
                 if (folder / f"{name}-{picture}.svg").is_file():
                     page += [f"![{name}, {picture}: what {RULES[kind]} does]({name}-{picture}.svg)", ""]
-            page += ["## What the program says of it", "", f"`thoughtcache scenario describe {name}` prints this.", ""]
+            page += ["## Description", "", f"`thoughtcache scenario describe {name}` prints this description.", ""]
             page += ["```text", tell("scenario", "describe", name).rstrip(), "```"]
         elif name.startswith("trace-"):
             page += ["", "This scenario needs its recording, so this page has no picture of it."]
@@ -193,7 +193,7 @@ def rules(tell, page):
 
 def command_line(tell, page):
     """The help of the program and of every subcommand."""
-    text = ["# Command line", "", "What `--help` prints, command by command. From a clone the program is called `target/release/thoughtcache`, or",
+    text = ["# Command line", "", "This page has the help of every command. From a clone the program is called `target/release/thoughtcache`, or",
             "`cargo run --release --` in place of its name.", ""]
 
     def add(words):
