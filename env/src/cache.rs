@@ -25,7 +25,7 @@ pub struct Residency {
     pub is_protected: bool,
 }
 
-/// What keeps an entry from leaving.
+/// The rule that keeps an entry from leaving.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Protection {
     /// Having served, until the slot ends (P1, P2: all requests of a service are decided together).
@@ -37,7 +37,7 @@ pub(crate) enum Protection {
     Pins,
 }
 
-/// Who uses a copy of weights.
+/// The users of a copy of weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Use {
     /// Resident entries that use it.
@@ -53,7 +53,7 @@ pub struct Cache {
     capacity_bytes: u64,
     #[serde(skip)]
     free_bytes: u64,
-    /// What may not leave: contexts of protected entries, and copies that they use.
+    /// Bytes that may not leave: contexts of protected entries, and copies that they use.
     #[serde(skip)]
     protected_bytes: u64,
     #[serde(skip)]
@@ -205,7 +205,7 @@ impl Cache {
         &self.context_bytes
     }
 
-    /// What the entries of this memory occupy.
+    /// The sizes of the entries of this memory.
     pub(crate) fn sizes(&self) -> &Sizes {
         &self.sizes
     }
@@ -234,7 +234,7 @@ impl Cache {
         self.is_evictable(victim) && self.frees_bytes_for(victim.index(), service)
     }
 
-    /// The same of an entry that may leave.
+    /// [`is_evictable_for`](Self::is_evictable_for) of an entry that may leave.
     #[inline]
     fn frees_bytes_for(&self, victim: usize, service: ServiceId) -> bool {
         let copy = self.sizes.copy(victim);
@@ -256,7 +256,7 @@ impl Cache {
         if self.uses[copy].holders > 0 { 0 } else { self.sizes.copy_bytes(copy) }
     }
 
-    /// What a service's entry stands for: of a resident one its contexts and an equal part of the weights that it uses, of
+    /// The bytes that a service's entry stands for: of a resident one its contexts and an equal part of the weights that it uses, of
     /// an absent one [`marginal_bytes`](Self::marginal_bytes).
     #[inline]
     pub fn entry_bytes(&self, service: ServiceId) -> u64 {
@@ -372,7 +372,7 @@ impl Cache {
     }
 
     /// Evicts by least age of thought until `bytes` are free for a batch of `service`; returns how many entries left.
-    /// Where entries share weights, one whose leaving would free nothing in the end stays.
+    /// Where entries share weights, an entry stays whose leaving would free nothing in the end.
     ///
     /// # Panics
     /// When fewer bytes can be freed.

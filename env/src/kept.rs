@@ -37,7 +37,7 @@ impl<T: Numbers> Numbers for Vec<T> {
 }
 
 /// Whether a number is finite and at least 0.
-pub(crate) fn is_amount(number: &f64) -> bool {
+pub(crate) fn is_amount(number: f64) -> bool {
     number.lie_from(0.0)
 }
 

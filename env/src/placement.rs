@@ -1,4 +1,4 @@
-//! Where a request is served.
+//! The placements of a request: which of its modules runs where.
 //!
 //! Models: S0's split agents. A request passes three modules, and each of them runs on the user's device, at the cell's edge
 //! server or in the cloud:
@@ -32,11 +32,11 @@ pub enum Placement {
     Device,
     /// Perception and alignment on the device, grounding at the edge, from few features.
     SplitEdgeCoarse,
-    /// The same from many features.
+    /// Perception and alignment on the device, grounding at the edge, from many features.
     SplitEdgeFine,
     /// Perception and alignment on the device, grounding in the cloud, from few features.
     SplitCloudCoarse,
-    /// The same from many features.
+    /// Perception and alignment on the device, grounding in the cloud, from many features.
     SplitCloudFine,
 }
 
@@ -54,7 +54,7 @@ pub enum Site {
 /// Where each of the three modules runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sites {
-    /// What the sensors show becomes features.
+    /// Sensor data becomes features.
     pub perception: Site,
     /// Features, context and the question become an answer: the language model.
     pub grounding: Site,
@@ -62,7 +62,7 @@ pub struct Sites {
     pub alignment: Site,
 }
 
-/// What of a request's sensor data goes over the uplink.
+/// The part of a request's sensor data that goes over the uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// Nothing: the request stays on the device.
@@ -118,7 +118,7 @@ impl Placement {
         Sites { perception, grounding, alignment }
     }
 
-    /// What goes over the uplink.
+    /// The sensor data that goes over the uplink.
     pub const fn payload(self) -> Payload {
         match self {
             Self::Device => Payload::Nothing,

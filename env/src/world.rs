@@ -38,7 +38,6 @@ use serde::{Deserialize, Serialize};
 use serving::{Incoming, Serving};
 use std::sync::Arc;
 
-pub use physics::Physics;
 pub(crate) use state::WorldState;
 pub use station::Station;
 

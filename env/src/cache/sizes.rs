@@ -1,4 +1,4 @@
-//! What entries occupy: weights, alone or shared, and context.
+//! The sizes of entries: weights, alone or shared, and context.
 //!
 //! Weights lie in memory as *copies*. Without `memory.shared_weights` every service has a copy of its own (P1); with it the
 //! services on one model use one copy, which is there as long as one of their entries is. With `memory.kv` a context of `K`

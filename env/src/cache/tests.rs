@@ -107,7 +107,7 @@ fn kv() -> Cache {
     Cache::new(40, Sizes::of(vec![], vec![4, 2], vec![0.1, 0.1]), false)
 }
 
-/// What a batch adds: weights and context.
+/// The bytes that a batch adds: weights and context.
 fn needed_bytes(cache: &Cache, service: ServiceId, visits: &[Visit], law: &ContextLaw) -> u64 {
     cache.marginal_bytes(service) + cache.growth_bytes(service, visits, law)
 }

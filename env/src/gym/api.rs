@@ -14,7 +14,7 @@ use crate::units::CellId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How a step left the episode: three different things that are never mixed up.
+/// The state of the episode after a step: three values that are never mixed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {
     /// The episode goes on.
@@ -84,7 +84,7 @@ impl Entry {
     }
 }
 
-/// What an environment promises about its rows and actions.
+/// The names, bounds and sizes of rows and actions that an environment keeps to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnvSpec {
     /// The name under which the environment is reported.
@@ -107,14 +107,14 @@ impl EnvSpec {
     }
 }
 
-/// What happened in a step, for people and tables; no policy sees it.
+/// The costs and counts of a step, for people and tables; no policy sees them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepInfo {
     /// The cost of the step by component; their sum is minus the reward.
     pub cost: CostBreakdown,
-    /// What was counted during the step.
+    /// The counts of the step.
     pub counters: Counters,
-    /// What the same requests would have cost outside the cell's memory, had nothing been decided before them; 0 unless the
+    /// The cost that the same requests would have had outside the cell's memory, had nothing been decided before them; 0 unless the
     /// environment was made to [tell](Env::tell_input_costs) it.
     pub input_cost: f64,
     /// The cell that was decided for. What is decided for one cell changes nothing at another.
@@ -161,7 +161,7 @@ impl Step {
     }
 }
 
-/// What a caller of an environment can do wrong.
+/// A mistake of the caller of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EnvError {
     /// The action's number is beyond the last one.
@@ -195,7 +195,7 @@ pub enum EnvError {
     Unimaginable {
         /// The environment's name.
         id: String,
-        /// What was asked for.
+        /// The situation that was asked for.
         what: String,
     },
     /// One lane of a vector environment failed.
@@ -203,13 +203,13 @@ pub enum EnvError {
     Lane {
         /// The lane's number.
         lane: usize,
-        /// What went wrong there.
+        /// The mistake there.
         source: Box<EnvError>,
     },
     /// A buffer given to a vector environment has the wrong length.
     #[error("{what} has {got} elements, {expected} are needed")]
     BufferLength {
-        /// Which buffer.
+        /// The name of the buffer.
         what: &'static str,
         /// Its length.
         got: usize,
@@ -256,9 +256,9 @@ pub trait Rows {
 /// After the end, [`observation`](Env::observation), [`encode`](Env::encode) and [`mask`](Env::mask) still describe the
 /// final state: a truncated episode is bootstrapped from it.
 pub trait Env {
-    /// What a policy may know, with named fields.
+    /// The knowledge of a policy, with named fields.
     type Observation: Rows;
-    /// What a policy decides.
+    /// The decision of a policy.
     type Action;
 
     /// Names, bounds and sizes; constant over the life of the environment.
@@ -273,7 +273,7 @@ pub trait Env {
     /// When the action is unknown or illegal, or when no episode is running; the state is unchanged then.
     fn step(&mut self, action: &Self::Action) -> Result<Step, EnvError>;
 
-    /// What may be known before the pending decision.
+    /// The knowledge before the pending decision.
     fn observation(&self) -> &Self::Observation;
 
     /// The whole state: [`restore`](Env::restore) comes back to it, and then the same actions lead to the same future.

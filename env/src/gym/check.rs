@@ -19,7 +19,7 @@ use crate::random::{Purpose, Seed, SimRng, Stream};
 use rand::RngExt;
 use thiserror::Error;
 
-/// How much is played.
+/// The length of the play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckSettings {
     /// Decisions of random play, at least; the last episode is played to its end, or to `max_episode_steps`.
@@ -36,7 +36,7 @@ impl Default for CheckSettings {
     }
 }
 
-/// What was played without a complaint.
+/// The play in which no rule was broken.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Checked {
     /// Decisions.
@@ -59,9 +59,9 @@ pub struct Violation {
     pub episode: u64,
     /// The decision of that episode, from 0.
     pub step: u64,
-    /// What should hold.
+    /// The rule.
     pub rule: &'static str,
-    /// What was found instead.
+    /// The finding that breaks it.
     pub found: String,
 }
 
@@ -74,7 +74,7 @@ const FORGETS: &str = "an episode depends on its seed and on nothing that was pl
 /// How far reward and costs may differ, relative to their size.
 const COST_TOLERANCE: f64 = 1e-9;
 
-/// Where the check is.
+/// The place of the check.
 struct Place {
     id: String,
     episode: u64,
@@ -96,7 +96,7 @@ impl Place {
     }
 }
 
-/// What is seen of an environment at one moment.
+/// The view of an environment at one moment.
 #[derive(Clone, Debug, PartialEq)]
 struct View {
     row: Vec<f32>,
@@ -260,7 +260,7 @@ fn check_step(step: &Step, has_costs: &mut bool, place: &Place) -> Result<(), Vi
     })
 }
 
-/// What is illegal or unknown is refused, and nothing changes.
+/// Checks that illegal and unknown actions are refused and change nothing.
 fn refuses_what_is_illegal<E: Env<Action = ActionId>>(
     env: &mut E,
     view: &View,

@@ -1,4 +1,4 @@
-//! What may be known before a decision, by name, and the row of bounded numbers that learners see of it.
+//! The knowledge before a decision, by name, and the row of bounded numbers that learners see of it.
 //!
 //! Row (`n` services; one block of `n` entries per line, `service.0.*` first):
 //! ```text
@@ -134,7 +134,7 @@ impl Layout {
     }
 }
 
-/// What may be known before a decision: the cell of the batch, the batch, and what is legal.
+/// The knowledge before a decision: the cell of the batch, the batch, and the legal actions.
 #[derive(Clone, Debug)]
 pub struct DecisionObservation {
     pub(crate) layout: Arc<Layout>,
@@ -154,7 +154,7 @@ pub struct DecisionObservation {
     pub demand: Vec<Demand>,
     /// By service: bytes that its entry stands for. Of a resident entry its weights, an equal part of them where others use
     /// them too, and its context where that occupies memory; of an absent one the weights that would have to be loaded.
-    /// What several victims free together is [`freed_bytes`](Self::freed_bytes).
+    /// Several victims together free [`freed_bytes`](Self::freed_bytes).
     pub bytes: Vec<u64>,
     /// By service: bytes that its context occupies; 0 without `memory.kv`.
     pub context_bytes: Vec<u64>,
@@ -163,7 +163,7 @@ pub struct DecisionObservation {
     pub held: Vec<bool>,
     /// Whether this is no batch but the question which service to load ahead of the slot's requests.
     pub is_prefetch: bool,
-    /// What the batch asks for. At a prefetch decision the service that was chosen to be loaded; without meaning before
+    /// The service of the batch. At a prefetch decision the service that was chosen to be loaded; without meaning before
     /// the choice, while no placement is fixed.
     pub service: ServiceId,
     /// Requests in the batch; 0 at a prefetch decision.
@@ -177,12 +177,12 @@ pub struct DecisionObservation {
     pub missing_bytes: u64,
     /// The popularity phase of the slot, where the scenario shows it.
     pub popularity_phase: Option<u32>,
-    /// What the cell does beside keeping entries; empty in abstract scenarios.
+    /// The work of the cell beside keeping entries; empty in abstract scenarios.
     pub station: StationView,
-    /// What the price of the request depends on, with the answer's expected length; `None` at a prefetch decision and in
+    /// The numbers that the price of the request depends on, with the answer's expected length; `None` at a prefetch decision and in
     /// abstract scenarios.
     pub request: Option<RequestFacts>,
-    /// Which actions are legal, by number.
+    /// By number of the action: whether it is legal.
     pub legal: Vec<bool>,
 }
 
@@ -207,7 +207,7 @@ impl DecisionObservation {
         self.space.load(service).filter(|action| self.legal[action.index()])
     }
 
-    /// What the request would take and cost if it were served there, as far as can be known: with the expected length of the
+    /// The bill and the cost of the request if it were served there, as far as can be known: with the expected length of the
     /// answer, and a load where its entry is absent. `None` at a prefetch decision and in abstract scenarios.
     pub fn estimate(&self, placement: Placement) -> Option<(StageBill, CostBreakdown)> {
         let (request, physical) = (self.request.as_ref()?, self.layout.scenario.physical()?);
@@ -219,7 +219,7 @@ impl DecisionObservation {
         Some((bill, cost))
     }
 
-    /// The same, as if the weights were in GPU memory already: neither waiting for them nor their load is paid.
+    /// [`estimate`](Self::estimate) as if the weights were in GPU memory: neither waiting for them nor their load is paid.
     pub fn estimate_loaded(&self, placement: Placement) -> Option<(StageBill, CostBreakdown)> {
         self.bill(placement, &RequestFacts { load_s: 0.0, ..self.request? })
     }
@@ -319,7 +319,7 @@ impl DecisionObservation {
         }
     }
 
-    /// What options of the scenario add to a row.
+    /// Writes the entries that options of the scenario add to a row.
     fn encode_options(&self, options: &mut [f32]) {
         let Layout {
             num_services,

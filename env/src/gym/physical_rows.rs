@@ -1,4 +1,4 @@
-//! What the row of an observation has more in a physical scenario.
+//! The entries that a physical scenario adds to the row of an observation.
 //!
 //! Blocks, in this order (`n` services, each one entry; all lie in `[0, 1]`):
 //! ```text
@@ -23,7 +23,7 @@ use crate::world::World;
 /// Seconds of a deadline that read as one half.
 const HALF_DEADLINE_S: f64 = 10.0;
 
-/// What a cell shows beside its memory.
+/// The view of a cell beside its memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StationView {
     /// By service: where its weights are.

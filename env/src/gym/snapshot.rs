@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 use thiserror::Error;
 
-/// What a snapshot begins with: a name and the version of its form.
+/// The first bytes of a snapshot: a name and the version of its form.
 const MAGIC: [u8; 8] = *b"tcsnap04";
 /// Magic, digest of the spec, digest of the state.
 const HEAD_BYTES: usize = 24;
@@ -55,13 +55,13 @@ pub enum SnapshotError {
     Foreign {
         /// The environment that was to be restored.
         id: String,
-        /// What differs.
+        /// The difference.
         difference: String,
     },
     /// The bytes are not those of a snapshot.
     #[error("the snapshot is damaged: {reason}")]
     Damaged {
-        /// What is wrong with them.
+        /// The fault in them.
         reason: String,
     },
 }

@@ -8,14 +8,14 @@ use super::api::ActionId;
 use crate::placement::Placement;
 use crate::units::ServiceId;
 
-/// What an action means.
+/// The meaning of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Serve the batch, or, once a service to load ahead has been chosen, make room for it.
     Serve {
         /// Where the batch is served.
         placement: Placement,
-        /// Whom to evict; the world chooses by least age of thought when absent.
+        /// The service to evict; the world chooses by least age of thought when absent.
         victim: Option<ServiceId>,
     },
     /// Load nothing ahead of the requests.
@@ -94,7 +94,7 @@ impl ActionSpace {
         self.resident.first().copied()
     }
 
-    /// What a number means; `None` beyond the last.
+    /// The meaning of a number; `None` beyond the last.
     pub fn decode(&self, action: ActionId) -> Option<Decision> {
         let index = action.index();
         if let Some(&placement) = self.placements.get(index) {

@@ -100,45 +100,22 @@ impl StepRows<'_> {
 }
 
 impl<'a> StepRows<'a> {
-    /// The rows of the first `lanes` lanes, and those of the others.
-    pub(super) fn split_at(
-        self,
-        lanes: usize,
-        entries: usize,
-        actions: usize,
-    ) -> (StepRows<'a>, StepRows<'a>) {
-        let (observations, more_observations) = self.observations.split_at_mut(lanes * entries);
-        let (masks, more_masks) = self.masks.split_at_mut(lanes * actions);
-        let (rewards, more_rewards) = self.rewards.split_at_mut(lanes);
-        let (terminated, more_terminated) = self.terminated.split_at_mut(lanes);
-        let (truncated, more_truncated) = self.truncated.split_at_mut(lanes);
-        let (slots_elapsed, more_slots) = self.slots_elapsed.split_at_mut(lanes);
-        let (final_observations, more_finals) = self.final_observations.split_at_mut(lanes * entries);
-        let (final_masks, more_final_masks) = self.final_masks.split_at_mut(lanes * actions);
-        let (infos, more_infos) = self.infos.split_at_mut(lanes);
-        (
-            StepRows {
-                observations,
-                masks,
-                rewards,
-                terminated,
-                truncated,
-                slots_elapsed,
-                final_observations,
-                final_masks,
-                infos,
-            },
-            StepRows {
-                observations: more_observations,
-                masks: more_masks,
-                rewards: more_rewards,
-                terminated: more_terminated,
-                truncated: more_truncated,
-                slots_elapsed: more_slots,
-                final_observations: more_finals,
-                final_masks: more_final_masks,
-                infos: more_infos,
-            },
-        )
+    /// Takes the rows of the first `lanes` lanes; those of the others stay.
+    pub(super) fn split_off(&mut self, lanes: usize, entries: usize, actions: usize) -> StepRows<'a> {
+        #[expect(clippy::mut_mut, reason = "a borrowed slice is shortened in place")]
+        fn cut<'a, T>(rows: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+            rows.split_off_mut(..count).expect("lengths are checked before")
+        }
+        StepRows {
+            observations: cut(&mut self.observations, lanes * entries),
+            masks: cut(&mut self.masks, lanes * actions),
+            rewards: cut(&mut self.rewards, lanes),
+            terminated: cut(&mut self.terminated, lanes),
+            truncated: cut(&mut self.truncated, lanes),
+            slots_elapsed: cut(&mut self.slots_elapsed, lanes),
+            final_observations: cut(&mut self.final_observations, lanes * entries),
+            final_masks: cut(&mut self.final_masks, lanes * actions),
+            infos: cut(&mut self.infos, lanes),
+        }
     }
 }

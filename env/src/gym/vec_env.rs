@@ -87,7 +87,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         Self::with_first_lane(envs, seed, 0)
     }
 
-    /// The same for lanes that are numbered from `first_lane` on: other episodes than those of the lanes before it.
+    /// Takes the copies as lanes numbered from `first_lane` on, which play other episodes than the lanes before it.
     ///
     /// # Panics
     /// Without a single environment.
@@ -146,7 +146,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         Ok(())
     }
 
-    /// Which lanes wait for their next episode; never one in the same-step mode.
+    /// Tells of each lane whether it waits for its next episode; none does in the same-step mode.
     pub fn has_ended(&self) -> impl Iterator<Item = bool> + '_ {
         self.lanes.iter().map(|lane| lane.has_ended)
     }
@@ -202,9 +202,8 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         let mut jobs = Vec::with_capacity(self.lanes.len().div_ceil(chunk));
         let mut rest = rows.reborrow();
         for (index, (lanes, actions)) in self.lanes.chunks_mut(chunk).zip(actions.chunks(chunk)).enumerate() {
-            let (head, tail) = rest.split_at(lanes.len(), entries, num_actions);
-            rest = tail;
-            jobs.push((index * chunk, lanes, actions, head));
+            let rows = rest.split_off(lanes.len(), entries, num_actions);
+            jobs.push((index * chunk, lanes, actions, rows));
         }
         // The first lane's error, whatever thread met it: results are collected in lane order.
         let results: Vec<Result<(), EnvError>> = jobs

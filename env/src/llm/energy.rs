@@ -1,4 +1,4 @@
-//! What computing and remembering take in energy.
+//! The energy of computing and of keeping memory.
 //!
 //! Models: a device draws its idle power always, and the rest only while it works; what it keeps in memory answers for its
 //! share of the idle power.

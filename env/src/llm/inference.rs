@@ -46,7 +46,7 @@ pub struct Tokens {
     pub output: f64,
 }
 
-/// What a pass, or several, have to do before any efficiency: the columns of the equation.
+/// The work of one or several passes before any efficiency: the columns of the equation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Work {
     /// Passes through the model.
@@ -105,7 +105,7 @@ impl From<&ServingConstants> for Pace {
     }
 }
 
-/// What a batch took.
+/// The time and the work of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Served {
     /// Seconds until the first token.
@@ -125,7 +125,7 @@ impl Served {
     }
 }
 
-/// What a group of requests took that ran in batches, one batch after the other.
+/// The time and the work of a group of requests that ran in batches, one batch after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GroupServed {
     /// Seconds until the answers were complete, on average over the requests.
@@ -256,7 +256,7 @@ impl Server {
         }
     }
 
-    /// What a batch of `batch` equal requests takes; nothing where there is none.
+    /// Returns the time and the work of a batch of `batch` equal requests; nothing where there is none.
     pub fn serve(&self, tokens: &Tokens, batch: u32) -> Served {
         if batch == 0 {
             return Served::default();
@@ -272,7 +272,7 @@ impl Server {
         }
     }
 
-    /// What equal requests take that run in batches of at most `max_batch` (at least 1), one batch after the other.
+    /// Returns the time and the work of equal requests that run in batches of at most `max_batch` (at least 1), one batch after the other.
     pub fn serve_group(&self, tokens: &Tokens, requests: u32, max_batch: u32) -> GroupServed {
         let mut group = GroupServed::default();
         let mut waited_s = 0.0;

@@ -1,4 +1,4 @@
-//! Where the weights of a model are when they are not in GPU memory, and how long they take to get there.
+//! The place of the weights of a model outside GPU memory, and the time of their load.
 //!
 //! Models: a remote store that holds every model, then the cell's NVMe, its host memory and its GPUs, one behind the other.
 //! NVMe and host memory keep what passed through them, as far as it fits, and drop what was used longest ago.
@@ -24,7 +24,7 @@ use crate::invalid::{Invalid, Range, number};
 use crate::units::{ModelId, ServiceId, gb_to_bytes};
 use serde::{Deserialize, Serialize};
 
-/// Where weights are.
+/// The place of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {

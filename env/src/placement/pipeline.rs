@@ -1,4 +1,4 @@
-//! What a request takes in a placement, stage by stage: seconds, joules, money, and how good the answer is.
+//! The bill of a request in a placement, stage by stage: seconds, joules, money, and the quality of the answer.
 //!
 //! Models: the stages that a request passes one after the other, each on the site of its module.
 //!
@@ -95,12 +95,12 @@ impl Stage {
     }
 }
 
-/// What a site brings to a request.
+/// The resources of a site for a request.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteView<'a> {
     /// The model that grounds there, and that aligns there.
     pub server: &'a Server,
-    /// How accurate that model is.
+    /// The accuracy of that model.
     pub law: &'a AccuracyLaw,
     /// How well perception there understands the request's modality, 0 to 1.
     pub modality_quality: f64,
@@ -139,9 +139,9 @@ pub struct RequestView<'a> {
 
     /// Bits of the request's raw sensor data.
     pub sensor_bits: f64,
-    /// What `split_*_coarse` sends of them.
+    /// The features that `split_*_coarse` sends.
     pub coarse: Features,
-    /// What `split_*_fine` sends of them.
+    /// The features that `split_*_fine` sends.
     pub fine: Features,
     /// Operations that perception takes, wherever it runs.
     pub perception_flop: f64,
@@ -195,7 +195,7 @@ impl<'a> RequestView<'a> {
     }
 }
 
-/// What one stage takes.
+/// The bill of one stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct StageLine {
     /// Time.
@@ -206,14 +206,14 @@ pub struct StageLine {
     pub money: f64,
 }
 
-/// What makes an answer good: its quality is the product of all.
+/// The factors of the quality of an answer, which is their product.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct QualityFactors {
-    /// How much of what is there is perceived, 0 to 1.
+    /// The share of the surroundings that is perceived, 0 to 1.
     pub perception: f64,
     /// How accurate the model that grounds is with the context that it has, 0 to 1.
     pub grounding: f64,
-    /// What the age of the user's twin leaves of it, 0 to 1.
+    /// The share that the age of the user's twin leaves of it, 0 to 1.
     pub twin: f64,
     /// The share of the meaning that reaches it, 0 to 1.
     pub features: f64,
@@ -228,7 +228,7 @@ impl QualityFactors {
     }
 }
 
-/// What a request takes in one placement.
+/// The bill of a request in one placement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StageBill {
     /// By stage, see [`line`](Self::line).
@@ -240,9 +240,9 @@ pub struct StageBill {
     pub first_token_s: f64,
     /// Seconds of every other token.
     pub token_s: f64,
-    /// How good the answer is, 0 to 1: the product of its factors.
+    /// The quality of the answer, 0 to 1: the product of its factors.
     pub quality: f64,
-    /// What made it that good.
+    /// The factors of its quality.
     pub factors: QualityFactors,
     /// Energy of all stages.
     pub joules: f64,
@@ -255,13 +255,13 @@ pub struct StageBill {
 }
 
 impl StageBill {
-    /// What one stage takes.
+    /// The bill of one stage.
     pub fn line(&self, stage: Stage) -> &StageLine {
         &self.stages[stage as usize]
     }
 }
 
-/// What a server does for one stage.
+/// The work of a server for one stage.
 #[derive(Clone, Copy)]
 struct Part {
     line: StageLine,
@@ -280,7 +280,7 @@ impl Part {
     }
 }
 
-/// What grounding takes and gives on a site.
+/// The bill and the accuracy of grounding on a site.
 #[derive(Clone, Copy)]
 struct Grounding {
     prefill: Part,

@@ -24,7 +24,7 @@ pub struct UserLink {
 /// All numbers that the price of a request depends on, beside those of the scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestFacts {
-    /// Who asks.
+    /// The user who asks.
     pub user: UserId,
     /// The class of the user's device.
     pub class: u32,

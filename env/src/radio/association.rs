@@ -1,4 +1,4 @@
-//! Which cell serves a user.
+//! The choice of the cell that serves a user.
 //!
 //! *Models.* The user stays with a cell until another one is clearly better.
 //!

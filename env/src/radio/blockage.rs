@@ -71,7 +71,7 @@ impl Blockage {
         self.begins_per_s / (self.begins_per_s + self.ends_per_s)
     }
 
-    /// What a blocked link loses.
+    /// The loss of a blocked link.
     pub fn loss(&self) -> Decibel {
         self.loss
     }

@@ -43,7 +43,7 @@ impl FeaturesConfig {
     }
 }
 
-/// What features of one fineness are.
+/// The law of features of one fineness.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FeatureLaw {
     ratio: f64,
@@ -51,13 +51,13 @@ pub struct FeatureLaw {
 }
 
 impl FeatureLaw {
-    /// What travels for what a sensor saw, and how much of the meaning arrives.
+    /// The bits that travel for sensor data, and the share of the meaning that arrives.
     pub fn of(&self, sensor_bits: f64) -> Features {
         Features::new(self.ratio, sensor_bits, self.enough_bits)
     }
 }
 
-/// What a request sends where perception and grounding are apart.
+/// The features that a request sends where perception and grounding are apart.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Features {
     /// Bits over the uplink.

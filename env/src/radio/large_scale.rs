@@ -97,7 +97,7 @@ pub struct LargeScale {
     absorption_db_per_m: f64,
 }
 
-/// What is remembered of the link of one user to one cell; 16 bytes.
+/// The state of the link of one user to one cell; 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LinkState {
     shadowing: Shadowing,
@@ -170,13 +170,13 @@ impl LargeScale {
         link.is_los = self.is_los(link, separation);
     }
 
-    /// What the link loses, antennas and blockage apart.
+    /// The loss of the link, antennas and blockage apart.
     pub fn loss(&self, link: &LinkState, separation: Separation) -> Decibel {
         let shadow = link.shadowing.loss(self.shadowing_sigma(link.is_los));
         self.path_loss(separation, link.is_los) + shadow + self.air(separation)
     }
 
-    /// What half of the links of one state of the view lose at most: no shadow, the air counts.
+    /// The median loss of the links of one state of the view: without shadow, with the air.
     pub fn median_loss(&self, separation: Separation, is_los: bool) -> Decibel {
         self.path_loss(separation, is_los) + self.air(separation)
     }

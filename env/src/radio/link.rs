@@ -80,7 +80,7 @@ impl LinkConfig {
     }
 }
 
-/// What fading does to a signal-to-interference ratio.
+/// The effect of fading on a signal-to-interference ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fade {
     /// The mean over a Rician channel of this straight share.

@@ -159,7 +159,7 @@ impl RadioConfig {
         })
     }
 
-    /// What says how rates are computed has no meaning where they are recorded.
+    /// Refuses tables about computed rates where rates are recorded.
     fn refuse_unread_tables(&self, table: &str) -> Result<(), Invalid> {
         if self.recorded_rates.is_none() {
             return Ok(());

@@ -61,7 +61,7 @@ impl Modality {
         }
     }
 
-    /// How much of what is there is perceived without the base station's help, 0 to 1.
+    /// The share of the surroundings that is perceived without the base station's help, 0 to 1.
     pub const fn quality(self) -> f64 {
         match self {
             Self::Image => 0.777,

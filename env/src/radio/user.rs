@@ -21,7 +21,7 @@ use crate::units::{CellId, Decibel, UserId};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// What is remembered of a user, links apart; 56 bytes.
+/// The state of a user, links apart; 56 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserRadio {
     motion: Motion,

@@ -6,10 +6,10 @@ use super::{ContextLaw, Thought};
 use crate::units::UserId;
 use serde::{Deserialize, Serialize};
 
-/// How many requests of a batch are one user's.
+/// The requests of one user in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visit {
-    /// Whose they are; [`UserId::ALL`] where all users share a context.
+    /// The user; [`UserId::ALL`] where all users share a context.
     pub user: UserId,
     /// How many, at least 1.
     pub num_requests: u32,

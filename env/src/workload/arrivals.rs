@@ -53,7 +53,7 @@ pub enum ArrivalModel {
     Sessions,
 }
 
-/// Where in a recording an episode plays: the part, and the slot of it that is slot 0 of the episode.
+/// The place of an episode in a recording: the part, and the slot of it that is slot 0 of the episode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     part: usize,
@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-/// Which part of a recording an episode of this purpose plays.
+/// The part of a recording that an episode of this purpose plays.
 pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
     match purpose {
         Purpose::Train => TracePart::Train,

@@ -21,7 +21,7 @@ pub struct Diurnal {
 }
 
 impl Diurnal {
-    /// What a slot multiplies the intensities by.
+    /// The factor of a slot on the intensities.
     pub fn factor(self, slot: u64, phase: f64) -> f64 {
         let period = u64::from(self.period_slots);
         let place = (slot % period) as f64 / period as f64 + phase;

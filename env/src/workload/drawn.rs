@@ -46,7 +46,7 @@ pub struct DrawnModel {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DrawnState {
     ranking: Ranking,
-    /// Where in the day slot 0 is, in periods.
+    /// The time of day of slot 0, in periods.
     #[serde(deserialize_with = "crate::kept::finite")]
     day_phase: f64,
     /// By cell and service.

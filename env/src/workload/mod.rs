@@ -1,4 +1,4 @@
-//! Who asks for what, and when.
+//! The requests: their users, services and times.
 
 pub mod arrivals;
 pub mod demand;

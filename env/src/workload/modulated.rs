@@ -44,7 +44,7 @@ impl ModulatedModel {
         self.factors.len()
     }
 
-    /// What each state multiplies the intensities by; 1 on average over time.
+    /// The factor of each state on the intensities; 1 on average over time.
     pub fn factors(&self) -> &[f64] {
         &self.factors
     }

@@ -1,4 +1,4 @@
-//! Which service is how popular, and how that drifts.
+//! The popularity of services, and its drift.
 //!
 //! Models: Zipf's law over popularity ranks; a permutation says which service has which rank and is dealt anew now and then.
 //!

@@ -33,7 +33,7 @@ pub enum GapLaw {
     Weibull {
         /// The exponent.
         shape: f64,
-        /// What makes the mean 1.
+        /// The scale that makes the mean 1.
         scale: f64,
     },
 }

@@ -1,4 +1,4 @@
-//! Where the requests of a slot are written down, to be decided in order: one batch a service, or one a request.
+//! The list of the requests of a slot in the order of decision: one batch a service, or one a request.
 
 use super::arrivals::Batch;
 use crate::units::{CellId, ServiceId, UserId};
@@ -30,7 +30,7 @@ impl Sheet {
         self.batches.clear();
     }
 
-    /// What is to be decided, in order.
+    /// The batches, in the order of decision.
     pub(crate) fn batches(&self) -> &[Batch] {
         &self.batches
     }

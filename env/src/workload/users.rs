@@ -1,4 +1,4 @@
-//! Who asks: the user behind each request, where context is private (`context.scope = "user"`).
+//! The user behind each request, where context is private (`context.scope = "user"`).
 //!
 //! Models: a recording that names its users says whose each request is. Elsewhere every request comes from one of
 //! `context.users` users, each as likely as any other, drawn from a stream of its own: the requests themselves stay as they

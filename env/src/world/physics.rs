@@ -64,7 +64,7 @@ pub(super) struct PhysicsState {
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
-pub struct Physics {
+pub(super) struct Physics {
     pub(super) scenario: Arc<Scenario>,
     pub(super) law: Arc<Physical>,
     sessions: Sessions,
@@ -405,7 +405,7 @@ impl Physics {
                 && facts.user.index() < now.radios.num_users()
                 && (facts.class as usize) < self.law.classes().len()
                 && facts.link.uplink_bps.min(facts.link.downlink_bps) >= LEAST_BPS
-                && facts.exogenous().iter().all(kept::is_amount)
+                && facts.exogenous().into_iter().all(kept::is_amount)
         };
         if now.requests.len() != batches.len() || !now.requests.iter().zip(batches).all(is_of) {
             return Err("its requests are not those of its batches");

@@ -27,8 +27,8 @@ pub(super) enum Serving {
 /// The state of a [`Serving`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum ServingState {
-    Abstract(ArrivalsState),
-    Physical(PhysicsState),
+    Abstract(Box<ArrivalsState>),
+    Physical(Box<PhysicsState>),
 }
 
 /// A service that has to be resident at a cell.
@@ -198,8 +198,8 @@ impl Serving {
 
     pub(super) fn state(&self) -> ServingState {
         match self {
-            Self::Abstract(arrivals) => ServingState::Abstract(arrivals.state().clone()),
-            Self::Physical(physics) => ServingState::Physical(physics.state()),
+            Self::Abstract(arrivals) => ServingState::Abstract(Box::new(arrivals.state())),
+            Self::Physical(physics) => ServingState::Physical(Box::new(physics.state())),
         }
     }
 
@@ -218,8 +218,8 @@ impl Serving {
     /// Comes back to a state that fits.
     pub(super) fn restore(&mut self, state: ServingState) {
         match (self, state) {
-            (Self::Abstract(arrivals), ServingState::Abstract(state)) => arrivals.restore(state),
-            (Self::Physical(physics), ServingState::Physical(state)) => physics.restore(state),
+            (Self::Abstract(arrivals), ServingState::Abstract(state)) => arrivals.restore(*state),
+            (Self::Physical(physics), ServingState::Physical(state)) => physics.restore(*state),
             _ => {}
         }
     }

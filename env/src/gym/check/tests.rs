@@ -4,7 +4,7 @@ use super::*;
 use crate::gym::api::{Entry, EnvSpec, Rows};
 use crate::gym::snapshot::{DigestedSpec, SnapshotError};
 
-/// What is wrong with the world.
+/// A fault of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,

@@ -167,7 +167,7 @@ fn places(value: &Value, here: &str, found: &mut Vec<String>) {
     found.push(here.to_owned());
 }
 
-/// What may stand there instead.
+/// Values that replace a value.
 fn forgeries(value: &Value) -> Vec<Value> {
     match value {
         Value::Null => vec![json!(0), json!(u32::MAX), json!("Edge"), json!("edge")],

@@ -91,7 +91,7 @@ impl Drift {
     }
 }
 
-/// What a step of one length does to place and velocity.
+/// The effect of a step of one length on place and velocity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
     decay: f64,

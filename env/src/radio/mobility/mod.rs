@@ -146,7 +146,7 @@ pub enum Mobility {
     Recorded(RecordedPaths),
 }
 
-/// What has to be known of a user to move on; 28 bytes.
+/// The state of a user that moves; 28 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Motion {
     /// Nothing is known yet.

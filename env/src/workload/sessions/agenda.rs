@@ -20,7 +20,7 @@ pub(super) struct Agenda {
     num_kept: u64,
 }
 
-/// When a session comes next, and where it is kept.
+/// The slot in which a session comes next, and the place where it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Date {
     /// The slot in the upper half, and how many were kept before in the lower.

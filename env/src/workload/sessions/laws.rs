@@ -191,7 +191,7 @@ impl Turns {
     }
 }
 
-/// How often a thing of this probability happens before it does not for the first time.
+/// Draws the number of successes of this probability before the first failure.
 pub(crate) fn geometric(prob: f64, rng: &mut SimRng) -> u32 {
     if prob <= 0.0 {
         return 0;
@@ -208,7 +208,7 @@ pub struct Tools {
     pub more_prob: f64,
     /// From one call to the next.
     pub time: GapTime,
-    /// What a tool answers.
+    /// The tokens that a tool answers.
     pub result_tokens: Tokens,
 }
 

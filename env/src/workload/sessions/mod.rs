@@ -48,13 +48,13 @@ const MOST_REQUESTS: u32 = u32::MAX / 2;
 /// One request of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionRequest {
-    /// Which session of the episode.
+    /// The number of the session in the episode.
     pub session: u64,
-    /// Whose it is.
+    /// The user who asks.
     pub user: UserId,
-    /// What it asks for.
+    /// The service that it asks for.
     pub service: ServiceId,
-    /// When in the slot it arrives, seconds from the slot's start.
+    /// The time of its arrival, seconds from the slot's start.
     pub arrival_s: f64,
     /// Tokens that the user adds, or that a tool answered; at least 1.
     pub new_tokens: u32,
@@ -82,15 +82,15 @@ struct Live {
     /// Requests before the next.
     requests: u32,
     context_tokens: u32,
-    /// When the last request arrived, seconds since the episode began; below 0 where it was before.
+    /// The time of the last request, seconds since the episode began; below 0 where it was before.
     #[serde(deserialize_with = "crate::kept::finite")]
     since_s: f64,
-    /// When the next one arrives.
+    /// The time of the next request.
     #[serde(deserialize_with = "crate::kept::finite")]
     next_s: f64,
 }
 
-/// What follows a request.
+/// The next event of a session after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Call,
@@ -111,7 +111,7 @@ struct Drawn {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionsState {
     streams: Streams,
-    /// Where lengths and times are addressed.
+    /// The address of lengths and times.
     seed: Seed,
     ranking: Ranking,
     starts: StartsState,
@@ -251,12 +251,12 @@ impl Sessions {
         self.state.live.keep(slot, live);
     }
 
-    /// What is drawn for the next request of a session.
+    /// Draws the next request of a session.
     fn drawn(&mut self, live: &Live) -> Drawn {
         self.drawn_before(live, true)
     }
 
-    /// The same; the time to the next request, which is drawn last, is 0 where nobody asks for it.
+    /// Draws the next request of a session; the time to the one after it, which is drawn last, is 0 where nobody asks for it.
     fn drawn_before(&mut self, live: &Live, asks_for_gap: bool) -> Drawn {
         let model = &self.model;
         let rng = self.tokens.at(self.state.seed, live.session, live.requests);

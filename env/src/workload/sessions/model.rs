@@ -8,7 +8,7 @@ use super::starts::{Starts, UserClass};
 pub struct SessionsModel {
     /// Seconds of a slot.
     pub slot_s: f64,
-    /// Who they are; the first class begins with user 0.
+    /// The classes of users; the first begins with user 0.
     pub users: Vec<UserClass>,
     /// When sessions start.
     pub starts: Starts,
@@ -22,9 +22,9 @@ pub struct SessionsModel {
     pub turns: Turns,
     /// From one turn to the next.
     pub think_time: GapTime,
-    /// What the user says in a turn.
+    /// The tokens that the user says in a turn.
     pub new_tokens: Tokens,
-    /// What the model answers to a request.
+    /// The tokens that the model answers to a request.
     pub output_tokens: Tokens,
     /// Turns with several calls; none without.
     pub tools: Option<Tools>,

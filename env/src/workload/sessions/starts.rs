@@ -1,4 +1,4 @@
-//! When sessions start: one process over all users.
+//! The starts of sessions: one process over all users.
 //!
 //! Models: the superposition of all users' starts, by the same families as single requests ([`crate::workload::drawn`]).
 //! Which user starts is drawn for each: any as likely as the others, or by classes of users.
@@ -24,7 +24,7 @@ pub struct Starts {
     pub diurnal: Option<Diurnal>,
 }
 
-/// What the coming starts depend on.
+/// Everything that the coming starts depend on, beside the generators.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StartsState {
     #[serde(deserialize_with = "crate::kept::finite")]
