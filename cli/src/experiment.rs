@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::learn::config::{AgentConfig, ignored_columns};
-use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::text::{self, ConfigError, Override};
@@ -126,16 +125,11 @@ struct ExperimentFile {
     #[serde(default = "default_log_every")]
     log_every_decisions: u64,
     /// Decisions between two states that `train --resume` can go on from; 0: only when a run is stopped or ends. As often as
-    /// it is validated when absent. What a run learns does not depend on it, unless it goes back with `on_nan = "rollback"`: to
-    /// the newest of them.
+    /// it is validated when absent. What a run learns does not depend on it.
     checkpoint_every_decisions: Option<u64>,
     /// How many of these states stay as `checkpoints/step-N` beside the newest, `last`; a DQN's have its replay buffer.
     #[serde(default)]
     keep_checkpoints: usize,
-    /// What to do when a loss or a gradient is not a finite number: end the run, go back to the last state that was kept with
-    /// half the step size, or leave the minibatch out. `train --on-nan` says it too, and again when a run goes on.
-    #[serde(default = "default_on_nan")]
-    on_nan: OnNan,
     /// The learner: a shipped name, a path, or a table.
     agent: Value,
     /// The world: a shipped name, a path, or a table.
@@ -156,10 +150,6 @@ const fn default_eval_episodes() -> u64 {
 
 const fn default_log_every() -> u64 {
     4_096
-}
-
-const fn default_on_nan() -> OnNan {
-    OnNan::Abort
 }
 
 /// A validated experiment.
@@ -186,8 +176,6 @@ pub(crate) struct Experiment {
     pub(crate) checkpoint_every_decisions: u64,
     /// How many of these states stay beside the newest one, each under its own name.
     pub(crate) keep_checkpoints: usize,
-    /// What to do about numbers that are not finite.
-    pub(crate) on_nan: OnNan,
     /// The learner.
     pub(crate) agent: AgentConfig,
     /// The world.
@@ -206,7 +194,6 @@ struct Resolved<'a> {
     log_every_decisions: u64,
     checkpoint_every_decisions: u64,
     keep_checkpoints: usize,
-    on_nan: OnNan,
     agent: &'a AgentConfig,
     scenario: &'a ScenarioConfig,
 }
@@ -227,7 +214,6 @@ impl Experiment {
             log_every_decisions: self.log_every_decisions,
             checkpoint_every_decisions: self.checkpoint_every_decisions,
             keep_checkpoints: self.keep_checkpoints,
-            on_nan: self.on_nan,
             agent: &self.agent,
             scenario: &self.scenario.config,
         };
@@ -318,7 +304,6 @@ impl Source {
             log_every_decisions: file.log_every_decisions,
             checkpoint_every_decisions: file.checkpoint_every_decisions.unwrap_or(file.eval_every_decisions),
             keep_checkpoints: file.keep_checkpoints,
-            on_nan: file.on_nan,
         };
         self.check(&mut experiment, &changes.experiment)?;
         self.check_entries(&experiment, &agent, &changes.agent)?;

@@ -43,15 +43,6 @@ impl MetricsLog {
         Ok(Self { log: Log::open(path, prefix)?, decisions: 0, line: Map::new() })
     }
 
-    /// Forgets what was logged behind a part of the file.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub(crate) fn cut_back(&mut self, prefix: &Prefix) -> Result<()> {
-        self.line.clear();
-        self.log.cut_back(prefix)
-    }
-
     /// Waits until all lines are on the disk. Returns the part of the file that they are.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 //! eval.csv            one line a validation
 //! tensorboard/        the same numbers for TensorBoard
 //! checkpoints/        best, last, step-N
-//! nan/                batches that --on-nan met
+//! nan/                the batch of a number that was not finite
 //! ```
 //! A folder that holds something is never made a run's; only `--resume` goes on in one. One program writes into a run at a
 //! time: the folder is locked. Files that stand for something whole are written beside and renamed, and a checkpoint is a

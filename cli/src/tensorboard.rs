@@ -67,14 +67,6 @@ impl TensorBoard {
         Ok(board)
     }
 
-    /// Makes readers forget what has been said of decisions after these.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(crate) fn go_back(&mut self, decisions: u64) -> Result<()> {
-        self.start(decisions + 1)
-    }
-
     /// Readers forget this step and later ones.
     fn start(&mut self, step: u64) -> Result<()> {
         let mut session = SessionLog::new();

@@ -9,7 +9,6 @@
 //! ```
 //! An agent is made for a number of lanes and a budget of decisions: schedules end with the budget.
 
-use super::nan_guard::NanGuard;
 use super::state::{AgentState, StateError};
 use crate::net_policy::{Mlp, NetError};
 use thiserror::Error;
@@ -38,8 +37,8 @@ pub trait Agent {
     /// Learns if it is time to; to be called after every [`record`](Self::record).
     ///
     /// # Errors
-    /// When a loss, a gradient or a parameter after the step is not a finite number and the
-    /// [guard](Self::nan_guard) does not leave the minibatch out: the parameters are those before the step then.
+    /// When a loss, a gradient or a parameter after the step is not a finite number: the parameters stay those before the
+    /// step, and the error holds the batch.
     fn update(&mut self) -> Result<Option<Metrics>, AgentError>;
 
     /// Takes note that a rule chooses `actions` in these rows, instead of [`explore`](Self::explore): what followed is
@@ -82,9 +81,6 @@ pub trait Agent {
     /// # Errors
     /// When the state is not one of such a learner. What the learner does after an error means nothing.
     fn load(&mut self, state: AgentState) -> Result<(), StateError>;
-
-    /// What the learner does about numbers that are not finite.
-    fn nan_guard(&mut self) -> &mut NanGuard;
 }
 
 /// The greatest reward that is learnt from, scaled.
@@ -129,6 +125,8 @@ pub enum AgentError {
         value: f64,
         /// The number of the update, from 1.
         update: u64,
+        /// The batch that it came of, as the bytes of a safetensors file.
+        batch: Vec<u8>,
     },
     /// The environment's fault, not the learner's.
     #[error("lane {lane} gave the reward {value}; a reward must be a finite number")]
@@ -166,14 +164,6 @@ pub enum AgentError {
 }
 
 impl AgentError {
-    /// Refuses a number that is not finite.
-    ///
-    /// # Errors
-    /// [`AgentError::NotFinite`] when `value` is NaN or infinite.
-    pub fn check_finite(quantity: &'static str, value: f64, update: u64) -> Result<f64, Self> {
-        if value.is_finite() { Ok(value) } else { Err(Self::NotFinite { quantity, value, update }) }
-    }
-
     /// Refuses a buffer of another length.
     ///
     /// # Errors
@@ -200,6 +190,17 @@ impl AgentError {
     }
 }
 
+/// A number of an update and what it is called.
+pub type Named = (&'static str, f64);
+
+/// Makes sure that these numbers are finite.
+///
+/// # Errors
+/// The first that is NaN or infinite.
+pub fn check_finite(numbers: &[Named]) -> Result<(), Named> {
+    numbers.iter().find(|(_, value)| !value.is_finite()).map_or(Ok(()), |&number| Err(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +220,8 @@ mod tests {
 
     #[test]
     fn errors_say_what_where_and_what_to_do() {
-        let error = AgentError::check_finite("train/value_loss", f64::NAN, 3).unwrap_err();
+        let (quantity, value) = check_finite(&[("train/loss", 1.0), ("train/value_loss", f64::NAN)]).unwrap_err();
+        let error = AgentError::NotFinite { quantity, value, update: 3, batch: vec![] };
         assert_eq!(
             error.to_string(),
             "train/value_loss is NaN in update 3; lower learning_rate or reward_scale"

@@ -185,7 +185,6 @@ mod tests {
     use crate::anchors::probes;
     use crate::learn::config::AgentConfig;
     use crate::learn::dqn_config::DqnConfig;
-    use crate::learn::nan_guard::NanGuard;
     use crate::learn::ppo_config::PpoConfig;
     use crate::learn::state::{AgentState, StateError};
     use crate::net_policy::Mlp;
@@ -285,9 +284,6 @@ mod tests {
         }
         fn load(&mut self, state: AgentState) -> Result<(), StateError> {
             if self.fault == "forgets what it loads" { Ok(()) } else { self.inner.load(state) }
-        }
-        fn nan_guard(&mut self) -> &mut NanGuard {
-            self.inner.nan_guard()
         }
     }
 

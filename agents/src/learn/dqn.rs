@@ -17,17 +17,16 @@
 //! # Reference
 //! Mnih et al., Nature 518 (2015); double, dueling and n-step together: Hessel et al., arXiv 1710.02298.
 
-use super::adam::Adam;
-use super::agent::{Agent, AgentError, Metrics};
+use super::adam::{Adam, clip_global_norm};
+use super::agent::{Agent, AgentError, Metrics, Named, check_finite};
 use super::config::{ConfigError, ignored_columns};
 use super::dead_units::dead_units;
 use super::dqn_config::DqnConfig;
-use super::dqn_loss::{Lesson, Nets, action_values};
+use super::dqn_loss::{Nets, action_values};
 use super::n_step::{NStep, Outcome};
-use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::replay::{Batch, Replay};
-use super::state::{AgentState, StateError};
+use super::state::{AgentState, StateDict, StateError};
 use super::tensor_rows;
 use super::threads::use_torch_threads;
 use crate::net_policy::{Mlp, best_legal, num_agreeing};
@@ -40,12 +39,16 @@ use thoughtcache_env::random::{Seed, SimRng, Stream};
 mod imitation;
 mod report;
 mod state;
-mod step;
 
-use report::seen;
+use report::{seen, transitions};
 
 /// Gradient steps from one count of dead units to the next: a count costs a part of a step.
 const DEAD_UNITS_EVERY: u64 = 100;
+
+/// What the loss and the length of its gradient are called.
+const NAMES: [&str; 2] = ["train/loss", "train/grad_norm"];
+/// What they are called while a rule is imitated.
+const IMITATION_NAMES: [&str; 2] = ["warm_start/loss", "warm_start/grad_norm"];
 
 /// A learner of action values.
 #[derive(Debug)]
@@ -71,7 +74,6 @@ pub struct DqnAgent {
     rounds: u64,
     target_updates: u64,
     updates: u64,
-    nan_guard: NanGuard,
 }
 
 impl DqnAgent {
@@ -122,7 +124,6 @@ impl DqnAgent {
             rounds: 0,
             target_updates: 0,
             updates: 0,
-            nan_guard: NanGuard::default(),
             config: config.clone(),
         })
     }
@@ -163,8 +164,17 @@ impl DqnAgent {
         self.nets[0].online.parameters()
     }
 
-    /// What a batch of the replay buffer teaches; with the margin while a rule is imitated.
-    fn lesson(&mut self, is_imitating: bool) -> Option<Lesson> {
+    /// One gradient step on a batch of the replay buffer, with the margin while a rule is imitated; adds its loss, error, mean
+    /// value and gradient length to `sums`. A batch without transitions teaches nothing.
+    ///
+    /// # Errors
+    /// When a number is not finite: the step is not taken.
+    fn learn(
+        &mut self,
+        is_imitating: bool,
+        learning_rate: f64,
+        sums: &mut [f64; 4],
+    ) -> Result<(), AgentError> {
         let config = &self.config;
         let sizes = [config.batch_size.div_ceil(2), config.batch_size / 2];
         for (batch, size) in self.batches.iter_mut().zip(sizes) {
@@ -181,11 +191,27 @@ impl DqnAgent {
         };
         let (lesson, other) =
             rayon::join(|| lesson(first, &self.batches[0]), || lesson(second, &self.batches[1]));
-        let lesson = lesson?;
-        Some(match other {
+        let Some(lesson) = lesson else { return Ok(()) };
+        let mut lesson = match other {
             Some(other) => lesson.joined(sizes[0], other, sizes[1]),
             None => lesson,
-        })
+        };
+        let norm = clip_global_norm(&mut [&mut lesson.gradient], config.max_grad_norm);
+        let [loss_name, norm_name] = if is_imitating { IMITATION_NAMES } else { NAMES };
+        let online = &mut self.nets[0].online;
+        let step = check_finite(&[(loss_name, lesson.loss), (norm_name, norm)]).and_then(|()| {
+            let step = self.adam.prepare(online.flat(), &lesson.gradient, learning_rate);
+            step.map_err(|sum| ("the net after a step", sum))
+        });
+        let step = step.map_err(|bad| {
+            not_finite(bad, self.updates + 1, transitions(&self.batches, self.num_entries))
+        })?;
+        self.adam.take(online.flat_mut(), step);
+        self.updates += 1;
+        for (sum, value) in sums.iter_mut().zip([lesson.loss, lesson.td_error, lesson.mean_value, norm]) {
+            *sum += value;
+        }
+        Ok(())
     }
 
     /// Moves the target net as often as has become due; several small moves at once are one greater move.
@@ -218,12 +244,9 @@ impl Agent for DqnAgent {
             let chosen = if rng.random::<f64>() < epsilon {
                 nth_legal(legal, rng.random_range(0..num_legal))
             } else {
-                let checked =
-                    AgentError::check_finite("an action value", f64::from(values[best]), self.updates);
-                if let Err(error) = checked {
-                    let batch = || seen(&self.rows, masks, self.num_entries);
-                    return Err(self.nan_guard.refuse(error, self.decisions, batch));
-                }
+                check_finite(&[("an action value", f64::from(values[best]))]).map_err(|bad| {
+                    not_finite(bad, self.updates, seen(&self.rows, masks, self.num_entries))
+                })?;
                 best
             };
             actions[lane] = ActionId::from_index(chosen);
@@ -275,8 +298,7 @@ impl Agent for DqnAgent {
         }
         use_torch_threads(self.config.torch_threads);
         let schedule = self.config.learning_rate_schedule;
-        let scheduled = schedule.value(self.config.learning_rate, self.decisions, self.budget);
-        let learning_rate = scheduled * self.nan_guard.learning_rate_factor();
+        let learning_rate = schedule.value(self.config.learning_rate, self.decisions, self.budget);
         let before = self.updates;
         let mut sums = [0.0; 4];
         while self.rounds < due {
@@ -296,7 +318,6 @@ impl Agent for DqnAgent {
         metrics.push("train/learning_rate", learning_rate);
         metrics.push("train/n_updates", self.updates as f64);
         metrics.push("rollout/exploration_rate", self.config.epsilon(self.decisions, self.budget));
-        self.nan_guard.report_counts(&mut metrics);
         // By the count of gradient steps alone, so that a run which is taken up again reports the same.
         if before == 0 || before / DEAD_UNITS_EVERY < self.updates / DEAD_UNITS_EVERY {
             let rows = Tensor::from_slice(&self.batches[0].rows).view([-1, self.num_entries as i64]);
@@ -340,10 +361,10 @@ impl Agent for DqnAgent {
     fn load(&mut self, state: AgentState) -> Result<(), StateError> {
         self.take_state(state)
     }
+}
 
-    fn nan_guard(&mut self) -> &mut NanGuard {
-        &mut self.nan_guard
-    }
+fn not_finite((quantity, value): Named, update: u64, batch: StateDict) -> AgentError {
+    AgentError::NotFinite { quantity, value, update, batch: batch.into_bytes() }
 }
 
 /// Sets the hidden columns of every row to 0.

@@ -1,6 +1,6 @@
 //! The learners: masked PPO and DQN on libtorch (feature `torch`), and what both share.
 //!
-//! Reading order: [`agent`] (what a learner is), [`config`] (what a user says), [`state`] (what it remembers), [`nan_guard`],
+//! Reading order: [`agent`] (what a learner is), [`config`] (what a user says), [`state`] (what it remembers),
 //! [`schedule`], [`gae`]; then, with
 //! libtorch, `net` and `adam` (the arithmetic), `categorical`, `rollout`, `ppo_loss`, `ppo`; `n_step`,
 //! `replay`, `dqn_loss`, `dqn`; `imitation_loss`, `warm_start` (a rule first); and `train` (the loop).
@@ -11,7 +11,6 @@ pub mod check;
 pub mod config;
 pub mod dqn_config;
 pub mod gae;
-pub mod nan_guard;
 pub mod ppo_config;
 pub mod run_print;
 pub mod schedule;
@@ -31,8 +30,6 @@ pub mod dqn_loss;
 pub mod imitation_loss;
 #[cfg(feature = "torch")]
 mod input_baseline;
-#[cfg(feature = "torch")]
-pub mod memory;
 #[cfg(feature = "torch")]
 pub mod n_step;
 #[cfg(feature = "torch")]

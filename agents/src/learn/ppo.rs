@@ -16,16 +16,16 @@
 //! # Reference
 //! Schulman et al., arXiv 1707.06347, with the details of Huang et al., "The 37 implementation details of PPO" (2022).
 
-use super::adam::Adam;
-use super::agent::{Agent, AgentError, Metrics};
+use super::adam::{Adam, clip_global_norm};
+use super::agent::{Agent, AgentError, Metrics, Named, check_finite};
 use super::config::{ConfigError, ignored_columns};
 use super::dead_units::dead_units;
-use super::nan_guard::NanGuard;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
+use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
 use super::ppo_metrics::{Sums, explained_variance};
 use super::rollout::{Rollout, RolloutError, Targets};
-use super::state::{AgentState, StateError};
+use super::state::{AgentState, StateDict, StateError};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
 use crate::net_policy::{Mlp, num_agreeing};
@@ -36,12 +36,10 @@ use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 mod imitation;
-mod minibatch;
+mod report;
 mod state;
-mod step;
 
-use minibatch::{PolicyData, ValueData, minibatch, seen};
-use step::{Clipping, Outcome, Proposal};
+use report::{minibatch, seen};
 
 /// A net and its optimiser.
 #[derive(Debug)]
@@ -82,7 +80,6 @@ pub struct PpoAgent {
     log_probs: Vec<f32>,
     acting: Vec<SimRng>,
     shuffling: SimRng,
-    nan_guard: NanGuard,
 }
 
 impl PpoAgent {
@@ -113,7 +110,6 @@ impl PpoAgent {
             log_probs: vec![0.0; lanes],
             acting: (0..lanes).map(|lane| seed.with_lane(lane as u32).stream(Stream::Policy)).collect(),
             shuffling: seed.stream(Stream::Replay),
-            nan_guard: NanGuard::default(),
             config: config.clone(),
         })
     }
@@ -176,6 +172,7 @@ impl PpoAgent {
         (values, targets)
     }
 
+    /// Learns from a whole rollout.
     fn learn(&mut self) -> Result<Metrics, AgentError> {
         use_torch_threads(self.config.torch_threads);
         let learning_rate = self.learning_rate();
@@ -191,29 +188,29 @@ impl PpoAgent {
             shuffle(&mut order, &mut self.shuffling);
             for indices in order.chunks(self.config.batch_size) {
                 let (config, actor, critic) = (&self.config, &mut self.actor, &mut self.critic);
-                let ((policy, actor_gradient), (value_loss, critic_gradient)) = rayon::join(
+                let ((policy, mut actor_gradient), (value_loss, mut critic_gradient)) = rayon::join(
                     || policy_data.gradient(&mut actor.net, indices, config),
                     || value_data.gradient(&mut critic.net, indices, config),
                 );
+                let failed = |bad| self.not_finite(bad, minibatch(&policy_data, &value_data, indices));
+                let losses = [
+                    ("train/policy_gradient_loss", policy.policy_gradient_loss),
+                    ("train/entropy_loss", policy.entropy_loss),
+                    ("train/value_loss", value_loss),
+                    ("train/approx_kl", policy.approx_kl),
+                ];
+                check_finite(&losses).map_err(failed)?;
                 is_stopped = config.target_kl.is_some_and(|target| policy.approx_kl > 1.5 * target);
-                let proposal = Proposal {
-                    losses: &[
-                        ("train/policy_gradient_loss", policy.policy_gradient_loss),
-                        ("train/entropy_loss", policy.entropy_loss),
-                        ("train/value_loss", value_loss),
-                        ("train/approx_kl", policy.approx_kl),
-                    ],
-                    gradients: (!is_stopped).then_some([actor_gradient, critic_gradient]),
-                    clipping: Clipping::Together("train/grad_norm"),
-                    learning_rate,
-                };
-                match self.step(proposal, || minibatch(&policy_data, &value_data, indices))? {
-                    Outcome::Learnt(norm) => sums.add(&self.config, &policy, value_loss, norm),
-                    Outcome::LeftOut => is_stopped = false,
-                }
                 if is_stopped {
+                    sums.add(config, &policy, value_loss, None);
                     break;
                 }
+                let norm =
+                    clip_global_norm(&mut [&mut actor_gradient, &mut critic_gradient], config.max_grad_norm);
+                check_finite(&[("train/grad_norm", norm)]).map_err(failed)?;
+                sums.add(config, &policy, value_loss, Some(norm));
+                let stepped = self.step([actor_gradient, critic_gradient], learning_rate);
+                stepped.map_err(|bad| self.not_finite(bad, minibatch(&policy_data, &value_data, indices)))?;
             }
             self.epochs += 1;
             if is_stopped {
@@ -229,18 +226,41 @@ impl PpoAgent {
             .unzip();
         let explained = explained_variance(&said, &returns);
         let mut metrics = sums.metrics(explained, learning_rate, self.epochs);
-        self.nan_guard.report_counts(&mut metrics);
         metrics.push("train/dead_units", dead);
         Ok(metrics)
+    }
+
+    /// Moves both nets against their gradients, or neither: the error is what would not be finite after it.
+    fn step(
+        &mut self,
+        [actor_gradient, critic_gradient]: [Tensor; 2],
+        learning_rate: f64,
+    ) -> Result<(), Named> {
+        let (actor, critic) = (&mut self.actor, &mut self.critic);
+        let (actor_step, critic_step) = {
+            // A tensor may be moved to another thread, but not be shared with one.
+            let (actor, critic) = (&mut *actor, &mut *critic);
+            rayon::join(
+                move || actor.adam.prepare(actor.net.flat(), &actor_gradient, learning_rate),
+                move || critic.adam.prepare(critic.net.flat(), &critic_gradient, learning_rate),
+            )
+        };
+        let actor_step = actor_step.map_err(|sum| ("the actor after a step", sum))?;
+        let critic_step = critic_step.map_err(|sum| ("the critic after a step", sum))?;
+        actor.adam.take(actor.net.flat_mut(), actor_step);
+        critic.adam.take(critic.net.flat_mut(), critic_step);
+        Ok(())
+    }
+
+    fn not_finite(&self, (quantity, value): Named, batch: StateDict) -> AgentError {
+        AgentError::NotFinite { quantity, value, update: self.updates, batch: batch.into_bytes() }
     }
 
     /// The step size of an update: that of the progress before its rollout, so that the first update has all of it and the
     /// last one still has some.
     fn learning_rate(&self) -> f64 {
         let before = self.decisions - self.rollout.len() as u64;
-        let scheduled =
-            self.config.learning_rate_schedule.value(self.config.learning_rate, before, self.budget);
-        scheduled * self.nan_guard.learning_rate_factor()
+        self.config.learning_rate_schedule.value(self.config.learning_rate, before, self.budget)
     }
 }
 
@@ -259,10 +279,8 @@ impl Agent for PpoAgent {
             let Some((chosen, log_prob)) = categorical::sample(logits, legal, &mut self.acting[lane]) else {
                 let bad = logits.iter().zip(legal).find(|(logit, legal)| **legal && !logit.is_finite());
                 let Some((&logit, _)) = bad else { return Err(AgentError::NoLegalAction { lane }) };
-                let (quantity, value) = ("a logit", f64::from(logit));
-                let error = AgentError::NotFinite { quantity, value, update: self.updates };
-                let batch = || seen(&rows, masks, &self.logits, lanes);
-                return Err(self.nan_guard.refuse(error, self.decisions, batch));
+                let batch = seen(&rows, masks, &self.logits, lanes);
+                return Err(self.not_finite(("a logit", f64::from(logit)), batch));
             };
             *action = ActionId::from_index(chosen);
             self.log_probs[lane] = log_prob as f32;
@@ -325,10 +343,72 @@ impl Agent for PpoAgent {
     fn load(&mut self, state: AgentState) -> Result<(), StateError> {
         self.take_state(state)
     }
+}
 
-    fn nan_guard(&mut self) -> &mut NanGuard {
-        &mut self.nan_guard
+/// The rollout as the actor learns from it. Actor and critic hold their own handles, for a handle must not be used by two
+/// threads at a time.
+struct PolicyData {
+    rows: Tensor,
+    all: PolicyBatch,
+}
+
+impl PolicyData {
+    fn new(rollout: &Rollout, targets: &Targets) -> Self {
+        let all = PolicyBatch {
+            illegal: rollout.illegal(),
+            actions: rollout.actions(),
+            old_log_probs: rollout.log_probs(),
+            advantages: narrow(&targets.advantages),
+        };
+        Self { rows: rollout.observations(), all }
     }
+
+    /// The loss of the actor in a minibatch and its gradient.
+    fn gradient(&mut self, actor: &mut Net, indices: &[i64], config: &PpoConfig) -> (PolicyLoss, Tensor) {
+        use_torch_threads(config.torch_threads);
+        let index = Tensor::from_slice(indices);
+        let advantages = self.all.advantages.index_select(0, &index);
+        let batch = PolicyBatch {
+            illegal: self.all.illegal.index_select(0, &index),
+            actions: self.all.actions.index_select(0, &index),
+            old_log_probs: self.all.old_log_probs.index_select(0, &index),
+            advantages: if config.normalize_advantage { normalised(&advantages) } else { advantages },
+        };
+        let logits = actor.forward(&self.rows.index_select(0, &index));
+        let loss = policy_loss(&logits, &batch, config.clip_range, config.ent_coef);
+        let gradient = actor.gradient(&loss.loss);
+        (loss, gradient)
+    }
+}
+
+/// The rollout as the critic learns from it.
+struct ValueData {
+    rows: Tensor,
+    old_values: Tensor,
+    returns: Tensor,
+}
+
+impl ValueData {
+    fn new(rollout: &Rollout, targets: &Targets, old_values: &[f32]) -> Self {
+        let old_values = Tensor::from_slice(old_values);
+        Self { rows: rollout.observations(), old_values, returns: narrow(&targets.returns) }
+    }
+
+    /// The loss of the critic in a minibatch and its gradient.
+    fn gradient(&mut self, critic: &mut Net, indices: &[i64], config: &PpoConfig) -> (f64, Tensor) {
+        use_torch_threads(config.torch_threads);
+        let index = Tensor::from_slice(indices);
+        let values = critic.forward(&self.rows.index_select(0, &index)).squeeze_dim(1);
+        let old_values = self.old_values.index_select(0, &index);
+        let returns = self.returns.index_select(0, &index);
+        let loss = value_loss(&values, &old_values, &returns, config.clip_range_vf);
+        let gradient = critic.gradient(&(&loss * config.vf_coef));
+        (loss.double_value(&[]), gradient)
+    }
+}
+
+fn narrow(numbers: &[f64]) -> Tensor {
+    Tensor::from_slice(&numbers.iter().map(|&number| number as f32).collect::<Vec<_>>())
 }
 
 /// What the user is told when the rollout does not fit.

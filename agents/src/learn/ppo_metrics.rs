@@ -14,8 +14,6 @@
 //! | `train/loss` | `policy_gradient_loss + ent_coef * entropy_loss + vf_coef * value_loss` |
 //! | `train/n_updates` | epochs so far |
 //! | `train/policy_gradient_loss` | mean of the clipped surrogate, sign turned |
-//! | `train/rollbacks` | how often the run went back, once it has |
-//! | `train/skipped_updates` | minibatches left out so far, once there is one |
 //! | `train/value_loss` | mean squared error of the critic, in scaled reward |
 
 use super::agent::Metrics;
@@ -74,7 +72,7 @@ impl Sums {
         }
     }
 
-    /// Means over the minibatches that were learnt from, named as in Stable-Baselines3; 0 where all were left out.
+    /// Means over the minibatches, named as in Stable-Baselines3.
     pub(super) fn metrics(&self, explained_variance: f64, learning_rate: f64, epochs: u64) -> Metrics {
         let minibatches = self.minibatches.max(1.0);
         let mut metrics = Metrics::default();

@@ -193,7 +193,7 @@ impl Replay {
 }
 
 /// The bytes of a full ring.
-pub(super) fn bytes(capacity: usize, num_entries: usize, num_actions: usize) -> u64 {
+fn bytes(capacity: usize, num_entries: usize, num_actions: usize) -> u64 {
     let numbers = 2 * num_entries as u64 + 3;
     (capacity as u64).saturating_mul(4 * numbers + num_actions as u64)
 }

@@ -267,7 +267,7 @@ impl Rollout {
 }
 
 /// The bytes of everything that is kept of each decision and of the rows after the last step.
-pub(super) fn bytes(steps: usize, lanes: usize, entries: usize, actions: usize) -> u64 {
+fn bytes(steps: usize, lanes: usize, entries: usize, actions: usize) -> u64 {
     let row = (entries as u64).saturating_mul(size_of::<f32>() as u64);
     let numbers = size_of::<i64>()
         + size_of::<f32>()

@@ -121,6 +121,27 @@ pub fn inside<T>(prefix: &str, outcome: Result<T, StateError>) -> Result<T, Stat
     })
 }
 
+/// Adds what states hold since their first version and what is the same in all of them: no minibatch was left out and the
+/// step size was never halved.
+pub fn put_reserved(state: &mut StateDict) {
+    state.put_value("nan.learning_rate_factor", 1.0);
+    state.put_list("nan.counts", &[0_u64; 3]);
+}
+
+/// Takes what [`put_reserved`] added.
+///
+/// # Errors
+/// When it is something else, as in states of programs that could go on after numbers that are not finite.
+pub fn take_reserved(state: &mut StateDict) -> Result<(), StateError> {
+    let factor: f64 = state.take_value("nan.learning_rate_factor")?;
+    let counts: Vec<u64> = state.take("nan.counts", &[3])?;
+    if factor == 1.0 && counts == [0; 3] {
+        return Ok(());
+    }
+    let reason = "says that the run met numbers that are not finite and went on; this program ends such a run";
+    Err(StateError::value("nan.counts", reason))
+}
+
 /// Takes the generators of this many lanes.
 ///
 /// # Errors

@@ -2,8 +2,7 @@
 //!
 //! Nothing here knows files or clocks: an [`Observer`] hears what happens, keeps what has to be kept and says how good a
 //! policy is. The budget is exact, and the same seed and configuration give the same bytes. So does a run that was stopped
-//! and resumed, as often as one likes: when it validates and what it keeps depends on its decisions alone. A run that goes
-//! back with [`OnNan::Rollback`] goes back to what it kept last: the same bytes need the same checkpoints then.
+//! and resumed, as often as one likes: when it validates and what it keeps depends on its decisions alone.
 //!
 //! ```text
 //! a step:  explore, step the lanes, record, learn -> on_episode*, on_update?
@@ -17,7 +16,6 @@ use super::agent::{Agent, AgentError};
 use super::config::{AgentConfig, ConfigError, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
 use super::input_baseline::InputBaseline;
-use super::nan_guard::{MAX_ROLLBACKS, OnNan};
 use super::ppo::PpoAgent;
 use super::run_print::RunPrint;
 use super::warm_start::{self, Teacher};
@@ -43,12 +41,10 @@ pub struct TrainSettings {
     /// Decisions between two validations; 0: only at the end, where there is always one.
     pub eval_freq: u64,
     /// Decisions between two checkpoints; 0: only when the run ends or is stopped, when there is always one. What a run
-    /// makes does not depend on it, unless it goes back with [`OnNan::Rollback`]: it goes back to the newest of them then.
+    /// makes does not depend on it.
     pub checkpoint_freq: u64,
     /// The number of the run, `--seed`.
     pub run: u64,
-    /// What to do about numbers that are not finite.
-    pub on_nan: OnNan,
 }
 
 /// The best policy of a run so far.
@@ -118,23 +114,15 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
 ) -> Result<Trained, TrainError> {
     let mut run = Run::new(config, &mut make_env, settings)?;
     if let Some(WarmStartConfig { policy, .. }) = &config.warm_start {
-        let lanes = config.num_lanes();
-        run.keep_way_back()?;
-        loop {
-            let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
-            let mut teachers = teachers.ok_or_else(|| ConfigError {
-                key: "warm_start".into(),
-                value: format!("\"{policy}\""),
-                allowed: "a rule that plays in this environment".into(),
-            })?;
-            let envs = (0..lanes).map(&mut make_env).collect();
-            let agent = run.agent.as_mut();
-            match warm_start::imitate(agent, config, envs, &mut teachers, settings.run, observer) {
-                // Nothing has been kept yet: the warm start begins again.
-                Err(error @ TrainError::WarmStart { .. }) => run.go_back(error, observer)?,
-                outcome => break outcome?,
-            }
-        }
+        let (lanes, agent) = (config.num_lanes(), run.agent.as_mut());
+        let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
+        let mut teachers = teachers.ok_or_else(|| ConfigError {
+            key: "warm_start".into(),
+            value: format!("\"{policy}\""),
+            allowed: "a rule that plays in this environment".into(),
+        })?;
+        let envs = (0..lanes).map(&mut make_env).collect();
+        warm_start::imitate(agent, config, envs, &mut teachers, settings.run, observer)?;
         // What was learnt so far is not lost when the run is ended before its first checkpoint.
         run.checkpoint(observer)?;
     }
@@ -143,9 +131,7 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
 
 /// Goes on with a run from a state that its [`Observer::checkpoint`] was given: what follows is what would have followed.
 /// `trainer` and `replay` are [`TrainerState::trainer`] and [`TrainerState::replay`]; everything else is as it was at the
-/// beginning of the run, but for `checkpoint_freq` and `on_nan`, which may be others.
-///
-/// With [`OnNan::Rollback`], a run that goes back goes back to this state where it would have gone back further.
+/// beginning of the run, but for `checkpoint_freq`, which may be another.
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::State`] when the state is damaged, of another run, or that of a complete one.
@@ -181,8 +167,6 @@ struct Run<E> {
     must_validate: bool,
     /// The decisions after which the observer has kept the run last.
     kept_after: Option<u64>,
-    /// Where to go back to, with [`OnNan::Rollback`].
-    way_back: Option<TrainerState>,
 }
 
 impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
@@ -193,14 +177,13 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         let lanes = config.num_lanes();
-        let TrainSettings { budget, eval_freq, run, on_nan, .. } = settings;
+        let TrainSettings { budget, eval_freq, run, .. } = settings;
         check_budget(budget, lanes as u64)?;
         let seed = Seed::new(Purpose::Train, run);
         let mut envs: Vec<E> = (0..lanes).map(make_env).collect();
         let input_baseline = InputBaseline::new(config.input_baseline, &mut envs)?;
         let vec_env = VecEnv::new(envs, seed);
-        let mut agent = config.build(vec_env.spec(), budget, seed)?;
-        agent.nan_guard().set_on_nan(on_nan);
+        let agent = config.build(vec_env.spec(), budget, seed)?;
         Ok(Self {
             settings,
             print: RunPrint::new(config, budget, eval_freq, run, vec_env.spec()),
@@ -214,13 +197,13 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             decisions: 0,
             must_validate: false,
             kept_after: None,
-            way_back: None,
         })
     }
 
     fn go_on(mut self, observer: &mut impl Observer) -> Result<Trained, TrainError> {
-        self.look()?;
-        self.keep_way_back()?;
+        let (decisions, rows) = (self.decisions, self.buffers.rows());
+        let seen = self.vec_env.observe_into(rows.observations, rows.masks);
+        seen.map_err(|source| TrainError::Env { decisions, source })?;
         while !self.is_complete() {
             if observer.should_stop() {
                 if self.kept_after != Some(self.decisions) {
@@ -228,10 +211,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
                 }
                 break;
             }
-            match self.step(observer) {
-                Err(error @ TrainError::Agent { .. }) => self.go_back(error, observer)?,
-                outcome => outcome?,
-            }
+            self.step(observer)?;
         }
         let is_complete = self.is_complete();
         if self.best.is_none() && !self.must_validate {
@@ -253,14 +233,11 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
             self.decide(observer)?;
             self.must_validate = self.is_due(self.settings.eval_freq);
         }
-        let is_validated = self.must_validate;
         if self.must_validate && !self.validate(observer)? {
             return Ok(());
         }
         if self.is_due(self.settings.checkpoint_freq) {
             self.checkpoint(observer)?;
-        } else if is_validated {
-            self.keep_way_back()?;
         }
         Ok(())
     }
@@ -282,18 +259,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         let learnt = learnt.map_err(|source| self.agent_error(source))?;
         count_episodes(&mut self.episodes, &self.buffers, |episode| observer.on_episode(decisions, episode));
         if let Some(metrics) = learnt {
-            for report in self.agent.nan_guard().take_reports() {
-                observer.on_nan(&report);
-            }
             observer.on_update(decisions, &metrics);
-        }
-        Ok(())
-    }
-
-    /// Remembers this moment as the one to go back to, if the run may go back.
-    fn keep_way_back(&mut self) -> Result<(), TrainError> {
-        if self.settings.on_nan == OnNan::Rollback {
-            self.way_back = Some(self.state()?);
         }
         Ok(())
     }
@@ -304,46 +270,11 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         self.decisions == self.settings.budget || is_mark(self.decisions, freq, lanes)
     }
 
-    fn look(&mut self) -> Result<(), TrainError> {
-        let (decisions, rows) = (self.decisions, self.buffers.rows());
-        self.vec_env
-            .observe_into(rows.observations, rows.masks)
-            .map_err(|source| TrainError::Env { decisions, source })
-    }
-
     fn checkpoint(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
         let (decisions, state) = (self.decisions, self.state()?);
         observer.checkpoint(&state).map_err(|source| TrainError::Checkpoint { decisions, source })?;
         self.kept_after = Some(decisions);
-        if self.settings.on_nan == OnNan::Rollback {
-            self.way_back = Some(state);
-        }
         Ok(())
-    }
-
-    /// Goes back after a number that was not finite, if that is what to do and it may still help. The best policy so far
-    /// stays.
-    fn go_back(&mut self, error: TrainError, observer: &mut impl Observer) -> Result<(), TrainError> {
-        let guard = self.agent.nan_guard();
-        let mut reports = guard.take_reports();
-        let failed = guard.clone();
-        let may_help =
-            failed.on_nan() == OnNan::Rollback && error.is_not_finite() && failed.rollbacks() < MAX_ROLLBACKS;
-        let way_back = self.way_back.take().filter(|_| may_help);
-        if let Some(last) = reports.last_mut() {
-            last.back_to = way_back.as_ref().map(|state| state.decisions);
-            last.action = if way_back.is_some() { OnNan::Rollback } else { OnNan::Abort };
-        }
-        for report in &reports {
-            observer.on_nan(report);
-        }
-        let Some(state) = way_back else { return Err(error) };
-        let best = self.best.take();
-        self.restore(&state.trainer, state.replay.as_deref())?;
-        self.best = best.or(self.best.take());
-        self.agent.nan_guard().go_back(&failed);
-        self.way_back = Some(state);
-        self.look()
     }
 
     fn agent_error(&self, source: AgentError) -> TrainError {

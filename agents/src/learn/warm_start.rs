@@ -87,9 +87,6 @@ pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
             }
         }
         if let Some(metrics) = learnt {
-            for report in agent.nan_guard().take_reports() {
-                observer.on_nan(&report);
-            }
             let agreement = same as f64 / counted as f64;
             observer.on_warm_start(&WarmStartReport { decisions: watched, agreement, metrics });
             (same, counted) = (0, 0);

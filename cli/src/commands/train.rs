@@ -11,8 +11,6 @@ mod log_state;
 #[cfg(feature = "torch")]
 mod logs;
 #[cfg(feature = "torch")]
-mod memory;
-#[cfg(feature = "torch")]
 mod seeds;
 #[cfg(feature = "torch")]
 mod validation;
@@ -79,10 +77,6 @@ pub(crate) struct Args {
     /// End the run in good order after this time, as Ctrl-C does: 90m, 3600s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     time_limit: Option<Duration>,
-    /// What to do when a loss or a gradient is not a finite number; the batch is kept in any case, and the run remembers it
-    /// [default: what its config says, else abort]
-    #[arg(long, value_name = "WHAT", value_enum)]
-    on_nan: Option<WhenNan>,
 }
 
 /// `--seeds`.
@@ -113,17 +107,6 @@ fn seeds_of(typed: &str) -> Result<Seeds, String> {
     Ok(Seeds(seeds))
 }
 
-/// `--on-nan`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum WhenNan {
-    /// End the run with an error
-    Abort,
-    /// Go back to the last state that was kept, with half the step size; five times at most
-    Rollback,
-    /// Leave the minibatch out; a hundred in a row at most
-    Skip,
-}
-
 impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
@@ -136,13 +119,7 @@ impl Args {
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
         use crate::experiment::ExperimentArgs;
 
-        let on_nan = self.on_nan.map(|when| match when {
-            WhenNan::Abort => "abort",
-            WhenNan::Rollback => "rollback",
-            WhenNan::Skip => "skip",
-        });
-        let terms =
-            learn::Terms { time_limit: self.time_limit, on_nan, ends_with_input: self.end_with_input };
+        let terms = learn::Terms { time_limit: self.time_limit, ends_with_input: self.end_with_input };
         let jobs = self.jobs.map(|jobs| jobs as usize);
         let is_several =
             self.seeds.is_some() || self.resume.as_deref().is_some_and(seeds::is_folder_of_seeds);
@@ -186,7 +163,7 @@ impl Args {
         let config = crate::console::pasted(&run.join(file));
         anyhow::bail!(
             "{option} cannot be given with --resume: a run goes on with the config that it has; only --from, --time-limit, \
-             --on-nan, --json and --quiet can. For another run, type: thoughtcache train --config {config}{again}"
+             --json and --quiet can. For another run, type: thoughtcache train --config {config}{again}"
         )
     }
 }

@@ -36,13 +36,6 @@ fn a_base_is_changed_by_the_file_and_then_by_what_is_typed() {
 }
 
 #[test]
-fn the_config_of_a_run_remembers_what_it_does_about_nan() {
-    let (abort, skip) = (resolve(PLAIN, &[]).unwrap(), resolve(PLAIN, &["on_nan=skip"]).unwrap());
-    assert!(abort.to_toml().unwrap().contains("\non_nan = \"abort\"\n"));
-    assert_eq!(resolve(&skip.to_toml().unwrap(), &[]).unwrap().on_nan, OnNan::Skip);
-}
-
-#[test]
 fn a_budget_is_rounded_up_to_whole_steps_of_all_lanes() {
     let rounded = |typed: &str| {
         let experiment = resolve(PLAIN, &[&format!("decisions={typed}")]).unwrap();
@@ -74,7 +67,6 @@ fn every_key_of_the_file_can_be_set() {
         "log_every_decisions=1",
         "checkpoint_every_decisions=5",
         "keep_checkpoints=2",
-        "on_nan=skip",
         "agent=dqn-tight",
         "scenario=paper",
     ];
@@ -83,7 +75,6 @@ fn every_key_of_the_file_can_be_set() {
     assert_eq!((experiment.eval_every_decisions, experiment.eval_episodes), (0, 21));
     assert_eq!((experiment.eval_seed, experiment.log_every_decisions), (4, 1));
     assert_eq!((experiment.checkpoint_every_decisions, experiment.keep_checkpoints), (5, 2));
-    assert_eq!(experiment.on_nan, OnNan::Skip);
     assert_eq!(experiment.agent.algorithm().name(), "dqn");
     assert_eq!(experiment.scenario.scenario.name(), "paper");
 }
@@ -126,7 +117,6 @@ fn every_key_wrong_in_every_way() {
         ("eval_episodes", &["\"3\"", "-1", "0", "19", "9223372036854775807"]),
         ("eval_seed", &["\"3\"", "-1"]),
         ("log_every_decisions", &["\"3\"", "-1", "0"]),
-        ("on_nan", &["3", "\"\"", "\"panic\""]),
         (
             "agent",
             &["3", "[]", "{}", "\"\"", "\"ppo-tigth\"", "{ from = 3 }", "{ from = \"ppo\" }", "{ sac = {} }"],

@@ -14,11 +14,10 @@ impl DqnAgent {
             return Ok(None);
         }
         let before = self.updates;
-        let learning_rate = self.config.learning_rate * self.nan_guard.learning_rate_factor();
         let mut sums = [0.0; 4];
         while self.rounds < due {
             for _ in 0..self.config.gradient_steps {
-                self.learn(true, learning_rate, &mut sums)?;
+                self.learn(true, self.config.learning_rate, &mut sums)?;
             }
             self.rounds += 1;
         }
@@ -31,8 +30,8 @@ impl DqnAgent {
         Ok(Some(metrics))
     }
 
-    /// Forgets everything of the imitation but what the nets have learnt, what the guard counts, and the transitions of the
-    /// rule, which are as good as any others.
+    /// Forgets everything of the imitation but what the nets have learnt and the transitions of the rule, which are as good as
+    /// any others.
     pub(super) fn forget_imitation(&mut self) {
         (self.decisions, self.rounds, self.target_updates, self.updates) = (0, 0, 0, 0);
         self.adam = Adam::new(self.nets[0].online.flat().numel(), self.config.adam_eps);

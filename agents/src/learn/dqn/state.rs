@@ -3,7 +3,9 @@
 use super::DqnAgent;
 use crate::learn::dqn_loss::Nets;
 use crate::learn::n_step;
-use crate::learn::state::{AgentState, StateDict, StateError, inside, take_generators};
+use crate::learn::state::{
+    AgentState, StateDict, StateError, inside, put_reserved, take_generators, take_reserved,
+};
 use crate::learn::tensor_rows;
 
 impl DqnAgent {
@@ -23,7 +25,7 @@ impl DqnAgent {
         trainer.put_all("n_step", open);
         trainer.put_object("rng.acting", &self.acting);
         trainer.put_object("rng.replay", &self.replay_rng);
-        self.nan_guard.save(&mut trainer);
+        put_reserved(&mut trainer);
         AgentState { trainer, replay: Some(self.replay.save()) }
     }
 
@@ -52,7 +54,7 @@ impl DqnAgent {
         inside("n_step", open.finish())?;
         self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
         self.replay_rng = state.take_object("rng.replay")?;
-        self.nan_guard.load(&mut state)?;
+        take_reserved(&mut state)?;
         state.finish()?;
         inside("replay", self.replay.load(replay))
     }

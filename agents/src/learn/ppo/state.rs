@@ -1,7 +1,9 @@
 //! A PPO learner as a state and back.
 
 use super::{PpoAgent, Trained};
-use crate::learn::state::{AgentState, StateDict, StateError, inside, take_generators};
+use crate::learn::state::{
+    AgentState, StateDict, StateError, inside, put_reserved, take_generators, take_reserved,
+};
 use crate::learn::tensor_rows;
 
 impl PpoAgent {
@@ -16,7 +18,7 @@ impl PpoAgent {
         trainer.put_all("rollout", rollout);
         trainer.put_object("rng.acting", &self.acting);
         trainer.put_object("rng.shuffling", &self.shuffling);
-        self.nan_guard.save(&mut trainer);
+        put_reserved(&mut trainer);
         AgentState { trainer, replay: None }
     }
 
@@ -41,7 +43,7 @@ impl PpoAgent {
         inside("rollout", rollout.finish())?;
         self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
         self.shuffling = state.take_object("rng.shuffling")?;
-        self.nan_guard.load(&mut state)?;
+        take_reserved(&mut state)?;
         state.finish()
     }
 }

@@ -68,13 +68,16 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// Whether the learner met a number that is not finite: what a run may go back after.
-    pub(super) fn is_not_finite(&self) -> bool {
+    /// The batch of a number that is not finite, as the bytes of a safetensors file, with the number of its update.
+    pub fn offending_batch(&self) -> Option<(u64, &[u8])> {
         let source = match self {
             Self::Agent { source, .. } => Some(source),
             Self::WarmStart { source } => source.downcast_ref(),
             _ => None,
         };
-        matches!(source, Some(AgentError::NotFinite { .. }))
+        match source {
+            Some(AgentError::NotFinite { update, batch, .. }) => Some((*update, batch)),
+            _ => None,
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::TrainerState;
 use crate::learn::agent::Metrics;
-use crate::learn::nan_guard::NanReport;
 use crate::learn::warm_start::WarmStartReport;
 use crate::net_policy::Mlp;
 use serde::{Deserialize, Serialize};
@@ -45,10 +44,6 @@ pub trait Observer {
 
     /// An episode has ended; in the order of the lanes when several end in one step.
     fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
-
-    /// A number was not finite: what was done about it and the batch that it came of. A minibatch that is left out is
-    /// reported when the one before was not.
-    fn on_nan(&mut self, _report: &NanReport) {}
 
     /// Keeps everything that the run needs to go on from here, [`resume`](super::resume) does. Nothing is reported between the step that
     /// led here and this call, and a run that is stopped is kept before anything else happens.

@@ -3,7 +3,6 @@
 use super::*;
 use crate::learn::agent::Metrics;
 use crate::learn::dqn_config::DqnConfig;
-use crate::learn::nan_guard::NanReport;
 use crate::learn::ppo_config::PpoConfig;
 use crate::learn::warm_start::WarmStartReport;
 use crate::net_policy::Scratch;
@@ -20,7 +19,6 @@ pub(crate) enum Heard {
     Update(u64, Metrics),
     Episode(u64, Episode),
     Validation(u64, Mlp),
-    Nan(NanReport),
     Checkpoint(TrainerState),
 }
 
@@ -75,9 +73,6 @@ impl Observer for Recorder {
     }
     fn on_episode(&mut self, decisions: u64, episode: &Episode) {
         self.heard.push(Heard::Episode(decisions, *episode));
-    }
-    fn on_nan(&mut self, report: &NanReport) {
-        self.heard.push(Heard::Nan(report.clone()));
     }
     fn checkpoint(&mut self, state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.heard.push(Heard::Checkpoint(state.clone()));
@@ -157,7 +152,7 @@ pub(crate) fn tight() -> DecisionEnv {
 
 /// Checkpoints fall into rollouts of 32 decisions, into windows of three, and between validations.
 pub(crate) const SETTINGS: TrainSettings =
-    TrainSettings { budget: 204, eval_freq: 48, checkpoint_freq: 20, run: 1, on_nan: OnNan::Abort };
+    TrainSettings { budget: 204, eval_freq: 48, checkpoint_freq: 20, run: 1 };
 
 pub(crate) type Outcome = Result<(Trained, Recorder), TrainError>;
 

@@ -67,7 +67,7 @@ fn run(
 }
 
 const SETTINGS: TrainSettings =
-    TrainSettings { budget: 160, eval_freq: 0, checkpoint_freq: 0, run: 1, on_nan: OnNan::Abort };
+    TrainSettings { budget: 160, eval_freq: 0, checkpoint_freq: 0, run: 1 };
 
 #[test]
 fn the_budget_is_exact_or_refused_with_the_nearest_ones() {

@@ -67,7 +67,6 @@ impl Args {
             eval_freq: 0,
             checkpoint_freq: 0,
             run: experiment.seed,
-            on_nan: experiment.on_nan,
         };
         let trained = train(&experiment.agent, |_| env.clone(), settings, &mut timed)?;
         timed.bar.finish_and_clear();

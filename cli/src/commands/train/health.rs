@@ -37,8 +37,6 @@ struct Signs {
     ratio_error: Option<f64>,
     explained_variance: Option<f64>,
     dead_units: Option<f64>,
-    skipped: f64,
-    rollbacks: f64,
     /// The least entropy in the first half of the budget.
     early_entropy: Option<f64>,
     last_entropy: Option<f64>,
@@ -68,8 +66,6 @@ impl Signs {
         }
         self.explained_variance = value("train/explained_variance").or(self.explained_variance);
         self.dead_units = value("train/dead_units").or(self.dead_units);
-        self.skipped = value("train/skipped_updates").unwrap_or(self.skipped);
-        self.rollbacks = value("train/rollbacks").unwrap_or(self.rollbacks);
         if let Some(entropy) = value("train/entropy_loss").map(|loss| -loss) {
             self.last_entropy = Some(entropy);
             if decisions <= budget / 2 {
@@ -127,24 +123,6 @@ impl Signs {
                 finding("dead units", Some(share), true, format!("{percent:.0} % at the end"))
             });
         }
-        let skipped = self.skipped;
-        findings.push(if skipped > 0.0 {
-            let text = format!(
-                "{skipped} were not finite; their batches are in nan/: lower learning_rate or reward_scale"
-            );
-            finding("skipped updates", Some(skipped), false, text)
-        } else {
-            finding("skipped updates", Some(0.0), true, "none")
-        });
-        let rollbacks = self.rollbacks;
-        findings.push(if rollbacks > 0.0 {
-            let text = format!(
-                "{rollbacks}, each halved the step size; the batches are in nan/: lower learning_rate"
-            );
-            finding("rollbacks", Some(rollbacks), false, text)
-        } else {
-            finding("rollbacks", Some(0.0), true, "none")
-        });
         findings
     }
 }
@@ -197,7 +175,7 @@ mod tests {
         assert_eq!(
             text,
             "  health      ok: empty masks none; ratio at the first epoch within 1.0e-7 of 1; explained variance 0.80 at \
-             the end; entropy 1.500 nats at the end; dead units 10 % at the end; skipped updates none; rollbacks none\n"
+             the end; entropy 1.500 nats at the end; dead units 10 % at the end\n"
         );
         assert_eq!(odd(&["{\"decisions\":10}"], Algorithm::Dqn), [""; 0]);
     }
@@ -209,8 +187,6 @@ mod tests {
             ("{\"decisions\":50,\"train/explained_variance\":0.05}", "explained variance"),
             ("{\"decisions\":50,\"train/entropy_loss\":-1e-4}", "entropy"),
             ("{\"decisions\":50,\"train/dead_units\":0.6}", "dead units"),
-            ("{\"decisions\":50,\"train/skipped_updates\":3}", "skipped updates"),
-            ("{\"decisions\":50,\"train/rollbacks\":1}", "rollbacks"),
         ] {
             assert_eq!(odd(&[WELL, line], Algorithm::Ppo), [name]);
         }

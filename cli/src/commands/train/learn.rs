@@ -3,7 +3,6 @@
 use super::health::{self, Finding};
 use super::kept::{self, Kept};
 use super::log_state::{Inputs, LogState};
-use super::memory;
 use super::watch::{BEST, Watch, Watched};
 use crate::clock::human;
 use crate::console::{Console, Verdict, pasted, shown};
@@ -16,6 +15,7 @@ use crate::table::grouped;
 use crate::text_file;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +28,6 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     pub(super) time_limit: Option<Duration>,
-    /// What was typed; the run's config remembers it until something else is typed.
-    pub(super) on_nan: Option<&'static str>,
     /// Whether the end of standard input ends the run in good order.
     pub(super) ends_with_input: bool,
 }
@@ -43,14 +41,6 @@ impl Terms {
         }
         Ok(interrupt)
     }
-
-    /// Reads the experiment, with what was typed.
-    pub(super) fn load(&self, console: Console, mut experiment: ExperimentArgs) -> Result<Experiment> {
-        if let Some(on_nan) = self.on_nan {
-            experiment.set("on_nan", on_nan);
-        }
-        experiment.load_for(console)
-    }
 }
 
 /// Begins a run in a new folder.
@@ -63,8 +53,7 @@ pub(super) fn begin(
     out: Option<&Path>,
     terms: Terms,
 ) -> Result<Verdict> {
-    let experiment = &terms.load(console, experiment)?;
-    memory::check(experiment)?;
+    let experiment = &experiment.load_for(console)?;
     let interrupt = terms.listen()?;
     let folder = match out {
         Some(out) => RunDir::create(out),
@@ -75,7 +64,7 @@ pub(super) fn begin(
     // A folder with a config is a run that can be resumed.
     folder.write(CONFIG_FILE, &config)?;
     let provenance = Provenance::at_start(libtorch::version(), recording(experiment));
-    let start = Start { experiment, folder: &folder, inputs, kept: None, provenance, new_config: None };
+    let start = Start { experiment, folder: &folder, inputs, kept: None, provenance };
     console.note(&format!("{}: {}", folder.root().display(), start.what()));
     start.run(console, &Stop::new(interrupt, terms.time_limit))
 }
@@ -88,8 +77,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     let interrupt = terms.listen()?;
     let folder = RunDir::open(root)?;
     let place = root.display();
-    let experiment = terms.load(console, ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None))?;
-    memory::check(&experiment)?;
+    let experiment = ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None).load_for(console)?;
     let kept = kept::read(&folder, from)?;
     let config = text_file::read(&folder.path(CONFIG_FILE), CONFIG_FILE)?;
     let inputs = inputs(&experiment, &config)?;
@@ -106,8 +94,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
     let provenance =
         Provenance::at_resume(folder.root(), from_decisions, libtorch::version(), recording(&experiment))
             .with_state(kept.is_some());
-    let new_config = terms.on_nan.map(|_| self::config(&experiment, &folder)).transpose()?;
-    let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance, new_config };
+    let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance };
     let what = start.what();
     console.note(&match start.kept {
         None => format!("{place}: {what}; it was ended before its first checkpoint and begins again"),
@@ -176,10 +163,9 @@ fn recording(experiment: &Experiment) -> Option<String> {
     scenario_files::sha256(&experiment.scenario.config).ok().flatten()
 }
 
-/// What makes a run the one that it is: its config but for comments and `on_nan`, and the files that its scenario names.
+/// What makes a run the one that it is: its config but for comments, and the files that its scenario names.
 fn inputs(experiment: &Experiment, config: &str) -> Result<Inputs> {
-    let is_kept = |line: &&str| !line.starts_with('#') && !line.starts_with("on_nan = ");
-    let lines: Vec<&str> = config.lines().filter(is_kept).collect();
+    let lines: Vec<&str> = config.lines().filter(|line| !line.starts_with('#')).collect();
     Ok(Inputs {
         config_sha256: sha256(lines.join("\n").as_bytes()),
         recording_sha256: scenario_files::sha256(&experiment.scenario.config)?,
@@ -214,8 +200,6 @@ struct Start<'a> {
     inputs: Inputs,
     kept: Option<Kept>,
     provenance: Provenance,
-    /// What the folder's config becomes once the learner has accepted the state.
-    new_config: Option<String>,
 }
 
 impl Start<'_> {
@@ -230,7 +214,7 @@ impl Start<'_> {
     }
 
     fn run(self, console: Console, stop: &Stop) -> Result<Verdict> {
-        let Self { experiment, folder, inputs, kept, provenance, new_config } = self;
+        let Self { experiment, folder, inputs, kept, provenance } = self;
         let logs: Option<(u64, LogState)> = kept.as_ref().map(|kept| (kept.decisions, kept.log.clone()));
         let at_start = provenance.clone();
         let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
@@ -244,9 +228,6 @@ impl Start<'_> {
             }
             checkpoints.recover()?;
             checkpoints.forget_after(from_decisions)?;
-            if let Some(config) = new_config {
-                folder.write(CONFIG_FILE, &config)?;
-            }
             at_start.write(folder.root())
         })?;
         let place = folder.root().display();
@@ -263,7 +244,6 @@ impl Start<'_> {
             eval_freq: experiment.eval_every_decisions,
             checkpoint_freq: experiment.checkpoint_every_decisions,
             run: experiment.seed,
-            on_nan: experiment.on_nan,
         };
         let trained = if let Some(Kept { trainer, replay, .. }) = kept {
             resume(&experiment.agent, |_| env.clone(), settings, &mut watch, &trainer, replay.as_deref())
@@ -276,6 +256,14 @@ impl Start<'_> {
         if let Err(error @ TrainError::State(_)) = trained {
             // Nothing of the run has been touched.
             return Err(error).with_context(|| format!("{place}: its checkpoint cannot be used"));
+        }
+        let batch = trained.as_ref().err().and_then(TrainError::offending_batch);
+        if let Some((update, batch)) = batch {
+            let place = folder.path(&format!("nan/update-{update}.safetensors"));
+            fs::create_dir_all(folder.path("nan"))
+                .and_then(|()| fs::write(&place, batch))
+                .with_context(|| format!("cannot write {}", place.display()))?;
+            console.warn(&format!("the batch that the run ends with is {}", place.display()));
         }
         let is_stopped = match &trained {
             Ok(trained) => !trained.is_complete,

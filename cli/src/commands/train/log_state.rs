@@ -23,7 +23,7 @@ pub(super) struct LogState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Inputs {
-    /// The SHA-256 of the lines of `config.toml`, comments and `on_nan` left out.
+    /// The SHA-256 of the lines of `config.toml`, comments left out.
     pub(super) config_sha256: String,
     /// The SHA-256 of the recording that the scenario replays.
     pub(super) recording_sha256: Option<String>,

@@ -52,17 +52,6 @@ impl Logs {
         self.eval.line(&format!("decisions,mean_cost,relative_to_least_aot,hit_ratio,{components}"))
     }
 
-    /// Goes back to where the files once were, after so many decisions.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub(super) fn go_back(&mut self, files: &Files, decisions: u64) -> Result<()> {
-        self.metrics.cut_back(&files.metrics)?;
-        self.eval.cut_back(&files.eval)?;
-        self.head_eval()?;
-        self.board.go_back(decisions)
-    }
-
     /// Takes a number; TensorBoard, which cannot forget half of a step, only if it is shown.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ pub(super) fn begin(
     terms: Terms,
     jobs: Option<usize>,
 ) -> Result<Verdict> {
-    let experiment = terms.load(console, experiment)?;
+    let experiment = experiment.load_for(console)?;
     let root = out.map_or_else(|| Path::new("runs").join(&experiment.name), Path::to_owned);
     fs::create_dir_all(&root).with_context(|| format!("cannot make the folder {}", root.display()))?;
     let folder = RunDir::lock(&root)?;
@@ -276,9 +276,6 @@ impl Runs {
         if let Some(limit) = terms.time_limit {
             let left = limit.saturating_sub(elapsed).as_secs().max(1);
             command.args(["--time-limit", &format!("{left}s")]);
-        }
-        if let Some(on_nan) = terms.on_nan {
-            command.args(["--on-nan", on_nan]);
         }
         command.env("RAYON_NUM_THREADS", threads.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

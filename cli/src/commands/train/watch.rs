@@ -22,13 +22,11 @@ use crate::table::grouped;
 use anyhow::{Context, Result, anyhow};
 use indicatif::ProgressBar;
 use std::error::Error;
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 use thoughtcache_agents::checkpoint::Checkpoint;
 use thoughtcache_agents::evaluate::Totals;
 use thoughtcache_agents::learn::agent::Metrics;
-use thoughtcache_agents::learn::nan_guard::{NanReport, OnNan};
 use thoughtcache_agents::learn::train::{Episode, Observer, Trained, TrainerState};
 use thoughtcache_agents::learn::warm_start::WarmStartReport;
 use thoughtcache_agents::net_policy::Mlp;
@@ -41,13 +39,7 @@ const LATE_VALIDATION: Duration = Duration::from_secs(5);
 /// Episodes that `rollout/` averages, as in Stable-Baselines3.
 const WINDOW: usize = 100;
 /// Numbers of an update that count or state something: the last one is logged, not the mean.
-const STATES: [&str; 5] = [
-    "train/n_updates",
-    "train/learning_rate",
-    "rollout/exploration_rate",
-    "train/skipped_updates",
-    "train/rollbacks",
-];
+const STATES: [&str; 3] = ["train/n_updates", "train/learning_rate", "rollout/exploration_rate"];
 /// The policy with the least validation cost.
 pub(super) const BEST: &str = "best";
 
@@ -71,10 +63,7 @@ pub(super) struct Watch<'a> {
     whole: Stopwatch,
     decisions: u64,
     seen: Seen,
-    /// The decisions of the state that was kept last.
-    kept_after: Option<u64>,
-    /// The logs of the moment that the run would go back to.
-    way_back: Option<(u64, LogState)>,
+    has_kept: bool,
     is_watching_a_rule: bool,
     /// Whether it was said that an old state cannot be removed.
     has_warned: bool,
@@ -151,8 +140,7 @@ impl<'a> Watch<'a> {
             whole,
             decisions,
             seen,
-            kept_after: kept.as_ref().map(|(decisions, _)| *decisions),
-            way_back: kept,
+            has_kept: kept.is_some(),
             is_watching_a_rule: false,
             has_warned: false,
             is_stopped: false,
@@ -162,7 +150,7 @@ impl<'a> Watch<'a> {
 
     /// Whether the run has kept its state, now or in an earlier start.
     pub(super) fn has_kept(&self) -> bool {
-        self.kept_after.is_some()
+        self.has_kept
     }
 
     /// Logs what the last line does not hold yet, closes the logs, and sees that the folder's best policy is the run's.
@@ -294,9 +282,6 @@ impl<'a> Watch<'a> {
         );
         self.bar.suspend(|| self.console.note(&line));
         self.bar.set_message(format!("{:+.1} % vs least-aot", 100.0 * relative));
-        if self.kept_after != Some(self.decisions) {
-            self.way_back = Some((self.decisions, self.log_state()?));
-        }
         Ok(cost)
     }
 
@@ -317,60 +302,7 @@ impl<'a> Watch<'a> {
             // After it: a kill in between leaves a state that is found, not a run that is believed to have lost one.
             Provenance::note_state(self.folder.root())?;
         }
-        self.kept_after = Some(state.decisions);
-        self.way_back = Some((state.decisions, log));
-        Ok(())
-    }
-
-    /// Keeps the batch of a number that is not finite, and goes back with the run if it does.
-    fn met_nan(&mut self, report: &NanReport) -> Result<()> {
-        // An update may meet several, and a run that goes back meets the same update again: none replaces another.
-        let names = (1_u32..).map(|number| match number {
-            1 => format!("nan/update-{}.safetensors", report.update),
-            number => format!("nan/update-{}-{number}.safetensors", report.update),
-        });
-        let mut names = names.filter(|name| !self.folder.path(name).exists());
-        let name = names.next().unwrap_or_else(|| "nan/update.safetensors".to_owned());
-        let place = self.folder.path(&name);
-        fs::create_dir_all(self.folder.path("nan"))
-            .with_context(|| format!("cannot write {}", place.display()))?;
-        crate::run_dir::write_whole(&place, &report.batch)?;
-        let what = match (report.action, report.back_to) {
-            (OnNan::Skip, _) => "the minibatch is left out".to_owned(),
-            (OnNan::Rollback, Some(decisions)) => {
-                format!("back to {} decisions with half the step size", grouped(decisions))
-            }
-            _ => "the run ends".to_owned(),
-        };
-        let line = format!(
-            "{} is {} in update {}, after {} decisions: {what}; its batch is {}",
-            report.quantity,
-            report.value,
-            report.update,
-            grouped(report.decisions),
-            place.display()
-        );
-        self.bar.suspend(|| self.console.warn(&line));
-        if let Some(back_to) = report.back_to {
-            self.go_back(back_to)?;
-        }
-        Ok(())
-    }
-
-    fn go_back(&mut self, decisions: u64) -> Result<()> {
-        let Some(logs) = &mut self.logs else { return Ok(()) };
-        let (files, seen) = match &self.way_back {
-            Some((kept, state)) if *kept == decisions => (state.files.clone(), state.seen.clone()),
-            // Back to the beginning, before anything was kept.
-            _ => {
-                let baseline_cost = self.seen.baseline_cost;
-                (Files::default(), Seen { baseline_cost, ..Seen::default() })
-            }
-        };
-        logs.go_back(&files, decisions)?;
-        self.seen = seen;
-        self.decisions = decisions;
-        self.bar.set_position(decisions);
+        self.has_kept = true;
         Ok(())
     }
 
@@ -439,11 +371,6 @@ impl Observer for Watch<'_> {
         self.seen.episodes.push_back(*episode);
     }
 
-    fn on_nan(&mut self, report: &NanReport) {
-        let outcome = self.met_nan(report);
-        self.keep(outcome);
-    }
-
     fn should_stop(&mut self) -> bool {
         if let Some(open) = self.opening.take() {
             match open() {
@@ -483,91 +410,5 @@ impl Observer for Watch<'_> {
         let cost = totals.map(|totals| self.validated(policy, &totals)).transpose()?;
         self.training.resume();
         Ok(cost)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::experiment::ExperimentArgs;
-    use crate::interrupt::Interrupt;
-    use serde_json::Value;
-    use thoughtcache_env::random::{Purpose, Seed};
-
-    const WARM: &str = "\
-scenario = \"tight\"
-decisions = 1_024
-log_every_decisions = 1
-
-[agent]
-from = \"ppo-tight\"
-warm_start = \"density\"
-
-[agent.ppo]
-n_envs = 8
-n_steps = 8
-batch_size = 64
-net_arch = [4]
-";
-
-    #[test]
-    fn a_run_that_goes_back_to_its_beginning_says_again_what_it_has_learnt_from_the_rule() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("warm.toml"), WARM).unwrap();
-        let mut experiment = ExperimentArgs::new(folder.path().join("warm.toml"), Vec::new(), None);
-        experiment.set("scenario.horizon_slots", "5");
-        let experiment = experiment.load().unwrap();
-        let run = RunDir::create(&folder.path().join("run")).unwrap();
-        let (console, stop) = (Console::new(false, true), Stop::new(Interrupt::default(), None));
-        let inputs = Inputs { config_sha256: String::new(), recording_sha256: None };
-        let mut watch =
-            Watch::begin(console, &experiment, &run, stop, inputs, None, || Ok(())).unwrap().unwrap();
-        let agent = experiment.agent.build(&watch.spec, 1_024, Seed::new(Purpose::Train, 1)).unwrap();
-        let state = TrainerState {
-            policy: agent.policy().unwrap(),
-            decisions: 0,
-            must_validate: false,
-            trainer: vec![],
-            replay: None,
-        };
-        let metrics = |tag: &'static str, value: f64| {
-            let mut metrics = Metrics::default();
-            metrics.push(tag, value);
-            metrics
-        };
-        let learnt = |agreement: f64, loss: f64| WarmStartReport {
-            decisions: 64,
-            agreement,
-            metrics: metrics("warm_start/loss", loss),
-        };
-        let met = |quantity: &'static str| NanReport {
-            quantity,
-            value: f64::NAN,
-            update: 1,
-            decisions: 128,
-            action: OnNan::Rollback,
-            back_to: Some(0),
-            batch: vec![1],
-        };
-        assert!(!watch.should_stop());
-        // The warm start itself begins again once: what was said of the first attempt is forgotten.
-        watch.on_warm_start(&learnt(0.25, 8.0));
-        watch.on_nan(&met("warm_start/loss"));
-        watch.on_warm_start(&learnt(0.75, 0.5));
-        watch.checkpoint(&state).unwrap();
-        // Twice, because the first time must not use up what is said.
-        for loss in [1.0, 2.0] {
-            watch.on_update(64, &metrics("train/loss", loss));
-            watch.on_nan(&met("train/loss"));
-        }
-        watch.on_update(64, &metrics("train/loss", 3.0));
-        watch.end(None).unwrap();
-        let text = fs::read_to_string(run.path("metrics.jsonl")).unwrap();
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len(), 1, "{text}");
-        let said = ["decisions", "warm_start/agreement", "warm_start/loss", "train/loss"];
-        assert_eq!(said.map(|tag| lines[0][tag].as_f64().unwrap()), [64.0, 0.75, 0.5, 3.0], "{text}");
-        let kept = fs::read_dir(run.path("nan")).unwrap().count();
-        assert_eq!(kept, 3, "every batch is kept");
     }
 }

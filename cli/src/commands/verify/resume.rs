@@ -29,8 +29,7 @@ pub(crate) struct Args {
     /// Train this much instead of what the run's config says
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
-    /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run];
-    /// `on_nan = "rollback"` keeps those of the run, on which it depends
+    /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     checkpoint_every: Option<u64>,
     /// Fail unless at least so many kills fell into the middle of a checkpoint
@@ -72,7 +71,6 @@ mod proof {
     use std::fs;
     use std::path::{Path, PathBuf};
     use std::time::Duration;
-    use thoughtcache_agents::learn::nan_guard::OnNan;
     use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 
     /// One kill in so many is drawn over the start of the program.
@@ -122,15 +120,8 @@ mod proof {
             bar.finish_and_clear();
             unbroken
         };
-        if experiment.on_nan == OnNan::Rollback {
-            console.note(&format!(
-                "{place}: on_nan is rollback: states are kept as often as its config says, for what it goes back to \
-                 depends on them"
-            ));
-        } else {
-            experiment.checkpoint_every_decisions =
-                args.checkpoint_every.unwrap_or_else(|| (experiment.decisions / 20).max(1));
-        }
+        experiment.checkpoint_every_decisions =
+            args.checkpoint_every.unwrap_or_else(|| (experiment.decisions / 20).max(1));
         let mut campaign = Campaign {
             config: scratch.write("config.toml", &experiment)?,
             decisions: experiment.decisions,

@@ -48,7 +48,6 @@ fn of_training() {
             "train --config x.toml --time-limit soon",
             "train --config x.toml --time-limit -1",
             "train --config x.toml --time-limit 0s",
-            "train --config x.toml --on-nan panic",
             "train --config x.toml --from last",
             "train --resume",
             "train --resume missing --from",

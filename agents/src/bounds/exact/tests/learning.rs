@@ -3,7 +3,6 @@
 use super::{optimal, played, world};
 use crate::evaluate::{Contender, PolicyKind, validate};
 use crate::learn::config::AgentConfig;
-use crate::learn::nan_guard::OnNan;
 use crate::learn::train::{Observer, TrainSettings, train};
 use crate::net_policy::{Mlp, NetPolicy};
 use std::error::Error;
@@ -35,7 +34,6 @@ fn ppo_and_dqn_play_the_smallest_world_as_well_as_it_can_be_played() {
             eval_freq: 10_240,
             checkpoint_freq: 0,
             run: 1,
-            on_nan: OnNan::Abort,
         };
         let trained = train(&config, |_| env.clone(), settings, &mut Validation(scenario)).unwrap();
         let policy = NetPolicy::new(agent, Arc::new(trained.best.unwrap().policy));

@@ -13,7 +13,6 @@ use thoughtcache_agents::evaluate::{
 };
 use thoughtcache_agents::learn::agent::Metrics;
 use thoughtcache_agents::learn::config::AgentConfig;
-use thoughtcache_agents::learn::nan_guard::OnNan;
 use thoughtcache_agents::learn::train::{Observer, TrainSettings, train};
 use thoughtcache_agents::net_policy::{Mlp, NetPolicy};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -82,7 +81,6 @@ fn trained(
         eval_freq: decisions / VALIDATIONS,
         checkpoint_freq: 0,
         run: seed,
-        on_nan: OnNan::Abort,
     };
     let trained = train(config, |_| env.clone(), settings, &mut watch)
         .with_context(|| format!("{}: {name}", world.scenario.name()))?;
