@@ -1,7 +1,6 @@
 //! A trained policy as bytes: what a checkpoint's `policy.safetensors` and `meta.json` contain.
 //!
-//! Files are the program's; this module turns a network and what is known about it into two byte strings and back, and
-//! refuses whatever is not exactly what was written: a wrong checksum, an unknown schema, another type or shape, a tensor
+//! This module turns a network and what is known about it into two byte strings and back, and refuses whatever is not exactly what was written: a wrong checksum, an unknown schema, another type or shape, a tensor
 //! too many or too few, a number that is not finite, a scenario with other entries or actions.
 //!
 //! A checkpoint to go on from has more files, and `meta.json` vouches for each of them. A reader of the policy reads none
@@ -26,6 +25,8 @@ use crate::net_policy::{Dense, Mlp};
 use meta::{json, meta_checksum, read_meta};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use thoughtcache_env::gym::api::EnvSpec;
 use thoughtcache_env::message::shown;
 use weights::{net_from_bytes, net_to_bytes};
@@ -55,6 +56,9 @@ pub const REPLAY_FILE: &str = "replay.safetensors";
 pub const LOG_FILE: &str = "log.json";
 /// The files that a checkpoint may have beside its policy and its description.
 pub const EXTRA_FILES: [&str; 3] = [TRAINER_FILE, REPLAY_FILE, LOG_FILE];
+
+/// The description, with the checksums of all other files.
+pub const META_FILE: &str = "meta.json";
 
 /// What trained a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +174,23 @@ impl Checkpoint {
         verify_checksum(&meta, POLICY_FILE, policy)?;
         let net = net_from_bytes(policy, &meta)?;
         Ok(Self { meta, net })
+    }
+
+    /// Reads the policy of a folder: a checkpoint, or a run, of which it is `checkpoints/best`. The only function of this
+    /// crate that reads files.
+    ///
+    /// # Errors
+    /// When a file cannot be read, and as [`from_bytes`](Self::from_bytes).
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let folder = folder.as_ref();
+        let best = folder.join("checkpoints").join("best");
+        let place = if best.is_dir() { best } else { folder.to_owned() };
+        let read = |file: &str| {
+            let path = place.join(file);
+            fs::read(&path)
+                .map_err(|source| CheckpointError::Read { path: path.display().to_string(), source })
+        };
+        Self::from_bytes(&read(POLICY_FILE)?, &read(META_FILE)?)
     }
 
     /// Whether `meta.json` vouches for a file of this name.

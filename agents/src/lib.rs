@@ -5,7 +5,7 @@
 //! observation by name:
 //! ```
 //! use std::sync::Arc;
-//! use thoughtcache_agents::policy::Policy;
+//! use thoughtcache_agents::Policy;
 //! use thoughtcache_env::gym::api::{ActionId, Env};
 //! use thoughtcache_env::gym::decision_env::DecisionEnv;
 //! use thoughtcache_env::gym::observation::DecisionObservation;
@@ -62,8 +62,7 @@
 //! ```
 //! # use std::sync::Arc;
 //! # use thoughtcache_env::scenario::Scenario;
-//! use thoughtcache_agents::evaluate::{Contender, Hooks, PolicyKind, Protocol, evaluate};
-//! use thoughtcache_agents::heuristics::registry::Prepared;
+//! use thoughtcache_agents::{Contender, Hooks, PolicyKind, Prepared, Protocol, evaluate};
 //!
 //! let scenario = Arc::new(Scenario::shipped("tight"));
 //! let contenders: Vec<Contender> = ["least-aot", "density"]
@@ -78,10 +77,12 @@
 //! ```
 //! An environment or a policy of your own keeps its contract when
 //! [`check_env`](thoughtcache_env::gym::check::check_env) and [`check_policy`](check::check_policy) say so, and a learner when
-//! [`check_agent`](learn::check::check_agent) does. Learners train with `learn::train` (feature `torch`); their frozen
+//! [`check_agent`](learn::check::check_agent) does. Three programs are in `examples/`: a rule of one's own, a learner of one's
+//! own, and a trained policy. Learners train with `learn::train` (feature `torch`); their frozen
 //! policies ([`net_policy`], [`checkpoint`]) need no torch.
 
-pub mod anchors;
+#[cfg(test)]
+mod anchors;
 pub mod bounds;
 pub mod check;
 pub mod checkpoint;
@@ -94,3 +95,13 @@ pub mod net_policy;
 pub mod policy;
 pub mod stats;
 pub mod tune;
+
+pub use checkpoint::{Algorithm, Checkpoint};
+pub use compare::Comparison;
+pub use evaluate::{Contender, Hooks, PolicyKind, Protocol, Totals, evaluate, validate};
+pub use heuristics::{
+    BoxedPolicy, CachePolicy, CacheRule, CheapestPlacement, Choice, Prepared, Scene, elsewhere,
+};
+pub use net_policy::{Mlp, NetPolicy};
+pub use policy::Policy;
+pub use rand;

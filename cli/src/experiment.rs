@@ -243,9 +243,7 @@ fn with_prefixes(error: ConfigError) -> ConfigError {
 pub(crate) fn agent(name: &str) -> Result<AgentConfig> {
     let AgentText { file, text } = AgentText::find(name)?;
     let config: AgentConfig = text::parse(&file, &text, &[], &[""])?;
-    config
-        .validate()
-        .map_err(|error| text::Invalid::new(error.key, error.value, error.allowed).in_text(&file, &text))?;
+    config.validate().map_err(|invalid| invalid.in_text(&file, &text))?;
     Ok(config)
 }
 
@@ -313,8 +311,7 @@ impl Source {
     fn agent(&self, agent: &Part, changes: &[Override]) -> Result<AgentConfig> {
         let config: AgentConfig = text::parse(&agent.file, &agent.text, changes, &[""])
             .map_err(|error| self.place(agent, scenario_file::typed(error, "agent.", changes)))?;
-        config.validate().map_err(|error| {
-            let invalid = text::Invalid::new(error.key, error.value, error.allowed);
+        config.validate().map_err(|invalid| {
             let invalid = invalid.in_text(&agent.file, &agent.text);
             self.place(agent, scenario_file::typed(invalid, "agent.", changes))
         })?;
@@ -373,8 +370,7 @@ impl Source {
     fn check_entries(&self, experiment: &Experiment, agent: &Part, changes: &[Override]) -> Result<()> {
         let env = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario));
         let key = format!("{}.ignore_entries", experiment.agent.algorithm().name());
-        ignored_columns(&key, experiment.agent.ignore_entries(), env.spec()).map_err(|error| {
-            let invalid = text::Invalid::new(error.key, error.value, error.allowed);
+        ignored_columns(&key, experiment.agent.ignore_entries(), env.spec()).map_err(|invalid| {
             let invalid = invalid.in_text(&agent.file, &agent.text);
             self.place(agent, scenario_file::typed(invalid, "agent.", changes))
         })?;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::{ExactMdp, ExactPolicy, OPTIMAL};
-use thoughtcache_agents::checkpoint::{Checkpoint, POLICY_FILE};
+use thoughtcache_agents::checkpoint::{Checkpoint, CheckpointError, POLICY_FILE};
 use thoughtcache_agents::compare::SeedGroup;
 use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind};
 use thoughtcache_agents::heuristics::{Prepared, registry};
@@ -224,12 +224,10 @@ fn find(folder: &Path) -> Result<PathBuf> {
 /// # Errors
 /// When a file is missing or its bytes are not those that were written.
 pub(crate) fn read(place: &Path) -> Result<Checkpoint> {
-    let bytes = |file: &str| {
-        let path = place.join(file);
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let (policy, meta) = (bytes(POLICY_FILE)?, bytes("meta.json")?);
-    Checkpoint::from_bytes(&policy, &meta).with_context(|| place.display().to_string())
+    Checkpoint::load(place).map_err(|error| match error {
+        CheckpointError::Read { .. } => error.into(),
+        error => anyhow::Error::new(error).context(place.display().to_string()),
+    })
 }
 
 /// What a checkpoint is called in tables: the run's folder, with `@last` for another checkpoint than the best.

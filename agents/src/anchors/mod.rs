@@ -9,9 +9,10 @@
 //!     compare its values and its greedy actions with probe.answers
 //! }
 //! ```
+#![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "half of the worlds are for learners"))]
 
-pub mod probes;
-pub mod table;
+pub(crate) mod probes;
+pub(crate) mod table;
 
-pub use probes::{Answer, Audience, Probe, probe_registry};
-pub use table::{TableState, TableWorld};
+pub(crate) use probes::{Audience, Probe, probe_registry};
+pub(crate) use table::{TableState, TableWorld};

@@ -7,7 +7,7 @@ use thoughtcache_env::gym::api::End;
 
 /// Which learners a probe can judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// Every learner: states that look alike have equal values.
     Everyone,
     /// Learners of action values only: two states look alike and differ in their masks, which a state value cannot see.
@@ -16,55 +16,55 @@ pub enum Audience {
 
 /// The exact values of one state.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What the learner sees.
-    pub row: Vec<f32>,
+    pub(crate) row: Vec<f32>,
     /// The value of each action, `None` where it is illegal.
-    pub action_values: Vec<Option<f64>>,
+    pub(crate) action_values: Vec<Option<f64>>,
 }
 
 impl Answer {
     /// The mask of the state.
-    pub fn legal(&self) -> Vec<bool> {
+    pub(crate) fn legal(&self) -> Vec<bool> {
         self.action_values.iter().map(Option::is_some).collect()
     }
 
     /// The value of the state under the best policy.
-    pub fn state_value(&self) -> f64 {
+    pub(crate) fn state_value(&self) -> f64 {
         self.action_values.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Whether an action is legal and no other is better.
-    pub fn is_best(&self, action: usize) -> bool {
+    pub(crate) fn is_best(&self, action: usize) -> bool {
         self.action_values.get(action).copied().flatten().is_some_and(|value| value >= self.state_value())
     }
 }
 
 /// A probe world with everything needed to judge a learner on it.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// The name of the world.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What is wrong with a learner that fails here and passes the probes before.
-    pub fault: &'static str,
+    pub(crate) fault: &'static str,
     /// The discount per slot at which the answers hold.
-    pub gamma: f64,
+    pub(crate) gamma: f64,
     /// Who can be judged.
-    pub audience: Audience,
+    pub(crate) audience: Audience,
     /// What must be learnt.
-    pub answers: Vec<Answer>,
+    pub(crate) answers: Vec<Answer>,
     world: TableWorld,
 }
 
 impl Probe {
     /// A copy of the world.
-    pub fn env(&self) -> TableWorld {
+    pub(crate) fn env(&self) -> TableWorld {
         self.world.clone()
     }
 }
 
 /// All probes, the simplest first.
-pub fn probe_registry() -> Vec<Probe> {
+pub(crate) fn probe_registry() -> Vec<Probe> {
     vec![
         constant_value(),
         observed_value(),
@@ -84,7 +84,7 @@ pub fn probe_registry() -> Vec<Probe> {
 /// One state, one action, reward 1, the end. The value is 1.
 ///
 /// Fails when the loss, the optimiser or the sign of the reward is wrong: nothing else is involved.
-pub fn constant_value() -> Probe {
+pub(crate) fn constant_value() -> Probe {
     Probe {
         name: "constant-value",
         fault: "the value loss or the optimiser",
@@ -98,7 +98,7 @@ pub fn constant_value() -> Probe {
 /// One step whose reward is the observation, -1 or +1. The values are -1 and +1.
 ///
 /// Fails when rows and targets are paired wrongly, or when the row does not reach the network.
-pub fn observed_value() -> Probe {
+pub(crate) fn observed_value() -> Probe {
     Probe {
         name: "observed-value",
         fault: "the way of the row through the network",
@@ -120,7 +120,7 @@ pub fn observed_value() -> Probe {
 ///
 /// # Panics
 /// For other numbers than 0, 1 and 3, the ones that have a name.
-pub fn discount_over_slots(slots_elapsed: u32) -> Probe {
+pub(crate) fn discount_over_slots(slots_elapsed: u32) -> Probe {
     let (name, value) = match slots_elapsed {
         0 => ("discount-over-0-slots", 1.0),
         1 => ("discount-over-1-slot", 0.5),
@@ -144,7 +144,7 @@ pub fn discount_over_slots(slots_elapsed: u32) -> Probe {
 /// One step; action 0 pays -1, action 1 pays +1. The action values are -1 and +1, the best action is 1.
 ///
 /// Fails when the advantage has the wrong sign, or when values and actions are paired wrongly.
-pub fn rewarded_action() -> Probe {
+pub(crate) fn rewarded_action() -> Probe {
     Probe {
         name: "rewarded-action",
         fault: "the policy loss, or the choice of the action's value",
@@ -162,7 +162,7 @@ pub fn rewarded_action() -> Probe {
 /// Echo: one step that pays +1 when the action is the observed one of three symbols, else -1.
 ///
 /// Fails when the policy is the same for all rows, or when lanes get each other's actions.
-pub fn echo() -> Probe {
+pub(crate) fn echo() -> Probe {
     let pays = |symbol: usize, action: usize| if symbol == action { 1.0 } else { -1.0 };
     let row =
         |symbol: usize| -> Vec<f32> { (0..3).map(|entry| f32::from(u8::from(entry == symbol))).collect() };
@@ -187,7 +187,7 @@ pub fn echo() -> Probe {
 /// 1.9 and 1.
 ///
 /// Fails (towards 10) when a terminated episode is bootstrapped.
-pub fn termination() -> Probe {
+pub(crate) fn termination() -> Probe {
     Probe {
         name: "termination",
         fault: "a bootstrap beyond the end of the world",
@@ -206,7 +206,7 @@ pub fn termination() -> Probe {
 ///
 /// Fails when truncation is treated as death: every tenth step would have no future, and one-step targets would settle at
 /// `1 / (1 - 0.9 * 0.9) = 5.26`; the return from the start would be `10 (1 - 0.9^10) = 6.51`.
-pub fn truncation() -> Probe {
+pub(crate) fn truncation() -> Probe {
     const STEPS: usize = 10;
     let position = |index: usize| {
         let next = (index + 1) % STEPS;
@@ -227,7 +227,7 @@ pub fn truncation() -> Probe {
 ///
 /// Fails when the bootstrap takes the first row of the next episode for the final row of this one: A would be worth
 /// 0.9 times the average of A and B, that is less than 8.2.
-pub fn final_row() -> Probe {
+pub(crate) fn final_row() -> Probe {
     Probe {
         name: "final-row",
         fault: "a bootstrap from the row after the reset instead of the final row",
@@ -246,7 +246,7 @@ pub fn final_row() -> Probe {
 /// action 1 is the best (0). The illegal action would pay +10, but the world refuses it with an error.
 ///
 /// Fails (with the world's error) when acting ignores the mask, in exploration or in the greedy choice.
-pub fn illegal_action() -> Probe {
+pub(crate) fn illegal_action() -> Probe {
     Probe {
         name: "illegal-action",
         fault: "acting without the mask",
@@ -273,7 +273,7 @@ pub fn illegal_action() -> Probe {
 /// values are 0.9 and 3.
 ///
 /// Fails when the target's maximum forgets the next mask: the first value becomes 9, and action 0 seems the best.
-pub fn illegal_next_action() -> Probe {
+pub(crate) fn illegal_next_action() -> Probe {
     Probe {
         name: "illegal-next-action",
         fault: "a target whose maximum ranges over illegal actions",

@@ -9,24 +9,24 @@ use thoughtcache_env::random::{Seed, Stream};
 
 /// What one action does in one state.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What it pays.
-    pub reward: f64,
+    pub(crate) reward: f64,
     /// The slots that pass.
-    pub slots_elapsed: u32,
+    pub(crate) slots_elapsed: u32,
     /// Whether the episode ends with it, and how.
-    pub end: End,
+    pub(crate) end: End,
     /// The state that follows; after an end, the state that the final row shows.
-    pub next: usize,
+    pub(crate) next: usize,
 }
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TableState {
+pub(crate) struct TableState {
     /// What a learner sees. Two states may look alike.
-    pub row: Vec<f32>,
+    pub(crate) row: Vec<f32>,
     /// One outcome per action; `None` where the action is illegal.
-    pub outcomes: Vec<Option<Outcome>>,
+    pub(crate) outcomes: Vec<Option<Outcome>>,
 }
 
 impl Rows for TableState {
@@ -43,7 +43,7 @@ impl Rows for TableState {
 
 /// The world of a table.
 #[derive(Clone, Debug)]
-pub struct TableWorld {
+pub(crate) struct TableWorld {
     spec: DigestedSpec,
     states: Vec<TableState>,
     starts: Vec<usize>,
@@ -57,7 +57,7 @@ impl TableWorld {
     /// # Panics
     /// When the table is not one: no start, a number of a state that does not exist, rows or outcomes of different
     /// lengths, or a state without a legal action.
-    pub fn new(id: &str, states: Vec<TableState>, starts: Vec<usize>) -> Self {
+    pub(crate) fn new(id: &str, states: Vec<TableState>, starts: Vec<usize>) -> Self {
         assert!(!starts.is_empty(), "{id}: an episode begins somewhere");
         assert!(starts.iter().all(|&start| start < states.len()), "{id}: a start that does not exist");
         let (num_entries, num_actions) = (states[0].row.len(), states[0].outcomes.len());
@@ -77,7 +77,7 @@ impl TableWorld {
     }
 
     /// The lines of the table.
-    pub fn states(&self) -> &[TableState] {
+    pub(crate) fn states(&self) -> &[TableState] {
         &self.states
     }
 
@@ -85,7 +85,7 @@ impl TableWorld {
     /// `q(s, a) = reward + gamma ^ slots_elapsed * bootstrap * max over legal b of q(next, b)`.
     ///
     /// `sweeps` bounds the error by `gamma ^ sweeps` times the greatest value where every cycle takes time.
-    pub fn action_values(&self, gamma: f64, sweeps: usize) -> Vec<Vec<Option<f64>>> {
+    pub(crate) fn action_values(&self, gamma: f64, sweeps: usize) -> Vec<Vec<Option<f64>>> {
         let mut state_values = vec![0.0; self.states.len()];
         let value_of = |outcome: &Outcome, state_values: &[f64]| {
             let discount = gamma.powf(f64::from(outcome.slots_elapsed)) * outcome.end.bootstrap();

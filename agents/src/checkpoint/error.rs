@@ -7,6 +7,14 @@ use thiserror::Error;
 /// Why bytes are not a checkpoint, or not one for this scenario.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The description cannot be read.
     #[error("meta.json is damaged or not ours: {reason}")]
     Meta {

@@ -4,7 +4,7 @@
 //! observation's estimates, requests per slot.
 
 use super::cache_rule::Scene;
-use super::registry::Parameter;
+use super::rule::Parameter;
 use thoughtcache_env::units::ServiceId;
 
 /// Whether a rule may refuse to load.

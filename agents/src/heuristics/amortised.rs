@@ -17,7 +17,7 @@
 //! *Reference.* Ours; a fixed planning horizon for the purchase that `rent-or-buy` decides by the past.
 
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::{Entry, Kind, Parameter};
+use super::rule::{Entry, Kind, Parameter};
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::units::ServiceId;

@@ -1,4 +1,4 @@
-//! The decision that all cache rules share.
+//! The decision that all cache rules share. A rule of your own is a [`CacheRule`]; [`CachePolicy`] makes a policy of it.
 //!
 //! ```text
 //! edge illegal (cannot fit now)               -> elsewhere
@@ -7,14 +7,15 @@
 //! edge                                        -> evicting entries by least rank until the batch fits, and no others
 //! ```
 //! A hit needs victims only where context occupies memory (`memory.kv`). Where entries share weights, an entry whose leaving
-//! would free nothing in the end is not among the victims. Ties between ranks go to the entry whose last access is oldest. When several entries have to go, the environment asks
-//! for the same batch again and the victims are named one after another, so that a rule is itself and not the world's own
-//! least age of thought. *Elsewhere* is the first legal placement that needs no residency.
+//! would free nothing in the end is not among the victims. Ties between ranks go to the entry whose last access is oldest.
+//! Where several entries have to leave, the environment asks for the same batch again and the policy names one victim after
+//! another: the order is that of the rule, not the world's own. *Elsewhere* is the first legal placement that needs no
+//! residency.
 //!
 //! Where a scenario asks each cell what to load ahead of its requests, every rule of this folder but `random` passes: the rules
 //! of the literature load on demand. [`elsewhere`] is the one place that says so.
 
-use super::registry::{BoxedPolicy, Factory};
+use super::rule::{BoxedPolicy, Factory};
 use super::state::{History, Stay};
 use crate::policy::Policy;
 use std::sync::Arc;
@@ -27,43 +28,43 @@ use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::ServiceId;
 
 /// What a rule may look at.
-#[derive(Clone, Copy)]
-pub(super) struct Scene<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
     /// The decision.
-    pub(super) observation: &'a DecisionObservation,
+    pub observation: &'a DecisionObservation,
     history: &'a History,
 }
 
 impl Scene<'_> {
     /// Number of the cell.
-    pub(super) fn cell(&self) -> usize {
+    pub fn cell(&self) -> usize {
         self.observation.cell.index()
     }
 
     /// The service that the batch asks for.
-    pub(super) fn service(&self) -> ServiceId {
+    pub fn service(&self) -> ServiceId {
         self.observation.service
     }
 
     /// Requests per slot, as estimated.
-    pub(super) fn rate(&self, service: ServiceId) -> f64 {
+    pub fn rate(&self, service: ServiceId) -> f64 {
         self.observation.demand[service.index()].request_rate
     }
 
     /// Bytes that a service's entry stands for.
-    pub(super) fn bytes(&self, service: ServiceId) -> f64 {
+    pub fn bytes(&self, service: ServiceId) -> f64 {
         self.observation.bytes[service.index()] as f64
     }
 
     /// What happened to a resident entry since its load.
-    pub(super) fn stay(&self, service: ServiceId) -> Stay {
+    pub fn stay(&self, service: ServiceId) -> Stay {
         self.history.stay(self.observation.cell, service)
     }
 }
 
 /// What was decided about a batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Choice<'a> {
+pub enum Choice<'a> {
     /// Served by its resident entry; these leave for its context, in this order.
     Hit(&'a [ServiceId]),
     /// Loaded; these leave for it, in this order.
@@ -75,7 +76,7 @@ pub(super) enum Choice<'a> {
 }
 
 /// A rule: whom to evict, and whether to load at all.
-pub(super) trait CacheRule {
+pub trait CacheRule {
     /// Forgets the episode before.
     fn begin_episode(&mut self) {}
 
@@ -85,7 +86,7 @@ pub(super) trait CacheRule {
     /// Resident entries leave in ascending order of this number.
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64;
 
-    /// Whether the service of the batch is loaded, when these entries would have to leave for it (none if it fits).
+    /// Returns whether the service of the batch is loaded, where these entries would have to leave for it (none if it fits).
     fn admits(&self, _scene: Scene<'_>, _victims: &[ServiceId]) -> bool {
         true
     }
@@ -100,7 +101,7 @@ pub(super) fn edge(observation: &DecisionObservation) -> Option<(Placement, Acti
 }
 
 /// The action for "not here": the first legal placement that needs no residency; at a prefetch decision "load nothing".
-pub(super) fn elsewhere(observation: &DecisionObservation) -> ActionId {
+pub fn elsewhere(observation: &DecisionObservation) -> ActionId {
     if let Some(pass) = observation.pass() {
         return pass;
     }
@@ -123,7 +124,7 @@ fn legal_placement(
 
 /// A rule as a policy.
 #[derive(Clone, Debug)]
-pub(super) struct CachePolicy<R> {
+pub struct CachePolicy<R> {
     name: &'static str,
     rule: R,
     history: History,
@@ -134,7 +135,7 @@ pub(super) struct CachePolicy<R> {
 
 impl<R: CacheRule> CachePolicy<R> {
     /// The policy of a rule in worlds of this scenario.
-    pub(super) fn new(name: &'static str, scenario: &Scenario, rule: R) -> Self {
+    pub fn new(name: &'static str, scenario: &Scenario, rule: R) -> Self {
         let history = History::new(scenario.num_cells() as usize, scenario.services().len());
         Self { name, rule, history, victims: Vec::new(), named: 0 }
     }

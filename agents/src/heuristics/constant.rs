@@ -10,7 +10,7 @@
 //! alone.
 
 use super::cache_rule::elsewhere;
-use super::registry::{BoxedPolicy, Entry, Factory, Kind};
+use super::rule::{BoxedPolicy, Entry, Factory, Kind};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;

@@ -14,7 +14,7 @@
 
 use super::cache_rule::{CacheRule, Choice, Scene, factory};
 use super::greedy_dual::Credits;
-use super::registry::{Entry, Kind};
+use super::rule::{Entry, Kind};
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;

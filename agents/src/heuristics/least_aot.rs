@@ -11,7 +11,7 @@
 //! with; the admission is ours.
 
 use super::cache_rule::{edge, elsewhere};
-use super::registry::{BoxedPolicy, Entry, Kind};
+use super::rule::{BoxedPolicy, Entry, Kind};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;

@@ -24,7 +24,7 @@
 //! *Reference.* Ours; with the rule alone and `myopic` alone it tells apart what caching gains and what placement gains.
 
 use super::cache_rule::elsewhere;
-use super::registry::{BoxedPolicy, Entry, Factory, Kind};
+use super::rule::{BoxedPolicy, Entry, Factory, Kind};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -69,19 +69,32 @@ impl Policy<DecisionEnv> for Alone {
     }
 }
 
-/// A rule about a cache, and the cheapest placement for what it decides.
-struct Beneath {
+/// A rule about a cache, and the cheapest placement for what it decides, in worlds whose placements have prices.
+pub struct CheapestPlacement {
     name: String,
     rule: BoxedPolicy,
+}
+
+impl CheapestPlacement {
+    /// Puts the choice of the placement beneath a rule; the policy has this name in tables.
+    pub fn new(name: impl Into<String>, rule: BoxedPolicy) -> Self {
+        Self { name: name.into(), rule }
+    }
+}
+
+impl std::fmt::Debug for CheapestPlacement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheapestPlacement").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Puts the choice of the placement beneath the instances of a rule.
 pub(super) fn beneath(name: &str, rule: Factory) -> Factory {
     let name = name.to_owned();
-    Box::new(move || Box::new(Beneath { name: name.clone(), rule: rule() }) as BoxedPolicy)
+    Box::new(move || Box::new(CheapestPlacement::new(name.clone(), rule())) as BoxedPolicy)
 }
 
-impl Policy<DecisionEnv> for Beneath {
+impl Policy<DecisionEnv> for CheapestPlacement {
     fn name(&self) -> &str {
         &self.name
     }

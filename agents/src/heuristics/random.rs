@@ -7,7 +7,7 @@
 //!
 //! *Reference.* The floor of every comparison; what is below it has learned something wrong.
 
-use super::registry::{BoxedPolicy, Entry, Kind};
+use super::rule::{BoxedPolicy, Entry, Kind};
 use crate::policy::Policy;
 use rand::RngExt;
 use thoughtcache_env::gym::api::ActionId;

@@ -6,67 +6,13 @@
 //! Where placements have prices, every rule about a cache has a second name, `<rule>+myopic`: the same rule with the same
 //! parameters, and the cheapest placement for what it decides.
 
-use crate::policy::Policy;
+use super::rule::Factory;
 use std::sync::Arc;
 use thiserror::Error;
-use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::message::{nearest, shown};
-use thoughtcache_env::placement::Placement;
 use thoughtcache_env::scenario::Scenario;
 
-/// A policy of the decision environment that can move to another thread.
-pub type BoxedPolicy = Box<dyn Policy<DecisionEnv> + Send>;
-
-/// Makes instances of a rule that has been made ready.
-pub(super) type Factory = Box<dyn Fn() -> BoxedPolicy + Send + Sync>;
-
-/// A number that a rule can be tuned by.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parameter {
-    /// The key in `[policies.<rule>]`.
-    pub name: &'static str,
-    /// What it means, in a few words.
-    pub description: &'static str,
-    /// The value where the scenario gives none.
-    pub default: f64,
-    /// The least value.
-    pub low: f64,
-    /// The greatest value.
-    pub high: f64,
-    /// The values that tuning tries.
-    pub grid: &'static [f64],
-}
-
-/// What follows the name of a rule about a cache when its placements are the cheapest ones.
-pub const MYOPIC: &str = "+myopic";
-
-/// What a rule decides about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Nothing: it takes whatever is legal.
-    Chance,
-    /// What a cell keeps; its placements may be the cheapest ones ([`MYOPIC`]).
-    Cache,
-    /// Nothing: one placement for everything.
-    Constant(Placement),
-    /// Where requests are served, by price.
-    Priced,
-}
-
-/// One rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// The name in tables and on the command line.
-    pub name: &'static str,
-    /// One sentence for people.
-    pub description: &'static str,
-    /// What it decides about.
-    pub kind: Kind,
-    /// What it can be tuned by.
-    pub parameters: &'static [Parameter],
-    /// Makes it ready for a scenario, with one value per parameter.
-    pub(super) prepare: fn(&Arc<Scenario>, &[f64]) -> Factory,
-}
+pub use super::rule::{BoxedPolicy, Entry, Kind, MYOPIC, Parameter};
 
 /// All rules, in the order of tables: no cache, classic caches, age of thought, admission by value.
 const RULES: [&[Entry]; 12] = [

@@ -8,13 +8,13 @@ use thoughtcache_env::units::{CellId, ServiceId};
 
 /// The history of an entry since its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stay {
+pub struct Stay {
     /// The batch that loaded it.
-    pub(super) loaded_at: u64,
+    pub loaded_at: u64,
     /// The last batch that it served.
-    pub(super) last_access: u64,
+    pub last_access: u64,
     /// Requests that it served, those of the batch that loaded it included.
-    pub(super) num_requests: u64,
+    pub num_requests: u64,
 }
 
 /// The histories of all entries of all cells.

@@ -13,7 +13,7 @@
 
 use super::cache_rule::{CacheRule, Scene, elsewhere, factory};
 use super::knapsack::best_set;
-use super::registry::{Entry, Kind};
+use super::rule::{Entry, Kind};
 use super::savings::Savings;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;

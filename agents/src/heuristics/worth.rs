@@ -13,7 +13,7 @@
 
 use super::admission::MARGIN;
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::registry::{Entry, Kind};
+use super::rule::{Entry, Kind};
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::units::ServiceId;

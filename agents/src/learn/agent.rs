@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn errors_say_what_where_and_what_to_do() {
-        let (quantity, value) = check_finite(&[("train/loss", 1.0), ("train/value_loss", f64::NAN)]).unwrap_err();
+        let (quantity, value) =
+            check_finite(&[("train/loss", 1.0), ("train/value_loss", f64::NAN)]).unwrap_err();
         let error = AgentError::NotFinite { quantity, value, update: 3, batch: vec![] };
         assert_eq!(
             error.to_string(),

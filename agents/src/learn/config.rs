@@ -13,9 +13,8 @@ use super::ppo_config::PpoConfig;
 use crate::checkpoint::Algorithm;
 use crate::heuristics::registry;
 use serde::{Deserialize, Serialize};
-use std::fmt::Display;
-use thiserror::Error;
 use thoughtcache_env::gym::api::EnvSpec;
+use thoughtcache_env::invalid::Invalid;
 
 /// The learner of a run and how it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,16 +163,14 @@ impl AgentConfig {
     ///
     /// # Errors
     /// The first field that is out of its range, or contradicts another.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), Invalid> {
         if let Some(WarmStartConfig { policy, decisions }) = &self.warm_start {
-            registry::entry(policy).map_err(|error| ConfigError {
-                key: "warm_start".into(),
-                value: format!("\"{policy}\""),
-                allowed: format!("the name of a rule: {error}"),
+            registry::entry(policy).map_err(|error| {
+                Invalid::new("warm_start", format!("\"{policy}\""), format!("the name of a rule: {error}"))
             })?;
             let is_count = (1..=MAX_WARM_START_DECISIONS).contains(decisions);
             let allowed = format!("1 to {MAX_WARM_START_DECISIONS}");
-            check("warm_start_decisions", decisions, is_count, allowed)?;
+            Invalid::unless(is_count, "warm_start_decisions", decisions, allowed)?;
         }
         let (least, what) = match &self.learner {
             LearnerConfig::Ppo(config) => {
@@ -188,78 +185,11 @@ impl AgentConfig {
         match &self.warm_start {
             Some(WarmStartConfig { decisions, .. }) => {
                 let allowed = format!("at least {least}: {what}, for nothing is learnt from less");
-                check("warm_start_decisions", decisions, *decisions >= least, allowed)
+                Invalid::unless(*decisions >= least, "warm_start_decisions", decisions, allowed)
             }
             None => Ok(()),
         }
     }
-}
-
-/// The widest hidden layer; wider ones would take minutes to initialise and gigabytes to keep.
-const MAX_WIDTH: usize = 4096;
-/// The most hidden layers of a net: what is told apart here needs two or three, and a long list is a slip of the pen.
-const MAX_LAYERS: usize = 8;
-
-/// A value that cannot be meant.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{key} is {value}; allowed: {allowed}")]
-pub struct ConfigError {
-    /// The path of the field, such as `ppo.gamma`.
-    pub key: String,
-    /// What was given.
-    pub value: String,
-    /// What would have been right.
-    pub allowed: String,
-}
-
-/// Refuses `value` of the field `key` unless `is_allowed`.
-///
-/// # Errors
-/// [`ConfigError`] when it is not.
-pub fn check(
-    key: &str,
-    value: impl Display,
-    is_allowed: bool,
-    allowed: impl Into<String>,
-) -> Result<(), ConfigError> {
-    if is_allowed {
-        return Ok(());
-    }
-    let plain = value.to_string();
-    // Nobody counts the zeros of 1e300.
-    let short = plain.parse::<f64>().ok().filter(|_| plain.len() > 20).map(|number| format!("{number:e}"));
-    Err(ConfigError { key: key.to_owned(), value: short.unwrap_or(plain), allowed: allowed.into() })
-}
-
-/// The greatest number: products of two are finite in single precision.
-const MAX_NUMBER: f64 = 1e12;
-
-/// What [`is_positive`] allows.
-pub const POSITIVE: &str = "a number above 0, at most 1e12";
-/// What [`is_not_negative`] allows.
-pub const NOT_NEGATIVE: &str = "a number from 0 to 1e12";
-
-/// Whether a number is above 0 and of a size that one can compute with.
-pub fn is_positive(number: f64) -> bool {
-    number > 0.0 && number <= MAX_NUMBER
-}
-
-/// The same, or 0.
-pub fn is_not_negative(number: f64) -> bool {
-    number == 0.0 || is_positive(number)
-}
-
-/// Refuses hidden layers that are too many, or have no unit or more than `MAX_WIDTH`.
-///
-/// # Errors
-/// [`ConfigError`] with the number of layers or the first such width.
-pub fn check_net_arch(key: &str, net_arch: &[usize]) -> Result<(), ConfigError> {
-    let layers = format!("{} layers", net_arch.len());
-    check(key, layers, net_arch.len() <= MAX_LAYERS, format!("at most {MAX_LAYERS} hidden layers"))?;
-    for &width in net_arch {
-        check(key, width, (1..=MAX_WIDTH).contains(&width), format!("widths from 1 to {MAX_WIDTH}"))?;
-    }
-    Ok(())
 }
 
 /// The positions of the entries whose names end with one of these suffixes (whole parts: `age` is the end of
@@ -267,7 +197,7 @@ pub fn check_net_arch(key: &str, net_arch: &[usize]) -> Result<(), ConfigError> 
 ///
 /// # Errors
 /// When a suffix fits no entry.
-pub fn ignored_columns(key: &str, suffixes: &[String], spec: &EnvSpec) -> Result<Vec<usize>, ConfigError> {
+pub fn ignored_columns(key: &str, suffixes: &[String], spec: &EnvSpec) -> Result<Vec<usize>, Invalid> {
     let fits = |name: &str, suffix: &str| {
         name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
@@ -280,7 +210,7 @@ pub fn ignored_columns(key: &str, suffixes: &[String], spec: &EnvSpec) -> Result
             ends.dedup();
             ends.retain(|end| end.parse::<u32>().is_err());
             let allowed = format!("the ends of entry names of {}: {}", spec.id, ends.join(", "));
-            return Err(ConfigError { key: key.to_owned(), value: format!("\"{suffix}\""), allowed });
+            return Err(Invalid::new(key, format!("\"{suffix}\""), allowed));
         }
     }
     Ok((0..spec.num_entries())
@@ -318,11 +248,11 @@ mod tests {
         };
         assert!(
             message("warm_start = \"densty\"\n[ppo]\n")
-                .starts_with("warm_start is \"densty\"; allowed: the name of a rule: no policy is called \"densty\", did you mean density?")
+                .starts_with("warm_start = \"densty\": the name of a rule: no policy is called \"densty\", did you mean density?")
         );
         assert_eq!(
             message("warm_start = \"lru\"\nwarm_start_decisions = 0\n[dqn]\n"),
-            "warm_start_decisions is 0; allowed: 1 to 1000000000"
+            "warm_start_decisions = 0: 1 to 1000000000"
         );
         assert_eq!(
             message("warm_start_decisions = 5\n[dqn]\n"),
@@ -348,7 +278,7 @@ mod tests {
         assert_eq!(columns(&[]).unwrap(), [0_usize; 0]);
         assert_eq!(
             columns(&["ages"]).unwrap_err().to_string(),
-            "ppo.ignore_entries is \"ages\"; allowed: the ends of entry names of toy: age, clock, free, page"
+            "ppo.ignore_entries = \"ages\": the ends of entry names of toy: age, clock, free, page"
         );
         assert!(columns(&[""]).is_err());
     }

@@ -19,7 +19,7 @@
 
 use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics, Named, check_finite};
-use super::config::{ConfigError, ignored_columns};
+use super::config::ignored_columns;
 use super::dead_units::dead_units;
 use super::dqn_config::DqnConfig;
 use super::dqn_loss::{Nets, action_values};
@@ -34,6 +34,7 @@ use rand::RngExt;
 use tch::{Tensor, no_grad_guard};
 use thoughtcache_env::gym::api::{ActionId, End, EnvSpec};
 use thoughtcache_env::gym::vec_env::StepBuffers;
+use thoughtcache_env::invalid::Invalid;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 mod imitation;
@@ -81,16 +82,14 @@ impl DqnAgent {
     ///
     /// # Errors
     /// When the configuration cannot be meant, or asks for more memory than there is.
-    pub fn new(config: &DqnConfig, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Self, ConfigError> {
+    pub fn new(config: &DqnConfig, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Self, Invalid> {
         config.validate()?;
         use_torch_threads(config.torch_threads);
         let hidden_columns = ignored_columns("dqn.ignore_entries", &config.ignore_entries, spec)?;
         let (num_entries, num_actions) = (spec.num_entries(), spec.num_actions());
         let capacity = config.buffer_size.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
-        let replay = Replay::new(capacity, num_entries, num_actions).map_err(|error| ConfigError {
-            key: "dqn.buffer_size".into(),
-            value: config.buffer_size.to_string(),
-            allowed: format!("what fits into memory ({error})"),
+        let replay = Replay::new(capacity, num_entries, num_actions).map_err(|error| {
+            Invalid::new("dqn.buffer_size", config.buffer_size, format!("what fits into memory ({error})"))
         })?;
         let first = HeadSpec::new(if config.dueling { "advantage" } else { "q" }, num_actions, 0.01);
         let second = config.dueling.then(|| HeadSpec::new("value", 1, 0.01));
@@ -203,9 +202,8 @@ impl DqnAgent {
             let step = self.adam.prepare(online.flat(), &lesson.gradient, learning_rate);
             step.map_err(|sum| ("the net after a step", sum))
         });
-        let step = step.map_err(|bad| {
-            not_finite(bad, self.updates + 1, transitions(&self.batches, self.num_entries))
-        })?;
+        let step = step
+            .map_err(|bad| not_finite(bad, self.updates + 1, transitions(&self.batches, self.num_entries)))?;
         self.adam.take(online.flat_mut(), step);
         self.updates += 1;
         for (sum, value) in sums.iter_mut().zip([lesson.loss, lesson.td_error, lesson.mean_value, norm]) {

@@ -3,10 +3,11 @@
 //! Everything that happens every so often is counted in **decisions** (of all lanes together), so that a setting means the
 //! same for any number of lanes.
 
-use super::config::{ConfigError, POSITIVE, check, check_net_arch, is_positive};
+use super::ranges::{check_counts, check_net_arch, check_numbers};
 use super::schedule::Schedule;
 use crate::net_policy::Activation;
 use serde::{Deserialize, Serialize};
+use thoughtcache_env::invalid::{Invalid, Range};
 
 /// Masked DQN. The defaults are the settings that worked on `tight`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,39 +104,38 @@ impl DqnConfig {
     ///
     /// # Errors
     /// The first field that is out of its range, or contradicts another.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        const COUNT: &str = "a whole number from 1 to 1000000";
-        const INTERVAL: &str = "a whole number of decisions, at least 1";
-        const SHARE: &str = "a number from 0 to 1";
-        let is_count = |count: usize| (1..=1_000_000).contains(&count);
-        let is_share = |number: f64| (0.0..=1.0).contains(&number);
-        check("dqn.n_envs", self.n_envs, is_count(self.n_envs), COUNT)?;
-        check("dqn.gamma", self.gamma, is_share(self.gamma), SHARE)?;
-        let is_span = (1..=1_000).contains(&self.n_steps);
-        check("dqn.n_steps", self.n_steps, is_span, "a whole number from 1 to 1000")?;
-        let is_size = (1..=10_000_000).contains(&self.buffer_size);
-        check("dqn.buffer_size", self.buffer_size, is_size, "a whole number from 1 to 10000000")?;
-        check("dqn.batch_size", self.batch_size, is_count(self.batch_size), COUNT)?;
-        check("dqn.train_freq", self.train_freq, self.train_freq > 0, INTERVAL)?;
-        check("dqn.gradient_steps", self.gradient_steps, is_count(self.gradient_steps), COUNT)?;
-        let interval = self.target_update_interval;
-        check("dqn.target_update_interval", interval, interval > 0, INTERVAL)?;
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let counts = [
+            ("n_envs", self.n_envs, 1_000_000),
+            ("n_steps", self.n_steps, 1_000),
+            ("buffer_size", self.buffer_size, 10_000_000),
+            ("batch_size", self.batch_size, 1_000_000),
+            ("gradient_steps", self.gradient_steps, 1_000_000),
+            ("torch_threads", self.torch_threads, 1024),
+        ];
+        let numbers = [
+            ("gamma", self.gamma, Range::Share),
+            ("exploration_initial_eps", self.exploration_initial_eps, Range::Share),
+            ("exploration_final_eps", self.exploration_final_eps, Range::Share),
+            ("exploration_fraction", self.exploration_fraction, Range::Share),
+            ("max_grad_norm", self.max_grad_norm, Range::Positive),
+            ("learning_rate", self.learning_rate, Range::Positive),
+            ("adam_eps", self.adam_eps, Range::Positive),
+            ("reward_scale", self.reward_scale, Range::Positive),
+        ];
+        check_counts("dqn", &counts)?;
+        for (key, interval) in
+            [("dqn.train_freq", self.train_freq), ("dqn.target_update_interval", self.target_update_interval)]
+        {
+            Invalid::unless(interval > 0, key, interval, "a whole number of decisions, at least 1")?;
+        }
         let is_tau = self.tau > 0.0 && self.tau <= 1.0;
-        check("dqn.tau", self.tau, is_tau, "a number above 0, at most 1")?;
+        Invalid::unless(is_tau, "dqn.tau", format!("{:?}", self.tau), "a number above 0, at most 1")?;
+        check_numbers("dqn", &numbers)?;
         let (initial, last) = (self.exploration_initial_eps, self.exploration_final_eps);
-        check("dqn.exploration_initial_eps", initial, is_share(initial), SHARE)?;
-        check("dqn.exploration_final_eps", last, is_share(last), SHARE)?;
         let falls = format!("at most exploration_initial_eps = {initial}");
-        check("dqn.exploration_final_eps", last, last <= initial, falls)?;
-        let fraction = self.exploration_fraction;
-        check("dqn.exploration_fraction", fraction, is_share(fraction), SHARE)?;
-        check("dqn.max_grad_norm", self.max_grad_norm, is_positive(self.max_grad_norm), POSITIVE)?;
-        check("dqn.learning_rate", self.learning_rate, is_positive(self.learning_rate), POSITIVE)?;
-        check("dqn.adam_eps", self.adam_eps, is_positive(self.adam_eps), POSITIVE)?;
-        check_net_arch("dqn.net_arch", &self.net_arch)?;
-        check("dqn.reward_scale", self.reward_scale, is_positive(self.reward_scale), POSITIVE)?;
-        let is_threads = (1..=1024).contains(&self.torch_threads);
-        check("dqn.torch_threads", self.torch_threads, is_threads, "a whole number from 1 to 1024")
+        Invalid::unless(last <= initial, "dqn.exploration_final_eps", last, falls)?;
+        check_net_arch("dqn.net_arch", &self.net_arch)
     }
 
     /// The share of random actions after `decisions` of a budget of `budget`.
@@ -172,23 +172,20 @@ mod tests {
             Err(error) => error.to_string(),
         };
         let cases = [
-            ("gamma = nan", "dqn.gamma is NaN; allowed: a number from 0 to 1"),
-            ("n_steps = 0", "dqn.n_steps is 0; allowed: a whole number from 1 to 1000"),
-            ("buffer_size = 0", "dqn.buffer_size is 0; allowed: a whole number from 1 to 10000000"),
-            ("train_freq = 0", "dqn.train_freq is 0; allowed: a whole number of decisions, at least 1"),
-            ("tau = 0.0", "dqn.tau is 0; allowed: a number above 0, at most 1"),
-            ("exploration_fraction = 1.5", "dqn.exploration_fraction is 1.5; allowed: a number from 0 to 1"),
+            ("gamma = nan", "dqn.gamma = NaN: a number from 0 to 1"),
+            ("n_steps = 0", "dqn.n_steps = 0: a whole number from 1 to 1000"),
+            ("buffer_size = 0", "dqn.buffer_size = 0: a whole number from 1 to 10000000"),
+            ("train_freq = 0", "dqn.train_freq = 0: a whole number of decisions, at least 1"),
+            ("tau = 0.0", "dqn.tau = 0.0: a number above 0, at most 1"),
+            ("exploration_fraction = 1.5", "dqn.exploration_fraction = 1.5: a number from 0 to 1"),
             (
                 "exploration_initial_eps = 0.1\nexploration_final_eps = 0.2",
-                "dqn.exploration_final_eps is 0.2; allowed: at most exploration_initial_eps = 0.1",
+                "dqn.exploration_final_eps = 0.2: at most exploration_initial_eps = 0.1",
             ),
-            ("reward_scale = inf", "dqn.reward_scale is inf; allowed: a number above 0, at most 1e12"),
-            (
-                "net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]",
-                "dqn.net_arch is 9 layers; allowed: at most 8 hidden layers",
-            ),
+            ("reward_scale = inf", "dqn.reward_scale = inf: a number above 0, at most 1e12"),
+            ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]", "dqn.net_arch = 9 layers: at most 8 hidden layers"),
             ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8]", "accepted"),
-            ("net_arch = [0]", "dqn.net_arch is 0; allowed: widths from 1 to 4096"),
+            ("net_arch = [0]", "dqn.net_arch = 0: widths from 1 to 4096"),
             ("learning_starts = 0\ntau = 1.0\ngamma = 1.0\nnet_arch = []", "accepted"),
         ];
         for (text, expected) in cases {

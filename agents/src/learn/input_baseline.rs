@@ -13,9 +13,9 @@
 //! [`StepInfo::input_cost`]: thoughtcache_env::gym::api::StepInfo::input_cost
 
 use super::agent::{Agent, AgentError};
-use super::config::ConfigError;
 use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::vec_env::StepBuffers;
+use thoughtcache_env::invalid::Invalid;
 
 /// Whether the rewards of a run are learnt from without their input costs, and room for the true ones meanwhile.
 #[derive(Debug)]
@@ -29,14 +29,11 @@ impl InputBaseline {
     ///
     /// # Errors
     /// When it is to be used and one of them cannot.
-    pub(super) fn new<E: Env>(is_used: bool, envs: &mut [E]) -> Result<Self, ConfigError> {
+    pub(super) fn new<E: Env>(is_used: bool, envs: &mut [E]) -> Result<Self, Invalid> {
         if is_used && let Some(env) = envs.iter_mut().find_map(|env| (!env.tell_input_costs()).then_some(env))
         {
-            return Err(ConfigError {
-                key: "input_baseline".into(),
-                value: "true".into(),
-                allowed: format!("false in {}, which tells no input costs", env.spec().id),
-            });
+            let allowed = format!("false in {}, which tells no input costs", env.spec().id);
+            return Err(Invalid::new("input_baseline", true, allowed));
         }
         Ok(Self { is_used, rewards: Vec::new() })
     }
@@ -119,7 +116,7 @@ mod tests {
         let error = train(&config, |_| probes::echo().env(), settings, &mut Recorder::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "input_baseline is true; allowed: false in probe-echo, which tells no input costs"
+            "input_baseline = true: false in probe-echo, which tells no input costs"
         );
     }
 }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod dqn_config;
 pub mod gae;
 pub mod ppo_config;
+mod ranges;
 pub mod run_print;
 pub mod schedule;
 pub mod state;
@@ -35,6 +36,8 @@ pub mod n_step;
 #[cfg(feature = "torch")]
 pub mod net;
 #[cfg(feature = "torch")]
+pub mod observer;
+#[cfg(feature = "torch")]
 pub mod ppo;
 #[cfg(feature = "torch")]
 pub mod ppo_loss;
@@ -50,6 +53,8 @@ pub mod tensor_rows;
 pub mod threads;
 #[cfg(feature = "torch")]
 pub mod train;
+#[cfg(feature = "torch")]
+mod train_error;
 #[cfg(feature = "torch")]
 pub mod warm_start;
 

@@ -18,7 +18,7 @@
 
 use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics, Named, check_finite};
-use super::config::{ConfigError, ignored_columns};
+use super::config::ignored_columns;
 use super::dead_units::dead_units;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
@@ -33,6 +33,7 @@ use rand::RngExt;
 use tch::{Tensor, no_grad_guard};
 use thoughtcache_env::gym::api::{ActionId, EnvSpec};
 use thoughtcache_env::gym::vec_env::StepBuffers;
+use thoughtcache_env::invalid::Invalid;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 mod imitation;
@@ -87,7 +88,7 @@ impl PpoAgent {
     ///
     /// # Errors
     /// When the configuration cannot be meant, or asks for more memory than there is.
-    pub fn new(config: &PpoConfig, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Self, ConfigError> {
+    pub fn new(config: &PpoConfig, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Self, Invalid> {
         config.validate()?;
         let hidden_columns = ignored_columns("ppo.ignore_entries", &config.ignore_entries, spec)?;
         let (entries, actions, lanes) = (spec.num_entries(), spec.num_actions(), config.n_envs);
@@ -412,12 +413,8 @@ fn narrow(numbers: &[f64]) -> Tensor {
 }
 
 /// What the user is told when the rollout does not fit.
-fn no_room(config: &PpoConfig, error: &RolloutError) -> ConfigError {
-    ConfigError {
-        key: "ppo.n_steps".into(),
-        value: config.n_steps.to_string(),
-        allowed: format!("what fits into memory ({error})"),
-    }
+fn no_room(config: &PpoConfig, error: &RolloutError) -> Invalid {
+    Invalid::new("ppo.n_steps", config.n_steps, format!("what fits into memory ({error})"))
 }
 
 fn widen(numbers: &[f32]) -> Vec<f64> {

@@ -1,11 +1,10 @@
 //! What a user says about PPO; the names are those of Stable-Baselines3 and its Zoo.
 
-use super::config::{
-    ConfigError, NOT_NEGATIVE, POSITIVE, check, check_net_arch, is_not_negative, is_positive,
-};
+use super::ranges::{check_counts, check_net_arch, check_numbers};
 use super::schedule::Schedule;
 use crate::net_policy::Activation;
 use serde::{Deserialize, Serialize};
+use thoughtcache_env::invalid::{Invalid, Range};
 
 /// The most decisions of an update: their rows are kept in memory.
 const MAX_ROLLOUT: usize = 4_000_000;
@@ -96,38 +95,35 @@ impl PpoConfig {
     ///
     /// # Errors
     /// The first field that is out of its range, or contradicts another.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        const COUNT: &str = "a whole number from 1 to 1000000";
-        const SHARE: &str = "a number from 0 to 1";
-        let is_count = |count: usize| (1..=1_000_000).contains(&count);
-        let is_share = |number: f64| (0.0..=1.0).contains(&number);
+    pub fn validate(&self) -> Result<(), Invalid> {
         let rollout = self.n_envs.saturating_mul(self.n_steps);
-        check("ppo.n_envs", self.n_envs, is_count(self.n_envs), COUNT)?;
-        check("ppo.n_steps", self.n_steps, is_count(self.n_steps), COUNT)?;
-        let rollout_limit = format!("n_envs * n_steps up to {MAX_ROLLOUT}");
-        check("ppo.n_steps", self.n_steps, rollout <= MAX_ROLLOUT, rollout_limit)?;
+        let counts = [
+            ("n_envs", self.n_envs, 1_000_000),
+            ("n_steps", self.n_steps, 1_000_000),
+            ("n_epochs", self.n_epochs, 1_000_000),
+            ("torch_threads", self.torch_threads, 1024),
+        ];
+        let numbers = [
+            ("gamma", self.gamma, Range::Share),
+            ("gae_lambda", self.gae_lambda, Range::Share),
+            ("clip_range", self.clip_range, Range::Positive),
+            ("clip_range_vf", self.clip_range_vf.unwrap_or(1.0), Range::Positive),
+            ("ent_coef", self.ent_coef, Range::NonNegative),
+            ("vf_coef", self.vf_coef, Range::NonNegative),
+            ("max_grad_norm", self.max_grad_norm, Range::Positive),
+            ("target_kl", self.target_kl.unwrap_or(1.0), Range::Positive),
+            ("learning_rate", self.learning_rate, Range::Positive),
+            ("adam_eps", self.adam_eps, Range::Positive),
+            ("reward_scale", self.reward_scale, Range::Positive),
+        ];
+        check_counts("ppo", &counts)?;
+        let allowed = format!("n_envs * n_steps up to {MAX_ROLLOUT}");
+        Invalid::unless(rollout <= MAX_ROLLOUT, "ppo.n_steps", self.n_steps, allowed)?;
         let is_batch = (1..=rollout).contains(&self.batch_size);
         let allowed = format!("1 to n_envs * n_steps = {rollout}");
-        check("ppo.batch_size", self.batch_size, is_batch, allowed)?;
-        check("ppo.n_epochs", self.n_epochs, is_count(self.n_epochs), COUNT)?;
-        check("ppo.gamma", self.gamma, is_share(self.gamma), SHARE)?;
-        check("ppo.gae_lambda", self.gae_lambda, is_share(self.gae_lambda), SHARE)?;
-        check("ppo.clip_range", self.clip_range, is_positive(self.clip_range), POSITIVE)?;
-        if let Some(range) = self.clip_range_vf {
-            check("ppo.clip_range_vf", range, is_positive(range), POSITIVE)?;
-        }
-        check("ppo.ent_coef", self.ent_coef, is_not_negative(self.ent_coef), NOT_NEGATIVE)?;
-        check("ppo.vf_coef", self.vf_coef, is_not_negative(self.vf_coef), NOT_NEGATIVE)?;
-        check("ppo.max_grad_norm", self.max_grad_norm, is_positive(self.max_grad_norm), POSITIVE)?;
-        if let Some(kl) = self.target_kl {
-            check("ppo.target_kl", kl, is_positive(kl), POSITIVE)?;
-        }
-        check("ppo.learning_rate", self.learning_rate, is_positive(self.learning_rate), POSITIVE)?;
-        check("ppo.adam_eps", self.adam_eps, is_positive(self.adam_eps), POSITIVE)?;
-        check_net_arch("ppo.net_arch", &self.net_arch)?;
-        check("ppo.reward_scale", self.reward_scale, is_positive(self.reward_scale), POSITIVE)?;
-        let is_threads = (1..=1024).contains(&self.torch_threads);
-        check("ppo.torch_threads", self.torch_threads, is_threads, "a whole number from 1 to 1024")
+        Invalid::unless(is_batch, "ppo.batch_size", self.batch_size, allowed)?;
+        check_numbers("ppo", &numbers)?;
+        check_net_arch("ppo.net_arch", &self.net_arch)
     }
 }
 
@@ -156,22 +152,19 @@ mod tests {
             Err(error) => error.to_string(),
         };
         let cases = [
-            ("gamma = nan", "ppo.gamma is NaN; allowed: a number from 0 to 1"),
-            ("gae_lambda = 1.01", "ppo.gae_lambda is 1.01; allowed: a number from 0 to 1"),
-            ("batch_size = 4097", "ppo.batch_size is 4097; allowed: 1 to n_envs * n_steps = 4096"),
-            ("n_envs = 0", "ppo.n_envs is 0; allowed: a whole number from 1 to 1000000"),
-            ("n_envs = 1000\nn_steps = 4001", "ppo.n_steps is 4001; allowed: n_envs * n_steps up to 4000000"),
-            ("clip_range = 0.0", "ppo.clip_range is 0; allowed: a number above 0, at most 1e12"),
-            ("clip_range_vf = -1.0", "ppo.clip_range_vf is -1; allowed: a number above 0, at most 1e12"),
-            ("ent_coef = -0.1", "ppo.ent_coef is -0.1; allowed: a number from 0 to 1e12"),
-            ("max_grad_norm = inf", "ppo.max_grad_norm is inf; allowed: a number above 0, at most 1e12"),
-            (
-                "net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]",
-                "ppo.net_arch is 9 layers; allowed: at most 8 hidden layers",
-            ),
+            ("gamma = nan", "ppo.gamma = NaN: a number from 0 to 1"),
+            ("gae_lambda = 1.01", "ppo.gae_lambda = 1.01: a number from 0 to 1"),
+            ("batch_size = 4097", "ppo.batch_size = 4097: 1 to n_envs * n_steps = 4096"),
+            ("n_envs = 0", "ppo.n_envs = 0: a whole number from 1 to 1000000"),
+            ("n_envs = 1000\nn_steps = 4001", "ppo.n_steps = 4001: n_envs * n_steps up to 4000000"),
+            ("clip_range = 0.0", "ppo.clip_range = 0.0: a number above 0, at most 1e12"),
+            ("clip_range_vf = -1.0", "ppo.clip_range_vf = -1.0: a number above 0, at most 1e12"),
+            ("ent_coef = -0.1", "ppo.ent_coef = -0.1: a number from 0 to 1e12"),
+            ("max_grad_norm = inf", "ppo.max_grad_norm = inf: a number above 0, at most 1e12"),
+            ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8, 8]", "ppo.net_arch = 9 layers: at most 8 hidden layers"),
             ("net_arch = [8, 8, 8, 8, 8, 8, 8, 8]", "accepted"),
-            ("net_arch = [64, 0]", "ppo.net_arch is 0; allowed: widths from 1 to 4096"),
-            ("torch_threads = 0", "ppo.torch_threads is 0; allowed: a whole number from 1 to 1024"),
+            ("net_arch = [64, 0]", "ppo.net_arch = 0: widths from 1 to 4096"),
+            ("torch_threads = 0", "ppo.torch_threads = 0: a whole number from 1 to 1024"),
             ("gamma = 0.0\nent_coef = 0.0\nnet_arch = []", "accepted"),
         ];
         for (text, expected) in cases {

@@ -1,6 +1,7 @@
 //! What PPO reports of an update: the names of Stable-Baselines3, as formulas.
 //!
-//! `train/dead_units` is that of [`dead_units`](super::dead_units), after the update. Means are over the minibatches of all epochs of the update.
+//! `train/dead_units` is that of [`dead_units`](super::dead_units), after the update. Means are over the minibatches of all epochs of
+//! the update.
 //!
 //! | metric | formula |
 //! |---|---|

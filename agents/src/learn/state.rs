@@ -138,7 +138,8 @@ pub fn take_reserved(state: &mut StateDict) -> Result<(), StateError> {
     if factor == 1.0 && counts == [0; 3] {
         return Ok(());
     }
-    let reason = "says that the run met numbers that are not finite and went on; this program ends such a run";
+    let reason =
+        "says that the run met numbers that are not finite and went on; this program ends such a run";
     Err(StateError::value("nan.counts", reason))
 }
 

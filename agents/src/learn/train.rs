@@ -13,25 +13,23 @@
 //! ```
 
 use super::agent::{Agent, AgentError};
-use super::config::{AgentConfig, ConfigError, LearnerConfig, WarmStartConfig};
+use super::config::{AgentConfig, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
 use super::input_baseline::InputBaseline;
+use super::observer::count_episodes;
 use super::ppo::PpoAgent;
 use super::run_print::RunPrint;
 use super::warm_start::{self, Teacher};
 use crate::net_policy::Mlp;
 use thoughtcache_env::gym::api::{ActionId, Env, EnvSpec};
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
+use thoughtcache_env::invalid::Invalid;
 use thoughtcache_env::random::{Purpose, Seed};
 
-mod error;
-mod observer;
 mod run_state;
 
-pub use error::TrainError;
-use observer::count_episodes;
-pub use observer::{Episode, Observer};
-pub use run_state::TrainerState;
+pub use super::observer::{Episode, Observer, TrainerState, WarmStartReport};
+pub use super::train_error::TrainError;
 
 /// What belongs to a run and not to its learner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -79,7 +77,7 @@ impl AgentConfig {
     ///
     /// # Errors
     /// When the configuration cannot be meant.
-    pub fn build(&self, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Box<dyn Agent>, ConfigError> {
+    pub fn build(&self, spec: &EnvSpec, budget: u64, seed: Seed) -> Result<Box<dyn Agent>, Invalid> {
         Ok(match &self.learner {
             LearnerConfig::Ppo(config) => Box::new(PpoAgent::new(config, spec, budget, seed)?),
             LearnerConfig::Dqn(config) => Box::new(DqnAgent::new(config, spec, budget, seed)?),
@@ -116,10 +114,8 @@ pub fn train_after<E: Env<Action = ActionId> + Clone + Send>(
     if let Some(WarmStartConfig { policy, .. }) = &config.warm_start {
         let (lanes, agent) = (config.num_lanes(), run.agent.as_mut());
         let teachers: Option<Vec<Teacher<E>>> = (0..lanes).map(|_| make_teacher(policy)).collect();
-        let mut teachers = teachers.ok_or_else(|| ConfigError {
-            key: "warm_start".into(),
-            value: format!("\"{policy}\""),
-            allowed: "a rule that plays in this environment".into(),
+        let mut teachers = teachers.ok_or_else(|| {
+            Invalid::new("warm_start", format!("\"{policy}\""), "a rule that plays in this environment")
         })?;
         let envs = (0..lanes).map(&mut make_env).collect();
         warm_start::imitate(agent, config, envs, &mut teachers, settings.run, observer)?;
@@ -309,7 +305,7 @@ fn is_mark(decisions: u64, freq: u64, lanes: u64) -> bool {
     freq > 0 && decisions / freq > decisions.saturating_sub(lanes) / freq
 }
 
-fn check_budget(budget: u64, lanes: u64) -> Result<(), ConfigError> {
+fn check_budget(budget: u64, lanes: u64) -> Result<(), Invalid> {
     if budget > 0 && budget.is_multiple_of(lanes) {
         return Ok(());
     }
@@ -319,11 +315,7 @@ fn check_budget(budget: u64, lanes: u64) -> Result<(), ConfigError> {
         (below, Some(above)) => format!("the nearest are {below} and {above}"),
         (below, None) => format!("the greatest is {below}"),
     };
-    Err(ConfigError {
-        key: "decisions".into(),
-        value: budget.to_string(),
-        allowed: format!("multiples of n_envs = {lanes}; {nearest}"),
-    })
+    Err(Invalid::new("decisions", budget, format!("multiples of n_envs = {lanes}; {nearest}")))
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@
 //! # Reference
 //! Pomerleau, "Efficient training of artificial neural networks for autonomous navigation", Neural Computation 3 (1991).
 
-use super::agent::{Agent, AgentError, Metrics};
+use super::agent::{Agent, AgentError};
 use super::config::AgentConfig;
 use super::input_baseline::InputBaseline;
-use super::train::{Observer, TrainError};
+use super::observer::{Observer, WarmStartReport};
+use super::train_error::TrainError;
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::{ActionId, Env, EnvError};
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
@@ -19,17 +20,6 @@ use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 
 /// A rule that can be watched.
 pub type Teacher<E> = Box<dyn Policy<E> + Send>;
-
-/// What is known while a rule is watched.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WarmStartReport {
-    /// Decisions of the rule that have been watched.
-    pub decisions: u64,
-    /// The share of the decisions since the last report in which the learner would have done the same.
-    pub agreement: f64,
-    /// The losses of the last update.
-    pub metrics: Metrics,
-}
 
 /// Lets one instance of a rule play in each of `envs` until as many decisions as `config` says have been watched, and lets the
 /// agent learn to do the same.
@@ -237,9 +227,6 @@ mod tests {
         let warm_start = Some(WarmStartConfig { policy: "lru".into(), decisions: 5_000 });
         let config = AgentConfig { warm_start, ..ppo() };
         let error = train(&config, |_| env.clone(), settings, &mut Notes::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "warm_start is \"lru\"; allowed: a rule that plays in this environment"
-        );
+        assert_eq!(error.to_string(), "warm_start = \"lru\": a rule that plays in this environment");
     }
 }

@@ -5,6 +5,7 @@
 mod recordings;
 
 mod calibration;
+mod examples;
 mod fuzz_corpus;
 mod learners_page;
 mod pins;

@@ -1,7 +1,7 @@
 //! Every key of an agent, wrong in every way: what a person reads.
 
 use thoughtcache_agents::learn::config::AgentConfig;
-use thoughtcache_env::scenario::text::{Invalid, parse};
+use thoughtcache_env::scenario::text::parse;
 
 /// What reading and validating say, `accepted` where they say nothing.
 fn verdict(text: &str) -> String {
@@ -11,7 +11,7 @@ fn verdict(text: &str) -> String {
     };
     match config.validate() {
         Ok(()) => "accepted".into(),
-        Err(error) => Invalid::new(error.key, error.value, error.allowed).in_text("x.toml", text).to_string(),
+        Err(invalid) => invalid.in_text("x.toml", text).to_string(),
     }
 }
 

@@ -229,6 +229,24 @@ mod with_torch {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_run_that_does_not_fit_into_memory_is_one_message() {
+        let desk = Desk::new();
+        desk.write("large.toml", "scenario = \"tight\"\nagent = \"dqn-tight\"\ndecisions = 32_000_000\n");
+        let large = "--config large.toml --set agent.dqn.buffer_size=10000000 --out large";
+        let program = env!("CARGO_BIN_EXE_thoughtcache");
+        let output = Command::new("sh")
+            .current_dir(desk.path(""))
+            .args(["-c", &format!("ulimit -v 8000000; exec {program} train --quiet {large}")])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("dqn.buffer_size = 10000000: what fits into memory"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+
+    #[test]
     fn ctrl_c_ends_a_run_in_good_order() {
         let desk = Desk::new();
         desk.write("tiny.toml", TINY);

@@ -268,8 +268,5 @@ fn a_rollout_that_does_not_fit_is_told_by_its_field() {
     let config = PpoConfig { n_steps: 77, ..config(0.9) };
     let error = no_room(&config, &Rollout::new(1 << 60, 1, 1, 1, vec![]).unwrap_err());
     let message = error.to_string();
-    assert!(
-        message.starts_with("ppo.n_steps is 77; allowed: what fits into memory (a rollout of "),
-        "{message}"
-    );
+    assert!(message.starts_with("ppo.n_steps = 77: what fits into memory (a rollout of "), "{message}");
 }

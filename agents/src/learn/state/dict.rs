@@ -216,11 +216,6 @@ impl StateDict {
         self.entries.keys().map(String::as_str)
     }
 
-    /// The bytes of all arrays together.
-    pub fn num_bytes(&self) -> usize {
-        self.entries.values().map(|entry| entry.bytes.len()).sum()
-    }
-
     /// The bytes of a safetensors file: equal for equal contents. Each array is freed as soon as it is copied.
     pub fn into_bytes(self) -> Vec<u8> {
         safetensors::serialize(self.entries, None).expect("arrays that fill their shapes are always writable")

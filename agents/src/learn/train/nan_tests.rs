@@ -63,7 +63,10 @@ fn a_number_that_is_not_finite_ends_the_run_and_hands_out_the_batch() {
         let env = lottery(4, lot);
         let (message, rows, names) =
             failure(train(&config, |_| env.clone(), SETTINGS, &mut Recorder::default()));
-        assert!(message.starts_with("after ") && message.contains(&format!(" decisions: {quantity} is ")), "{message}");
+        assert!(
+            message.starts_with("after ") && message.contains(&format!(" decisions: {quantity} is ")),
+            "{message}"
+        );
         assert!(message.ends_with("; lower learning_rate or reward_scale"), "{message}");
         assert!(rows.contains(&lot.0), "the lot is in the batch");
         assert!(names.iter().any(|name| name == entry), "{entry}");

@@ -4,7 +4,6 @@ use super::*;
 use crate::learn::agent::Metrics;
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
-use crate::learn::warm_start::WarmStartReport;
 use crate::net_policy::Scratch;
 use std::error::Error;
 use std::sync::Arc;

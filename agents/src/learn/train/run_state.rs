@@ -12,30 +12,17 @@
 //!
 //! `replay.safetensors` has the learner's replay buffer, and the first two entries again: the two files belong together.
 
-use super::{Best, Episode, Run, TrainError};
+use super::{Best, Run};
 use crate::checkpoint::named_layers;
 use crate::learn::agent::Agent;
+use crate::learn::observer::{Episode, TrainerState};
 use crate::learn::run_print::RunPrint;
 use crate::learn::state::{AgentState, StateDict, StateError, inside};
+use crate::learn::train_error::TrainError;
 use crate::net_policy::{Dense, Mlp};
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{ActionId, Counters, Env};
 use thoughtcache_env::gym::snapshot::Snapshot;
-
-/// A run as it is kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainerState {
-    /// The policy of this moment.
-    pub policy: Mlp,
-    /// The decisions of all lanes together.
-    pub decisions: u64,
-    /// Whether the run was stopped in the validation of this policy, which is to be repeated.
-    pub must_validate: bool,
-    /// `trainer.safetensors`: everything but the replay buffer.
-    pub trainer: Vec<u8>,
-    /// `replay.safetensors`, of a learner that has a replay buffer.
-    pub replay: Option<Vec<u8>>,
-}
 
 impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
     /// The run as it is now.

@@ -66,8 +66,7 @@ fn run(
     train(config, |_| probe.env(), settings, notes)
 }
 
-const SETTINGS: TrainSettings =
-    TrainSettings { budget: 160, eval_freq: 0, checkpoint_freq: 0, run: 1 };
+const SETTINGS: TrainSettings = TrainSettings { budget: 160, eval_freq: 0, checkpoint_freq: 0, run: 1 };
 
 #[test]
 fn the_budget_is_exact_or_refused_with_the_nearest_ones() {
@@ -75,12 +74,9 @@ fn the_budget_is_exact_or_refused_with_the_nearest_ones() {
         let settings = TrainSettings { budget, ..SETTINGS };
         run(&ppo(), &probes::echo(), settings, &mut Notes::default()).unwrap_err().to_string()
     };
-    assert_eq!(
-        refused(161),
-        "decisions is 161; allowed: multiples of n_envs = 4; the nearest are 160 and 164"
-    );
-    assert_eq!(refused(3), "decisions is 3; allowed: multiples of n_envs = 4; the least is 4");
-    assert_eq!(refused(0), "decisions is 0; allowed: multiples of n_envs = 4; the least is 4");
+    assert_eq!(refused(161), "decisions = 161: multiples of n_envs = 4; the nearest are 160 and 164");
+    assert_eq!(refused(3), "decisions = 3: multiples of n_envs = 4; the least is 4");
+    assert_eq!(refused(0), "decisions = 0: multiples of n_envs = 4; the least is 4");
     let mut notes = Notes::default();
     let settings = TrainSettings { budget: 84, ..SETTINGS };
     let trained = run(&ppo(), &probes::echo(), settings, &mut notes).unwrap();

@@ -29,12 +29,7 @@ fn ppo_and_dqn_play_the_smallest_world_as_well_as_it_can_be_played() {
         let config: AgentConfig = toml::from_str(&text).unwrap();
         let scenario = world("tiny-unit3", &[]);
         let env = DecisionEnv::new(Arc::clone(&scenario));
-        let settings = TrainSettings {
-            budget: 40_960,
-            eval_freq: 10_240,
-            checkpoint_freq: 0,
-            run: 1,
-        };
+        let settings = TrainSettings { budget: 40_960, eval_freq: 10_240, checkpoint_freq: 0, run: 1 };
         let trained = train(&config, |_| env.clone(), settings, &mut Validation(scenario)).unwrap();
         let policy = NetPolicy::new(agent, Arc::new(trained.best.unwrap().policy));
         let learnt = Contender::new(agent, kind, move || Box::new(policy.clone()));

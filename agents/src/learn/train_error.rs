@@ -1,18 +1,18 @@
 //! What ends a run early.
 
 use crate::learn::agent::AgentError;
-use crate::learn::config::ConfigError;
 use crate::learn::state::StateError;
 use std::error::Error;
 use thiserror::Error as ThisError;
 use thoughtcache_env::gym::api::EnvError;
+use thoughtcache_env::invalid::Invalid;
 
 /// What ends a run early.
 #[derive(Debug, ThisError)]
 pub enum TrainError {
     /// A value of the configuration or of the settings.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] Invalid),
     /// The environment refused.
     #[error("after {decisions} decisions")]
     Env {

@@ -1,8 +1,6 @@
 //! Who hears of a run, and what an episode was.
 
-use super::TrainerState;
 use crate::learn::agent::Metrics;
-use crate::learn::warm_start::WarmStartReport;
 use crate::net_policy::Mlp;
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -34,6 +32,32 @@ impl Episode {
     }
 }
 
+/// A run as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainerState {
+    /// The policy of this moment.
+    pub policy: Mlp,
+    /// The decisions of all lanes together.
+    pub decisions: u64,
+    /// Whether the run was stopped in the validation of this policy, which is to be repeated.
+    pub must_validate: bool,
+    /// `trainer.safetensors`: everything but the replay buffer.
+    pub trainer: Vec<u8>,
+    /// `replay.safetensors`, of a learner that has a replay buffer.
+    pub replay: Option<Vec<u8>>,
+}
+
+/// What is known while a rule is watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WarmStartReport {
+    /// Decisions of the rule that have been watched.
+    pub decisions: u64,
+    /// The share of the decisions since the last report in which the learner would have done the same.
+    pub agreement: f64,
+    /// The losses of the last update.
+    pub metrics: Metrics,
+}
+
 /// Who hears of a run.
 pub trait Observer {
     /// The learner has learnt, after so many decisions of all lanes together.
@@ -45,7 +69,7 @@ pub trait Observer {
     /// An episode has ended; in the order of the lanes when several end in one step.
     fn on_episode(&mut self, _decisions: u64, _episode: &Episode) {}
 
-    /// Keeps everything that the run needs to go on from here, [`resume`](super::resume) does. Nothing is reported between the step that
+    /// Keeps everything that the run needs to go on from here, [`resume`](super::train::resume) does. Nothing is reported between the step that
     /// led here and this call, and a run that is stopped is kept before anything else happens.
     ///
     /// # Errors
