@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
+use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::text::{self, ConfigError, Override};
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
 
@@ -67,10 +68,11 @@ impl ScenarioText {
         if !path.exists() {
             let (names, hint) =
                 (shipped::names().collect::<Vec<_>>().join(", "), text_file::hint(name, shipped::names()));
+            let name = one_line(name);
             bail!("no scenario \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
         }
         let text = text_file::read(path, "scenario.toml")?;
-        Ok(Self { file: name.to_owned(), text, folder: path.parent().map(Path::to_owned) })
+        Ok(Self { file: one_line(name), text, folder: path.parent().map(Path::to_owned) })
     }
 
     /// What the text says with the changes; nothing is validated but the shape, and no recording is read.
@@ -87,7 +89,7 @@ impl ScenarioText {
     /// # Errors
     /// Every mistake, with its place.
     pub(crate) fn load(&self, overrides: &[Override]) -> Result<LoadedScenario> {
-        let mut files = ScenarioFiles::new(self);
+        let mut files = ScenarioFiles::new(self.folder.as_deref(), self.import_line());
         let loaded = Scenario::load_with(&self.file, &self.text, overrides, &mut files);
         let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
         files.write_paths(&mut config);

@@ -3,8 +3,8 @@
 //! Each is looked for in the current directory, else beside the scenario's file. The resolved scenario names what was opened. Names of
 //! shipped files (`city.csv`) mean those; `./city.csv` is one's own.
 
+use crate::console::shown;
 use crate::recording;
-use crate::scenario_file::ScenarioText;
 use anyhow::{Context, Result, anyhow};
 use std::fs::File;
 use std::io::BufReader;
@@ -22,15 +22,18 @@ use thoughtcache_env::workload::trace::Trace;
 
 /// Finds and reads what the text of a scenario names.
 pub(crate) struct ScenarioFiles<'a> {
-    scenario: &'a ScenarioText,
+    /// Where files are looked for besides the current directory.
+    folder: Option<&'a Path>,
+    /// The line that makes the recording, if the scenario says it.
+    import_line: Option<String>,
     /// What was opened, by what the scenario calls it.
     opened: Vec<(String, PathBuf)>,
 }
 
 impl<'a> ScenarioFiles<'a> {
     /// Nothing is read before it is asked for.
-    pub(crate) const fn new(scenario: &'a ScenarioText) -> Self {
-        Self { scenario, opened: Vec::new() }
+    pub(crate) const fn new(folder: Option<&'a Path>, import_line: Option<String>) -> Self {
+        Self { folder, import_line, opened: Vec::new() }
     }
 
     /// Puts the paths that were opened where the scenario names files.
@@ -44,12 +47,12 @@ impl<'a> ScenarioFiles<'a> {
 
     /// Finds a file in the current directory, else beside the scenario's file; `what` it is, and `how` one comes by it.
     fn find(&mut self, path: &str, what: &str, how: impl FnOnce() -> String) -> Result<PathBuf> {
-        let folder = self.scenario.folder.as_ref().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = self.folder.filter(|folder| !folder.as_os_str().is_empty());
         let beside = folder.map(|folder| folder.join(path));
         let found = [Some(PathBuf::from(path)), beside].into_iter().flatten().find(|path| path.is_file());
         let found = found.ok_or_else(|| {
             let places = match folder {
-                Some(folder) => format!("the current directory and in {}", folder.display()),
+                Some(folder) => format!("the current directory and in {}", shown(folder)),
                 None => "the current directory".to_owned(),
             };
             anyhow!("no such {what} in {places}; {}", how())
@@ -59,7 +62,7 @@ impl<'a> ScenarioFiles<'a> {
     }
 
     fn recording(&mut self, path: &str, format: &str) -> Result<PathBuf> {
-        let line = self.scenario.import_line();
+        let line = self.import_line.clone();
         self.find(path, "recording", || {
             let typed = || format!("thoughtcache trace import FILE --format {format} --out {path}");
             format!("make it with: {}", line.unwrap_or_else(typed))

@@ -1,5 +1,6 @@
 //! Texts that a user names: scenarios, agents, experiments.
 
+use crate::console::shown;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::Read;
@@ -14,10 +15,10 @@ const MAX_BYTES: u64 = 4 << 20;
 /// # Errors
 /// When it cannot be opened, is a folder, is too long, or is no text.
 pub(crate) fn read(path: &Path, within: &str) -> Result<String> {
-    let name = path.display();
+    let name = shown(path);
     if path.is_dir() {
         let inside = path.join(within);
-        let hint = if inside.is_file() { format!(": {}, say", inside.display()) } else { String::new() };
+        let hint = if inside.is_file() { format!(": {}, say", shown(&inside)) } else { String::new() };
         bail!("{name} is a folder, a TOML file is needed{hint}");
     }
     let mut bytes = Vec::new();

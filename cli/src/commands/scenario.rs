@@ -11,6 +11,7 @@ use crate::scenario_file::{self, LoadedScenario, ScenarioText};
 use crate::table::{Align, Table};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::units::{BYTES_PER_GB, ModelId, bytes_to_gb};
@@ -153,7 +154,8 @@ fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdic
                 sizes.push(sizes_line(&loaded));
                 if let Some(models) = too_large(&loaded.scenario) {
                     console.warn(&format!(
-                        "{name}: larger than the memory of a cell, and so never at the edge: {models}"
+                        "{}: larger than the memory of a cell, and so never at the edge: {models}",
+                        one_line(name)
                     ));
                 }
                 Checked { scenario: name, ok: true, message: None }
@@ -165,10 +167,13 @@ fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdic
         })
         .collect();
     console.result(&checked, || {
-        let line = |(checked, sizes): (&Checked<'_>, &String)| match &checked.message {
-            None => format!("{}: ok ({sizes})\n", checked.scenario),
-            Some(message) if message.starts_with(checked.scenario) => format!("{message}\n"),
-            Some(message) => format!("{}: {message}\n", checked.scenario),
+        let line = |(checked, sizes): (&Checked<'_>, &String)| {
+            let name = one_line(checked.scenario);
+            match &checked.message {
+                None => format!("{name}: ok ({sizes})\n"),
+                Some(message) if message.starts_with(&name) => format!("{message}\n"),
+                Some(message) => format!("{name}: {message}\n"),
+            }
         };
         checked.iter().zip(&sizes).map(line).collect()
     })?;

@@ -4,6 +4,8 @@
 
 mod bench;
 mod compare;
+#[cfg(all(feature = "torch", unix))]
+mod examples;
 mod help;
 mod mistakes;
 mod plot;

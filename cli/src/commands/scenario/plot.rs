@@ -7,7 +7,7 @@ mod episode_sheet;
 mod placements;
 
 use crate::args::{SettingArgs, whole};
-use crate::console::Console;
+use crate::console::{Console, shown};
 use crate::world::{World, note_differences};
 use crate::{output, policies};
 use anyhow::{Context, Result, ensure};
@@ -132,7 +132,7 @@ impl Args {
         };
         console.result(&written, || {
             let paths = written.channel.iter().chain([&written.episode]).chain(&written.placements);
-            paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n")
+            paths.map(|path| shown(path)).collect::<Vec<_>>().join("\n")
         })
     }
 }
