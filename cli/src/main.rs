@@ -54,7 +54,9 @@ fn main() -> ExitCode {
         }
     };
     let outcome = machine::start_threads().and_then(|warning| {
-        warning.iter().for_each(|warning| console::say(&format!("warning: {warning}")));
+        for line in warning {
+            console::say(&format!("warning: {line}"));
+        }
         cli.run()
     });
     match outcome {

@@ -151,9 +151,10 @@ impl RunDir {
 pub(crate) fn check_is_run(root: &Path) -> Result<()> {
     let name = root.display();
     match fs::metadata(root) {
-        Ok(found) => {
-            ensure!(found.is_dir(), "{name} is a file: name the folder of a run, as `train` printed it")
+        Ok(found) if !found.is_dir() => {
+            bail!("{name} is a file: name the folder of a run, as `train` printed it")
         }
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!("no folder {name}: name the folder of a run, as `train` printed it")
         }

@@ -7,6 +7,8 @@ mod kept;
 #[cfg(feature = "torch")]
 mod learn;
 #[cfg(feature = "torch")]
+mod log;
+#[cfg(feature = "torch")]
 mod log_state;
 #[cfg(feature = "torch")]
 mod logs;

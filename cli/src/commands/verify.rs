@@ -38,7 +38,7 @@ impl Args {
             What::Determinism(args) => args.run(console),
         };
         #[cfg(feature = "torch")]
-        if verdict.as_ref().is_err_and(|error| error.is::<child::Interrupted>()) {
+        if verdict.as_ref().is_err_and(anyhow::Error::is::<child::Interrupted>) {
             return Ok(Verdict::Interrupted);
         }
         verdict

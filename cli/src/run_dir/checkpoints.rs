@@ -117,7 +117,11 @@ impl Checkpoints {
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let Places { place, fresh, stale } = self.places(name);
         // What stands in its place was whole when it was put there: without its description it was damaged since.
-        if place.exists() { Some(place).filter(is_whole) } else { [fresh, stale].into_iter().find(is_whole) }
+        if place.exists() {
+            Some(place).filter(|place| is_whole(place))
+        } else {
+            [fresh, stale].into_iter().find(|place| is_whole(place))
+        }
     }
 
     /// Whether anything of a checkpoint of this name is there, whole or not.
@@ -247,7 +251,7 @@ impl Checkpoints {
 }
 
 /// Whether a folder is a whole checkpoint: the description is written last, when everything else is on the disk.
-fn is_whole(place: &PathBuf) -> bool {
+fn is_whole(place: &Path) -> bool {
     place.join(META_FILE).is_file()
 }
 

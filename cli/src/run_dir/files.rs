@@ -130,7 +130,11 @@ fn read(path: &Path, prefix: &Prefix) -> Result<(File, Sha256)> {
 }
 
 fn hexadecimal(digest: &Sha256) -> String {
-    digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.clone().finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect()
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or_default()
 }
 
 #[cfg(test)]
