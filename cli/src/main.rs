@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = machine::start_threads().and_then(|warning| {
-        for line in warning {
+        if let Some(line) = warning {
             console::say(&format!("warning: {line}"));
         }
         cli.run()
