@@ -144,7 +144,7 @@ impl Args {
         if let Some(Seeds(seeds)) = &self.seeds {
             return seeds::begin(console, experiment, seeds, self.out.as_deref(), terms, jobs);
         }
-        learn::begin(console, experiment, self.out.as_deref(), terms)
+        learn::begin(console, &experiment, self.out.as_deref(), terms)
     }
 
     /// A run that goes on is the run that it was.

@@ -49,7 +49,7 @@ impl Terms {
 /// When the folder holds something, or the run cannot go on to its end.
 pub(super) fn begin(
     console: Console,
-    experiment: ExperimentArgs,
+    experiment: &ExperimentArgs,
     out: Option<&Path>,
     terms: Terms,
 ) -> Result<Verdict> {
