@@ -3,8 +3,24 @@
 use super::figures::{CostUnit, TIMED, micros, percent};
 use super::summary::component_table;
 use crate::table::{Align, Table};
+use std::io::IsTerminal;
 use thoughtcache_agents::compare::{Comparison, Row};
 use thoughtcache_agents::metrics::Summary;
+
+/// The comparisons of a command: one, or one for each value of a sweep.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    /// The value of the swept key; `None` without a sweep.
+    pub(crate) value: Option<String>,
+    /// What was found.
+    pub(crate) comparison: Comparison,
+}
+
+/// Whether a table may have colours: standard output is a terminal and `NO_COLOR` is not set.
+pub(crate) fn has_color() -> bool {
+    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !is_refused && std::io::stdout().is_terminal()
+}
 
 /// Bold, for policies that were trained.
 const BOLD: &str = "\u{1b}[1m";

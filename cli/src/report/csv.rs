@@ -1,6 +1,6 @@
 //! Comparisons as comma-separated values: one line a policy (and value of a sweep), every number in full.
 
-use super::Compared;
+use super::comparison::Compared;
 use std::borrow::Cow;
 use thoughtcache_agents::compare::{Comparison, Row};
 use thoughtcache_env::cost::CostBreakdown;
@@ -8,90 +8,64 @@ use thoughtcache_env::placement::Placement;
 
 /// The file; `swept` is the key of the sweep, whose values get a column of that name.
 pub(crate) fn csv(compared: &[Compared], swept: Option<&str>) -> String {
-    let mut header: Vec<String> = ["scenario", "baseline", "episodes", "seed"].map(str::to_owned).to_vec();
-    header.extend(swept.map(str::to_owned));
-    header.extend(
-        [
-            "policy",
-            "kind",
-            "mean_cost",
-            "ci95_low",
-            "ci95_high",
-            "iqm_cost",
-            "relative",
-            "relative_low",
-            "relative_high",
-            "share_cheaper",
-            "hit_ratio",
-            "edge_ratio",
-        ]
-        .map(str::to_owned),
-    );
-    header.push("late_ratio".to_owned());
-    header.extend(Placement::ALL.map(|placement| format!("placed_{}_ratio", placement.name())));
-    header.extend(CostBreakdown::NAMES.map(|name| format!("cost_{name}")));
-    header.extend(
-        [
-            "loads_per_slot",
-            "evictions_per_slot",
-            "refreshes_per_slot",
-            "loaded_gb_per_slot",
-            "decisions_per_slot",
-            "decide_us",
-            "trajectory_hash",
-            "seeds",
-        ]
-        .map(str::to_owned),
-    );
-    let mut text = line(&header);
+    let mut text = String::new();
     for Compared { value, comparison } in compared {
         for row in &comparison.policies {
-            text += &line(&fields(comparison, value.as_deref(), row));
+            let (header, fields): (Vec<String>, Vec<String>) =
+                columns(comparison, swept.zip(value.as_deref()), row).into_iter().unzip();
+            if text.is_empty() {
+                text = line(&header);
+            }
+            text += &line(&fields);
         }
     }
     text
 }
 
-fn fields(comparison: &Comparison, value: Option<&str>, row: &Row) -> Vec<String> {
+/// The name and the value of each column; an absent number is an empty field.
+fn columns(comparison: &Comparison, swept: Option<(&str, &str)>, row: &Row) -> Vec<(String, String)> {
     let summary = &row.summary;
-    let number = |number: f64| number.to_string();
-    let optional = |number: Option<f64>| number.map(|number| number.to_string()).unwrap_or_default();
-    let mut fields = vec![
-        comparison.scenario.clone(),
-        comparison.baseline.clone(),
-        comparison.episodes.to_string(),
-        comparison.seed.to_string(),
-    ];
-    fields.extend(value.map(str::to_owned));
-    fields.extend([
-        summary.name.clone(),
-        summary.kind.name().to_owned(),
-        number(summary.mean_cost),
-        number(summary.ci95.low),
-        number(summary.ci95.high),
-        number(summary.iqm_cost),
-        optional(row.relative.map(|relative| relative.mean)),
-        optional(row.relative.map(|relative| relative.ci95.low)),
-        optional(row.relative.map(|relative| relative.ci95.high)),
-        number(row.share_cheaper),
-        optional(summary.hit_ratio),
-        optional(summary.edge_ratio),
-    ]);
-    fields.push(optional(summary.late_ratio));
-    let shares = summary.placement_ratios;
-    fields.extend((0..Placement::ALL.len()).map(|index| optional(shares.map(|shares| shares[index]))));
-    fields.extend(summary.cost.0.components().map(number));
-    fields.extend([
-        number(summary.loads_per_slot),
-        number(summary.evictions_per_slot),
-        number(summary.refreshes_per_slot),
-        number(summary.loaded_gb_per_slot),
-        number(summary.decisions_per_slot),
-        optional(summary.decide_us),
-        comparison.trajectory_hash.to_string(),
-        row.seeds.len().max(1).to_string(),
-    ]);
-    fields
+    let mut columns: Vec<(String, String)> = Vec::new();
+    let mut text = |name: &str, value: String| columns.push((name.to_owned(), value));
+    text("scenario", comparison.scenario.clone());
+    text("baseline", comparison.baseline.clone());
+    text("episodes", comparison.episodes.to_string());
+    text("seed", comparison.seed.to_string());
+    if let Some((key, value)) = swept {
+        text(key, value.to_owned());
+    }
+    text("policy", summary.name.clone());
+    text("kind", summary.kind.name().to_owned());
+    let mut number = |name: &str, value: Option<f64>| {
+        text(name, value.map(|number| number.to_string()).unwrap_or_default());
+    };
+    number("mean_cost", Some(summary.mean_cost));
+    number("ci95_low", Some(summary.ci95.low));
+    number("ci95_high", Some(summary.ci95.high));
+    number("iqm_cost", Some(summary.iqm_cost));
+    number("relative", row.relative.map(|relative| relative.mean));
+    number("relative_low", row.relative.map(|relative| relative.ci95.low));
+    number("relative_high", row.relative.map(|relative| relative.ci95.high));
+    number("share_cheaper", Some(row.share_cheaper));
+    number("hit_ratio", summary.hit_ratio);
+    number("edge_ratio", summary.edge_ratio);
+    number("late_ratio", summary.late_ratio);
+    for (index, placement) in Placement::ALL.iter().enumerate() {
+        let share = summary.placement_ratios.map(|shares| shares[index]);
+        number(&format!("placed_{}_ratio", placement.name()), share);
+    }
+    for (name, cost) in CostBreakdown::NAMES.iter().zip(summary.cost.0.components()) {
+        number(&format!("cost_{name}"), Some(cost));
+    }
+    number("loads_per_slot", Some(summary.loads_per_slot));
+    number("evictions_per_slot", Some(summary.evictions_per_slot));
+    number("refreshes_per_slot", Some(summary.refreshes_per_slot));
+    number("loaded_gb_per_slot", Some(summary.loaded_gb_per_slot));
+    number("decisions_per_slot", Some(summary.decisions_per_slot));
+    number("decide_us", summary.decide_us);
+    text("trajectory_hash", comparison.trajectory_hash.to_string());
+    text("seeds", row.seeds.len().max(1).to_string());
+    columns
 }
 
 fn line(fields: &[String]) -> String {

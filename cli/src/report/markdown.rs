@@ -1,9 +1,9 @@
 //! Comparisons as Markdown tables, for documents: nobody types a number of a result table by hand.
 
-use super::comparison::{played, relative, seeds_line, unit};
+use super::comparison::{Compared, played, relative, seeds_line, unit};
 use super::figures::{TIMED, micros, percent};
 use super::summary::components_in_use;
-use super::{Compared, matrix};
+use super::sweep::matrix;
 use std::fmt::Write;
 use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::metrics::Summary;

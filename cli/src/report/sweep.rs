@@ -1,6 +1,6 @@
 //! A sweep at a glance: one row a policy, one column a value, relative costs in per cent.
 
-use super::Compared;
+use super::comparison::Compared;
 use crate::table::{Align, Table};
 use thoughtcache_agents::compare::Row;
 use thoughtcache_agents::stats::{self, percent};

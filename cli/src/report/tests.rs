@@ -1,4 +1,5 @@
 use super::*;
+use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{EpisodeResult, Evaluated, Evaluation, PolicyKind};
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::Counters;

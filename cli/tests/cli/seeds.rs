@@ -54,14 +54,20 @@ fn validations(folder: &Path) -> usize {
     (1..=10).map(|seed| lines(seed).map_or(0, |text| text.lines().count())).sum()
 }
 
-/// Kills a program once so many lines are there; it may have come to its end before.
-fn kill_after(child: &mut Child, folder: &Path, lines: usize) {
-    for _ in 0..12_000 {
-        if validations(folder) >= lines || child.try_wait().unwrap().is_some() {
-            break;
+/// Waits for an hour at most.
+fn wait_for(mut is_there: impl FnMut() -> bool) {
+    for _ in 0..720_000 {
+        if is_there() {
+            return;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    panic!("it did not come");
+}
+
+/// Kills a program once so many lines are there; it may have come to its end before.
+fn kill_after(child: &mut Child, folder: &Path, lines: usize) {
+    wait_for(|| validations(folder) >= lines || child.try_wait().unwrap().is_some());
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -115,6 +121,27 @@ fn seeds_that_are_killed_twice_and_go_on_end_with_the_bytes_of_runs_that_were_tr
     assert_eq!(document["policies"].as_array().unwrap().len(), 4);
     let three = "compare runs/small/seed-3 runs/small/seed-1 --only --episodes 3 --json";
     assert!(desk.run(three).expect(0).stdout.contains("small (2 seeds)"));
+}
+
+#[test]
+fn a_request_to_end_ends_all_children_in_good_order_and_they_go_on() {
+    let desk = Desk::new();
+    desk.write("small.toml", SMALL);
+    let mut child = start(&desk, "train --config small.toml --seeds 1..3 --jobs 2 --out many");
+    wait_for(|| validations(&desk.path("many")) >= 4);
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let ending = |seed: u32| desk.read(&format!("many/seed-{seed}/provenance.toml"));
+    for seed in [1, 2] {
+        let ending = ending(seed);
+        assert!(
+            ["interrupted", "done"].iter().any(|how| ending.contains(&format!("ending = \"{how}\""))),
+            "{ending}"
+        );
+    }
+    assert!(!desk.path("many/seed-3").exists(), "a third run began after the request to end");
+    desk.run("train --quiet --resume many").expect(0);
+    assert!(ending(3).contains("ending = \"done\""));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `bench env`: random legal actions, everything included that a learner would ask for.
 
+use super::measure::{Circumstances, judge};
 use super::play::RandomPlay;
 use super::scaling::{self, Curve};
-use super::{Circumstances, judge};
+use super::scaling_plot;
 use crate::args::{DEFAULT_SCENARIO, SettingArgs, number};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
@@ -114,10 +115,15 @@ impl Args {
         }
         let hash = measurements[0].hash;
         let users = if self.scaling {
-            scaling::measure(console, &text, &overrides, &loaded, self.seconds, &self.plot)?
+            scaling::measure(console, &text, &overrides, &loaded, self.seconds)?
         } else {
             Vec::new()
         };
+        if !users.is_empty() {
+            scaling_plot::draw(scenario.name(), &users, &self.plot)
+                .with_context(|| format!("cannot draw {}", self.plot.display()))?;
+            console.note(&format!("the curve over users is drawn in {}", self.plot.display()));
+        }
         let spec = DecisionEnv::new(Arc::clone(&scenario));
         let spec = thoughtcache_env::gym::api::Env::spec(&spec);
         let report = Report {

@@ -1,10 +1,10 @@
-//! `bench radio`: the air alone, redrawn for every user in every slot.
+//! `bench radio`: the speed of the radio alone, with every user redrawn in every slot.
 //!
-//! The world redraws the radio of users that ask, and of nobody else. Here everybody is redrawn every slot: place, line of
-//! sight, shadow and Rician factor of the links to all cells, blockage, association, interference, the cell's time shared
+//! The world redraws the radio of those users that ask. Here all users are redrawn in every slot: place, line of sight, shadow and Rician factor of the links to all cells, blockage, association, interference, the cell's time shared
 //! among all of its users, both rates with their fading averaged, and sensing.
 
-use super::{BusyClock, Circumstances, env};
+use super::env;
+use super::measure::{BusyClock, Circumstances};
 use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
 use crate::scenario_file;

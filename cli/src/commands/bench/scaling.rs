@@ -5,16 +5,15 @@
 //! people of whom ever fewer ask: what is seen is the cost of people who ask for nothing. One lane plays whole episodes,
 //! beginnings of episodes included, and processor time counts where the system tells it.
 
+use super::measure::BusyClock;
 use super::play::RandomPlay;
-use super::{BusyClock, scaling_plot};
 use crate::console::Console;
 use crate::progress;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
 use crate::table::{Align, Table, grouped};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::config::WorkloadConfig;
@@ -79,14 +78,13 @@ pub(super) struct Point {
     idle_user_bytes: usize,
 }
 
-/// Measures both curves, and draws them; nothing for scenarios without users of their own.
+/// Measures both curves; there are none for scenarios without users of their own.
 pub(super) fn measure(
     console: Console,
     text: &ScenarioText,
     overrides: &[Override],
     loaded: &LoadedScenario,
     seconds: f64,
-    plot: &Path,
 ) -> Result<Vec<Curve>> {
     let (Some(physical), WorkloadConfig::Sessions(sessions)) =
         (&loaded.config.physical, &loaded.config.workload)
@@ -113,9 +111,6 @@ pub(super) fn measure(
         }
         curves.push(Curve { demand, points });
     }
-    scaling_plot::draw(loaded.scenario.name(), &curves, plot)
-        .with_context(|| format!("cannot draw {}", plot.display()))?;
-    console.note(&format!("the curve over users is drawn in {}", plot.display()));
     Ok(curves)
 }
 

@@ -159,6 +159,27 @@ impl Args {
         names.into_iter().map(world).collect()
     }
 
+    /// Trains every agent with every seed, and compares what they pay with the optimum.
+    #[cfg(feature = "torch")]
+    fn learn(&self, console: Console, world: &World, solved: &mut Solved) -> Result<()> {
+        let default = || vec!["ppo-tiny".to_owned(), "dqn-tiny".to_owned()];
+        let agents = if self.agents.is_empty() { default() } else { self.agents.clone() };
+        let Self { seeds, decisions, slots, .. } = *self;
+        let training = learn::Training { agents: &agents, seeds, decisions, slots };
+        for (trained, cost) in learn::learn(console, &training, &world.scenario, &world.long)? {
+            let above = |best: f64| 100.0 * (cost / best - 1.0);
+            match trained {
+                None => solved.optimal_played = Some(cost),
+                Some((agent, seed)) => {
+                    let (gap_percent, paired_percent) =
+                        (above(solved.cost()), solved.optimal_played.map(above));
+                    solved.learned.push(Learned { agent, seed, cost, gap_percent, paired_percent });
+                }
+            }
+        }
+        Ok(())
+    }
+
     #[cfg(not(feature = "torch"))]
     fn learn(&self, _: Console, _: &World, _: &mut Solved) -> Result<()> {
         let Self { agents: _, seeds: _, decisions: _, .. } = self;

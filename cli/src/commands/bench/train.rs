@@ -34,7 +34,7 @@ impl Args {
 #[cfg(feature = "torch")]
 impl Args {
     pub(super) fn run(mut self, console: Console) -> Result<Verdict> {
-        use super::Circumstances;
+        use super::measure::Circumstances;
         use crate::clock::Stopwatch;
         use crate::machine::peak_resident_bytes;
         use crate::progress;
@@ -90,7 +90,7 @@ impl Args {
                 report.circumstances.line()
             )
         })?;
-        Ok(super::judge(console, "training", report.decisions_per_s, self.at_least))
+        Ok(super::measure::judge(console, "training", report.decisions_per_s, self.at_least))
     }
 }
 

@@ -323,7 +323,7 @@ struct Finished {
     best_cost: Option<f64>,
     best_decisions: Option<u64>,
     least_aot_cost: f64,
-    /// To least-aot on the same episodes; negative is cheaper.
+    /// To least-aot on the same episodes; negative is cheaper. Nothing where least-aot costs nothing.
     relative: Option<f64>,
     checkpoint: Option<String>,
     trajectory_hash: String,
@@ -355,7 +355,9 @@ impl Finished {
             best_cost: best.map(|best| best.score),
             best_decisions: best.map(|best| best.decisions),
             least_aot_cost: watched.least_aot_cost,
-            relative: best.map(|best| best.score / watched.least_aot_cost - 1.0),
+            relative: best
+                .map(|best| best.score / watched.least_aot_cost - 1.0)
+                .filter(|relative| relative.is_finite()),
             trajectory_hash: format!("{:016x}", trained.trajectory_hash),
             health: health::of(&folder.path("metrics.jsonl"), algorithm, experiment.decisions)?,
             run,
@@ -372,13 +374,16 @@ impl Finished {
         let (run, typed) = (&self.run, pasted(Path::new(&self.run)));
         let resume =
             if self.interrupted { format!("  thoughtcache train --resume {typed}\n") } else { String::new() };
-        let best = match (self.best_cost, self.best_decisions, self.relative, &self.checkpoint) {
-            (Some(cost), Some(decisions), Some(relative), Some(checkpoint)) => format!(
-                "  best        {cost:.6} per slot after {decisions} decisions, {percent:+.1} % vs least-aot ({baseline:.6}),\n\
+        let best = match (self.best_cost, self.best_decisions, &self.checkpoint) {
+            (Some(cost), Some(decisions), Some(checkpoint)) => format!(
+                "  best        {cost:.6} per slot after {decisions} decisions, {relative} ({baseline:.6}),\n\
                  \x20             on validation episodes: what a policy is worth, compare says\n\
                  \x20 checkpoint  {checkpoint}\n",
                 decisions = grouped(decisions),
-                percent = 100.0 * relative,
+                relative = self.relative.map_or_else(
+                    || "nothing to compare it with: least-aot costs nothing".to_owned(),
+                    |relative| format!("{:+.1} % vs least-aot", 100.0 * relative)
+                ),
                 baseline = self.least_aot_cost,
             ),
             _ => "  best        none yet: the run was stopped before its first validation ended\n".to_owned(),

@@ -15,6 +15,7 @@ use crate::console::{Console, Verdict, pasted};
 use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::machine::{self, Machine};
+use crate::patience::Patience;
 use crate::progress;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir, write_whole};
 use crate::table::{Align, Table, grouped};
@@ -174,7 +175,9 @@ impl Runs {
         ));
         let total = self.experiment.decisions * self.seeds.len() as u64;
         let bar = progress::bar(console, total, "decisions");
+        let patience = Patience::with(console, &bar, "decisions");
         let outcome = self.work(console, unfinished.into(), terms, &stop, (jobs, threads), &bar);
+        drop(patience);
         bar.finish_and_clear();
         let Outcome { failed, is_interrupted } = outcome?;
         if let Some((seed, message)) = failed.first() {

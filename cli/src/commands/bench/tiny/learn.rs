@@ -1,15 +1,13 @@
 //! The learners of `bench tiny`: trained in a world, then played greedily beside the optimal plan.
 
-use super::{Args, Learned, Solved, World};
 use crate::console::Console;
 use crate::table::grouped;
 use crate::{experiment, policies, progress};
 use anyhow::{Context, Result};
 use std::error::Error;
 use std::sync::Arc;
-use thoughtcache_agents::bounds::exact::OPTIMAL;
 use thoughtcache_agents::evaluate::{
-    AnyPolicy, Contender, EpisodeResult, Hooks, Protocol, evaluate, validate,
+    AnyPolicy, Contender, EpisodeResult, Evaluated, Hooks, Protocol, evaluate, validate,
 };
 use thoughtcache_agents::learn::agent::Metrics;
 use thoughtcache_agents::learn::config::AgentConfig;
@@ -23,44 +21,44 @@ const VALIDATIONS: u64 = 10;
 /// Episodes of a validation.
 const EPISODES: u64 = 20;
 
-impl Args {
-    /// Trains every agent with every seed, and lets all play the same slots.
-    pub(super) fn learn(&self, console: Console, world: &World, solved: &mut Solved) -> Result<()> {
-        let default = || vec!["ppo-tiny".to_owned(), "dqn-tiny".to_owned()];
-        let agents = if self.agents.is_empty() { default() } else { self.agents.clone() };
-        let mut contenders: Vec<Contender> = policies::optimal(&world.scenario).into_iter().collect();
-        let mut runs = Vec::new();
-        for agent in &agents {
-            let config = experiment::agent(agent)?;
-            for seed in 1..=self.seeds {
-                let name = format!("{agent} {seed}");
-                contenders.push(trained(console, &name, &config, world, self.decisions, seed)?);
-                runs.push((agent, seed));
-            }
+/// What is trained in a world, and how long it plays.
+pub(super) struct Training<'a> {
+    pub(super) agents: &'a [String],
+    /// Seeds 1 to this number.
+    pub(super) seeds: u64,
+    pub(super) decisions: u64,
+    pub(super) slots: u32,
+}
+
+/// The cost per slot of one policy, and who it is: the agent and its seed, nobody for the optimal plan.
+pub(super) type Played = (Option<(String, u64)>, f64);
+
+/// Trains every agent with every seed, and lets all play the slots of `long`, beside the optimal plan where there is one.
+///
+/// # Errors
+/// When an agent cannot be found or trained.
+pub(super) fn learn(
+    console: Console,
+    training: &Training<'_>,
+    scenario: &Arc<Scenario>,
+    long: &Arc<Scenario>,
+) -> Result<Vec<Played>> {
+    let mut contenders: Vec<Contender> = policies::optimal(scenario).into_iter().collect();
+    let mut names: Vec<Option<(String, u64)>> = contenders.iter().map(|_| None).collect();
+    for agent in training.agents {
+        let config = experiment::agent(agent)?;
+        for seed in 1..=training.seeds {
+            let name = format!("{agent} {seed}");
+            contenders.push(trained(console, &name, &config, scenario, training.decisions, seed)?);
+            names.push(Some((agent.clone(), seed)));
         }
-        let spinner =
-            progress::spinner(console, format!("{}: {} slots", solved.world, grouped(self.slots.into())));
-        let evaluation =
-            evaluate(&contenders, &Protocol::test(Arc::clone(&world.long), 0, 1), Hooks::default())?;
-        spinner.finish_and_clear();
-        let mut costs = evaluation.policies.iter().map(|policy| {
-            (policy.name.as_str(), policy.episodes.iter().map(EpisodeResult::cost_per_slot).sum::<f64>())
-        });
-        if evaluation.policies.first().is_some_and(|policy| policy.name == OPTIMAL) {
-            solved.optimal_played = costs.next().map(|(_, cost)| cost);
-        }
-        for ((agent, seed), (_, cost)) in runs.into_iter().zip(costs) {
-            let above = |best: f64| 100.0 * (cost / best - 1.0);
-            solved.learned.push(Learned {
-                agent: agent.clone(),
-                seed,
-                cost,
-                gap_percent: above(solved.cost()),
-                paired_percent: solved.optimal_played.map(above),
-            });
-        }
-        Ok(())
     }
+    let slots = grouped(training.slots.into());
+    let spinner = progress::spinner(console, format!("{}: {slots} slots", scenario.name()));
+    let evaluation = evaluate(&contenders, &Protocol::test(Arc::clone(long), 0, 1), Hooks::default())?;
+    spinner.finish_and_clear();
+    let cost = |policy: &Evaluated| policy.episodes.iter().map(EpisodeResult::cost_per_slot).sum();
+    Ok(names.into_iter().zip(evaluation.policies.iter().map(cost)).collect())
 }
 
 /// Trains one agent in one world; its best policy.
@@ -68,14 +66,14 @@ fn trained(
     console: Console,
     name: &str,
     config: &AgentConfig,
-    world: &World,
+    scenario: &Arc<Scenario>,
     decisions: u64,
     seed: u64,
 ) -> Result<Contender> {
     let bar = progress::bar(console, decisions, "decisions");
-    bar.set_message(format!("{}: {name}", world.scenario.name()));
-    let mut watch = Watch { bar, scenario: Arc::clone(&world.scenario) };
-    let env = DecisionEnv::new(Arc::clone(&world.scenario));
+    bar.set_message(format!("{}: {name}", scenario.name()));
+    let mut watch = Watch { bar, scenario: Arc::clone(scenario) };
+    let env = DecisionEnv::new(Arc::clone(scenario));
     let settings = TrainSettings {
         budget: decisions,
         eval_freq: decisions / VALIDATIONS,
@@ -83,7 +81,7 @@ fn trained(
         run: seed,
     };
     let trained = train(config, |_| env.clone(), settings, &mut watch)
-        .with_context(|| format!("{}: {name}", world.scenario.name()))?;
+        .with_context(|| format!("{}: {name}", scenario.name()))?;
     watch.bar.finish_and_clear();
     let best = trained.best.context("a run that nobody stops has a best policy")?;
     let policy = NetPolicy::new(name, Arc::new(best.policy));
