@@ -5,17 +5,18 @@
 
 mod overrides;
 mod place;
-mod words;
+mod read;
 
 pub use overrides::Override;
 pub use place::locate;
 
 pub use crate::invalid::Invalid;
 
-use crate::message::shown;
+use crate::message::{one_line, shown};
+use read::read;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use toml::{Table, Value};
+use toml::Value;
 
 /// A mistake in a configuration: what, where, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -95,52 +96,32 @@ pub fn parse<T: DeserializeOwned>(
     overrides: &[Override],
     choices: &[&str],
 ) -> Result<T, ConfigError> {
-    let typed: T =
-        toml::from_str(text).map_err(|error| with_choices::<T>(shape(file, text, &error), text))?;
-    if overrides.is_empty() {
-        return Ok(typed);
-    }
-    let root: Value = toml::from_str(text).map_err(|error| shape(file, text, &error))?;
-    overrides::applied(&root, overrides, choices)
-}
-
-/// Lists the choices where one is missing: the reader tells them to whoever names a wrong one.
-fn with_choices<T: DeserializeOwned>(error: ConfigError, text: &str) -> ConfigError {
-    match error {
-        ConfigError::Shape { file, line, column, key, message } if message.contains(words::ONE_CHOICE) => {
-            let wrong: Value = Table::from_iter([("?".to_owned(), Value::Table(Table::new()))]).into();
-            let root = match key.as_str() {
-                "" => Ok(wrong),
-                key => toml::from_str(text)
-                    .map_err(|_| ())
-                    .and_then(|root| overrides::replaced(root, key, wrong)),
-            };
-            let refusal = root.ok().and_then(|root| root.try_into::<T>().err());
-            let names = refusal.map_or(String::new(), |refusal| refusal.message().to_owned());
-            let message = format!("{message}; {}", words::these(&words::listed(&names)));
-            ConfigError::Shape { file, line, column, key, message }
+    let root: Value = toml::from_str(text).map_err(|error| no_toml(file, text, &error))?;
+    let typed: T = read(&root).map_err(|misfit| {
+        let place = place::find(text, &misfit.path).filter(|_| !misfit.path.is_empty());
+        let start = place.map_or(0, |(key, value)| if misfit.is_key() { key } else { value });
+        let (line, column) = place::position(text, start);
+        let message = misfit.message("");
+        ConfigError::Shape {
+            file: file.to_owned(),
+            line: Some(line),
+            column: Some(column),
+            key: one_line(&misfit.path),
+            message,
         }
-        error => error,
-    }
+    })?;
+    if overrides.is_empty() { Ok(typed) } else { overrides::applied(&root, overrides, choices) }
 }
 
-fn shape(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
-    let span = error.span();
-    let key = span.as_ref().and_then(|span| place::path_at(text, span)).unwrap_or_default();
-    let start = span.map(|span| span.start.min(text.len()));
-    let (key, mut message) = words::explained(&key, error.message());
-    if message == "duplicate key"
-        && let Some(name) = error.span().and_then(|span| text.get(span))
-    {
-        message = format!("the key `{}` stands there twice", shown(name));
-    }
-    ConfigError::Shape {
-        file: file.to_owned(),
-        line: start.map(|start| text[..start].matches('\n').count() + 1),
-        column: start.map(|start| text[..start].chars().rev().take_while(|&c| c != '\n').count() + 1),
-        key,
-        message,
-    }
+/// The error of a text that is no TOML.
+fn no_toml(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let (line, column) = error.span().map(|span| place::position(text, span.start)).unzip();
+    let twice = error.span().filter(|_| error.message() == "duplicate key");
+    let message = match twice.and_then(|span| text.get(span)) {
+        Some(name) => format!("the key `{}` stands there twice", shown(name)),
+        None => one_line(&error.message().trim().replace('\n', ", ")),
+    };
+    ConfigError::Shape { file: file.to_owned(), line, column, key: String::new(), message }
 }
 
 #[cfg(test)]

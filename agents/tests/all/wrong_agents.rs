@@ -70,6 +70,7 @@ fn tables_and_combinations_that_contradict_each_other() {
         ("a key beside the table", "gamma = 0.9\n[ppo]\n"),
         ("a key of the other learner", "[ppo]\nbuffer_size = 100\n"),
         ("a table that is a word", "ppo = \"tight\"\n"),
+        ("a list of the first keys", "ppo = [16, 16, 128]\n"),
         ("an unknown rule to imitate", "warm_start = \"densty\"\n[ppo]\n"),
         ("too many decisions to imitate", "warm_start = \"lru\"\nwarm_start_decisions = 9000000000\n[ppo]\n"),
         ("decisions of no rule", "warm_start_decisions = 5\n[ppo]\n"),

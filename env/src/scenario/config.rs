@@ -16,7 +16,7 @@ pub struct ScenarioConfig {
     pub name: String,
     /// Slots of an episode, 1 to 1,000,000; a recorded test part is played whole whatever stands here.
     pub horizon_slots: u32,
-    /// Seconds of a slot, above 0.
+    /// Seconds of a slot, 1e-6 to 86,400 (a day).
     pub slot_s: f64,
     /// The edge servers.
     pub cell: CellConfig,

@@ -8,8 +8,8 @@ use super::config::{
 };
 use super::files::PhysicalFiles;
 use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
-use super::validate::{MAX_USERS, SessionsWorld};
-use crate::invalid::{Invalid, Range, count, name, number};
+use super::validate::{MAX_USERS, SessionsWorld, logarithmic};
+use crate::invalid::{Invalid, Range, count, length, name, number};
 use crate::llm::catalogue::{Catalogue, Device, Model};
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
@@ -26,7 +26,7 @@ use crate::workload::sessions::SessionsModel;
 use serde::Serialize;
 
 /// The most pairs of a user and a cell: each keeps the state of its link and a twin, 20 bytes.
-const MAX_LINKS: u64 = 100_000_000;
+const MAX_LINKS: u64 = 20_000_000;
 /// How far from 1 the shares of the device classes may sum to.
 const SUM_TOLERANCE: f64 = 1e-6;
 
@@ -364,36 +364,32 @@ impl ScenarioConfig {
         if self.quality.is_some() {
             return refuse("quality", "a table".into());
         }
-        if let Some(users) = self.context.as_ref().and_then(|context| context.users) {
-            return refuse("context.users", users.to_string());
-        }
-        if let Some(speed) = self.cell.compute_tflop_per_s {
-            return refuse("cell.compute_tflop_per_s", speed.to_string());
-        }
-        if let Some(budget) = self.cell.compute_budget_tflop_per_slot {
-            return refuse("cell.compute_budget_tflop_per_slot", budget.to_string());
-        }
+        let users = self.context.as_ref().and_then(|context| context.users);
+        let mut numbers = vec![
+            ("context.users".to_owned(), users.map(f64::from)),
+            ("cell.compute_tflop_per_s".to_owned(), self.cell.compute_tflop_per_s),
+            ("cell.compute_budget_tflop_per_slot".to_owned(), self.cell.compute_budget_tflop_per_slot),
+        ];
         for (index, model) in self.models.iter().enumerate() {
-            let numbers = [
-                ("memory_gb", model.memory_gb),
-                ("active_parameters_b", model.active_parameters_b),
-                ("kv_bytes_per_token", model.kv_bytes_per_token),
-            ];
-            if let Some((key, Some(value))) = numbers.into_iter().find(|(_, typed)| typed.is_some()) {
-                return refuse(&format!("models[{index}].{key}"), format!("{value:?}"));
-            }
+            let key = |field: &str| format!("models[{index}].{field}");
+            numbers.extend([
+                (key("memory_gb"), model.memory_gb),
+                (key("active_parameters_b"), model.active_parameters_b),
+                (key("kv_bytes_per_token"), model.kv_bytes_per_token),
+            ]);
         }
         for (index, service) in self.services.iter().enumerate() {
-            let numbers = [
-                ("alpha", service.alpha),
-                ("load_s", service.load_s),
-                ("load_cost", service.load_cost),
-                ("edge_per_request", service.edge_per_request),
-                ("cloud_per_request", service.cloud_per_request),
-            ];
-            if let Some((key, Some(value))) = numbers.into_iter().find(|(_, typed)| typed.is_some()) {
-                return refuse(&format!("services[{index}].{key}"), format!("{value:?}"));
-            }
+            let key = |field: &str| format!("services[{index}].{field}");
+            numbers.extend([
+                (key("alpha"), service.alpha),
+                (key("load_s"), service.load_s),
+                (key("load_cost"), service.load_cost),
+                (key("edge_per_request"), service.edge_per_request),
+                (key("cloud_per_request"), service.cloud_per_request),
+            ]);
+        }
+        if let Some((key, Some(value))) = numbers.iter().find(|(_, typed)| typed.is_some()) {
+            return refuse(key, value.to_string());
         }
         if self.decision.granularity != GranularityConfig::Request {
             let allowed = "\"request\": users of a physical scenario are at different places";
@@ -455,18 +451,14 @@ impl ScenarioConfig {
 
     fn classes(&self, parts: &Parts<'_>) -> Result<Vec<DeviceClass>, Invalid> {
         let typed = &parts.config.devices;
-        if !(1..=64).contains(&typed.len()) {
-            let value = format!("{} classes", typed.len());
-            return Err(Invalid::new("physical.devices", value, "1 to 64 of them"));
-        }
+        length("physical.devices", typed.len(), "classes", 64)?;
         let mut classes = Vec::with_capacity(typed.len());
         let mut up_to_share = 0.0;
         for (index, class) in typed.iter().enumerate() {
             let key = |field: &str| format!("physical.devices[{index}].{field}");
             name(key("name"), &class.name)?;
-            if typed[..index].iter().any(|earlier| earlier.name == class.name) {
-                return Err(Invalid::new(key("name"), format!("{:?}", class.name), "each name once"));
-            }
+            let is_new = typed[..index].iter().all(|earlier| earlier.name != class.name);
+            Invalid::unless(is_new, key("name"), format!("{:?}", class.name), "each name once")?;
             up_to_share += number(key("share"), class.share, Range::Between(1e-6, 1.0))?;
             let device = parts.catalogue.device(&key("device"), &class.device)?;
             let model = parts.catalogue.model(&key("model"), &class.model)?;
@@ -515,24 +507,19 @@ impl ScenarioConfig {
     /// Keys that only a physical scenario reads.
     fn refuse_physical_keys(&self) -> Result<(), Invalid> {
         let allowed = "no such key, or [physical]: abstract scenarios do not read it";
+        let mut typed = Vec::new();
         for (index, model) in self.models.iter().enumerate() {
-            if let Some(named) = &model.catalogue {
-                return Err(Invalid::new(
-                    format!("models[{index}].catalogue"),
-                    format!("{named:?}"),
-                    allowed,
-                ));
-            }
-            if let Some(bytes) = model.bytes_per_weight {
-                return Err(Invalid::new(format!("models[{index}].bytes_per_weight"), bytes, allowed));
-            }
-            if model.quality.is_some() {
-                return Err(Invalid::new(format!("models[{index}].quality"), "a table", allowed));
-            }
+            let key = |field: &str| format!("models[{index}].{field}");
+            typed.push((key("catalogue"), model.catalogue.as_ref().map(|named| format!("{named:?}"))));
+            typed.push((key("bytes_per_weight"), model.bytes_per_weight.map(|bytes| bytes.to_string())));
+            typed.push((key("quality"), model.quality.map(|_| "a table".to_owned())));
         }
-        let services = self.services.iter().enumerate();
-        match services.map(|(index, service)| (index, &service.demands)).find(|(_, typed)| typed.is_some()) {
-            Some((index, _)) => Err(Invalid::new(format!("services[{index}].demands"), "a table", allowed)),
+        for (index, service) in self.services.iter().enumerate() {
+            let table = service.demands.as_ref().map(|_| "a table".to_owned());
+            typed.push((format!("services[{index}].demands"), table));
+        }
+        match typed.into_iter().find_map(|(key, value)| Some((key, value?))) {
+            Some((key, value)) => Err(Invalid::new(key, value, allowed)),
             None => Ok(()),
         }
     }
@@ -586,19 +573,9 @@ impl Parts<'_> {
 
 impl AccuracyConfig {
     fn validate(&self, place: &str, thought_tokens: f64) -> Result<(AccuracyLaw, f64), Invalid> {
-        let share = |field: &str, value: f64| number(format!("{place}.{field}"), value, Range::Share);
-        let law = AccuracyLaw::Logarithmic {
-            base: share("base", self.base)?,
-            gain: number(format!("{place}.gain"), self.gain, Range::NonNegative)?,
-            exponent: number(format!("{place}.exponent"), self.exponent, Range::Positive)?,
-            max_accuracy: number(
-                format!("{place}.max_accuracy"),
-                self.max_accuracy,
-                Range::Between(self.base, 1.0),
-            )?,
-            thought_tokens,
-        };
-        Ok((law, share("alignment", self.alignment)?))
+        let numbers = [self.base, self.gain, self.exponent, self.max_accuracy];
+        let law = logarithmic(place, numbers, thought_tokens)?;
+        Ok((law, number(format!("{place}.alignment"), self.alignment, Range::Share)?))
     }
 }
 

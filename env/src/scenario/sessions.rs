@@ -144,7 +144,7 @@ pub enum TimeConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExponentialTimeConfig {
-    /// Mean in seconds, 1e-3 to 1e6.
+    /// Mean in seconds, 1e-3 to 1e5.
     pub mean_s: f64,
 }
 
@@ -152,7 +152,7 @@ pub struct ExponentialTimeConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LognormalTimeConfig {
-    /// Mean in seconds, 1e-3 to 1e6.
+    /// Mean in seconds, 1e-3 to 1e5.
     pub mean_s: f64,
     /// Coefficient of variation (standard deviation by mean), 0.01 to 20.
     pub cv: f64,

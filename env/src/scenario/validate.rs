@@ -10,7 +10,7 @@ use super::config::{
 use super::files::PhysicalFiles;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
 use crate::digest;
-use crate::invalid::{Invalid, MAX_NUMBER, Range, count, name, number};
+use crate::invalid::{Invalid, MAX_NUMBER, Range, count, length, name, number};
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
 use crate::placement::Placement;
@@ -19,6 +19,7 @@ use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
 use crate::workload::trace::{ServiceMap, SlottedRequests, Trace, TraceError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The most slots of an episode.
@@ -27,10 +28,14 @@ const MAX_HORIZON_SLOTS: u32 = 1_000_000;
 const MAX_COUNT: u32 = 1_000;
 /// The most requests of one service that a slot may bring on average.
 const MAX_INTENSITY: f64 = 1e6;
-/// The most requests that a slot may bring on average where each is a decision of its own.
-const MAX_DECISIONS_PER_SLOT: f64 = 1e6;
+/// The most requests that a slot may bring on average where each is a decision of its own: some seconds of play.
+const MAX_DECISIONS_PER_SLOT: f64 = 1e5;
+/// The lengths of a slot in seconds: up to a day.
+const SLOT_S: Range = Range::Between(1e-6, 86_400.0);
 /// The greatest memory and the largest model, in GB.
 const MAX_GB: f64 = 1e6;
+/// Exponents of Zipf's law.
+const ZIPF_EXPONENTS: Range = Range::Between(0.0, 10.0);
 /// How far from 1 the probabilities of a phase may sum to.
 const SUM_TOLERANCE: f64 = 1e-6;
 /// The most users.
@@ -48,18 +53,10 @@ fn reshuffle(key: &str, value: Option<u32>) -> Result<Option<u32>, Invalid> {
 
 fn accuracy_table(table: &TableQualityConfig, thought_tokens: f64) -> Result<AccuracyTable, Invalid> {
     let knots = table.paths.len();
-    if !(1..=MAX_KNOTS).contains(&knots) {
-        let allowed = format!("1 to {MAX_KNOTS} of them");
-        return Err(Invalid::new("quality.table.paths", format!("{knots} numbers"), allowed));
-    }
-    if table.accuracy.len() != knots {
-        let value = format!("{} numbers", table.accuracy.len());
-        return Err(Invalid::new(
-            "quality.table.accuracy",
-            value,
-            format!("{knots}, one for each of the paths"),
-        ));
-    }
+    length("quality.table.paths", knots, "numbers", MAX_KNOTS)?;
+    let (value, allowed) =
+        (format!("{} numbers", table.accuracy.len()), format!("{knots}, one for each of the paths"));
+    Invalid::unless(table.accuracy.len() == knots, "quality.table.accuracy", value, allowed)?;
     for (index, (&paths, &accuracy)) in table.paths.iter().zip(&table.accuracy).enumerate() {
         let key = format!("quality.table.paths[{index}]");
         number(&key, paths, Range::NonNegative)?;
@@ -72,6 +69,37 @@ fn accuracy_table(table: &TableQualityConfig, thought_tokens: f64) -> Result<Acc
     let allowed = "rising numbers, with an accuracy each";
     AccuracyTable::new(&table.paths, &table.accuracy, thought_tokens)
         .ok_or_else(|| Invalid::new("quality.table.paths", format!("{:?}", table.paths), allowed))
+}
+
+/// The law of accuracy with these numbers: base, gain, exponent and the greatest accuracy.
+pub(super) fn logarithmic(
+    table: &str,
+    [base, gain, exponent, max_accuracy]: [f64; 4],
+    thought_tokens: f64,
+) -> Result<AccuracyLaw, Invalid> {
+    let key = |field: &str| format!("{table}.{field}");
+    Ok(AccuracyLaw::Logarithmic {
+        base: number(key("base"), base, Range::Share)?,
+        gain: number(key("gain"), gain, Range::NonNegative)?,
+        exponent: number(key("exponent"), exponent, Range::Positive)?,
+        max_accuracy: number(key("max_accuracy"), max_accuracy, Range::Between(base, 1.0))?,
+        thought_tokens,
+    })
+}
+
+/// Where requests come from.
+struct Source {
+    arrivals: ArrivalModel,
+    /// Recorded seconds of a load, by service.
+    load_s: Option<Vec<f64>>,
+    /// Recorded requests that no service covers.
+    outside_requests: u64,
+}
+
+impl From<ArrivalModel> for Source {
+    fn from(arrivals: ArrivalModel) -> Self {
+        Self { arrivals, load_s: None, outside_requests: 0 }
+    }
 }
 
 impl ScenarioConfig {
@@ -102,7 +130,7 @@ impl ScenarioConfig {
     fn validate_filled(&self, recording: &Recording, files: &PhysicalFiles) -> Result<Scenario, Invalid> {
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
-        let slot_s = number("slot_s", self.slot_s, Range::Positive)?;
+        let slot_s = number("slot_s", self.slot_s, SLOT_S)?;
         let num_cells = count("cell.count", self.cell.count, MAX_COUNT)?;
         let capacity_bytes =
             gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, MAX_GB))?);
@@ -111,15 +139,8 @@ impl ScenarioConfig {
             .compute_budget_tflop_per_slot
             .map(|tflop| Ok(1e12 * number("cell.compute_budget_tflop_per_slot", tflop, Range::Positive)?))
             .transpose()?;
-        let num_services = self.services.len();
-        if !(1..=MAX_COUNT as usize).contains(&num_services) {
-            return Err(Invalid::new(
-                "services",
-                format!("{num_services} services"),
-                format!("1 to {MAX_COUNT} of them"),
-            ));
-        }
-        let (arrivals, load_s, outside_requests) = self.arrivals(recording, num_cells)?;
+        length("services", self.services.len(), "services", MAX_COUNT as usize)?;
+        let Source { arrivals, load_s, outside_requests } = self.source(recording, num_cells)?;
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
         let recorded = match recording {
@@ -161,13 +182,10 @@ impl ScenarioConfig {
     }
 
     fn services(&self, recorded_load_s: Option<&[f64]>) -> Result<Vec<Service>, Invalid> {
-        if !(1..=MAX_COUNT as usize).contains(&self.models.len()) {
-            let (value, allowed) =
-                (format!("{} models", self.models.len()), format!("1 to {MAX_COUNT} of them"));
-            return Err(Invalid::new("models", value, allowed));
-        }
+        length("models", self.models.len(), "models", MAX_COUNT as usize)?;
         for (index, model) in self.models.iter().enumerate() {
-            name(format!("models[{index}].name"), &model.name)?;
+            let name_key = format!("models[{index}].name");
+            name(&name_key, &model.name)?;
             self.model_gb(index)?;
             self.window_tokens(index)?;
             if model.kv_bytes_per_token.is_some() {
@@ -176,10 +194,8 @@ impl ScenarioConfig {
             if let Some(billions) = model.active_parameters_b {
                 number(format!("models[{index}].active_parameters_b"), billions, Range::Positive)?;
             }
-            if self.models[..index].iter().any(|earlier| earlier.name == model.name) {
-                let allowed = "each name once";
-                return Err(Invalid::new(format!("models[{index}].name"), &model.name, allowed));
-            }
+            let is_new = self.models[..index].iter().all(|earlier| earlier.name != model.name);
+            Invalid::unless(is_new, name_key, &model.name, "each name once")?;
         }
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;
@@ -203,17 +219,11 @@ impl ScenarioConfig {
             let thought_tokens = self.thought_tokens(index)?;
             let request_flop = match (needs_flop, model.active_parameters_b) {
                 (false, _) => 0.0,
-                (true, Some(billions)) => {
-                    let key = format!("models[{model_index}].active_parameters_b");
-                    2e9 * number(key, billions, Range::Positive)? * thought_tokens * f64::from(paths)
-                }
+                (true, Some(billions)) => 2e9 * billions * thought_tokens * f64::from(paths),
                 (true, None) => {
                     let key = format!("models[{model_index}].active_parameters_b");
-                    return Err(Invalid::new(
-                        key,
-                        "absent",
-                        "a number above 0, because compute is priced or limited",
-                    ));
+                    let allowed = "a number above 0, because compute is priced or limited";
+                    return Err(Invalid::new(key, "absent", allowed));
                 }
             };
             services.push(Service {
@@ -340,23 +350,17 @@ impl ScenarioConfig {
             return self.edge_quality(index, thought_tokens).map(|(law, _)| QualityLaw::Accuracy(law));
         }
         let alpha_key = format!("services[{index}].alpha");
-        let Some(quality) = &self.quality else {
-            return Err(Invalid::new(
-                "quality",
-                "absent",
-                "[quality.linear], [quality.logarithmic] or [quality.table]",
-            ));
-        };
+        let allowed = "[quality.linear], [quality.logarithmic] or [quality.table]";
+        let quality = self.quality.as_ref().ok_or_else(|| Invalid::new("quality", "absent", allowed))?;
         match (quality, self.services[index].alpha) {
             (QualityConfig::Linear(linear), Some(alpha)) => Ok(QualityLaw::linear(
                 number(alpha_key, alpha, Range::OpenShare)?,
                 number("quality.linear.beta", linear.beta, Range::OpenShare)?,
             )),
-            (QualityConfig::Linear(_), None) => Err(Invalid::new(
-                alpha_key,
-                "absent",
-                "a number between 0 and 1, because of [quality.linear]",
-            )),
+            (QualityConfig::Linear(_), None) => {
+                let allowed = "a number between 0 and 1, because of [quality.linear]";
+                Err(Invalid::new(alpha_key, "absent", allowed))
+            }
             (QualityConfig::Logarithmic(_), Some(alpha)) => {
                 Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.logarithmic] does not read it"))
             }
@@ -366,17 +370,10 @@ impl ScenarioConfig {
             (QualityConfig::Table(table), None) => {
                 Ok(QualityLaw::Accuracy(AccuracyLaw::Table(accuracy_table(table, thought_tokens)?)))
             }
-            (QualityConfig::Logarithmic(law), None) => Ok(QualityLaw::Accuracy(AccuracyLaw::Logarithmic {
-                base: number("quality.logarithmic.base", law.base, Range::Share)?,
-                gain: number("quality.logarithmic.gain", law.gain, Range::NonNegative)?,
-                exponent: number("quality.logarithmic.exponent", law.exponent, Range::Positive)?,
-                max_accuracy: number(
-                    "quality.logarithmic.max_accuracy",
-                    law.max_accuracy,
-                    Range::Between(law.base, 1.0),
-                )?,
-                thought_tokens,
-            })),
+            (QualityConfig::Logarithmic(law), None) => {
+                let numbers = [law.base, law.gain, law.exponent, law.max_accuracy];
+                logarithmic("quality.logarithmic", numbers, thought_tokens).map(QualityLaw::Accuracy)
+            }
         }
     }
 
@@ -398,11 +395,8 @@ impl ScenarioConfig {
         }
         let priced = |kind: &str, weight: f64| {
             if let Some(load_s) = typed_load_s {
-                return Err(Invalid::new(
-                    &load_key,
-                    load_s,
-                    format!("no load_s: [cost.switching.{kind}] does not read it"),
-                ));
+                let allowed = format!("no load_s: [cost.switching.{kind}] does not read it");
+                return Err(Invalid::new(&load_key, load_s, allowed));
             }
             number(format!("cost.switching.{kind}.weight"), weight, Range::NonNegative)
         };
@@ -440,42 +434,32 @@ impl ScenarioConfig {
                 return Err(Invalid::new("cell.compute_tflop_per_s", "absent", allowed));
             }
         };
-        Ok(Prices {
-            accuracy_weight: number(
-                "cost.accuracy_weight",
-                self.cost()?.accuracy_weight,
-                Range::NonNegative,
-            )?,
-            per_flop,
-        })
+        let accuracy_weight = self.cost()?.accuracy_weight;
+        let accuracy_weight = number("cost.accuracy_weight", accuracy_weight, Range::NonNegative)?;
+        Ok(Prices { accuracy_weight, per_flop })
     }
 
     fn drops_faded(&self) -> Result<bool, Invalid> {
         let drops_faded = self.context.as_ref().is_some_and(|context| context.drop_faded);
-        if drops_faded && !self.has_user_contexts() {
-            let allowed = "false, or context.scope = \"user\": what users share is never dropped";
-            return Err(Invalid::new("context.drop_faded", true, allowed));
-        }
+        let allowed = "false, or context.scope = \"user\": what users share is never dropped";
+        Invalid::unless(!drops_faded || self.has_user_contexts(), "context.drop_faded", true, allowed)?;
         Ok(drops_faded)
     }
 
     fn placements(&self) -> Result<Vec<Placement>, Invalid> {
         let placements = &self.decision.placements;
-        let listed = || {
-            let names: Vec<&str> = placements.iter().map(|placement| placement.name()).collect();
-            format!("[{}]", names.join(", "))
-        };
+        let key = "decision.placements";
+        let names: Vec<&str> = placements.iter().map(|placement| placement.name()).collect();
+        let listed = format!("[{}]", names.join(", "));
         let repeated = (1..placements.len()).any(|index| placements[..index].contains(&placements[index]));
-        if repeated || placements.iter().all(|placement| placement.needs_residency()) {
-            let allowed = "each placement once, among them one that needs no residency (cloud): no request may be stuck";
-            return Err(Invalid::new("decision.placements", listed(), allowed));
-        }
-        if self.physical.is_none()
-            && placements.iter().any(|placement| !matches!(placement, Placement::Edge | Placement::Cloud))
-        {
-            let allowed = "edge and cloud: [cost] has prices for no other placement";
-            return Err(Invalid::new("decision.placements", listed(), allowed));
-        }
+        let is_stuck = repeated || placements.iter().all(|placement| placement.needs_residency());
+        let allowed =
+            "each placement once, among them one that needs no residency (cloud): no request may be stuck";
+        Invalid::unless(!is_stuck, key, &listed, allowed)?;
+        let is_abstract = |placement: &Placement| matches!(placement, Placement::Edge | Placement::Cloud);
+        let has_prices = self.physical.is_some() || placements.iter().all(is_abstract);
+        let allowed = "edge and cloud: [cost] has prices for no other placement";
+        Invalid::unless(has_prices, key, &listed, allowed)?;
         Ok(placements.clone())
     }
 
@@ -484,27 +468,21 @@ impl ScenarioConfig {
     }
 
     fn hold(&self) -> Result<bool, Invalid> {
-        if self.decision.hold && !self.is_per_request() {
-            let allowed = "false, or decision.granularity = \"request\": a service that is decided once a slot is refused \
-                           for the whole slot anyway";
-            return Err(Invalid::new("decision.hold", true, allowed));
-        }
+        let allowed = "false, or decision.granularity = \"request\": a service that is decided once a slot is refused \
+                       for the whole slot anyway";
+        Invalid::unless(!self.decision.hold || self.is_per_request(), "decision.hold", true, allowed)?;
         Ok(self.decision.hold)
     }
 
     fn prefetch(&self) -> Result<bool, Invalid> {
-        if self.decision.prefetch
-            && !self.decision.placements.iter().any(|placement| placement.needs_residency())
-        {
-            let allowed = "false, or \"edge\" among decision.placements: nothing else is served from memory";
-            return Err(Invalid::new("decision.prefetch", true, allowed));
-        }
-        Ok(self.decision.prefetch)
+        let prefetch = self.decision.prefetch;
+        let has_edge = self.decision.placements.iter().any(|placement| placement.needs_residency());
+        let allowed = "false, or \"edge\" among decision.placements: nothing else is served from memory";
+        Invalid::unless(!prefetch || has_edge, "decision.prefetch", true, allowed)?;
+        Ok(prefetch)
     }
 
-    fn policies(
-        &self,
-    ) -> Result<std::collections::BTreeMap<String, std::collections::BTreeMap<String, f64>>, Invalid> {
+    fn policies(&self) -> Result<BTreeMap<String, BTreeMap<String, f64>>, Invalid> {
         for (policy, parameters) in &self.policies {
             for (name, &value) in parameters {
                 number(format!("policies.{policy}.{name}"), value, Range::NonNegative)?;
@@ -513,97 +491,72 @@ impl ScenarioConfig {
         Ok(self.policies.clone())
     }
 
-    /// The source of requests, the recorded load times by service, and the requests that no service covers.
-    fn arrivals(
-        &self,
-        recording: &Recording,
-        num_cells: u32,
-    ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
+    /// Where requests come from.
+    fn source(&self, recording: &Recording, num_cells: u32) -> Result<Source, Invalid> {
+        let one_cell = |allowed: &str| Invalid::unless(num_cells == 1, "cell.count", num_cells, allowed);
         match &self.workload {
             WorkloadConfig::Poisson(_)
             | WorkloadConfig::Gamma(_)
             | WorkloadConfig::Weibull(_)
-            | WorkloadConfig::Modulated(_) => Ok((ArrivalModel::Drawn(self.drawn(num_cells)?), None, 0)),
+            | WorkloadConfig::Modulated(_) => Ok(ArrivalModel::Drawn(self.drawn(num_cells)?).into()),
             WorkloadConfig::Trace(workload) => {
-                if num_cells != 1 {
-                    let allowed = "1, because a recording does not say at which cell its users are";
-                    return Err(Invalid::new("cell.count", num_cells, allowed));
-                }
+                one_cell("1, because a recording does not say at which cell its users are")?;
                 let Recording::Requests(trace) = recording else {
                     let allowed = "a recording of requests that could be read";
                     return Err(Invalid::new("workload.trace.path", &workload.path, allowed));
                 };
-                let num_services = self.services.len() as u32;
-                let map = match &workload.services {
-                    TraceServicesConfig::TopModels(_) => ServiceMap::TopModels { count: num_services },
-                    TraceServicesConfig::Drawn(drawn) => {
-                        let key = "workload.trace.services.drawn";
-                        ServiceMap::Drawn {
-                            services: num_services,
-                            zipf_exponent: number(
-                                format!("{key}.zipf_exponent"),
-                                drawn.zipf_exponent,
-                                Range::Between(0.0, 10.0),
-                            )?,
-                            seed: drawn.seed,
-                            reshuffle_slots: reshuffle(
-                                &format!("{key}.reshuffle_slots"),
-                                drawn.reshuffle_slots,
-                            )?,
-                        }
-                    }
-                };
-                self.recorded(trace, &map, workload)
+                self.recorded(trace, &self.service_map(&workload.services)?, workload)
             }
             WorkloadConfig::Rates(workload) => {
-                if num_cells != 1 {
-                    let allowed = "1, because recorded rates do not say at which cell the clients are";
-                    return Err(Invalid::new("cell.count", num_cells, allowed));
-                }
+                one_cell("1, because recorded rates do not say at which cell the clients are")?;
                 let Recording::Rates(rates) = recording else {
                     let allowed = "a recording of rates that could be read";
                     return Err(Invalid::new("workload.rates.path", &workload.path, allowed));
                 };
                 let model = self.rates(rates, workload)?;
-                let outside = model.outside_requests();
-                Ok((ArrivalModel::Rates(Arc::new(model)), None, outside))
+                let outside_requests = model.outside_requests();
+                Ok(Source { outside_requests, ..ArrivalModel::Rates(Arc::new(model)).into() })
             }
-            WorkloadConfig::Sessions(_) if self.physical.is_some() => Ok((ArrivalModel::Sessions, None, 0)),
             WorkloadConfig::Sessions(_) => {
                 let allowed = "another workload, or [physical]: nothing else knows what users say";
-                Err(Invalid::new("workload.sessions", "a table", allowed))
+                Invalid::unless(self.physical.is_some(), "workload.sessions", "a table", allowed)?;
+                Ok(ArrivalModel::Sessions.into())
             }
             WorkloadConfig::Phased(phased) => {
-                if num_cells != 1 {
-                    let allowed = "1: [workload.phased] is one request a slot, at one cell";
-                    return Err(Invalid::new("cell.count", num_cells, allowed));
-                }
-                Ok((ArrivalModel::Phased(self.phased(phased)?), None, 0))
+                one_cell("1: [workload.phased] is one request a slot, at one cell")?;
+                Ok(ArrivalModel::Phased(self.phased(phased)?).into())
             }
         }
     }
 
+    /// How a recorded request finds its service.
+    fn service_map(&self, services: &TraceServicesConfig) -> Result<ServiceMap, Invalid> {
+        let num_services = self.services.len() as u32;
+        let TraceServicesConfig::Drawn(drawn) = services else {
+            return Ok(ServiceMap::TopModels { count: num_services });
+        };
+        let key = |field: &str| format!("workload.trace.services.drawn.{field}");
+        Ok(ServiceMap::Drawn {
+            services: num_services,
+            zipf_exponent: number(key("zipf_exponent"), drawn.zipf_exponent, ZIPF_EXPONENTS)?,
+            seed: drawn.seed,
+            reshuffle_slots: reshuffle(&key("reshuffle_slots"), drawn.reshuffle_slots)?,
+        })
+    }
+
     fn phased(&self, workload: &PhasedConfig) -> Result<PhasedModel, Invalid> {
         let phases = workload.popularity.len();
-        if !(1..=MAX_COUNT as usize).contains(&phases) {
-            let (value, allowed) =
-                (format!("{phases} lists"), format!("1 to {MAX_COUNT} lists, one a phase"));
-            return Err(Invalid::new("workload.phased.popularity", value, allowed));
-        }
+        length("workload.phased.popularity", phases, "lists", MAX_COUNT as usize)?;
         for (phase, row) in workload.popularity.iter().enumerate() {
             let key = format!("workload.phased.popularity[{phase}]");
-            if row.len() != self.services.len() {
-                let value = format!("{} probabilities", row.len());
-                return Err(Invalid::new(key, value, format!("{}, one a service", self.services.len())));
-            }
+            let (value, services) = (format!("{} probabilities", row.len()), self.services.len());
+            Invalid::unless(row.len() == services, &key, value, format!("{services}, one a service"))?;
             for (service, &probability) in row.iter().enumerate() {
                 number(format!("{key}[{service}]"), probability, Range::Share)?;
             }
             let sum: f64 = row.iter().sum();
-            if (sum - 1.0).abs() > SUM_TOLERANCE {
-                let allowed = format!("probabilities that sum to 1; these sum to {sum}");
-                return Err(Invalid::new(key, format!("{row:?}"), allowed));
-            }
+            let allowed = format!("probabilities that sum to 1; these sum to {sum}");
+            Invalid::unless((sum - 1.0).abs() <= SUM_TOLERANCE, key, format!("{row:?}"), allowed)?;
         }
         let key = "workload.phased.stay_prob";
         let stay_prob = match (phases, workload.stay_prob) {
@@ -620,10 +573,9 @@ impl ScenarioConfig {
 
     fn shows_popularity_phase(&self) -> Result<bool, Invalid> {
         let shows = self.observation.popularity_phase;
-        if shows && !matches!(self.workload, WorkloadConfig::Phased(_)) {
-            let allowed = "false: only [workload.phased] has phases";
-            return Err(Invalid::new("observation.popularity_phase", shows, allowed));
-        }
+        let has_phases = matches!(self.workload, WorkloadConfig::Phased(_));
+        let allowed = "false: only [workload.phased] has phases";
+        Invalid::unless(!shows || has_phases, "observation.popularity_phase", shows, allowed)?;
         Ok(shows)
     }
 
@@ -632,24 +584,28 @@ impl ScenarioConfig {
         trace: &Trace,
         map: &ServiceMap,
         TraceConfig { path, split, .. }: &TraceConfig,
-    ) -> Result<(ArrivalModel, Option<Vec<f64>>, u64), Invalid> {
-        let refused = |error: TraceError| Invalid::new("workload.trace.path", path, error.to_string());
+    ) -> Result<Source, Invalid> {
+        let refuse = |allowed: String| Invalid::new("workload.trace.path", path, allowed);
+        let refused = |error: TraceError| refuse(error.to_string());
         let split = trace.split(self.slot_s, *split).map_err(refused)?;
         let parts = SlottedRequests::parts(trace, split, map, self.has_user_contexts()).map_err(refused)?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
-            let allowed =
-                format!("a recording with requests in every part; its {} part has none", empty.part().name());
-            return Err(Invalid::new("workload.trace.path", path, allowed));
+            let part = empty.part().name();
+            return Err(refuse(format!("a recording with requests in every part; its {part} part has none")));
         }
-        let train_slots = parts[0].num_slots() as u64;
-        if u64::from(self.horizon_slots) > train_slots {
-            let allowed = format!("at most {train_slots}, the slots of the recording's training part");
-            return Err(Invalid::new("horizon_slots", self.horizon_slots, allowed));
-        }
-        let load_s = parts[0].service_load_s();
-        let outside = parts.iter().map(SlottedRequests::outside_requests).sum();
-        let model = ArrivalModel::Recorded { parts: Arc::new(parts), horizon_slots: self.horizon_slots };
-        Ok((model, load_s, outside))
+        self.fits(parts[0].num_slots() as u64)?;
+        Ok(Source {
+            load_s: parts[0].service_load_s(),
+            outside_requests: parts.iter().map(SlottedRequests::outside_requests).sum(),
+            arrivals: ArrivalModel::Recorded { parts: Arc::new(parts), horizon_slots: self.horizon_slots },
+        })
+    }
+
+    /// Refuses a horizon beyond the slots of a recording's training part.
+    fn fits(&self, train_slots: u64) -> Result<(), Invalid> {
+        let allowed = format!("at most {train_slots}, the slots of the recording's training part");
+        let is_inside = u64::from(self.horizon_slots) <= train_slots;
+        Invalid::unless(is_inside, "horizon_slots", self.horizon_slots, allowed)
     }
 }
 

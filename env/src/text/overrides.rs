@@ -1,6 +1,7 @@
 //! `key=value` of the command line, and what a text says with it.
 
-use super::{ConfigError, words};
+use super::ConfigError;
+use super::read::{dotted, read};
 use crate::message::{one_line, shown};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -32,8 +33,12 @@ pub(super) fn applied<T: DeserializeOwned>(
         for change in changes {
             apply(&mut changed, change, choices)?;
         }
-        changed.try_into().map_err(|error: toml::de::Error| {
-            let (_, message) = words::explained("", error.message());
+        read(&changed).map_err(|misfit| {
+            let key = changes.iter().map(|change| change.key.as_str()).find(|key| {
+                let path = format!("{}.", dotted(&misfit.path));
+                format!("{key}.").starts_with(&path) || path.starts_with(&format!("{key}."))
+            });
+            let message = misfit.message(key.unwrap_or_default());
             ConfigError::Override { typed: changes.iter().map(|&change| change.clone()).collect(), message }
         })
     };
@@ -59,14 +64,6 @@ pub(super) fn applied<T: DeserializeOwned>(
         }
         error => error,
     })
-}
-
-/// `root` with another value at a path such as `services[3].alpha`.
-pub(super) fn replaced(mut root: Value, path: &str, value: Value) -> Result<Value, ()> {
-    let path = path.replace('[', ".").replace(']', "");
-    let parts: Vec<&str> = path.split('.').collect();
-    set(&mut root, &parts, "", value, &[]).map_err(drop)?;
-    Ok(root)
 }
 
 fn apply(root: &mut Value, change: &Override, choices: &[&str]) -> Result<(), ConfigError> {

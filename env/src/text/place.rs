@@ -1,27 +1,38 @@
 //! Where in a text a key stands, and which key stands at a place.
 
-use std::ops::Range;
+use super::read::dotted;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The line, from 1, at which the deepest known part of a key path such as `services[3].alpha` stands.
 pub fn locate(text: &str, key: &str) -> Option<usize> {
+    find(text, key).map(|(key, _)| position(text, key).0)
+}
+
+/// Line and column, from 1, of a byte of a text.
+pub(super) fn position(text: &str, start: usize) -> (usize, usize) {
+    let before = &text[..start.min(text.len())];
+    (before.matches('\n').count() + 1, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
+}
+
+/// Where the deepest known part of a key path begins in a text: its key, and its value.
+pub(super) fn find(text: &str, key: &str) -> Option<(usize, usize)> {
     let document = DeTable::parse(text).ok()?;
     let mut table = Some(document.get_ref());
     let mut array: Option<&[Spanned<DeValue<'_>>]> = None;
     let mut found = None;
-    for part in key.replace('[', ".").replace(']', "").split('.') {
+    for part in dotted(key).split('.') {
         let value = match (table, array) {
             (Some(table), _) => {
                 let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else {
                     break;
                 };
-                found = Some(name.span().start);
+                found = Some((name.span().start, value.span().start));
                 value
             }
             (None, Some(items)) => {
                 let Some(value) = part.parse().ok().and_then(|index: usize| items.get(index)) else { break };
-                found = Some(value.span().start);
+                found = Some((value.span().start, value.span().start));
                 value
             }
             (None, None) => break,
@@ -32,43 +43,7 @@ pub fn locate(text: &str, key: &str) -> Option<usize> {
             _ => (None, None),
         };
     }
-    found.map(|start| text[..start].matches('\n').count() + 1)
-}
-
-/// The path of the key whose name or value holds this part of the text, the deepest of several.
-pub(super) fn path_at(text: &str, part: &Range<usize>) -> Option<String> {
-    // The reader stops at nothing where the whole file lacks something.
-    let document = DeTable::parse(text).ok().filter(|_| !part.is_empty())?;
-    let mut best = None;
-    for_each(document.get_ref(), "", &mut |path, span| {
-        let is_shorter = best.as_ref().is_none_or(|(length, _)| span.len() <= *length);
-        if span.start <= part.start && part.end <= span.end && is_shorter {
-            best = Some((span.len(), path.to_owned()));
-        }
-    });
-    best.map(|(_, path)| path)
-}
-
-fn for_each(table: &DeTable<'_>, trail: &str, visit: &mut impl FnMut(&str, Range<usize>)) {
-    for (name, value) in table {
-        let path =
-            if trail.is_empty() { name.get_ref().to_string() } else { format!("{trail}.{}", name.get_ref()) };
-        visit(&path, name.span());
-        for_each_below(value, &path, visit);
-    }
-}
-
-fn for_each_below(value: &Spanned<DeValue<'_>>, path: &str, visit: &mut impl FnMut(&str, Range<usize>)) {
-    visit(path, value.span());
-    match value.get_ref() {
-        DeValue::Table(table) => for_each(table, path, visit),
-        DeValue::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                for_each_below(item, &format!("{path}[{index}]"), visit);
-            }
-        }
-        _ => {}
-    }
+    found
 }
 
 #[cfg(test)]
@@ -86,17 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn a_place_belongs_to_the_deepest_key() {
-        let at = |word: &str| {
-            let start = TOY.find(word).unwrap();
-            path_at(TOY, &(start..start + 1)).unwrap_or_default()
-        };
-        assert_eq!(at("size"), "size");
-        assert_eq!(at("2.5"), "size");
-        assert_eq!(at("\"b\""), "names[1]");
-        assert_eq!(at("radius"), "shape.circle.radius");
-        assert_eq!(at("circle]"), "shape.circle");
-        assert_eq!(at("3 }"), "dots[0].x.y");
-        assert_eq!(path_at(TOY, &(0..TOY.len())), None);
+    fn a_value_is_found_at_its_line_and_column() {
+        let value = |key: &str| find(TOY, key).map(|(_, value)| position(TOY, value));
+        assert_eq!(value("size"), Some((1, 8)));
+        assert_eq!(value("names[1]"), Some((4, 3)));
+        assert_eq!(value("shape.circle"), Some((7, 1)), "the head of the table");
+        assert_eq!(value("dots[0].x.y"), Some((11, 11)));
+        assert_eq!(value("absent"), None);
     }
 }

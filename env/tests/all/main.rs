@@ -13,6 +13,7 @@ mod decision_options;
 mod documents;
 mod input_cost;
 mod invariants;
+mod keys;
 mod memory;
 mod option_play;
 mod phased;

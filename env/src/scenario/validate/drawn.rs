@@ -1,7 +1,9 @@
 //! `[workload.poisson]`, `[workload.gamma]`, `[workload.weibull]`, `[workload.modulated]`: requests that are drawn.
 
-use super::super::config::{DiurnalConfig, ModulatedConfig, ScenarioConfig, StateConfig, WorkloadConfig};
-use super::{MAX_DECISIONS_PER_SLOT, MAX_HORIZON_SLOTS, MAX_INTENSITY, MIN_TOTAL_INTENSITY, reshuffle};
+use super::super::config::{DiurnalConfig, ScenarioConfig, StateConfig, WorkloadConfig};
+use super::{
+    MAX_DECISIONS_PER_SLOT, MAX_HORIZON_SLOTS, MAX_INTENSITY, MIN_TOTAL_INTENSITY, ZIPF_EXPONENTS, reshuffle,
+};
 use crate::invalid::{Invalid, Range, number};
 use crate::workload::diurnal::Diurnal;
 use crate::workload::drawn::{DrawnModel, Process};
@@ -26,6 +28,19 @@ struct Popularity<'a> {
     diurnal: Option<&'a DiurnalConfig>,
 }
 
+/// The shared keys of a workload's table.
+macro_rules! popularity {
+    ($table:expr, $workload:ident) => {
+        Popularity {
+            table: $table,
+            mean: $workload.mean_requests_per_service,
+            zipf_exponent: $workload.zipf_exponent,
+            reshuffle_slots: $workload.reshuffle_slots,
+            diurnal: $workload.diurnal.as_ref(),
+        }
+    };
+}
+
 impl ScenarioConfig {
     /// The law of requests that are drawn.
     pub(super) fn drawn(&self, num_cells: u32) -> Result<DrawnModel, Invalid> {
@@ -33,8 +48,7 @@ impl ScenarioConfig {
         let Popularity { table, mean, zipf_exponent, reshuffle_slots, diurnal } = popularity;
         let key = format!("workload.{table}.mean_requests_per_service");
         number(&key, mean, Range::Between(0.0, MAX_INTENSITY))?;
-        let exponent =
-            number(format!("workload.{table}.zipf_exponent"), zipf_exponent, Range::Between(0.0, 10.0))?;
+        let exponent = number(format!("workload.{table}.zipf_exponent"), zipf_exponent, ZIPF_EXPONENTS)?;
         let sources = self.services.len() as f64 * f64::from(num_cells);
         let least = MIN_TOTAL_INTENSITY / sources;
         if mean < least {
@@ -63,34 +77,16 @@ impl ScenarioConfig {
                 let is_gamma = matches!(self.workload, WorkloadConfig::Gamma(_));
                 let table = if is_gamma { "gamma" } else { "weibull" };
                 let cv = number(format!("workload.{table}.cv"), workload.cv, CVS)?;
-                let popularity = Popularity {
-                    table,
-                    mean: workload.mean_requests_per_service,
-                    zipf_exponent: workload.zipf_exponent,
-                    reshuffle_slots: workload.reshuffle_slots,
-                    diurnal: workload.diurnal.as_ref(),
-                };
+                let popularity = popularity!(table, workload);
                 let law = if is_gamma { GapLaw::gamma(cv) } else { GapLaw::weibull(cv) };
                 Ok((popularity, Process::Renewal(law)))
             }
             WorkloadConfig::Modulated(workload) => {
-                let popularity = Popularity {
-                    table: "modulated",
-                    mean: workload.mean_requests_per_service,
-                    zipf_exponent: workload.zipf_exponent,
-                    reshuffle_slots: workload.reshuffle_slots,
-                    diurnal: workload.diurnal.as_ref(),
-                };
-                Ok((popularity, Process::Modulated(modulated(workload)?)))
+                let popularity = popularity!("modulated", workload);
+                Ok((popularity, Process::Modulated(states("workload.modulated.states", &workload.states)?)))
             }
             WorkloadConfig::Poisson(workload) => {
-                let popularity = Popularity {
-                    table: "poisson",
-                    mean: workload.mean_requests_per_service,
-                    zipf_exponent: workload.zipf_exponent,
-                    reshuffle_slots: workload.reshuffle_slots,
-                    diurnal: workload.diurnal.as_ref(),
-                };
+                let popularity = popularity!("poisson", workload);
                 Ok((popularity, Process::Poisson))
             }
             WorkloadConfig::Trace(_)
@@ -105,15 +101,9 @@ impl ScenarioConfig {
 }
 
 /// States whose long-run mean is above 0.
-fn modulated(workload: &ModulatedConfig) -> Result<ModulatedModel, Invalid> {
-    states("workload.modulated.states", &workload.states)
-}
-
 pub(super) fn states(key: &str, states: &[StateConfig]) -> Result<ModulatedModel, Invalid> {
-    if !(2..=MAX_STATES).contains(&states.len()) {
-        let value = format!("{} states", states.len());
-        return Err(Invalid::new(key, value, format!("2 to {MAX_STATES} of them")));
-    }
+    let (value, allowed) = (format!("{} states", states.len()), format!("2 to {MAX_STATES} of them"));
+    Invalid::unless((2..=MAX_STATES).contains(&states.len()), key, value, allowed)?;
     let (mut factors, mut mean_slots) = (Vec::new(), Vec::new());
     for (index, state) in states.iter().enumerate() {
         factors.push(number(format!("{key}[{index}].factor"), state.factor, FACTORS)?);

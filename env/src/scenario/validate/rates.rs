@@ -36,11 +36,7 @@ impl ScenarioConfig {
             }
             _ => path(error.to_string()),
         })?;
-        let train_slots = model.split().slots(TracePart::Train).len() as u64;
-        if u64::from(self.horizon_slots) > train_slots {
-            let allowed = format!("at most {train_slots}, the slots of the recording's training part");
-            return Err(Invalid::new("horizon_slots", self.horizon_slots, allowed));
-        }
+        self.fits(model.split().slots(TracePart::Train).len() as u64)?;
         for part in TracePart::ALL {
             let mean = model.mean_requests(part);
             if mean == 0.0 {

@@ -4,8 +4,8 @@ use super::super::sessions::{
     SessionsConfig, StartsConfig, TimeConfig, TokensConfig, TurnsConfig, UserClassConfig,
 };
 use super::drawn::{CVS, cycle, states};
-use super::{MAX_DECISIONS_PER_SLOT, SUM_TOLERANCE, reshuffle};
-use crate::invalid::{Invalid, Range, number};
+use super::{MAX_DECISIONS_PER_SLOT, SUM_TOLERANCE, ZIPF_EXPONENTS, reshuffle};
+use crate::invalid::{Invalid, Range, length, number};
 use crate::workload::drawn::Process;
 use crate::workload::renewal::GapLaw;
 use crate::workload::sessions::{GapTime, SessionsModel, Starts, Tokens, Tools, Turns, UserClass};
@@ -18,7 +18,7 @@ const MAX_TURNS: f64 = 1000.0;
 /// Fewer sessions a slot, over all users, would make the world wait for ever.
 const MIN_SESSIONS_PER_SLOT: f64 = 1e-5;
 /// The most sessions that are under way at once, on average: each takes 64 bytes.
-const MAX_UNDER_WAY: f64 = 1e7;
+const MAX_UNDER_WAY: f64 = 1e6;
 
 /// What a scenario says elsewhere and sessions need.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ impl SessionsConfig {
             slot_s: world.slot_s,
             users: user_classes(&self.user_mix, world.num_users)?,
             starts: Starts { process, per_slot, diurnal },
-            zipf_exponent: number(key("zipf_exponent"), self.zipf_exponent, Range::Between(0.0, 10.0))?,
+            zipf_exponent: number(key("zipf_exponent"), self.zipf_exponent, ZIPF_EXPONENTS)?,
             reshuffle_slots: reshuffle(&key("reshuffle_slots"), self.reshuffle_slots)?,
             // A window beyond 32 bits becomes the greatest: no context reaches it.
             window_tokens: world.window_tokens.iter().map(|window| *window as u32).collect(),
@@ -166,10 +166,7 @@ fn turns(typed: &TurnsConfig) -> Result<Turns, Invalid> {
         }
         TurnsConfig::Empirical(law) => {
             let key = format!("{TABLE}.turns.empirical.shares");
-            if !(1..=MAX_TURNS as usize).contains(&law.shares.len()) {
-                let value = format!("{} shares", law.shares.len());
-                return Err(Invalid::new(key, value, format!("1 to {MAX_TURNS} of them")));
-            }
+            length(&key, law.shares.len(), "shares", MAX_TURNS as usize)?;
             for (index, &share) in law.shares.iter().enumerate() {
                 number(format!("{key}[{index}]"), share, Range::Share)?;
             }
@@ -184,7 +181,7 @@ fn turns(typed: &TurnsConfig) -> Result<Turns, Invalid> {
 }
 
 fn time(table: &str, typed: &TimeConfig) -> Result<GapTime, Invalid> {
-    let range = Range::Between(1e-3, 1e6);
+    let range = Range::Between(1e-3, 1e5);
     match typed {
         TimeConfig::Exponential(law) => {
             let mean_s = number(format!("{table}.exponential.mean_s"), law.mean_s, range)?;

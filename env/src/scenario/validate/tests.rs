@@ -88,7 +88,7 @@ fn impossible_values_name_the_key_and_what_is_allowed() {
 fn a_slot_may_not_bring_millions_of_decisions() {
     let changes = [
         ("decision.granularity", "request"),
-        ("workload.poisson.mean_requests_per_service", "50001"),
+        ("workload.poisson.mean_requests_per_service", "5001"),
         ("workload.poisson.zipf_exponent", "0"),
     ];
     insta::assert_snapshot!(tight(&changes).unwrap_err());
@@ -114,7 +114,7 @@ fn laws_of_arrivals_that_cannot_be_meant_are_refused() {
         workload("gamma", &[("cv", "0.01")]),
         workload("gamma", &[("cv", "nan")]),
         workload("weibull", &[("cv", "51")]),
-        workload("weibull", &[("cv", "2"), ("mean_requests_per_service", "50001")]),
+        workload("weibull", &[("cv", "2"), ("mean_requests_per_service", "5001")]),
         workload("modulated", &[("states", &format!("[{state}]"))]),
         workload("modulated", &[("states", &states("{ factor = -1, mean_slots = 9 }"))]),
         workload("modulated", &[("states", &states("{ factor = 1, mean_slots = 0 }"))]),
