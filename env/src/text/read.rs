@@ -181,8 +181,8 @@ impl de::Error for Misfit {
 #[derive(Clone, Copy)]
 struct Reader<'a>(&'a Value);
 
-impl Reader<'_> {
-    fn unexpected(&self) -> Unexpected<'_> {
+impl<'a> Reader<'a> {
+    fn unexpected(self) -> Unexpected<'a> {
         match self.0 {
             Value::String(text) => Unexpected::Str(text),
             Value::Integer(number) => Unexpected::Signed(*number),
@@ -194,7 +194,7 @@ impl Reader<'_> {
         }
     }
 
-    fn needs(&self, what: &str) -> Misfit {
+    fn needs(self, what: &str) -> Misfit {
         de::Error::invalid_type(self.unexpected(), &what)
     }
 }
