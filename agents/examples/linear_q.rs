@@ -100,7 +100,7 @@ fn train(scenario: &Arc<Scenario>, steps: u32) -> Result<LinearQ, Box<dyn Error>
             let legal = if is_cut { now.final_masks.row(lane) } else { now.masks.row(lane) };
             let (next, legal) = (next.to_vec(), legal.to_vec());
             let future = learner.values(&next)[learner.best(&next, &legal)];
-            let discount = GAMMA.powi(now.slots_elapsed[lane] as i32);
+            let discount = GAMMA.powi(now.slots_elapsed[lane].cast_signed());
             let target = now.rewards[lane] as f32 + discount * future;
             learner.learn(&before.row(lane).to_vec(), action.index(), target, STEP_SIZE * left as f32);
         }

@@ -226,11 +226,11 @@ fn crossed_interval(
     dimensions.push((by_column, resampling));
     let (mut variances, mut sums) = (Vec::new(), vec![0.0; resamples]);
     for (lane, (deviations, resampling)) in dimensions.iter().enumerate() {
-        let Some((resampled, variance)) = stretched(deviations, *resampling, resamples, lane as u32) else {
+        let Some((means, variance)) = stretched(deviations, *resampling, resamples, lane as u32) else {
             continue;
         };
         variances.push(variance);
-        sums.iter_mut().zip(resampled).for_each(|(sum, deviation)| *sum += deviation);
+        sums.iter_mut().zip(means).for_each(|(sum, deviation)| *sum += deviation);
     }
     let total: f64 = variances.iter().sum();
     let largest = variances.iter().copied().fold(0.0, f64::max);

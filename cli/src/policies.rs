@@ -54,10 +54,7 @@ pub(crate) fn run_of(place: &Path) -> Option<PathBuf> {
 }
 
 /// The names, each folder of training runs (`DIR/seed-1`, `DIR/seed-2` ...) replaced by the runs in it that have a policy.
-///
-/// # Errors
-/// When a folder of runs cannot be read.
-pub(crate) fn expand(console: Console, names: &[String]) -> Result<Vec<String>> {
+pub(crate) fn expand(console: Console, names: &[String]) -> Vec<String> {
     let mut expanded = Vec::new();
     for name in names {
         let folder = Path::new(name);
@@ -76,7 +73,7 @@ pub(crate) fn expand(console: Console, names: &[String]) -> Result<Vec<String>> 
             }
         }
     }
-    Ok(expanded)
+    expanded
 }
 
 /// The folders in this one that have the config of a run.

@@ -116,10 +116,12 @@ pub fn parse<T: DeserializeOwned>(
 /// The error of a text that is no TOML.
 fn no_toml(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     let (line, column) = error.span().map(|span| place::position(text, span.start)).unzip();
-    let twice = error.span().filter(|_| error.message() == "duplicate key");
-    let message = match twice.and_then(|span| text.get(span)) {
-        Some(name) => format!("the key `{}` stands there twice", shown(name)),
-        None => one_line(&error.message().trim().replace('\n', ", ")),
+    let at = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+    let is_whole = !at.is_empty() && at.chars().all(|c| c.is_ascii_digit() || "+-_".contains(c));
+    let message = match error.message() {
+        "duplicate key" => format!("the key `{}` stands there twice", shown(at)),
+        _ if is_whole => format!("`{}` is too far from 0: whole numbers have 64 bits", shown(at)),
+        other => one_line(&other.trim().replace('\n', ", ")),
     };
     ConfigError::Shape { file: file.to_owned(), line, column, key: String::new(), message }
 }

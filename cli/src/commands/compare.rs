@@ -176,12 +176,12 @@ struct SweepValue<'a> {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let named = policies::expand(console, &self.policies)?;
-        let baseline = policies::expand(console, std::slice::from_ref(&self.baseline))?;
+        let policies = policies::expand(console, &self.policies);
+        let baseline = policies::expand(console, std::slice::from_ref(&self.baseline));
         for name in &baseline {
             policies::checkpoint(name).context("--baseline")?;
         }
-        let names = [&named[..], &baseline].concat();
+        let names = [&policies[..], &baseline].concat();
         let worlds = self.worlds(console, &self.play.world(&names)?, &names)?;
         output::takes_stdout(console, &self.outputs())?;
         for path in self.outputs().into_iter().filter_map(|(_, path)| path) {
@@ -189,7 +189,7 @@ impl Args {
         }
         let mut prepared = Vec::new();
         for (value, scenario) in worlds {
-            let lineup = self.lineup(&named, &baseline, &scenario);
+            let lineup = self.lineup(&policies, &baseline, &scenario);
             let loaded = policies::load(&lineup, &scenario);
             let contenders = match (&self.sweep, &value) {
                 (Some(Sweep { key, .. }), Some(value)) => {
@@ -272,13 +272,13 @@ impl Args {
             }
         }
         typed.extend_from_slice(baseline);
-        let mut names: Vec<String> = Vec::new();
+        let mut lineup: Vec<String> = Vec::new();
         for name in typed {
-            if !names.contains(&name) {
-                names.push(name);
+            if !lineup.contains(&name) {
+                lineup.push(name);
             }
         }
-        names
+        lineup
     }
 
     /// What the row of the baseline is called: that of its policy, or that of the seeds it belongs to.

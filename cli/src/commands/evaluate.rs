@@ -41,7 +41,7 @@ struct Document<'a> {
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let names = policies::expand(console, &self.policies)?;
+        let names = policies::expand(console, &self.policies);
         let world = self.play.world(&names)?;
         let scenario = self.play.load(console, &world, &names)?;
         let contenders = policies::load(&names, &scenario)?;

@@ -142,7 +142,7 @@ impl Args {
         let config = self.config.unwrap_or_default();
         let experiment = ExperimentArgs::new(config, self.settings, self.seed);
         if let Some(Seeds(seeds)) = &self.seeds {
-            return seeds::begin(console, experiment, seeds, self.out.as_deref(), terms, jobs);
+            return seeds::begin(console, &experiment, seeds, self.out.as_deref(), terms, jobs);
         }
         learn::begin(console, &experiment, self.out.as_deref(), terms)
     }

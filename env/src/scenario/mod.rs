@@ -109,7 +109,7 @@ pub enum Recording {
     /// It names none.
     None,
     /// Requests, for `[workload.trace]`.
-    Requests(Trace),
+    Requests(Box<Trace>),
     /// Rates, for `[workload.rates]`.
     Rates(ClientRates),
 }
@@ -180,11 +180,11 @@ impl Scenario {
         let located = |invalid: Invalid| invalid.in_text(file, text);
         let refused = |key: &str, path: &str, why| located(Invalid::new(key, path, why));
         let recorded = match &config.workload {
-            config::WorkloadConfig::Trace(workload) => Recording::Requests(
+            config::WorkloadConfig::Trace(workload) => Recording::Requests(Box::new(
                 files
                     .requests(&workload.path)
                     .map_err(|why| refused("workload.trace.path", &workload.path, why))?,
-            ),
+            )),
             config::WorkloadConfig::Rates(workload) => Recording::Rates(
                 files
                     .rates(&workload.path)

@@ -144,7 +144,7 @@ impl ScenarioConfig {
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
         let recorded = match recording {
-            Recording::Requests(trace) => Some(trace),
+            Recording::Requests(trace) => Some(&**trace),
             Recording::None | Recording::Rates(_) => None,
         };
         Ok(Scenario {

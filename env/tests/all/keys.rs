@@ -1,7 +1,6 @@
 //! Every key of the shipped scenarios, set to what nobody means: a list for a table, -0.0, the greatest and the least numbers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use thoughtcache_env::gym::api::{ActionId, Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
@@ -103,23 +102,18 @@ fn changed(name: &str, key: &str, value: &str) -> Result<Scenario, String> {
 #[test]
 fn numbers_at_their_ends_are_refused_or_played() {
     let ends = ["0", "-1", "1e308", "4294967295", "9223372036854775807", "18446744073709551615"];
-    let mut slowest = (Duration::ZERO, String::new());
     for name in ["street", "tight-request", "tiny-drift4"] {
         for (key, value) in parts_of(name) {
             if !matches!(value, Value::Float(_) | Value::Integer(_)) {
                 continue;
             }
             for end in ends {
-                let began = Instant::now();
                 let Ok(scenario) = changed(name, &key, end) else { continue };
                 let mut env = DecisionEnv::new(Arc::new(scenario));
                 env.reset(Seed::new(Purpose::Test, 1));
                 let step = step(&mut env);
                 assert!(step.reward.is_finite(), "{name}: {key} = {end}: {step:?}");
-                let took = began.elapsed();
-                slowest = slowest.max((took, format!("{name}: {key} = {end}")));
             }
         }
     }
-    assert!(slowest.0 < Duration::from_secs(20), "{slowest:?}");
 }

@@ -1,6 +1,7 @@
 //! Recordings that say who asks: with a context for each user, a request is its recorded user's.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs::File;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::{ActionId, Env};
@@ -57,10 +58,8 @@ fn trace(slots: [&str; 10], has_users: bool) -> Trace {
     for (slot, requests) in slots.iter().enumerate() {
         for (position, request) in requests.split_whitespace().enumerate() {
             let (model, user) = request.split_at(1);
-            text += &format!(
-                "{slot}.{position:06},{model}{}\n",
-                if has_users { format!(",{user}") } else { String::new() }
-            );
+            let user = if has_users { format!(",{user}") } else { String::new() };
+            writeln!(text, "{slot}.{position:06},{model}{user}").unwrap();
         }
     }
     Trace::read(text.as_bytes()).unwrap()

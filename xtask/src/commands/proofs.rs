@@ -46,14 +46,14 @@ struct Proof {
 pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<(), Failure> {
     let proofs = table().proof;
     let names: Vec<&str> = proofs.iter().map(|proof| proof.name.as_str()).collect();
-    let named = chosen("proof", &names, only)?;
+    let wanted = chosen("proof", &names, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
     let at = Circumstances { commit: commit(workspace), machine: processor(machine) };
     let kept = workspace.root().join(KEPT);
     fs::create_dir_all(&kept).map_err(Failure::file("create", &kept))?;
     let mut failed = Vec::new();
-    for proof in proofs.iter().filter(|proof| named.contains(&proof.name.as_str())) {
+    for proof in proofs.iter().filter(|proof| wanted.contains(&proof.name.as_str())) {
         let stopwatch = Stopwatch::start();
         let (holds, text) = proof.prove(workspace, machine)?;
         let time = stopwatch.elapsed();
@@ -67,7 +67,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Failure::Steps { failed: failed.len(), all: named.len(), names: failed.join(", ") })
+    Err(Failure::Steps { failed: failed.len(), all: wanted.len(), names: failed.join(", ") })
 }
 
 fn table() -> Table {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// What was measured when the house was rebuilt; a change that needs more says why.
-const MOST: usize = 40_000;
+const MOST: usize = 38_000;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind
 /// `#[cfg(test)]`.
@@ -15,7 +15,9 @@ fn lines_below(folder: &Path) -> usize {
         if entry.is_dir() {
             let is_product = !["tests", "fixtures", "fuzz", "target", "snapshots"].contains(&name);
             lines += if is_product { lines_below(&entry) } else { 0 };
-        } else if name.ends_with(".py") || (name.ends_with(".rs") && !name.ends_with("tests.rs")) {
+        } else if !name.ends_with("tests.rs")
+            && entry.extension().is_some_and(|end| end == "rs" || end == "py")
+        {
             lines += lines_of(&fs::read_to_string(&entry).unwrap());
         }
     }
@@ -34,10 +36,10 @@ fn lines_of(text: &str) -> usize {
             if !head.ends_with(';') && !head.ends_with('}') {
                 lines.find(|line| line.starts_with(&format!("{indent}}}")));
             }
-        } else if !code.is_empty() && !code.starts_with("//") && !code.starts_with('#') {
-            count += 1;
-        } else if code.starts_with("#[") || code.starts_with("#![") {
-            count += 1;
+        } else {
+            let is_attribute = code.starts_with("#[") || code.starts_with("#![");
+            let is_comment = code.starts_with("//") || (code.starts_with('#') && !is_attribute);
+            count += usize::from(!code.is_empty() && !is_comment);
         }
     }
     count

@@ -73,7 +73,7 @@ pub(super) fn is_folder_of_seeds(folder: &Path) -> bool {
 /// When the folder holds something else, or a run could not come to its end; the first of them with its seed.
 pub(super) fn begin(
     console: Console,
-    experiment: ExperimentArgs,
+    experiment: &ExperimentArgs,
     seeds: &[u64],
     out: Option<&Path>,
     terms: Terms,
@@ -236,7 +236,9 @@ impl Runs {
                     outcome.is_interrupted = true;
                     // The terminal tells them, too, and what is told twice ends them at once.
                     if asked.get_or_insert_with(Stopwatch::start).elapsed() > GRACE {
-                        workers.iter_mut().for_each(|worker| drop(worker.input.take()));
+                        for worker in &mut workers {
+                            worker.input = None;
+                        }
                     }
                 }
             }

@@ -33,7 +33,7 @@ pub fn paths<R: Read>(source: R) -> Result<RecordedPaths, CsvError> {
         let place = Position { x_m: metres(x)?, y_m: metres(y)? };
         if this != name {
             close(&mut done, &mut places, last_line)?;
-            name = this.to_owned();
+            this.clone_into(&mut name);
             if !names.insert(name.clone()) {
                 let reason =
                     format!("path {this:?} goes on after another one; its rows have to stand together");

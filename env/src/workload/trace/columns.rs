@@ -75,8 +75,8 @@ impl FromStr for Column {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let named = |column: &Self| column.name() == text || (*column == Self::Model && text == "service");
-        Self::ALL.into_iter().find(named).ok_or_else(|| {
+        let is_meant = |column: &Self| column.name() == text || (*column == Self::Model && text == "service");
+        Self::ALL.into_iter().find(is_meant).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ").replace("model", "model or service");
             format!("column `{}` is none of {names}", crate::message::shown(text))
         })

@@ -27,7 +27,7 @@ const REUSED: &str = "at most the tokens of the prompt";
 /// Where the values of a column stand, and what they are multiplied by.
 struct Place {
     column: Column,
-    place: usize,
+    index: usize,
     factor: Option<f64>,
 }
 
@@ -46,7 +46,7 @@ impl Trace {
                 let hint = "; `thoughtcache trace import --map` takes what it needs from other tables";
                 CsvError::line(1, format!("{reason}; {}{hint}", reader.columns()))
             })?;
-            places.push(Place { column, place, factor: None });
+            places.push(Place { column, index: place, factor: None });
         }
         let mut trace = Self::default();
         trace.read_rows(reader, places, None)?;
@@ -64,7 +64,7 @@ impl Trace {
         let reader = CsvReader::open(source, LIMITS)?;
         let place = |mapping: &Mapping| {
             let place = reader.place(&mapping.name)?;
-            Ok(Place { column: mapping.column, place, factor: mapping.factor })
+            Ok(Place { column: mapping.column, index: place, factor: mapping.factor })
         };
         let places = mappings.iter().map(place).collect::<Result<_, CsvError>>()?;
         let mut trace = Self::default();
@@ -131,7 +131,7 @@ impl Trace {
             {
                 let place = places.iter().find(|place| place.column == Column::ReusedTokens);
                 if clock.is_none() {
-                    let place = place.map_or(0, |place| place.place);
+                    let place = place.map_or(0, |place| place.index);
                     return Err(record.refused(place, &format!("{REUSED}, {prompt}")));
                 }
                 *reused = prompt;
@@ -149,7 +149,7 @@ impl Trace {
     }
 
     fn push(&mut self, record: &Record<'_>, place: &Place, is_import: bool) -> Result<(), CsvError> {
-        let &Place { column, place: at, factor } = place;
+        let &Place { column, index: at, factor } = place;
         match column {
             Column::Time => {
                 let expected = if is_import { INSTANT } else { SECONDS };

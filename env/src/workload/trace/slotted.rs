@@ -164,6 +164,7 @@ impl SlottedRequests {
 mod tests {
     use super::super::SplitShares;
     use super::*;
+    use std::fmt::Write;
 
     /// One letter a request and a dot for "no model", one second a group: `"aab b."`; letters in order take 0.5 s, 1.5 s, ... to load.
     fn trace(text: &str) -> Trace {
@@ -175,7 +176,7 @@ mod tests {
                 }
                 let load_s = known.find(letter).map_or(String::new(), |model| format!("{model}.5"));
                 let name = if letter == '.' { String::new() } else { letter.to_string() };
-                rows += &format!("{second}.{place:06},{name},{load_s}\n");
+                writeln!(rows, "{second}.{place:06},{name},{load_s}").unwrap();
             }
         }
         Trace::read(rows.as_bytes()).unwrap()

@@ -305,12 +305,13 @@ fn part_stats(trace: &Trace, split: &TimeSplit, counts: Option<&[u32]>) -> Vec<P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write;
 
     fn stats(rows: &[(u64, &str)], slot_s: Option<f64>) -> TraceStats {
         let mut text = "time_s,model,prompt_tokens,load_s\n".to_owned();
         for (row, (time_s, model)) in rows.iter().enumerate() {
             let load_s = ["1", "3", ""][["a", "b", ""].iter().position(|known| known == model).unwrap()];
-            text += &format!("{time_s},{model},{},{load_s}\n", row + 1);
+            writeln!(text, "{time_s},{model},{},{load_s}", row + 1).unwrap();
         }
         let trace = Trace::read(text.as_bytes()).unwrap();
         TraceStats::new(&trace, slot_s, SplitShares::default()).unwrap()

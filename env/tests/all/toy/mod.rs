@@ -1,6 +1,7 @@
 //! A world so small that a person can play it.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by several test programs")]
 
+use std::fmt::Write;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::{ActionId, Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -59,7 +60,8 @@ pub fn toy(slots: [&str; 10], overrides: &[(&str, &str)]) -> DecisionEnv {
     let mut text = "time_s,model,load_s\n".to_owned();
     for (slot, names) in slots.iter().enumerate() {
         for (position, name) in names.chars().enumerate() {
-            text += &format!("{slot}.{position:06},{name},{}\n", [2, 3, 5][name as usize - 'a' as usize]);
+            writeln!(text, "{slot}.{position:06},{name},{}", [2, 3, 5][name as usize - 'a' as usize])
+                .unwrap();
         }
     }
     let trace = Trace::read(text.as_bytes()).unwrap();

@@ -6,8 +6,8 @@ use thoughtcache_env::workload::trace::Trace;
 /// What `load` says, `accepted` where it says nothing.
 pub(crate) fn verdict(text: &str) -> String {
     let recording = || {
-        let rows: String = (0..30).map(|second| format!("{second},m\n")).collect();
-        Trace::read(format!("time_s,model\n{rows}").as_bytes()).map_err(|error| error.to_string())
+        let rows: Vec<String> = (0..30).map(|second| format!("{second},m\n")).collect();
+        Trace::read(format!("time_s,model\n{}", rows.concat()).as_bytes()).map_err(|error| error.to_string())
     };
     match Scenario::load("x.toml", text, &[], |_| recording()) {
         Ok(_) => "accepted".into(),
