@@ -19,7 +19,8 @@ use thoughtcache_env::workload::trace::{SplitShares, TraceStats};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.csv.gz
+  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure \\
+    --out azure-conv.csv.gz
   thoughtcache trace stats azure-conv.csv.gz --slot-s 1
   thoughtcache trace check azure-conv.csv.gz")]
 pub(crate) struct Args {
@@ -32,7 +33,8 @@ enum What {
     /// Turn a source's own file, plain or gzip, into a recording: one documented CSV that scenarios replay
     #[command(after_help = "\
 Examples:
-  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure --out azure-conv.csv.gz
+  thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure \\
+    --out azure-conv.csv.gz
   thoughtcache trace import lora_request_trace.csv.gz --format gentd26 \\
     --load-times basemodel_update_latency_anon.csv.gz --out gentd26.csv.gz
   thoughtcache trace import conversation_trace.jsonl --format mooncake --out mooncake.csv.gz

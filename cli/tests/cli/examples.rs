@@ -173,12 +173,20 @@ fn provide(desk: &Desk, command: &str, data: &[PathBuf]) {
             symlink(path.canonicalize().unwrap(), desk.path(word)).unwrap();
         }
         let run = word.strip_prefix("runs/").map(|rest| rest.split('/').next().unwrap()).unwrap_or_default();
-        if let Some((experiment, seed)) = run.rsplit_once('-')
-            && desk.path(&format!("configs/experiments/{experiment}.toml")).exists()
+        // `runs/tight-ppo` is a folder of seeds, `runs/tight-ppo-1` a run.
+        let is_experiment = |name: &str| desk.path(&format!("configs/experiments/{name}.toml")).exists();
+        let seeds = match run.rsplit_once('-') {
+            _ if is_experiment(run) => Some((run, "--seeds 1..2".to_owned())),
+            Some((experiment, seed)) if is_experiment(experiment) => {
+                Some((experiment, format!("--seed {seed}")))
+            }
+            _ => None,
+        };
+        if let Some((experiment, seeds)) = seeds
             && !desk.path(&format!("runs/{run}")).exists()
         {
             let config = format!("--config configs/experiments/{experiment}.toml");
-            let line = cut(&format!("thoughtcache train {config} --seed {seed} --quiet"), 0);
+            let line = cut(&format!("thoughtcache train {config} {seeds} --quiet"), 0);
             shell(desk, &line.replace("runs/new-0", &format!("runs/{run}"))).expect(0);
         }
     }

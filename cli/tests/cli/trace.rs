@@ -43,7 +43,7 @@ fn an_imported_recording_is_summarised_checked_and_replayed() {
         ]));
     });
     let line = "scenario describe trace-azure --set scenario.workload.trace.path=conv.rec.csv --set scenario.horizon_slots=10";
-    assert!(desk.run(&format!("{line} --slot 2")).expect(0).stdout.contains("recorded in conv.rec.csv"));
+    assert!(desk.run(&format!("{line} --slot 2")).expect(0).stdout.contains("trace (path conv.rec.csv"));
 }
 
 /// Two clients of one class over 20 periods, and one of another.
@@ -83,7 +83,7 @@ fn imported_rates_are_summarised_checked_and_drawn_from() {
         ]));
     });
     let described = desk.run("scenario describe two.toml").expect(0).stdout;
-    assert!(described.contains("drawn at 0.1 times the rates in servegen.csv.gz"), "{described}");
+    assert!(described.contains("rates (path servegen.csv.gz, rate scale 0.1,"), "{described}");
     desk.run("evaluate lru --scenario two.toml").expect(0);
 }
 
