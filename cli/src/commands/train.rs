@@ -32,7 +32,7 @@ use std::time::Duration;
 pub(crate) const NO_TORCH: &str = "this program was built without its learners (feature `torch`); everything but training \
                                    works; to train, type: cargo xtask setup && cargo build --release";
 
-/// Train a policy, or go on with a run that was ended
+/// Train a policy, or continue a run that was interrupted
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// [may be repeated]
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<Setting>,
-    /// The run's number: other numbers, other draws [default: the experiment's]
+    /// The seed of the run [default: the experiment's]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0, i64::MAX as u64))]
     seed: Option<u64>,
     /// Train with each of these seeds, several at a time: 1..10 (both ends included), 1,2,5 [in a folder each, OUT/seed-N; OUT
@@ -70,13 +70,13 @@ pub(crate) struct Args {
     /// The run's folder, new or empty [default: runs/EXPERIMENT-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the run in this folder, with the config that it has
+    /// Continue the run in this folder with its own config
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
-    /// With --resume: the state to go on from, `last` or `step-N` [default: the newest]
+    /// The checkpoint that --resume continues from, `last` or `step-N` [default: the newest]
     #[arg(long, value_name = "NAME", requires = "resume")]
     from: Option<String>,
-    /// End the run in good order after this time, as Ctrl-C does: 90m, 3600s, 1h30m
+    /// End the run after this time, as Ctrl-C does, with its state kept: 90m, 3600s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     time_limit: Option<Duration>,
 }

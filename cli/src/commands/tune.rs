@@ -22,14 +22,14 @@ The lines at the end belong into the scenario's file.")]
 pub(crate) struct Args {
     #[command(flatten)]
     scenario: ScenarioArgs,
-    /// A heuristic; all that have parameters when absent [may be repeated]
+    /// The heuristic to tune [may be repeated; default: all that have parameters]
     #[arg(long = "policy", value_name = "POLICY")]
     policies: Vec<String>,
     /// Validation episodes of each setting
     #[arg(long, allow_negative_numbers = true, default_value_t = TuneSettings::default().episodes,
           value_parser = whole(1, 1_000_000))]
     episodes: u64,
-    /// The run number of the validation episodes
+    /// The seed of the validation episodes
     #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
 }

@@ -236,3 +236,17 @@ fn a_resolved_scenario_names_the_files_that_were_opened() {
     let described = desk.run("scenario describe worlds/pair.toml").expect(0).stdout;
     assert!(described.contains("(100 m, 200 m), (300 m, 200 m)"), "{described}");
 }
+
+#[test]
+fn a_name_with_control_characters_is_shown_escaped_on_one_line() {
+    let desk = Desk::new();
+    let name = "a\u{1b}[31m\nb c.toml";
+    std::fs::write(desk.path(name), "name = 3").unwrap();
+    for name in [name, "none\u{1b}\n"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_thoughtcache"));
+        let output = command.current_dir(desk.path(".")).args(["scenario", "check", name]).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains(&name.escape_debug().to_string()) && !said.contains('\u{1b}'), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+}

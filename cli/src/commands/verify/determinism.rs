@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// An experiment, or the config.toml of a run
     #[arg(value_name = "CONFIG")]
     config: std::path::PathBuf,
-    /// Train this much instead of what the config says
+    /// Decisions of each of the two runs [default: the config's]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
 }

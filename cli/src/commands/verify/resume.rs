@@ -23,19 +23,19 @@ pub(crate) struct Args {
     /// The folder of a run
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// How often to kill
+    /// Number of kills
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     kills: u32,
-    /// Train this much instead of what the run's config says
+    /// Decisions of the repetition [default: the run's own]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     decisions: Option<u64>,
     /// Decisions between two checkpoints of the run that is killed [default: a twentieth of the run]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1, i64::MAX as u64))]
     checkpoint_every: Option<u64>,
-    /// Fail unless at least so many kills fell into the middle of a checkpoint
+    /// Fail unless at least this many kills interrupted the writing of a checkpoint
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
     in_checkpoint: u32,
-    /// Chooses the moments
+    /// The seed of the moments of the kills
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = whole(0, u64::MAX))]
     seed: u64,
 }
