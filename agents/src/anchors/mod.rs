@@ -14,5 +14,8 @@
 pub(crate) mod probes;
 pub(crate) mod table;
 
+#[cfg(feature = "torch")]
 pub(crate) use probes::{Audience, Probe, probe_registry};
-pub(crate) use table::{TableState, TableWorld};
+#[cfg(feature = "torch")]
+pub(crate) use table::TableState;
+pub(crate) use table::TableWorld;

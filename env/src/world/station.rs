@@ -6,7 +6,7 @@ use crate::scenario::physics::Physical;
 use crate::units::ServiceId;
 use serde::{Deserialize, Serialize};
 
-/// See the [module](self).
+/// The requests of a physical cell that wait, and the weights on their way into its memory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Station {
     pub(super) backlog: Backlog,
