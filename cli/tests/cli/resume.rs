@@ -618,16 +618,34 @@ fn a_run_that_is_finished_says_so_and_a_loop_that_resumes_it_ends() {
     assert!(tree(&desk.path("run")) == before);
 }
 
-/// A library that lets calls of the program fail: those on paths that hold `FAIL_PATH`, from the call `FAIL_FROM` on.
+/// A library that lets calls of the program fail: those on paths that hold `FAIL_PATH`, from the call `FAIL_FROM` on. Locks fail by
+/// a filter of the kernel, because the program asks it without the C library.
 #[cfg(target_os = "linux")]
 const FAILING_DISK: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+__attribute__((constructor)) static void no_locks(void) {
+    if (strcmp(getenv("FAIL_CALL"), "flock")) return;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | atoi(getenv("FAIL_ERRNO"))),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) abort();
+}
 
 static int fails(const char *call, const char *path) {
     static int calls;
@@ -655,6 +673,12 @@ int open64(const char *path, int flags, ...) {
     va_end(rest);
     return (flags & O_CREAT) && fails("open", path) ? -1 : real(path, flags, mode);
 }
+struct statx;
+int statx(int folder, const char *path, int flags, unsigned mask, struct statx *found) {
+    static int (*real)(int, const char *, int, unsigned, struct statx *);
+    if (!real) real = dlsym(RTLD_NEXT, "statx");
+    return path && fails("statx", path) ? -1 : real(folder, path, flags, mask, found);
+}
 "#;
 
 #[cfg(target_os = "linux")]
@@ -673,17 +697,19 @@ fn a_run_that_met_a_disk_error_says_which_and_goes_on_where_it_was() {
         "train --config tiny.toml {SHORT} --set checkpoint_every_decisions=256 --set keep_checkpoints=2 --quiet"
     );
     desk.run(&format!("{config} --out whole")).expect(0);
-    let (eio, ebusy, enospc) = ("5", "16", "28");
-    let train = |out: &str, call: &str, path: &str, from: &str, errno: &str| {
+    let (eio, eacces, ebusy, enospc, enolck) = ("5", "13", "16", "28", "37");
+    let run = |arguments: &str, call: &str, path: &str, from: &str, errno: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
             .current_dir(desk.path(""))
-            .args(config.split_whitespace())
-            .args(["--out", out])
+            .args(arguments.split_whitespace())
             .envs([("FAIL_CALL", call), ("FAIL_PATH", path), ("FAIL_FROM", from), ("FAIL_ERRNO", errno)])
             .env("LD_PRELOAD", desk.path("disk.so"))
             .output()
             .unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let train = |out: &str, call: &str, path: &str, from: &str, errno: &str| {
+        run(&format!("{config} --out {out}"), call, path, from, errno)
     };
     let names = |run: &str| {
         let entries = std::fs::read_dir(desk.path(&format!("{run}/checkpoints"))).unwrap();
@@ -695,10 +721,12 @@ fn a_run_that_met_a_disk_error_says_which_and_goes_on_where_it_was() {
     let tidy = ["best", "last", "step-1024", "step-768"];
     // A state is put in its place by one rename; the fourth one is the last of the run. From it on all fail, the one that
     // would put the state before back too.
-    for (out, from) in [("early", "1"), ("end", "3")] {
-        let (code, stderr) = train(out, "rename", "/checkpoints/last", from, eio);
+    for (out, from, errno, reason) in
+        [("early", "1", eio, "Input/output error"), ("end", "3", eacces, "Permission denied")]
+    {
+        let (code, stderr) = train(out, "rename", "/checkpoints/last", from, errno);
         assert_eq!(code, Some(2), "{stderr}");
-        let why = format!("cannot write the checkpoint {out}/checkpoints/last: Input/output error");
+        let why = format!("cannot write the checkpoint {out}/checkpoints/last: {reason}");
         assert!(stderr.contains(&why), "{stderr}");
         assert!(!desk.path(&format!("{out}/checkpoints/last")).exists());
         desk.run(&format!("train --resume {out} --quiet")).expect(0);
@@ -723,6 +751,17 @@ fn a_run_that_met_a_disk_error_says_which_and_goes_on_where_it_was() {
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("cannot write the checkpoint full/checkpoints/"), "{stderr}");
     assert!(!stderr.contains("provenance.toml"), "{stderr}");
+    // A folder that may not be looked into is a run's all the same, and one that cannot be locked is not written into.
+    let before = tree(&desk.path("whole"));
+    for (call, errno, why) in [
+        ("statx", eacces, "error: cannot look into whole: Permission denied"),
+        ("flock", enolck, "error: cannot lock the run's folder whole: No locks available"),
+    ] {
+        let (code, stderr) = run("train --resume whole", call, "whole", "0", errno);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.starts_with(why), "{stderr}");
+    }
+    assert!(tree(&desk.path("whole")) == before);
 }
 
 #[test]
