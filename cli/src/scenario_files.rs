@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use thoughtcache_agents::checkpoint::{self, sha256_of_reader};
-use thoughtcache_env::csv::CsvError;
+use thoughtcache_env::csv::RecordingError;
 use thoughtcache_env::radio::mobility::recorded::RecordedPaths;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
 use thoughtcache_env::radio::recordings::{self, NamedSite};
@@ -75,7 +75,7 @@ impl<'a> ScenarioFiles<'a> {
         path: &str,
         what: &str,
         how: &str,
-        read: impl FnOnce(BufReader<File>) -> Result<T, CsvError>,
+        read: impl FnOnce(BufReader<File>) -> Result<T, RecordingError>,
     ) -> Result<T, String> {
         let found = self.find(path, what, || how.to_owned()).map_err(told)?;
         let file = recording::open(&found).map_err(told)?;

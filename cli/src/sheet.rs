@@ -88,6 +88,8 @@ pub(crate) fn text<T: Serialize>(document: &T) -> Result<String> {
 const WIDTH: usize = 110;
 /// Columns of a table; what is wider is written as lines.
 const WIDEST: usize = 170;
+/// Bytes of a text that stands in a row with others; longer ones are sentences and have lines of their own.
+const LONGEST_WORD: usize = 40;
 
 impl Node {
     /// Whether it says nothing.
@@ -106,9 +108,11 @@ impl Node {
     fn is_inline(&self, key: &str) -> bool {
         fn is_flat(node: &Node) -> bool {
             match node {
-                Node::List(items) => {
-                    items.iter().all(|item| !matches!(item, Node::Object(_)) && is_flat(item))
-                }
+                Node::List(items) => items.iter().all(|item| match item {
+                    Node::Object(_) => false,
+                    Node::Text(text) => text.len() <= LONGEST_WORD,
+                    item => is_flat(item),
+                }),
                 Node::Object(entries) => entries.iter().all(|(_, node)| is_flat(node)),
                 _ => true,
             }
@@ -143,11 +147,13 @@ impl Node {
             }
             Self::Object(entries) => {
                 let said = entries.iter().filter(|(_, node)| !node.is_empty());
-                let words = said.map(|(key, node)| match node {
-                    Self::Yes => label(key),
-                    Self::Object(inner) if inner.is_empty() => label(key),
-                    Self::Object(_) => format!("{} ({})", label(key), node.inline(key)),
-                    _ => format!("{} {}", label(key), node.inline(key)),
+                let words = said.map(|(part, node)| match node {
+                    Self::Yes => label(part),
+                    Self::Object(inner) if inner.is_empty() => label(part),
+                    Self::Object(_) => format!("{} ({})", label(part), node.inline(part)),
+                    // A percentile has the unit of what it is one of.
+                    _ if is_statistic(part) => format!("{part} {}", node.inline(key)),
+                    _ => format!("{} {}", label(part), node.inline(part)),
                 });
                 words.collect::<Vec<_>>().join(", ")
             }
@@ -163,6 +169,11 @@ impl Node {
     }
 }
 
+/// Whether a key names a percentile or the greatest value of what its object is about.
+fn is_statistic(key: &str) -> bool {
+    key == "max" || key.strip_prefix('p').is_some_and(|percent| percent.parse::<u8>().is_ok())
+}
+
 /// A key without its unit, in words.
 fn label(key: &str) -> String {
     let name = match unit(key) {
@@ -176,7 +187,7 @@ fn label(key: &str) -> String {
 /// An ending of a key, and how its numbers are written.
 type Unit = (&'static str, fn(f64) -> String);
 
-const UNITS: [Unit; 21] = [
+const UNITS: [Unit; 22] = [
     ("_s", seconds),
     ("_ms", |value| seconds(value / 1e3)),
     ("_m", |value| format!("{} m", number(value))),
@@ -186,6 +197,7 @@ const UNITS: [Unit; 21] = [
     ("_bits", bits),
     ("_mbit", |value| bits(value * 1e6)),
     ("_bps", bits_per_s),
+    ("_bits_per_s", bits_per_s),
     ("_gbit_per_s", |value| bits_per_s(value * 1e9)),
     ("_tokens", |value| format!("{} tokens", grouped(value.round() as u64))),
     ("_slots", |value| format!("{} slots", grouped(value as u64))),
@@ -268,6 +280,11 @@ fn wrapped(lead: &str, words: &str) -> String {
 
 /// Writes objects as the rows of a table where they are flat and it is not too wide, else as numbered blocks.
 fn write_list(text: &mut String, items: &[Node], indent: usize) {
+    for item in items {
+        if let Node::Text(sentence) = item {
+            *text += &format!("{:indent$}{}\n", "", one_line(sentence));
+        }
+    }
     let objects =
         items.iter().filter_map(|item| if let Node::Object(entries) = item { Some(entries) } else { None });
     let objects: Vec<&Vec<(String, Node)>> = objects.collect();

@@ -8,7 +8,8 @@
 //!
 //! *Source.* RFC 4180; `csv-core` parses.
 
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::fmt::Display;
+use std::io::{BufRead, BufReader, Cursor, Read, Take};
 
 use csv_core::ReadRecordResult;
 use flate2::bufread::MultiGzDecoder;
@@ -36,48 +37,34 @@ pub struct Limits {
     pub megabytes: u64,
 }
 
-/// What is wrong with a table. Lines count from 1; that of a record over several lines is its last.
-#[derive(Debug, thiserror::Error)]
-pub enum CsvError {
-    /// The source failed, or its gzip is damaged.
-    #[error("line {line}: cannot be read: {source}")]
-    Io {
-        /// The line that was being read.
-        line: u64,
-        /// What the system, or the unpacker, said.
-        source: std::io::Error,
-    },
-    /// A line that no such table has.
-    #[error("line {line}: {reason}")]
-    Line {
-        /// The line.
-        line: u64,
-        /// What is wrong, and what is allowed.
-        reason: String,
-    },
-    /// A value that its column does not hold.
-    #[error("line {line}, column `{column}`: {value:?} is not allowed; expected {expected}")]
-    Value {
-        /// The line.
-        line: u64,
-        /// The name of the column.
-        column: String,
-        /// The text that was there, shortened if long.
-        value: String,
-        /// What the column holds.
-        expected: String,
-    },
+impl Limits {
+    /// Refuses a source of which more was read than these limits allow.
+    pub(crate) fn check(self, source: &Unpacked<'_>, line: u64) -> Result<(), RecordingError> {
+        let Self { what, megabytes, .. } = self;
+        if source.limit() == 0 {
+            let reason = format!("more than {megabytes} MB unpacked, the most of {what}");
+            return Err(RecordingError::at(line, reason));
+        }
+        Ok(())
+    }
 }
 
-impl CsvError {
-    pub(crate) fn line(line: u64, reason: impl Into<String>) -> Self {
-        Self::Line { line, reason: reason.into() }
+/// What is wrong with a recording, in words: where, which value, and what is allowed. Lines count from 1; that of a record over several
+/// lines is its last.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RecordingError(pub(crate) String);
+
+impl RecordingError {
+    /// The error of a line.
+    pub(crate) fn at(line: u64, reason: impl Display) -> Self {
+        Self(format!("line {line}: {reason}"))
     }
 }
 
 /// Reads a table record by record, in constant memory.
 pub struct CsvReader<'a> {
-    source: Box<dyn BufRead + 'a>,
+    source: Unpacked<'a>,
     limits: Limits,
     core: csv_core::Reader,
     names: Vec<String>,
@@ -85,7 +72,6 @@ pub struct CsvReader<'a> {
     ends: Vec<usize>,
     line: u64,
     rows: u64,
-    bytes: u64,
     last_byte: u8,
 }
 
@@ -93,10 +79,10 @@ impl<'a> CsvReader<'a> {
     /// Opens a table, unpacked if it is gzip, and reads its line of names.
     ///
     /// # Errors
-    /// [`CsvError`] for a source that cannot be read, or has no line of names.
-    pub fn open(source: impl Read + 'a, limits: Limits) -> Result<Self, CsvError> {
+    /// A source that cannot be read, or has no line of names.
+    pub fn open(source: impl Read + 'a, limits: Limits) -> Result<Self, RecordingError> {
         let mut reader = Self {
-            source: unpacked(source)?,
+            source: unpacked(source, limits)?,
             limits,
             core: csv_core::Reader::new(),
             names: Vec::new(),
@@ -104,11 +90,10 @@ impl<'a> CsvReader<'a> {
             ends: vec![0; MAX_COLUMNS + 1],
             line: 1,
             rows: 0,
-            bytes: 0,
             last_byte: 0,
         };
         let Some(fields) = reader.read()? else {
-            return Err(CsvError::line(1, "the file is empty, expected a line of column names"));
+            return Err(RecordingError::at(1, "the file is empty, expected a line of column names"));
         };
         let record = reader.record(fields);
         let names = (0..fields).map(|column| record.text(column).map(|name| one_line(name.trim())));
@@ -121,30 +106,27 @@ impl<'a> CsvReader<'a> {
         &self.names
     }
 
-    /// Where the columns of these names stand; others are passed over.
+    /// Returns the indices of the columns with these names.
     ///
     /// # Errors
-    /// A name that stands there not at all, or twice.
-    pub fn places<const N: usize>(&self, wanted: [&str; N]) -> Result<[usize; N], CsvError> {
+    /// A name that no column has, or two.
+    pub fn places<const N: usize>(&self, wanted: [&str; N]) -> Result<[usize; N], RecordingError> {
         let mut places = [0; N];
         for (place, name) in places.iter_mut().zip(wanted) {
-            *place = self.place(name)?;
+            let mut found = (0..self.names.len()).filter(|&column| self.names[column] == name);
+            let (first, second) = (found.next(), found.next());
+            let name = one_line(name);
+            *place = match (first, second) {
+                (Some(first), None) => first,
+                (Some(_), Some(_)) => {
+                    return Err(RecordingError::at(1, format!("column `{name}` stands there twice")));
+                }
+                (None, _) => {
+                    return Err(RecordingError::at(1, format!("no column `{name}`; {}", self.columns())));
+                }
+            };
         }
         Ok(places)
-    }
-
-    /// Where the column of this name stands.
-    ///
-    /// # Errors
-    /// As [`places`](Self::places).
-    pub fn place(&self, wanted: &str) -> Result<usize, CsvError> {
-        let mut places = (0..self.names.len()).filter(|&column| self.names[column] == wanted);
-        let wanted = one_line(wanted);
-        match (places.next(), places.next()) {
-            (Some(place), None) => Ok(place),
-            (Some(_), Some(_)) => Err(CsvError::line(1, format!("column `{wanted}` stands there twice"))),
-            (None, _) => Err(CsvError::line(1, format!("no column `{wanted}`; {}", self.columns()))),
-        }
     }
 
     /// What the columns are, for a message.
@@ -155,22 +137,23 @@ impl<'a> CsvReader<'a> {
         format!("the columns are {names:?}{hint}")
     }
 
-    /// The next record, `None` at the end.
+    /// Returns the next record, `None` at the end.
     ///
     /// # Errors
-    /// [`CsvError`] with its line for a source that cannot be read, a record with other values than columns, and a table beyond its
-    /// limits.
-    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, CsvError> {
+    /// A source that cannot be read, a record with other values than columns, a table beyond its limits.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, RecordingError> {
         let Some(fields) = self.read()? else { return Ok(None) };
         self.rows += 1;
         let Limits { what, rows, .. } = self.limits;
         if self.rows > rows {
-            return Err(CsvError::line(self.line, format!("more than {rows} rows, the most of {what}")));
+            return Err(RecordingError::at(self.line, format!("more than {rows} rows, the most of {what}")));
         }
-        if fields != self.names.len() {
-            let (shown, expected) = (self.record(fields).shown(), self.names.len());
+        let (record, expected) = (self.record(fields), self.names.len());
+        if fields != expected {
+            let values = (0..fields).map(|column| String::from_utf8_lossy(record.bytes(column)));
+            let shown = shortened(&values.collect::<Vec<_>>().join(","));
             let reason = format!("{fields} values in {shown:?}, expected {expected}, one a column");
-            return Err(CsvError::line(self.line, reason));
+            return Err(RecordingError::at(self.line, reason));
         }
         Ok(Some(self.record(fields)))
     }
@@ -180,41 +163,34 @@ impl<'a> CsvReader<'a> {
         Record { line: self.line, names: &self.names, text: &self.text, ends: &self.ends[..fields] }
     }
 
-    /// Reads the next record; the number of its values.
-    fn read(&mut self) -> Result<Option<usize>, CsvError> {
+    /// Reads the next record; returns the number of its values.
+    fn read(&mut self) -> Result<Option<usize>, RecordingError> {
         let (mut written, mut ended) = (0, 0);
         loop {
             let line = self.core.line();
-            let input = self.source.fill_buf().map_err(|source| CsvError::Io { line, source })?;
+            let input = self.source.fill_buf().map_err(|error| unreadable(line, &error))?;
             let (result, taken, wrote, ends) =
                 self.core.read_record(input, &mut self.text[written..], &mut self.ends[ended..]);
             if let Some(&byte) = input[..taken].last() {
                 self.last_byte = byte;
             }
             self.source.consume(taken);
-            self.bytes += taken as u64;
             (written, ended) = (written + wrote, ended + ends);
             let line = self.core.line();
-            let Limits { what, megabytes, .. } = self.limits;
-            if self.bytes > megabytes * 1_000_000 {
-                let reason = format!("more than {megabytes} MB unpacked, the most of {what}");
-                return Err(CsvError::line(line, reason));
-            }
-            match result {
-                ReadRecordResult::InputEmpty => {}
+            self.limits.check(&self.source, line)?;
+            let reason = match result {
+                ReadRecordResult::InputEmpty => continue,
                 ReadRecordResult::OutputFull => {
-                    let reason = format!("a record of more than {MAX_RECORD_BYTES} bytes; is a quote open?");
-                    return Err(CsvError::line(line, reason));
+                    format!("a record of more than {MAX_RECORD_BYTES} bytes; is a quote open?")
                 }
-                ReadRecordResult::OutputEndsFull => {
-                    return Err(CsvError::line(line, format!("more than {MAX_COLUMNS} values")));
-                }
+                ReadRecordResult::OutputEndsFull => format!("more than {MAX_COLUMNS} values"),
                 ReadRecordResult::Record => {
                     self.line = line - u64::from(self.last_byte == b'\n');
                     return Ok(Some(ended));
                 }
                 ReadRecordResult::End => return Ok(None),
-            }
+            };
+            return Err(RecordingError::at(line, reason));
         }
     }
 }
@@ -234,48 +210,61 @@ impl<'r> Record<'r> {
         self.line
     }
 
+    /// The error of its line.
+    pub fn wrong(&self, reason: impl Display) -> RecordingError {
+        RecordingError::at(self.line, reason)
+    }
+
     /// The value of a column.
     ///
     /// # Errors
-    /// [`CsvError::Line`] where it is not UTF-8.
-    pub fn text(&self, column: usize) -> Result<&'r str, CsvError> {
+    /// A value that is not UTF-8.
+    pub fn text(&self, column: usize) -> Result<&'r str, RecordingError> {
         std::str::from_utf8(self.bytes(column)).map_err(|_| {
             let name = self.names.get(column).map_or_else(String::new, |name| format!(", column `{name}`"));
-            CsvError::line(self.line, format!("value {}{name}, is not UTF-8 text", column + 1))
+            self.wrong(format!("value {}{name}, is not UTF-8 text", column + 1))
         })
     }
 
     /// The value of a column, read by `parse`, which gives `None` for what is not `expected`.
     ///
     /// # Errors
-    /// [`CsvError`] with its place.
+    /// A value that `parse` refuses.
     pub fn value<T>(
         &self,
         column: usize,
-        expected: &str,
+        expected: impl Display,
         parse: impl FnOnce(&'r str) -> Option<T>,
-    ) -> Result<T, CsvError> {
+    ) -> Result<T, RecordingError> {
         parse(self.text(column)?).ok_or_else(|| self.refused(column, expected))
     }
 
+    /// The number of a column, from `low` to `high`; `unit` says of what.
+    ///
+    /// # Errors
+    /// A value that is no such number.
+    pub fn number(&self, column: usize, unit: &str, low: f64, high: f64) -> Result<f64, RecordingError> {
+        self.value(column, format_args!("{unit}, {low} to {high}"), |text| number(text, low, high))
+    }
+
+    /// The name in a column.
+    ///
+    /// # Errors
+    /// A value that is no name, as [`NAME`] says.
+    pub fn name(&self, column: usize) -> Result<&'r str, RecordingError> {
+        self.value(column, NAME, name)
+    }
+
     /// The error of a value that is not what its column holds.
-    pub fn refused(&self, column: usize, expected: &str) -> CsvError {
-        CsvError::Value {
-            line: self.line,
-            column: self.names.get(column).cloned().unwrap_or_default(),
-            value: shortened(&String::from_utf8_lossy(self.bytes(column))),
-            expected: expected.to_owned(),
-        }
+    pub fn refused(&self, column: usize, expected: impl Display) -> RecordingError {
+        let (line, name) = (self.line, &self.names[column]);
+        let value = shortened(&String::from_utf8_lossy(self.bytes(column)));
+        RecordingError(format!("line {line}, column `{name}`: {value:?} is not allowed; expected {expected}"))
     }
 
     fn bytes(&self, column: usize) -> &'r [u8] {
         let begin = if column == 0 { 0 } else { self.ends[column - 1] };
         &self.text[begin..self.ends[column]]
-    }
-
-    fn shown(&self) -> String {
-        let values = (0..self.ends.len()).map(|column| String::from_utf8_lossy(self.bytes(column)));
-        shortened(&values.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -301,21 +290,33 @@ pub(crate) fn shortened(text: &str) -> String {
     }
 }
 
-/// The bytes of a source, unpacked if they are gzip.
+/// The unpacked bytes of a source, one more than its limit at most.
+pub(crate) type Unpacked<'a> = Take<Box<dyn BufRead + 'a>>;
+
+/// Returns the bytes of a source, unpacked if they are gzip.
 ///
 /// # Errors
-/// [`CsvError::Io`] when its first bytes cannot be read.
-pub(crate) fn unpacked<'a>(mut source: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, CsvError> {
+/// A source whose first bytes cannot be read.
+pub(crate) fn unpacked<'a>(
+    mut source: impl Read + 'a,
+    limits: Limits,
+) -> Result<Unpacked<'a>, RecordingError> {
     let mut start = Vec::new();
-    let begun = source.by_ref().take(4).read_to_end(&mut start);
-    begun.map_err(|source| CsvError::Io { line: 1, source })?;
+    // The parser passes over a byte-order mark only if it comes in one piece.
+    source.by_ref().take(4).read_to_end(&mut start).map_err(|error| unreadable(1, &error))?;
     let is_gzip = start.starts_with(&GZIP_MAGIC);
     let whole = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(start).chain(source));
-    Ok(if is_gzip {
+    let unpacked: Box<dyn BufRead> = if is_gzip {
         Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(whole)))
     } else {
         Box::new(whole)
-    })
+    };
+    Ok(unpacked.take(limits.megabytes * 1_000_000 + 1))
+}
+
+/// The error of a source that fails, or whose gzip is damaged.
+pub(crate) fn unreadable(line: u64, error: &std::io::Error) -> RecordingError {
+    RecordingError::at(line, format!("cannot be read: {error}"))
 }
 
 #[cfg(test)]
@@ -328,7 +329,7 @@ mod tests {
 
     const SMALL: Limits = Limits { what: "a small table", rows: 3, megabytes: 1 };
 
-    fn read(bytes: &[u8]) -> Result<Vec<Vec<String>>, CsvError> {
+    fn read(bytes: &[u8]) -> Result<Vec<Vec<String>>, RecordingError> {
         let mut reader = CsvReader::open(bytes, SMALL)?;
         let columns = reader.names().len();
         let mut records = vec![reader.names().to_vec()];
@@ -392,13 +393,13 @@ mod tests {
     fn columns_are_found_by_name_and_a_missing_one_names_those_that_there_are() {
         let reader = CsvReader::open(&b"c,a,b,b\n"[..], SMALL).unwrap();
         assert_eq!(reader.places(["a", "c"]).unwrap(), [1, 0]);
-        let refused = |name: &str| reader.place(name).unwrap_err().to_string();
+        let refused = |name: &str| reader.places([name]).unwrap_err().to_string();
         assert_eq!(refused("b"), "line 1: column `b` stands there twice");
         assert_eq!(refused("d"), "line 1: no column `d`; the columns are \"c,a,b,b\"");
         let other = CsvReader::open(&b"time;model\n1;a\n"[..], SMALL).unwrap();
         let expected =
             "line 1: no column `time`; the columns are \"time;model\"; columns are separated by commas";
-        assert_eq!(other.place("time").unwrap_err().to_string(), expected);
+        assert_eq!(other.places(["time"]).unwrap_err().to_string(), expected);
     }
 
     #[test]

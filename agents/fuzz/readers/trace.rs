@@ -15,7 +15,7 @@
 
 use super::expect_message;
 use std::io::Read;
-use thoughtcache_env::csv::CsvError;
+use thoughtcache_env::csv::RecordingError;
 use thoughtcache_env::radio::recordings;
 use thoughtcache_env::workload::rates::ClientRates;
 use thoughtcache_env::workload::trace::import::{self, Clock, Mapping};
@@ -48,7 +48,7 @@ pub(crate) fn read(input: &[u8]) {
     }
 }
 
-fn refused<T>(read: Result<T, CsvError>) {
+fn refused<T>(read: Result<T, RecordingError>) {
     if let Err(error) = read {
         expect_message(&error.to_string());
     }
@@ -72,7 +72,7 @@ fn mapped(input: &[u8]) {
     requests(import::mapped(table, &mappings, clock));
 }
 
-fn rates(read: Result<ClientRates, CsvError>) {
+fn rates(read: Result<ClientRates, RecordingError>) {
     match read {
         Err(error) => expect_message(&error.to_string()),
         Ok(rates) => {
@@ -83,7 +83,7 @@ fn rates(read: Result<ClientRates, CsvError>) {
 }
 
 /// Writes the recording and reads it again, and asks what a world and a person ask.
-fn requests(read: Result<Trace, CsvError>) {
+fn requests(read: Result<Trace, RecordingError>) {
     let trace = match read {
         Err(error) => return expect_message(&error.to_string()),
         Ok(trace) => trace,

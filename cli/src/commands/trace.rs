@@ -2,18 +2,19 @@
 
 mod import;
 mod rates;
-mod stats;
 mod throughput;
 
 use crate::args::{SettingArgs, number, whole};
 use crate::console::{Console, Verdict};
 use crate::recording;
-use crate::table::grouped;
+use crate::sheet;
 use anyhow::{Context, Result};
-use std::fmt::Write as _;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
-use thoughtcache_env::workload::trace::stats::PartStats;
 use thoughtcache_env::workload::trace::{SplitShares, TraceStats};
+
+/// Models that are listed for people.
+const LISTED: usize = 10;
 
 /// Import, summarise and check recorded requests
 #[derive(Debug, clap::Args)]
@@ -49,7 +50,10 @@ output_tokens, reused_tokens, think_time_s, load_s; one can be written by hand a
     #[command(after_help = "\
 Examples:
   thoughtcache trace stats gentd26.csv.gz --slot-s 600
-  thoughtcache trace stats lumos5g_abr_traces_1s.csv.gz --format throughput --scenario street")]
+  thoughtcache trace stats lumos5g_abr_traces_1s.csv.gz --format throughput --scenario street
+
+Outage is the share of seconds below 1 Mbit/s; lag 1 is the correlation of neighbouring seconds, each about the mean of
+its trace.")]
     Stats(StatsArgs),
     /// Read a recording to its end and list what is odd: rows out of order, parts of the split that are too small
     #[command(after_help = "Example:\n  thoughtcache trace check gentd26.csv.gz")]
@@ -92,8 +96,7 @@ impl StatsArgs {
         if let Some(format) = self.format {
             let changes = self.set.overrides()?;
             let scenario = self.scenario.as_deref().map(|name| (name, changes.as_slice()));
-            let comparison = throughput::Comparison::new(file, format, scenario, self.seed)?;
-            return console.result(&comparison, || comparison.text());
+            return tell(console, &throughput::Comparison::new(file, format, scenario, self.seed)?);
         }
         if recording::has_rates(file)? {
             anyhow::ensure!(
@@ -101,14 +104,12 @@ impl StatsArgs {
                 "{} holds rates and no requests: leave --slot-s away",
                 file.display()
             );
-            let bytes = file.metadata().map_or(0, |file| file.len());
-            let summary = rates::Summary::new(file, bytes, &recording::rates(file)?);
-            return console.result(&summary, || summary.text());
+            return tell(console, &rates::Summary::new(file, &recording::rates(file)?));
         }
         let trace = recording::requests(file)?;
         let stats = TraceStats::new(&trace, self.slot_s, self.split.unwrap_or_default())
             .with_context(|| file.display().to_string())?;
-        console.result(&stats, || stats::text(file, &stats))
+        tell_stats(console, file, stats)
     }
 }
 
@@ -126,36 +127,72 @@ impl Args {
         match self.what {
             What::Import(args) => args.run(console)?,
             What::Stats(args) => args.run(console)?,
-            What::Check { file } if recording::has_rates(&file)? => rates::check(console, &file)?,
-            What::Check { file } => check(console, &file)?,
+            What::Check { file } => tell(console, &Checked::new(&file)?)?,
         }
         Ok(Verdict::Done)
     }
 }
 
-/// Reads a recording to its end and lists what is odd about it.
-fn check(console: Console, path: &Path) -> Result<()> {
-    let trace = recording::requests(path)?;
-    let stats = TraceStats::new(&trace, None, SplitShares::default())?;
-    let (file, requests) = (path.display(), stats.requests);
-    let mut notes = stats.notes.clone();
-    let of_all = |count: u64, what: &str| format!("{count} of {requests} requests {what}");
-    if !stats.models.is_empty() && stats.requests_without_model > 0 {
-        notes.push(of_all(stats.requests_without_model, "name no model"));
+/// Shows a document as a page, or as JSON.
+fn tell(console: Console, document: &impl Serialize) -> Result<()> {
+    let text = sheet::text(document)?;
+    console.result(document, || text)
+}
+
+/// The statistics of a file.
+#[derive(Serialize)]
+struct FileStats<'a> {
+    file: String,
+    #[serde(flatten)]
+    stats: &'a TraceStats,
+}
+
+/// Shows the statistics of a recording of requests; to people only the models that are asked for most.
+fn tell_stats(console: Console, file: &Path, mut stats: TraceStats) -> Result<()> {
+    if !console.is_json() {
+        stats.models.truncate(LISTED);
     }
-    if stats.first_s > 0.0 {
-        notes.push(format!("the first request is {} s after the start", stats.first_s));
-    }
-    let warnings: Vec<String> = stats.parts.iter().filter_map(PartStats::warning).collect();
-    let found = serde_json::json!({ "requests": requests, "warnings": warnings, "notes": notes });
-    console.result(&found, || {
-        let verdict = if warnings.is_empty() { "ok" } else { "readable, but see the warnings" };
-        let mut text = format!("{file}: {verdict}; {} requests\n", grouped(requests));
-        for (kind, lines) in [("warning", &warnings), ("note", &notes)] {
-            for line in lines {
-                let _ = writeln!(text, "  {kind}: {line}"); // a String takes everything
-            }
+    tell(console, &FileStats { file: file.display().to_string(), stats: &stats })
+}
+
+/// What is odd about a recording that was read to its end.
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    verdict: &'static str,
+    requests: Option<u64>,
+    rates: Option<usize>,
+    warnings: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Checked {
+    fn new(file: &Path) -> Result<Self> {
+        let mut checked = Self {
+            file: file.display().to_string(),
+            verdict: "ok",
+            requests: None,
+            rates: None,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        };
+        if recording::has_rates(file)? {
+            checked.rates = Some(recording::rates(file)?.rates().len());
+            return Ok(checked);
         }
-        text
-    })
+        let stats = TraceStats::new(&recording::requests(file)?, None, SplitShares::default())?;
+        let requests = stats.requests;
+        (checked.requests, checked.warnings, checked.notes) = (Some(requests), stats.warnings, stats.notes);
+        if !checked.warnings.is_empty() {
+            checked.verdict = "readable, but see the warnings";
+        }
+        if stats.num_models > 0 && stats.requests_without_model > 0 {
+            let nameless = stats.requests_without_model;
+            checked.notes.push(format!("{nameless} of {requests} requests name no model"));
+        }
+        if stats.first_request_s > 0.0 {
+            checked.notes.push(format!("the first request is {} s after the start", stats.first_request_s));
+        }
+        Ok(checked)
+    }
 }

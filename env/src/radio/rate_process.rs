@@ -14,7 +14,7 @@ use crate::radio::RadioParameters;
 use crate::radio::fading::Fading;
 use crate::radio::fading::block::BlockFading;
 use crate::radio::mobility::Position;
-use crate::radio::replay::{Sample, ThroughputTrace, ThroughputTraces};
+use crate::radio::replay::{ThroughputTrace, ThroughputTraces};
 use crate::radio::user::UserRadios;
 use crate::random::{Seed, Stream};
 use crate::units::UserId;
@@ -38,17 +38,17 @@ pub fn rate_process(
         let mut rng = seed.stream_at(Stream::Channel, u64::from(number), 0);
         let waves = (radio.fading == Fading::Block)
             .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(number), 0)));
-        let samples: Vec<Sample> = (0..seconds)
+        let samples: Vec<(f64, f64)> = (0..seconds)
             .map(|second| {
                 let time_s = f64::from(second) * STEP_S;
                 let connection = radios.advance(user, cells, time_s, &mut rng, radio);
                 let waves = waves.as_ref().map(|waves| (waves, radios.user(user).walked_m()));
                 let share = radio.communication_share();
-                let [downlink_bits_per_s, uplink] = match &radio.recorded_rates {
+                let [downlink_bits_per_s, _] = match &radio.recorded_rates {
                     Some(recorded) => recorded.rates_bits_per_s((seed, user), (time_s, STEP_S), share),
                     None => radio.rates_bits_per_s(&connection, waves, share),
                 };
-                Sample { time_s, downlink_bits_per_s, uplink_bits_per_s: Some(uplink) }
+                (time_s, downlink_bits_per_s)
             })
             .collect();
         ThroughputTrace::new(format!("user/{number}"), &samples, STEP_S)
@@ -79,7 +79,7 @@ mod tests {
         config.mobility = MobilityConfig::Still(crate::radio::fading::NoKeys {});
         let still = traces(&config, (30, 60)).unwrap();
         for trace in still.traces() {
-            let rate = |second: f64| trace.mean(second, 1.0).downlink_bits_per_s;
+            let rate = |second: f64| trace.mean_bits_per_s(second, 1.0);
             assert!((rate(0.0) - rate(59.0)).abs() <= 1e-6 * rate(0.0), "{}", trace.name());
         }
         let lag_1 = RateStats::new(walking.traces()).unwrap().lag_1.unwrap();

@@ -52,7 +52,7 @@ impl RateStats {
         for trace in traces {
             let before = all.len();
             let seconds = trace.duration_s() as u32;
-            all.extend((0..seconds).map(|second| trace.mean(f64::from(second), 1.0).downlink_bits_per_s));
+            all.extend((0..seconds).map(|second| trace.mean_bits_per_s(f64::from(second), 1.0)));
             let rates = &all[before..];
             let mean = mean(rates);
             covariance += rates.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum::<f64>();
@@ -85,17 +85,10 @@ fn mean(rates: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::replay::Sample;
 
     fn trace(rates_mbit_per_s: &[f64]) -> ThroughputTrace {
-        let samples: Vec<Sample> = (0..)
-            .zip(rates_mbit_per_s)
-            .map(|(second, rate)| Sample {
-                time_s: f64::from(second),
-                downlink_bits_per_s: rate * 1e6,
-                uplink_bits_per_s: None,
-            })
-            .collect();
+        let samples: Vec<(f64, f64)> =
+            (0..).zip(rates_mbit_per_s).map(|(second, rate)| (f64::from(second), rate * 1e6)).collect();
         ThroughputTrace::new("a", &samples, 1.0).unwrap()
     }
 

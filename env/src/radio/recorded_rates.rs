@@ -135,8 +135,8 @@ impl RecordedRates {
     ) -> [f64; 2] {
         let traces = self.traces(seed.purpose);
         // Drawn anew at each request and always the same: a user who asks for nothing needs no memory for it.
-        let replay = traces.draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0));
-        let downlink = time_share * traces.mean(replay, slot_begins_s, slot_s).downlink_bits_per_s;
+        let (trace, begins_s) = traces.draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0));
+        let downlink = time_share * trace.mean_bits_per_s(slot_begins_s + begins_s, slot_s);
         [downlink, self.uplink_ratio * downlink]
     }
 }
@@ -144,15 +144,13 @@ impl RecordedRates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::replay::Sample;
 
     /// Traces of one value each: 10, 20, ... bit/s, of two kinds in turn.
     fn traces(num: u32) -> ThroughputTraces {
         let trace = |number: u32| {
             let name = format!("{}/{number}", ["4G", "5G"][number as usize % 2]);
             let rate = f64::from(10 * (number + 1));
-            let sample = Sample { time_s: 0.0, downlink_bits_per_s: rate, uplink_bits_per_s: Some(1.0) };
-            ThroughputTrace::new(name, &[sample], 1.0).unwrap()
+            ThroughputTrace::new(name, &[(0.0, rate)], 1.0).unwrap()
         };
         ThroughputTraces::new((0..num).map(trace).collect()).unwrap()
     }

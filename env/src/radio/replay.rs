@@ -7,76 +7,41 @@
 //! *Symbols.* t: seconds of the recording; d: length of a slot, s.
 //!
 //! *Assumptions.* A value holds until the next one; the recording repeats. Each user follows a trace, drawn, from an instant,
-//! drawn (ours). Where the uplink was not recorded it is a part of the downlink (ours). Even-numbered traces are for fitting,
-//! odd ones for testing.
+//! drawn (ours). Even-numbered traces are for fitting, odd ones for testing. Uplinks are not read.
 //!
 //! *Source.* The recordings; see [`recordings`](crate::radio::recordings).
 
 use crate::radio::normal::uniform;
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The measured rates of one way.
+/// The measured downlink of one way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThroughputTrace {
     name: String,
-    /// Start of each value, s.
+    /// Start of each value, s, and the end of the last.
     times_s: Vec<f64>,
-    /// Bits before each value, and after the last: downlink and uplink.
-    bits: Vec<[f64; 2]>,
-    has_uplink: bool,
-}
-
-/// One measured value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sample {
-    /// Seconds since some instant.
-    pub time_s: f64,
-    /// To the user.
-    pub downlink_bits_per_s: f64,
-    /// From the user, where it was recorded.
-    pub uplink_bits_per_s: Option<f64>,
-}
-
-/// Mean rates of a slot.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Throughput {
-    /// To the user.
-    pub downlink_bits_per_s: f64,
-    /// From the user, where it was recorded.
-    pub uplink_bits_per_s: Option<f64>,
+    /// Bits before each value, and after the last.
+    bits: Vec<f64>,
 }
 
 impl ThroughputTrace {
-    /// A trace of values in strict order of time. The last one holds for `last_s` seconds. `None` for no value, or for one that
-    /// is no number, negative, or out of order.
-    pub fn new(name: impl Into<String>, samples: &[Sample], last_s: f64) -> Option<Self> {
-        let last = samples.last()?;
-        let has_uplink = samples.iter().all(|sample| sample.uplink_bits_per_s.is_some());
-        let is_rate = |rate: f64| rate >= 0.0 && rate.is_finite();
-        let is_good = |sample: &Sample| {
-            sample.time_s.is_finite()
-                && is_rate(sample.downlink_bits_per_s)
-                && is_rate(sample.uplink_bits_per_s.unwrap_or(0.0))
-        };
-        let is_ordered = samples.windows(2).all(|pair| pair[0].time_s < pair[1].time_s);
+    /// Returns a trace of `(second, bit/s)` in strict order of time. The last rate holds for `last_s` seconds. `None` for no rate,
+    /// or for one that is no number, negative, or out of order.
+    pub fn new(name: impl Into<String>, samples: &[(f64, f64)], last_s: f64) -> Option<Self> {
+        let (&(start_s, _), &(end_s, _)) = (samples.first()?, samples.last()?);
+        let is_good = |&(time_s, rate): &(f64, f64)| time_s.is_finite() && rate >= 0.0 && rate.is_finite();
+        let is_ordered = samples.windows(2).all(|pair| pair[0].0 < pair[1].0);
         if !is_ordered || !samples.iter().all(is_good) || last_s <= 0.0 {
             return None;
         }
-        let start_s = samples[0].time_s;
-        let mut times_s: Vec<f64> = samples.iter().map(|sample| sample.time_s - start_s).collect();
-        times_s.push(last.time_s - start_s + last_s);
-        let mut bits = vec![[0.0; 2]];
-        for (sample, time) in samples.iter().zip(times_s.windows(2)) {
-            let before: [f64; 2] = bits[bits.len() - 1];
-            let held_s = time[1] - time[0];
-            bits.push([
-                before[0] + held_s * sample.downlink_bits_per_s,
-                before[1] + held_s * sample.uplink_bits_per_s.unwrap_or(0.0),
-            ]);
+        let mut times_s: Vec<f64> = samples.iter().map(|(time_s, _)| time_s - start_s).collect();
+        times_s.push(end_s - start_s + last_s);
+        let mut bits = vec![0.0];
+        for ((_, rate), time) in samples.iter().zip(times_s.windows(2)) {
+            bits.push(bits[bits.len() - 1] + (time[1] - time[0]) * rate);
         }
-        Some(Self { name: name.into(), times_s, bits, has_uplink })
+        Some(Self { name: name.into(), times_s, bits })
     }
 
     /// Its name in the recording.
@@ -94,37 +59,25 @@ impl ThroughputTrace {
         self.times_s[self.times_s.len() - 1]
     }
 
-    fn bits_until(&self, time_s: f64) -> [f64; 2] {
+    fn bits_until(&self, time_s: f64) -> f64 {
         let duration_s = self.duration_s();
         let laps = (time_s / duration_s).floor();
         let within_s = (time_s - laps * duration_s).clamp(0.0, duration_s);
         let after = self.times_s.partition_point(|start| *start <= within_s).clamp(1, self.bits.len() - 1);
         let part = (within_s - self.times_s[after - 1]) / (self.times_s[after] - self.times_s[after - 1]);
-        let all = self.bits[self.bits.len() - 1];
-        [0, 1].map(|way| {
-            let (low, high) = (self.bits[after - 1][way], self.bits[after][way]);
-            laps * all[way] + low + part * (high - low)
-        })
+        let (low, high) = (self.bits[after - 1], self.bits[after]);
+        laps * self.bits[self.bits.len() - 1] + low + part * (high - low)
     }
 
-    /// Mean rates from an instant on, over a duration above 0.
-    pub fn mean(&self, from_s: f64, duration_s: f64) -> Throughput {
-        let (before, after) = (self.bits_until(from_s), self.bits_until(from_s + duration_s));
-        let rate = |way: usize| ((after[way] - before[way]) / duration_s).max(0.0);
-        Throughput { downlink_bits_per_s: rate(0), uplink_bits_per_s: self.has_uplink.then(|| rate(1)) }
+    /// Returns the mean rate from an instant on, over a duration above 0.
+    pub fn mean_bits_per_s(&self, from_s: f64, duration_s: f64) -> f64 {
+        ((self.bits_until(from_s + duration_s) - self.bits_until(from_s)) / duration_s).max(0.0)
     }
 }
 
 /// The traces that users follow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThroughputTraces(Arc<[ThroughputTrace]>);
-
-/// Which trace a user follows, and from when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Replay {
-    trace: u32,
-    begins_s: f32,
-}
 
 impl ThroughputTraces {
     /// One or more traces; `None` for none.
@@ -149,15 +102,11 @@ impl ThroughputTraces {
         Self::new(self.0.iter().filter(|trace| trace.kind() == kind).cloned().collect())
     }
 
-    /// A user that nothing is known of.
-    pub fn draw(&self, rng: &mut impl Rng) -> Replay {
+    /// Draws the trace that a user follows, and the second from which on.
+    pub fn draw(&self, rng: &mut impl Rng) -> (&ThroughputTrace, f64) {
         let trace = ((uniform(rng) * self.0.len() as f64) as usize).min(self.0.len() - 1);
-        Replay { trace: trace as u32, begins_s: (uniform(rng) * self.0[trace].duration_s()) as f32 }
-    }
-
-    /// A user's mean rates over a slot.
-    pub fn mean(&self, user: Replay, slot_begins_s: f64, slot_s: f64) -> Throughput {
-        self.0[user.trace as usize].mean(slot_begins_s + f64::from(user.begins_s), slot_s)
+        let begins_s = (uniform(rng) * self.0[trace].duration_s()) as f32;
+        (&self.0[trace], f64::from(begins_s))
     }
 }
 
@@ -166,11 +115,7 @@ mod tests {
     use super::*;
 
     fn trace(values: &[(f64, f64)]) -> Option<ThroughputTrace> {
-        let samples: Vec<Sample> = values
-            .iter()
-            .map(|&(time_s, rate)| Sample { time_s, downlink_bits_per_s: rate, uplink_bits_per_s: None })
-            .collect();
-        ThroughputTrace::new("a", &samples, 1.0)
+        ThroughputTrace::new("a", values, 1.0)
     }
 
     #[test]
@@ -178,14 +123,13 @@ mod tests {
         // 100 for two seconds, 40 for one.
         let trace = trace(&[(7.0, 100.0), (9.0, 40.0)]).unwrap();
         assert_eq!(trace.duration_s(), 3.0);
-        let rate = |from, duration| trace.mean(from, duration).downlink_bits_per_s;
+        let rate = |from, duration| trace.mean_bits_per_s(from, duration);
         assert_eq!(
             (rate(0.0, 1.0), rate(1.0, 1.0), rate(2.0, 1.0), rate(3.0, 1.0)),
             (100.0, 100.0, 40.0, 100.0)
         );
         assert_eq!(rate(1.5, 1.0), 70.0);
         assert_eq!(rate(2.5, 6.0), 80.0);
-        assert_eq!(trace.mean(0.0, 1.0).uplink_bits_per_s, None);
     }
 
     #[test]
@@ -204,12 +148,11 @@ mod tests {
             crate::random::Seed::new(crate::random::Purpose::Test, 40).stream(crate::random::Stream::Channel);
         let mut counts = [0; 5];
         for _ in 0..1_000 {
-            let user = traces.draw(&mut rng);
-            counts[traces.mean(user, 3.0, 2.0).downlink_bits_per_s as usize] += 1;
+            counts[traces.draw(&mut rng).0.mean_bits_per_s(3.0, 2.0) as usize] += 1;
         }
         assert!(counts.iter().all(|count| *count > 130), "{counts:?}");
         assert_eq!(traces.half(false).unwrap().traces().len(), 3);
-        assert_eq!(traces.half(true).unwrap().mean(Replay::default(), 0.0, 1.0).downlink_bits_per_s, 1.0);
+        assert_eq!(traces.half(true).unwrap().traces()[0].mean_bits_per_s(0.0, 1.0), 1.0);
     }
 
     fn open(name: &str) -> Option<std::fs::File> {

@@ -9,6 +9,7 @@ use super::config::{
 };
 use super::files::PhysicalFiles;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
+use crate::csv::RecordingError;
 use crate::digest;
 use crate::invalid::{Invalid, MAX_NUMBER, Range, count, length, name, number};
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
@@ -18,7 +19,7 @@ use crate::thought::Refresh;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
-use crate::workload::trace::{ServiceMap, SlottedRequests, Trace, TraceError};
+use crate::workload::trace::{ServiceMap, SlottedRequests, Trace};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -586,7 +587,7 @@ impl ScenarioConfig {
         TraceConfig { path, split, .. }: &TraceConfig,
     ) -> Result<Source, Invalid> {
         let refuse = |allowed: String| Invalid::new("workload.trace.path", path, allowed);
-        let refused = |error: TraceError| refuse(error.to_string());
+        let refused = |error: RecordingError| refuse(error.to_string());
         let split = trace.split(self.slot_s, *split).map_err(refused)?;
         let parts = SlottedRequests::parts(trace, split, map, self.has_user_contexts()).map_err(refused)?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {

@@ -10,22 +10,22 @@ use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::workload::arrivals::ArrivalModel;
-use thoughtcache_env::workload::rates::{Client, ClientRates, Family, Rate};
+use thoughtcache_env::workload::rates::ClientRates;
 use thoughtcache_env::workload::trace::{Trace, TracePart};
 
 /// Twenty-two clients over 40 periods of ten minutes, twenty of whom ask often, the later the burstier: 19.2 requests a slot
 /// of `trace-servegen`.
 fn small() -> ClientRates {
-    let clients = (0..22).map(|client| Client { model: "m".into(), name: client.to_string() }).collect();
-    let rate = |client: u32, period: u32| Rate {
-        client,
-        period,
-        rate_per_s: if client < 20 { 8.0 } else { 0.1 },
-        cv: 0.5 + f64::from(client),
-        family: if client.is_multiple_of(2) { Family::Gamma } else { Family::Weibull },
+    let row = |client: u32, period: u32| {
+        let (rate, family) = (if client < 20 { 8.0 } else { 0.1 }, ["gamma", "weibull"][client as usize % 2]);
+        format!("m,{client},{},{rate},{}.5,{family}\n", 600 * period, client)
     };
-    let rates = (0..22).flat_map(|client| (0..40).map(move |period| rate(client, period))).collect();
-    ClientRates::new(600, clients, rates).unwrap()
+    rates((0..22).flat_map(|client| (0..40).map(move |period| row(client, period))))
+}
+
+fn rates(rows: impl Iterator<Item = String>) -> ClientRates {
+    let table = format!("model,client,start_s,rate_per_s,iat_cv,family\n{}", rows.collect::<String>());
+    ClientRates::read(table.as_bytes()).unwrap()
 }
 
 struct OnlyRates<'a>(&'a ClientRates);
@@ -108,13 +108,9 @@ fn the_split_can_be_chosen() {
 #[test]
 fn recordings_and_numbers_that_cannot_be_meant_are_refused() {
     let rates = small();
-    let late = |periods: u32| {
-        let client = Client { model: "m".into(), name: "c".into() };
-        let clients = (0..20).map(|number| Client { name: number.to_string(), ..client.clone() }).collect();
-        let rate = |client, period| Rate { client, period, rate_per_s: 1.0, cv: 1.0, family: Family::Gamma };
-        let first = (0..20).map(|client| rate(client, 0));
-        ClientRates::new(600, clients, first.chain([rate(0, periods)]).collect()).unwrap()
-    };
+    let row = |client: u32, period: u32| format!("m,{client},{},1,1,gamma\n", 600 * period);
+    // Nobody asks between the second and the last of ten periods.
+    let late = self::rates((0..20).map(|client| row(client, 0)).chain([row(0, 1), row(0, 9)]));
     let refusals: Vec<String> = [
         load(&rates, &[]),
         load(&rates, &[ANY, ("workload.rates.rate_scale", "0")]),
@@ -124,7 +120,7 @@ fn recordings_and_numbers_that_cannot_be_meant_are_refused() {
         load(&rates, &[ANY, ("horizon_slots", "241")]),
         load(&rates, &[ANY, ("slot_s", "1e-9")]),
         load(&rates, &[("workload.rates.services.top_models", "{}")]),
-        load(&late(9), &[ANY, ("horizon_slots", "9")]),
+        load(&late, &[ANY, ("horizon_slots", "9")]),
     ]
     .into_iter()
     .map(|loaded| loaded.unwrap_err())

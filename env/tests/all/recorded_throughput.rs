@@ -67,7 +67,7 @@ fn users_meet_the_rates_that_were_measured_and_tests_replay_other_traces() {
     let five = traces.of_kind("5G").unwrap();
     for (purpose, is_odd) in [(Purpose::Train, false), (Purpose::Test, true)] {
         let half = five.half(is_odd).unwrap();
-        let means = half.traces().iter().map(|trace| trace.mean(0.0, trace.duration_s()).downlink_bits_per_s);
+        let means = half.traces().iter().map(|trace| trace.mean_bits_per_s(0.0, trace.duration_s()));
         let expected = means.sum::<f64>() / half.traces().len() as f64;
         let met = met(&scenario, purpose);
         let mean = met.iter().sum::<f64>() / met.len() as f64;

@@ -1,24 +1,20 @@
 //! `thoughtcache trace import`: tables and logs of others become a recording that scenarios replay.
 
-use super::rates;
+use super::{rates, tell, tell_stats};
 use crate::args::{number, whole};
-use crate::clock::human;
 use crate::console::Console;
 use crate::output::{self, Output};
 use crate::progress;
 use crate::recording;
-use crate::table::grouped;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use flate2::{Compression, write::GzEncoder};
-use serde::Serialize;
-use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use thoughtcache_env::csv::CsvError;
+use thoughtcache_env::csv::RecordingError;
 use thoughtcache_env::workload::rates::ClientRates;
 use thoughtcache_env::workload::trace::import::{self, Clock, Mapping};
-use thoughtcache_env::workload::trace::{Trace, TraceStats};
+use thoughtcache_env::workload::trace::{SplitShares, Trace, TraceStats};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -60,19 +56,6 @@ enum Format {
     Servegen,
 }
 
-/// What an import says at its end.
-#[derive(Serialize)]
-struct Imported {
-    file: String,
-    requests: u64,
-    duration_s: f64,
-    requests_per_s: Option<f64>,
-    models: usize,
-    users: Option<u32>,
-    sessions: Option<usize>,
-    notes: Vec<String>,
-}
-
 impl Args {
     pub(super) fn run(self, console: Console) -> Result<()> {
         let out = &self.out;
@@ -98,9 +81,7 @@ impl Args {
             bar.finish_and_clear();
             let rates = rates?;
             write(out, |sink| rates.write(sink).map(drop))?;
-            let bytes = out.metadata().map_or(0, |file| file.len());
-            let summary = rates::Summary::new(out, bytes, &rates);
-            return if is_silent { Ok(()) } else { console.result(&summary, || summary.text()) };
+            return if is_silent { Ok(()) } else { tell(console, &rates::Summary::new(out, &rates)) };
         }
         let mut load_times = self.load_times.as_deref().map(recording::open).transpose()?;
         let load_times = load_times.as_mut().map(|file| -> &mut dyn Read { file });
@@ -108,18 +89,8 @@ impl Args {
         bar.finish_and_clear();
         let trace = trace.map_err(|error| self.explain(&error))?;
         write(out, |sink| trace.write(sink).map(drop))?;
-        let stats = TraceStats::new(&trace, None, thoughtcache_env::workload::trace::SplitShares::default())?;
-        let imported = Imported {
-            file: out.display().to_string(),
-            requests: stats.requests,
-            duration_s: stats.duration_s,
-            requests_per_s: stats.requests_per_s,
-            models: stats.models.len(),
-            users: stats.num_users,
-            sessions: stats.num_sessions,
-            notes: stats.notes,
-        };
-        if is_silent { Ok(()) } else { console.result(&imported, || imported.text()) }
+        let stats = TraceStats::new(&trace, None, SplitShares::default())?;
+        if is_silent { Ok(()) } else { tell_stats(console, out, stats) }
     }
 
     fn import(
@@ -127,7 +98,7 @@ impl Args {
         source: impl Read,
         sessions_per_s: f64,
         load_times: Option<&mut dyn Read>,
-    ) -> Result<Trace, CsvError> {
+    ) -> Result<Trace, RecordingError> {
         match self.format {
             Some(Format::Azure) => import::azure(source),
             Some(Format::Gentd26) => import::gentd26(source, load_times),
@@ -142,7 +113,7 @@ impl Args {
     }
 
     /// Names the files.
-    fn explain(&self, error: &CsvError) -> anyhow::Error {
+    fn explain(&self, error: &RecordingError) -> anyhow::Error {
         let file = self.file.display();
         let files =
             self.load_times.as_ref().map_or(String::new(), |path| format!(" (or {})", path.display()));
@@ -163,26 +134,4 @@ fn write(out: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Re
         write(&mut output).with_context(context)?;
     }
     output.finish()
-}
-
-impl Imported {
-    fn text(&self) -> String {
-        let rate = self.requests_per_s.map_or(String::new(), |rate| match rate {
-            0.1.. => format!(", {rate:.2} a second"),
-            _ => format!(", one every {:.0} s", 1.0 / rate),
-        });
-        let models =
-            if self.models == 0 { "no models named".to_owned() } else { format!("{} models", self.models) };
-        let users = self.users.map_or(String::new(), |users| format!(", {} users", grouped(users.into())));
-        let sessions =
-            self.sessions.map_or(String::new(), |all| format!(", {} sessions", grouped(all as u64)));
-        let duration = human(std::time::Duration::from_secs_f64(self.duration_s));
-        let (file, requests) = (&self.file, grouped(self.requests));
-        let mut text =
-            format!("{file}: {requests} requests over {duration}{rate}; {models}{users}{sessions}\n");
-        for note in &self.notes {
-            let _ = writeln!(text, "  note: {note}"); // a String takes everything
-        }
-        text
-    }
 }

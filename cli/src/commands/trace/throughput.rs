@@ -1,10 +1,8 @@
 //! `thoughtcache trace stats FILE --format throughput|irish5g`: how recorded rates of phones are spread and how fast they
 //! change, and beside them those of the users of a scenario.
 
-use crate::quantity::{bits_per_s, percent, short};
 use crate::recording;
 use crate::scenario_file;
-use crate::table::{Align, Table, grouped};
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -39,7 +37,7 @@ pub(super) struct Comparison {
 
 #[derive(Serialize)]
 struct Row {
-    /// `recorded, 5G` or the name of a scenario.
+    /// The kind of the recorded traces, or the name of a scenario.
     of: String,
     is_recorded: bool,
     #[serde(flatten)]
@@ -64,7 +62,7 @@ impl Comparison {
         for trace in traces.traces() {
             by_kind.entry(trace.kind()).or_default().push(trace);
         }
-        let recorded = |kind: &str, stats| Row { of: format!("recorded, {kind}"), is_recorded: true, stats };
+        let recorded = |kind: &str, stats| Row { of: kind.to_owned(), is_recorded: true, stats };
         let has_kinds = by_kind.len() > 1;
         let mut rates: Vec<Row> = by_kind
             .into_iter()
@@ -78,40 +76,6 @@ impl Comparison {
             rates.push(simulated(name, changes, &traces, seed)?);
         }
         Ok(Self { file: file.display().to_string(), rates })
-    }
-
-    /// The same for a terminal.
-    pub(super) fn text(&self) -> String {
-        let right = Align::Right;
-        let mut table = Table::new([
-            ("rates", Align::Left),
-            ("traces", right),
-            ("seconds", right),
-            ("mean", right),
-            ("p5", right),
-            ("p50", right),
-            ("p95", right),
-            ("outage", right),
-            ("lag 1", right),
-        ]);
-        for Row { of, stats, .. } in &self.rates {
-            table.row([
-                of.clone(),
-                grouped(stats.num_traces as u64),
-                grouped(stats.num_seconds as u64),
-                bits_per_s(stats.mean_bits_per_s),
-                bits_per_s(stats.p5_bits_per_s),
-                bits_per_s(stats.p50_bits_per_s),
-                bits_per_s(stats.p95_bits_per_s),
-                percent(stats.outage_share),
-                stats.lag_1.map_or_else(|| "-".to_owned(), short),
-            ]);
-        }
-        format!(
-            "{}: downlink, second by second\n\n{}\n  outage: seconds below 1 Mbit/s; lag 1: correlation of neighbouring seconds, each about the mean of its trace\n",
-            self.file,
-            table.text(2)
-        )
     }
 }
 

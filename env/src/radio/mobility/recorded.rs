@@ -99,8 +99,8 @@ impl RecordedPaths {
         (!paths.is_empty()).then(|| Self(paths.into()))
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
+    /// Returns the number of ways, at least 1.
+    pub fn num_paths(&self) -> usize {
         self.0.len()
     }
 
@@ -110,11 +110,6 @@ impl RecordedPaths {
             let place = path.points.iter().map(|&(_, place, _)| place).find(|place| !area.has(*place))?;
             Some((number, place))
         })
-    }
-
-    /// Never: there is at least one.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Whether a user is on one of them.

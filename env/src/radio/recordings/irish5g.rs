@@ -1,7 +1,6 @@
 //! Commercial 5G seen by a phone, second by second, Dublin and Cork 2019 to 2020.
 //!
-//! *Columns used.* `app`, `mobility`, `file`, `Timestamp` (whole seconds), `DL_bitrate` and `UL_bitrate` (kbit/s); `-` is a missing
-//! value. Only rows of the app `Download` are kept: a phone that streams a film does not ask for all that the link can carry.
+//! *Columns used.* `app`, `mobility`, `file`, `Timestamp` (whole seconds), `DL_bitrate` (kbit/s); `-` is a missing value. Only rows of the app `Download` are kept: a phone that streams a film does not ask for all that the link can carry.
 //!
 //! *Source.* Raca et al., "Beyond throughput, the next generation: a 5G dataset with channel and context metrics", MMSys 2020;
 //! uccmisl/5Gdataset, GPL-3.0.
@@ -9,9 +8,9 @@
 use std::io::Read;
 
 use super::LIMITS;
-use super::throughput::Gathered;
-use crate::csv::{self, CsvError, CsvReader};
-use crate::radio::replay::{Sample, ThroughputTraces};
+use super::throughput::traces;
+use crate::csv::{self, CsvReader, RecordingError};
+use crate::radio::replay::ThroughputTraces;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -22,28 +21,27 @@ const KBPS: &str = "`-`, or kbit/s, 0 to 1000000000";
 /// or gzip. Seconds without a downlink rate are left to the value before.
 ///
 /// # Errors
-/// [`CsvError`] with its place; rows of a file that are out of order; a table without a download.
-pub fn irish5g<R: Read>(source: R) -> Result<ThroughputTraces, CsvError> {
+/// [`RecordingError`] with its place; rows of a file that are out of order; a table without a download.
+pub fn irish5g<R: Read>(source: R) -> Result<ThroughputTraces, RecordingError> {
     let mut reader = CsvReader::open(source, LIMITS)?;
-    let [app, mobility, file, time, downlink, uplink] =
-        reader.places(["app", "mobility", "file", "Timestamp", "DL_bitrate", "UL_bitrate"])?;
-    let mut traces = Gathered::default();
+    let [app, mobility, file, time, downlink] =
+        reader.places(["app", "mobility", "file", "Timestamp", "DL_bitrate"])?;
+    let mut rows = traces();
     while let Some(record) = reader.next_record()? {
         if record.text(app)? != "Download" {
             continue;
         }
-        let mobility = record.value(mobility, csv::NAME, csv::name)?;
-        let name = format!("{mobility}/{}", record.value(file, csv::NAME, csv::name)?);
+        let name = format!("{}/{}", record.name(mobility)?, record.name(file)?);
         let time_s = record.value(time, INSTANT, seconds)?;
-        let rate = |column: usize| match record.text(column)? {
-            "-" => Ok(None),
-            _ => record.value(column, KBPS, |text| csv::number(text, 0.0, 1e9)).map(|kbps| Some(kbps * 1e3)),
-        };
-        let (downlink_bits_per_s, uplink_bits_per_s) = (rate(downlink)?, rate(uplink)?);
-        let Some(downlink_bits_per_s) = downlink_bits_per_s else { continue };
-        traces.add(record.line(), name, Sample { time_s, downlink_bits_per_s, uplink_bits_per_s })?;
+        let kbps = record.value(downlink, KBPS, |text| match text {
+            "-" => Some(None),
+            _ => csv::number(text, 0.0, 1e9).map(Some),
+        })?;
+        if let Some(kbps) = kbps {
+            rows.add(&record, name, time_s, kbps * 1e3)?;
+        }
     }
-    traces.finish()
+    rows.finish()
 }
 
 /// Seconds since 1970 of the phone's clock, `2019.12.01_12.11.21`.
@@ -71,8 +69,7 @@ mod tests {
         let traces = irish5g(text.as_bytes()).unwrap();
         let [trace] = traces.traces() else { panic!("one file") };
         assert_eq!((trace.name(), trace.kind(), trace.duration_s()), ("Driving/a.csv", "Driving", 4.0));
-        let mean = trace.mean(0.0, 4.0);
-        assert_eq!((mean.downlink_bits_per_s, mean.uplink_bits_per_s), (0.25 * 3.4e6, Some(13e3)));
+        assert_eq!(trace.mean_bits_per_s(0.0, 4.0), 0.25 * 3.4e6);
     }
 
     #[test]
@@ -84,7 +81,7 @@ mod tests {
                 "line 2, column `Timestamp`: \"2019.02.30_12.11.21\" is",
             ),
             ("Download,D,a,2019.12.01_12.11.21,1,-5,1", "line 2, column `DL_bitrate`: \"-5\" is"),
-            ("Download,D,a,2019.12.01_12.11.21,1,5,NaN", "line 2, column `UL_bitrate`: \"NaN\" is"),
+            ("Download,D,a,2019.12.01_12.11.21,1,NaN,5", "line 2, column `DL_bitrate`: \"NaN\" is"),
             ("Netflix,D,a,2019.12.01_12.11.21,1,1,1", "line 1: no row follows the column names"),
         ] {
             let error = irish5g(text(&[row]).as_bytes()).unwrap_err().to_string();

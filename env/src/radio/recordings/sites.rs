@@ -8,10 +8,9 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use crate::csv::{self, CsvError, CsvReader, Limits};
+use crate::csv::{CsvReader, Limits, RecordingError};
 use crate::radio::mobility::Position;
 
-const METRES: &str = "metres, 0 to 100000";
 const LIMITS: Limits = Limits { what: "a table of base stations", rows: 65_536, megabytes: 16 };
 
 /// A base station.
@@ -26,23 +25,22 @@ pub struct NamedSite {
 /// Reads places of base stations, plain or gzip.
 ///
 /// # Errors
-/// [`CsvError`] with its place: odd columns and numbers, a name that stands there twice, no site at all, more than 65,536.
-pub fn sites<R: Read>(source: R) -> Result<Vec<NamedSite>, CsvError> {
+/// [`RecordingError`] with its place: odd columns and numbers, a name that stands there twice, no site at all, more than 65,536.
+pub fn sites<R: Read>(source: R) -> Result<Vec<NamedSite>, RecordingError> {
     let mut reader = CsvReader::open(source, LIMITS)?;
     let [of_name, x, y] = reader.places(["name", "x_m", "y_m"])?;
     let (mut sites, mut names) = (Vec::new(), BTreeSet::new());
     while let Some(record) = reader.next_record()? {
-        let name = record.value(of_name, csv::NAME, csv::name)?.to_owned();
-        let metres = |column: usize| record.value(column, METRES, |text| csv::number(text, 0.0, 1e5));
+        let name = record.name(of_name)?.to_owned();
+        let metres = |column: usize| record.number(column, "metres", 0.0, 1e5);
         let place = Position { x_m: metres(x)?, y_m: metres(y)? };
         if !names.insert(name.clone()) {
-            let reason = format!("site {name:?} stands there twice; each name once");
-            return Err(CsvError::line(record.line(), reason));
+            return Err(record.wrong(format!("site {name:?} stands there twice; each name once")));
         }
         sites.push(NamedSite { name, place });
     }
     if sites.is_empty() {
-        return Err(CsvError::line(1, "no site follows; a line for each cell is needed"));
+        return Err(RecordingError::at(1, "no site follows; a line for each cell is needed"));
     }
     Ok(sites)
 }
@@ -51,7 +49,7 @@ pub fn sites<R: Read>(source: R) -> Result<Vec<NamedSite>, CsvError> {
 mod tests {
     use super::*;
 
-    fn import(lines: &str) -> Result<Vec<NamedSite>, CsvError> {
+    fn import(lines: &str) -> Result<Vec<NamedSite>, RecordingError> {
         sites(format!("name,x_m,y_m\n{lines}").as_bytes())
     }
 

@@ -6,86 +6,45 @@
 //! *Source.* Narayanan et al., "Lumos5G: mapping and predicting commercial mmWave 5G throughput", IMC 2020, as published with
 //! SIGCOMM21-5G/artifact; no licence is stated.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 
-use super::{LIMITS, NO_ROW, SECONDS};
-use crate::csv::{self, CsvError, CsvReader};
-use crate::radio::replay::{Sample, ThroughputTrace, ThroughputTraces};
+use super::{Gathered, LIMITS, Series, no_row};
+use crate::csv::{CsvReader, RecordingError};
+use crate::radio::replay::{ThroughputTrace, ThroughputTraces};
 
-const MBPS: &str = "Mbit/s, 0 to 1000000";
 /// Seconds that the last value of a trace holds: the distance of all others.
 const LAST_S: f64 = 1.0;
 
 /// Reads throughput traces, plain or gzip; those of one kind of radio (`4G`, `5G`) where `radio` names it.
 ///
 /// # Errors
-/// [`CsvError`] with its place; a table without a row of that radio.
-pub fn throughput<R: Read>(source: R, radio: Option<&str>) -> Result<ThroughputTraces, CsvError> {
+/// [`RecordingError`] with its place; a table without a row of that radio.
+pub fn throughput<R: Read>(source: R, radio: Option<&str>) -> Result<ThroughputTraces, RecordingError> {
     let mut reader = CsvReader::open(source, LIMITS)?;
-    let [of_radio, of_trace, of_time, of_downlink] =
+    let [of_radio, of_trace, time, downlink] =
         reader.places(["radio", "trace", "time_s", "downlink_mbps"])?;
-    let mut traces = Gathered::default();
+    let mut rows = traces();
     while let Some(record) = reader.next_record()? {
-        let kind = record.value(of_radio, csv::NAME, csv::name)?;
-        let name = record.value(of_trace, csv::NAME, csv::name)?;
-        let time_s = record.value(of_time, SECONDS, |text| csv::number(text, 0.0, 1e9))?;
-        let downlink_mbps = record.value(of_downlink, MBPS, |text| csv::number(text, 0.0, 1e6))?;
-        if radio.is_some_and(|wanted| wanted != kind) {
-            continue;
+        let (kind, name) = (record.name(of_radio)?, record.name(of_trace)?);
+        let time_s = record.number(time, "seconds", 0.0, 1e9)?;
+        let bits_per_s = record.number(downlink, "Mbit/s", 0.0, 1e6)? * 1e6;
+        if radio.is_none_or(|wanted| wanted == kind) {
+            rows.add(&record, format!("{kind}/{name}"), time_s, bits_per_s)?;
         }
-        let sample = Sample { time_s, downlink_bits_per_s: downlink_mbps * 1e6, uplink_bits_per_s: None };
-        traces.add(record.line(), format!("{kind}/{name}"), sample)?;
     }
-    traces.finish()
+    rows.finish()
 }
 
-/// Rows that become traces: those of one name stand together, in order of time.
-#[derive(Default)]
-pub(super) struct Gathered {
-    done: Vec<ThroughputTrace>,
-    names: BTreeSet<String>,
-    name: String,
-    samples: Vec<Sample>,
+/// Rows that become throughput traces, one a name.
+pub(super) fn traces() -> Gathered<f64> {
+    Gathered::new("trace", true)
 }
 
-impl Gathered {
-    /// The next row. One of the same time as the one before replaces it.
-    pub(super) fn add(&mut self, line: u64, name: String, sample: Sample) -> Result<(), CsvError> {
-        let bad = |reason: String| Err(CsvError::line(line, reason));
-        if name != self.name {
-            self.close();
-            if !self.names.insert(name.clone()) {
-                return bad(format!(
-                    "trace {name:?} goes on after another one; its rows have to stand together"
-                ));
-            }
-            self.name = name;
-        }
-        match self.samples.last_mut() {
-            Some(last) if sample.time_s < last.time_s => {
-                bad(format!("{} s after {} s; rows have to be in order of time", sample.time_s, last.time_s))
-            }
-            Some(last) if sample.time_s == last.time_s => {
-                *last = sample;
-                Ok(())
-            }
-            _ => {
-                self.samples.push(sample);
-                Ok(())
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        let trace = ThroughputTrace::new(std::mem::take(&mut self.name), &self.samples, LAST_S);
-        self.done.extend(trace);
-        self.samples.clear();
-    }
-
-    pub(super) fn finish(mut self) -> Result<ThroughputTraces, CsvError> {
-        self.close();
-        ThroughputTraces::new(self.done).ok_or_else(|| CsvError::line(1, NO_ROW))
+impl Gathered<f64> {
+    /// Returns the traces.
+    pub(super) fn finish(self) -> Result<ThroughputTraces, RecordingError> {
+        let trace = |Series { name, values }| ThroughputTrace::new(name, &values, LAST_S);
+        ThroughputTraces::new(self.series.into_iter().filter_map(trace).collect()).ok_or_else(no_row)
     }
 }
 
@@ -93,7 +52,7 @@ impl Gathered {
 mod tests {
     use super::*;
 
-    fn import(lines: &str, radio: Option<&str>) -> Result<ThroughputTraces, CsvError> {
+    fn import(lines: &str, radio: Option<&str>) -> Result<ThroughputTraces, RecordingError> {
         throughput(format!("radio,trace,time_s,downlink_mbps\n{lines}").as_bytes(), radio)
     }
 
@@ -103,7 +62,7 @@ mod tests {
         let all = import(lines, None).unwrap();
         let names: Vec<&str> = all.traces().iter().map(ThroughputTrace::name).collect();
         assert_eq!(names, ["5G/a", "4G/a", "5G/b"]);
-        assert_eq!(all.traces()[0].mean(0.0, 2.0).downlink_bits_per_s, 200e6);
+        assert_eq!(all.traces()[0].mean_bits_per_s(0.0, 2.0), 200e6);
         let fourth = import(lines, Some("4G")).unwrap();
         assert_eq!((fourth.traces().len(), fourth.traces()[0].duration_s()), (1, 1.0));
     }
@@ -123,7 +82,10 @@ mod tests {
                 "5G,,0,1",
                 "line 2, column `trace`: \"\" is not allowed; expected a name of 1 to 256 bytes without control characters",
             ),
-            ("5G,a,2,1\n5G,a,1,1", "line 3: 1 s after 2 s; rows have to be in order of time"),
+            (
+                "5G,a,2,1\n5G,a,1,1",
+                "line 3: 1 s after 2 s in trace \"5G/a\"; rows have to be in order of time",
+            ),
             (
                 "5G,a,0,1\n5G,b,0,1\n5G,a,1,1",
                 "line 4: trace \"5G/a\" goes on after another one; its rows have to stand together",

@@ -4,7 +4,8 @@ use super::super::config::{RateServicesConfig, RatesConfig, ScenarioConfig};
 use super::{MAX_DECISIONS_PER_SLOT, MIN_TOTAL_INTENSITY};
 use crate::invalid::{Invalid, MAX_NUMBER, Range, number};
 use crate::workload::rates::{ClientRates, RateMap, RatesModel};
-use crate::workload::trace::{TraceError, TracePart};
+use crate::workload::trace::TracePart;
+use std::collections::BTreeSet;
 
 impl ScenarioConfig {
     /// The demand of the services.
@@ -19,6 +20,13 @@ impl ScenarioConfig {
             RateServicesConfig::TopModels(_) => RateMap::TopModels,
             RateServicesConfig::TopClients(top) => RateMap::TopClients { model: top.model.clone() },
         };
+        if let RateMap::TopClients { model: Some(model) } = &map {
+            let recorded: BTreeSet<&str> = recording.clients().iter().map(|client| &*client.model).collect();
+            let key = "workload.rates.services.top_clients.model";
+            let listed = recorded.iter().copied().collect::<Vec<_>>().join(", ");
+            let allowed = format!("a class of models that somebody asks for; recorded are {listed}");
+            Invalid::unless(recorded.contains(model.as_str()), key, format!("{model:?}"), allowed)?;
+        }
         let path = |allowed: String| Invalid::new("workload.rates.path", &workload.path, allowed);
         let services = self.services.len();
         let model = RatesModel::new(
@@ -29,13 +37,7 @@ impl ScenarioConfig {
             (self.slot_s, workload.split),
             self.horizon_slots,
         )
-        .map_err(|error| match &error {
-            TraceError::UnknownClass { model, .. } => {
-                let key = "workload.rates.services.top_clients.model";
-                Invalid::new(key, format!("{model:?}"), error.to_string())
-            }
-            _ => path(error.to_string()),
-        })?;
+        .map_err(|error| path(error.to_string()))?;
         self.fits(model.split().slots(TracePart::Train).len() as u64)?;
         for part in TracePart::ALL {
             let mean = model.mean_requests(part);

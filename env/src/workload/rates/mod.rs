@@ -4,30 +4,30 @@
 //! the coefficient of variation of the gaps between them. It holds no request: a world draws them ([`model`]), anew in every
 //! episode, with the demand that was recorded.
 //!
-//! *Reading order.* [`ClientRates`] (here) → its table ([`ClientRates::read`], and [`ClientRates::servegen`] for the source) →
-//! [`model`] (what a world draws from).
+//! *Form.* A table `model,client,start_s,rate_per_s,iat_cv,family`, as `docs/trace-format.md` describes.
 //!
 //! *Source.* `ServeGen`, arXiv 2505.09999: clients of a production service, whose requests are independent renewal processes
-//! within a period. The table is described in `docs/trace-format.md`.
+//! within a period. Its table, `alibaba/ServeGen`, Apache-2.0, has the same columns under other names, and the parameters of a fit,
+//! which are passed over: rate and coefficient of variation determine a law of the family.
 
 pub mod model;
-mod table;
 
 pub use model::{RateMap, RatesModel};
 
-use super::trace::TraceError;
-use std::collections::BTreeSet;
+use super::trace::quoted;
+use crate::csv::{self, CsvReader, Limits, RecordingError};
+use indexmap::IndexMap;
+use std::io::{self, Read, Write};
 
+const LIMITS: Limits = Limits { what: "recorded rates", rows: 1 << 22, megabytes: 512 };
 /// The most clients of a recording.
-pub const MAX_CLIENTS: usize = 1 << 16;
-/// The most rates of a recording.
-pub const MAX_ROWS: usize = 1 << 22;
-/// The most periods, and the most seconds of one.
+const MAX_CLIENTS: usize = 1 << 16;
+/// The most periods.
 const MAX_PERIODS: u32 = 1_000_000;
-/// The greatest rate, requests per second.
-const MAX_RATE_PER_S: f64 = 1e6;
-/// The coefficients of variation that a recording may have.
-const CVS: std::ops::RangeInclusive<f64> = 1e-3..=2e3;
+const COLUMNS: [&str; 6] = ["model", "client", "start_s", "rate_per_s", "iat_cv", "family"];
+const SERVEGEN: [&str; 6] = ["model", "client", "t_start_s", "rate_req_s", "iat_cv", "arrival_family"];
+const RATE: &str = "a number of requests a second above 0, at most 1e6";
+const US_PER_S: u64 = 1_000_000;
 
 /// The family of the gaps between requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Family {
 }
 
 /// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     /// The class of models that it asks for.
     pub model: String,
@@ -62,80 +62,65 @@ pub struct Rate {
     pub family: Family,
 }
 
+/// What a group of clients asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Demand {
+    /// Rates that are recorded of them.
+    pub rates: usize,
+    /// Requests that these amount to.
+    pub requests: f64,
+}
+
 /// A whole recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientRates {
     period_s: u32,
     clients: Vec<Client>,
+    /// By client and period.
     rates: Vec<Rate>,
 }
 
 impl ClientRates {
-    /// A recording of these rates, in any order.
+    /// Reads recorded rates, plain or gzip, in any order. The least start above 0 is the length of a period; all starts are multiples
+    /// of it.
     ///
     /// # Errors
-    /// [`TraceError::BadRates`] without a rate; for clients that are too many, nameless or the same; for a rate out of range or a
-    /// second one of the same client and period.
-    pub fn new(period_s: u32, clients: Vec<Client>, mut rates: Vec<Rate>) -> Result<Self, TraceError> {
-        rates.sort_by_key(|rate| (rate.client, rate.period));
-        let recording = Self { period_s, clients, rates };
-        match recording.fault() {
-            Some(reason) => Err(TraceError::BadRates { reason }),
-            None => recording.check_rates().map(|()| recording),
-        }
+    /// [`RecordingError`] with its place.
+    pub fn read<R: Read>(source: R) -> Result<Self, RecordingError> {
+        rates(source, COLUMNS)
     }
 
-    fn fault(&self) -> Option<String> {
-        if self.rates.is_empty() {
-            return Some("no rate is recorded".into());
-        }
-        if !(1..=MAX_PERIODS).contains(&self.period_s) {
-            return Some(format!("periods of {} s, allowed are 1 to {MAX_PERIODS}", self.period_s));
-        }
-        if self.clients.len() > MAX_CLIENTS || self.rates.len() > MAX_ROWS {
-            return Some(format!(
-                "{} clients with {} rates, allowed are at most {MAX_CLIENTS} with {MAX_ROWS}",
-                self.clients.len(),
-                self.rates.len()
-            ));
-        }
-        let mut seen = BTreeSet::new();
-        for (index, client) in self.clients.iter().enumerate() {
-            if client.model.is_empty() || client.name.is_empty() || !seen.insert(client) {
-                let Client { model, name } = client;
-                return Some(format!(
-                    "client {index} is {name:?} of {model:?}; names are not empty and not repeated"
-                ));
-            }
-        }
-        None
+    /// Imports the rates of `ServeGen`'s clients, plain or gzip.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn servegen<R: Read>(source: R) -> Result<Self, RecordingError> {
+        rates(source, SERVEGEN)
     }
 
-    fn check_rates(&self) -> Result<(), TraceError> {
-        let mut previous = None;
-        for (row, rate) in self.rates.iter().enumerate() {
-            let reason = if rate.client as usize >= self.clients.len() {
-                format!("client {}, but there are {}", rate.client, self.clients.len())
-            } else if rate.period >= MAX_PERIODS {
-                format!("period {}, allowed are 0 to {}", rate.period, MAX_PERIODS - 1)
-            } else if !(rate.rate_per_s > 0.0 && rate.rate_per_s <= MAX_RATE_PER_S) {
-                format!("{} requests a second, allowed are above 0 to {MAX_RATE_PER_S}", rate.rate_per_s)
-            } else if !CVS.contains(&rate.cv) {
-                format!(
-                    "a coefficient of variation of {}, allowed are {} to {}",
-                    rate.cv,
-                    CVS.start(),
-                    CVS.end()
-                )
-            } else if previous == Some((rate.client, rate.period)) {
-                format!("client {} has period {} twice", rate.client, rate.period)
-            } else {
-                previous = Some((rate.client, rate.period));
-                continue;
+    /// Whether columns are those of recorded rates.
+    pub fn is_table(names: &[String]) -> bool {
+        names.iter().any(|name| name == COLUMNS[3])
+    }
+
+    /// Writes the rates as CSV, by client and period, and gives the sink back, flushed. What is read again is the same.
+    ///
+    /// # Errors
+    /// What the sink reports.
+    pub fn write<W: Write>(&self, mut sink: W) -> io::Result<W> {
+        writeln!(sink, "{}", COLUMNS.join(","))?;
+        for rate in &self.rates {
+            let Client { model, name } = &self.clients[rate.client as usize];
+            let start_s = u64::from(rate.period) * u64::from(self.period_s);
+            let family = match rate.family {
+                Family::Gamma => "gamma",
+                Family::Weibull => "weibull",
             };
-            return Err(TraceError::BadRates { reason: format!("rate {row}: {reason}") });
+            let (model, name) = (quoted(model), quoted(name));
+            writeln!(sink, "{model},{name},{start_s},{},{},{family}", rate.rate_per_s, rate.cv)?;
         }
-        Ok(())
+        sink.flush()?;
+        Ok(sink)
     }
 
     /// Seconds of a period.
@@ -158,61 +143,158 @@ impl ClientRates {
         &self.rates
     }
 
-    /// The classes of models, in order of the clients that ask for them.
-    pub fn models(&self) -> Vec<&str> {
-        let mut models = Vec::new();
-        for client in &self.clients {
-            if !models.contains(&client.model.as_str()) {
-                models.push(client.model.as_str());
+    /// Returns the demand until an instant of the groups that `group` puts clients into; the greatest first, of equal ones that of
+    /// the first client.
+    pub fn demand(
+        &self,
+        until_us: u64,
+        group: impl Fn(&Client) -> Option<String>,
+    ) -> IndexMap<String, Demand> {
+        let mut demands: IndexMap<String, Demand> = IndexMap::new();
+        let groups: Vec<Option<usize>> = self
+            .clients
+            .iter()
+            .map(|client| Some(demands.insert_full(group(client)?, Demand::default()).0))
+            .collect();
+        let period_us = u64::from(self.period_s) * US_PER_S;
+        for rate in &self.rates {
+            // A period that goes on after the instant counts by its part before.
+            let counted_us = until_us.saturating_sub(u64::from(rate.period) * period_us).min(period_us);
+            if let Some(group) = groups[rate.client as usize]
+                && counted_us > 0
+            {
+                demands[group].rates += 1;
+                demands[group].requests += rate.rate_per_s * model::seconds(counted_us);
             }
         }
-        models
+        demands.retain(|_, demand| demand.rates > 0);
+        demands.sort_by(|_, one, _, other| other.requests.total_cmp(&one.requests));
+        demands
     }
+}
 
-    /// Requests that a rate stands for.
-    pub fn requests(&self, rate: &Rate) -> f64 {
-        rate.rate_per_s * f64::from(self.period_s)
+/// A rate before the length of a period is known, and its line.
+struct Row {
+    line: u64,
+    start_s: u32,
+    rate: Rate,
+}
+
+fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, RecordingError> {
+    let mut reader = CsvReader::open(source, LIMITS)?;
+    let [model, client, start, rate, cv, family] = reader.places(columns)?;
+    let (mut clients, mut rows) = (IndexMap::new(), Vec::new());
+    while let Some(record) = reader.next_record()? {
+        let client = Client { model: record.name(model)?.to_owned(), name: record.name(client)?.to_owned() };
+        let client = clients.insert_full(client, ()).0;
+        if client >= MAX_CLIENTS {
+            return Err(record.wrong(format!("more than {MAX_CLIENTS} clients, the most of recorded rates")));
+        }
+        let start_s = record.value(start, "a whole number of seconds", |text| text.parse().ok())?;
+        let is_positive = |text| csv::number(text, 0.0, 1e6).filter(|rate| *rate > 0.0);
+        let rate = Rate {
+            client: client as u32,
+            period: 0,
+            rate_per_s: record.value(rate, RATE, is_positive)?,
+            cv: record.number(cv, "a number", 0.001, 2000.0)?,
+            family: record.value(family, "gamma or weibull", |text| match text {
+                _ if text.eq_ignore_ascii_case("gamma") => Some(Family::Gamma),
+                _ if text.eq_ignore_ascii_case("weibull") => Some(Family::Weibull),
+                _ => None,
+            })?,
+        };
+        rows.push(Row { line: record.line(), start_s, rate });
     }
+    let starts = rows.iter().map(|row| row.start_s).filter(|start_s| *start_s > 0);
+    let Some(period_s) = starts.min() else {
+        let reason = format!("no `{}` above 0; rates of two periods or more are needed", columns[2]);
+        return Err(RecordingError::at(1, reason));
+    };
+    for Row { line, start_s, rate } in &mut rows {
+        rate.period = *start_s / period_s;
+        if !start_s.is_multiple_of(period_s) || rate.period >= MAX_PERIODS {
+            let reason = format!("a period begins at {start_s} s");
+            let allowed = format!("{MAX_PERIODS} multiples of {period_s} s, the least start above 0");
+            return Err(RecordingError::at(*line, format!("{reason}; allowed are the first {allowed}")));
+        }
+    }
+    let place = |row: &Row| (row.rate.client, row.rate.period);
+    rows.sort_by_key(place);
+    if let Some(twice) = rows.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
+        let reason = format!("the client has a rate for this period in line {}", twice[0].line);
+        return Err(RecordingError::at(twice[1].line, reason));
+    }
+    let rates = rows.into_iter().map(|row| row.rate).collect();
+    Ok(ClientRates { period_s, clients: clients.into_keys().collect(), rates })
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    /// Clients `a` and `b` of one class and `a` of another, with these `(client, period, rate)`.
-    pub(crate) fn recording(rates: &[(u32, u32, f64)]) -> Result<ClientRates, TraceError> {
-        let client = |model: &str, name: &str| Client { model: model.into(), name: name.into() };
-        let clients = vec![client("large", "a"), client("large", "b"), client("small", "a")];
-        let rate = |&(client, period, rate_per_s)| Rate {
-            client,
-            period,
-            rate_per_s,
-            cv: 2.0,
-            family: if client == 0 { Family::Gamma } else { Family::Weibull },
+    /// Clients `a` and `b` of one class and `a` of another, with these `(client, period, rate)` of a minute each.
+    pub(crate) fn recording(rates: &[(u32, u32, f64)]) -> ClientRates {
+        let row = |&(client, period, rate): &(u32, u32, f64)| {
+            let client = ["large,a", "large,b", "small,a"][client as usize];
+            let family = if client == "large,a" { "gamma" } else { "weibull" };
+            format!("{client},{},{rate},2,{family}\n", 60 * period)
         };
-        ClientRates::new(60, clients, rates.iter().map(rate).collect())
+        import(&rates.iter().map(row).collect::<String>()).unwrap()
     }
 
     #[test]
-    fn rates_are_sorted_and_counted() {
-        let recording = recording(&[(2, 4, 0.5), (0, 1, 2.0), (0, 0, 1.0)]).unwrap();
-        let order: Vec<_> = recording.rates().iter().map(|rate| (rate.client, rate.period)).collect();
-        assert_eq!(order, [(0, 0), (0, 1), (2, 4)]);
-        assert_eq!((recording.num_periods(), recording.models()), (5, vec!["large", "small"]));
-        assert_eq!(recording.requests(&recording.rates()[2]), 30.0);
+    fn demand_is_counted_by_group_until_an_instant() {
+        let recording = recording(&[(2, 4, 0.5), (0, 1, 2.0), (0, 0, 1.0)]);
+        assert_eq!(recording.num_periods(), 5);
+        let demand = |until_us| recording.demand(until_us, |client| Some(client.model.clone()));
+        let requests =
+            |until_us| demand(until_us).into_iter().map(|(name, of)| (name, of.rates, of.requests));
+        let (large, small) = ("large".to_owned(), "small".to_owned());
+        assert!(requests(90_000_000).eq([(large.clone(), 2, 120.0)]));
+        assert!(requests(u64::MAX).eq([(large, 2, 180.0), (small, 1, 30.0)]));
+    }
+
+    fn import(lines: &str) -> Result<ClientRates, RecordingError> {
+        ClientRates::read(format!("{}\n{lines}", COLUMNS.join(",")).as_bytes())
     }
 
     #[test]
-    fn what_cannot_have_been_recorded_is_refused_with_its_row() {
-        for (rates, expected) in [
-            (&[][..], "no rate is recorded"),
-            (&[(3, 0, 1.0)], "rate 0: client 3, but there are 3"),
-            (&[(0, 0, 1.0), (0, 0, 2.0)], "rate 1: client 0 has period 0 twice"),
-            (&[(0, 0, 0.0)], "rate 0: 0 requests a second, allowed are above 0 to 1000000"),
-            (&[(0, 0, f64::NAN)], "rate 0: NaN requests a second, allowed are above 0 to 1000000"),
-            (&[(0, 1_000_000, 1.0)], "rate 0: period 1000000, allowed are 0 to 999999"),
-        ] {
-            assert_eq!(recording(rates).unwrap_err().to_string(), expected);
-        }
+    fn clients_are_numbered_as_they_appear_periods_come_in_order_and_all_survives_writing() {
+        let text = "large,7,1200,0.5,1.5,gamma\nlarge,7,0,2,0.5,weibull\nsmall,\"a,b\",600,0.1,1,gamma\n";
+        let recording = import(text).unwrap();
+        let client = |model: &str, name: &str| Client { model: model.into(), name: name.into() };
+        assert_eq!(recording.clients(), [client("large", "7"), client("small", "a,b")]);
+        let rates: Vec<_> =
+            recording.rates().iter().map(|rate| (rate.client, rate.period, rate.rate_per_s)).collect();
+        assert_eq!(rates, [(0, 0, 2.0), (0, 2, 0.5), (1, 1, 0.1)]);
+        assert_eq!((recording.period_s(), recording.rates()[0].family), (600, Family::Weibull));
+        let bytes = recording.write(Vec::new()).unwrap();
+        assert_eq!(ClientRates::read(&bytes[..]).unwrap(), recording);
+        let theirs = text.replace("gamma", "Gamma,0.4,5").replace("weibull", "Weibull,2,0.4");
+        let theirs = format!("{},arg1_shape,arg2_scale\n{theirs}", SERVEGEN.join(","));
+        assert_eq!(ClientRates::servegen(theirs.as_bytes()).unwrap(), recording);
+    }
+
+    #[test]
+    fn a_wrong_value_names_line_column_value_and_what_is_allowed() {
+        let good = "m,c,600,1,1,gamma";
+        let refusals: Vec<String> = [
+            ("m", ""),
+            ("600", "-600"),
+            ("600,1", "600,0"),
+            ("600,1", "600,inf"),
+            ("1,gamma", "0.0001,gamma"),
+            ("gamma", "poisson"),
+            (",1,1,", ",1,"),
+            ("600", "601"),
+            ("600", "600"),
+        ]
+        .into_iter()
+        .map(|(from, to)| {
+            import(&format!("{good}\n{}\n", good.replacen(from, to, 1))).unwrap_err().to_string()
+        })
+        .chain(["", "m,c,0,1,1,gamma"].map(|text| import(text).unwrap_err().to_string()))
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"));
     }
 }

@@ -12,14 +12,14 @@
 //! *Assumptions.* Periods of a client depend on each other by their rates only. The slots are split by time
 //! ([`TimeSplit`]).
 
-use super::{ClientRates, Family};
+use super::{Client, ClientRates, Family, US_PER_S};
+use crate::csv::RecordingError;
 use crate::random::SimRng;
 use crate::units::ServiceId;
 use crate::workload::renewal::{GapLaw, Renewal};
 use crate::workload::sheet::Sheet;
-use crate::workload::trace::{SplitShares, TimeSplit, TraceError, TracePart};
-
-const US_PER_S: u64 = 1_000_000;
+use crate::workload::trace::service_map::too_few_models;
+use crate::workload::trace::{SplitShares, TimeSplit, TracePart};
 
 /// Which clients belong to which service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,19 @@ pub enum RateMap {
     },
     /// Each service is all clients of one class of models: those asked for most in the training part, in that order.
     TopModels,
+}
+
+impl RateMap {
+    /// The name of the service that a client belongs to, if it is one of those that are asked for most; `None` for clients that are
+    /// left out.
+    fn service(&self, client: &Client) -> Option<String> {
+        let Client { model, name } = client;
+        match self {
+            Self::TopModels => Some(model.clone()),
+            Self::TopClients { model: Some(only) } if only != model => None,
+            Self::TopClients { .. } => Some(format!("{model}/{name}")),
+        }
+    }
 }
 
 /// A client in a period.
@@ -60,8 +73,7 @@ impl RatesModel {
     /// The demand for so many services; `rate_scale` is above 0.
     ///
     /// # Errors
-    /// As [`TimeSplit::new`]; [`TraceError::TooFewModels`] when the training part has fewer clients or classes than services;
-    /// [`TraceError::UnknownClass`] for a class of models that nobody asks for.
+    /// As [`TimeSplit::new`]; a training part with fewer clients or classes than services.
     pub(crate) fn new(
         recording: &ClientRates,
         map: &RateMap,
@@ -69,31 +81,33 @@ impl RatesModel {
         rate_scale: f64,
         (slot_s, shares): (f64, SplitShares),
         horizon_slots: u32,
-    ) -> Result<Self, TraceError> {
-        let period_us = u64::from(recording.period_s()) * US_PER_S;
+    ) -> Result<Self, RecordingError> {
+        let period_us = u64::from(recording.period_s) * US_PER_S;
         let split = TimeSplit::new(slot_s, u64::from(recording.num_periods()) * period_us - 1, shares)?;
-        let names = group_names(recording, map)?;
-        let group_of = |client: u32| names[client as usize].as_deref();
-        let services = most_demanded(recording, &split, num_services, group_of)?;
-        let service_of: Vec<Option<ServiceId>> = (0..recording.clients().len() as u32)
+        let trained_us = split.slots(TracePart::Train).end as u64 * split.slot_us();
+        let mut demands = recording.demand(trained_us, |client| map.service(client));
+        if demands.len() < num_services {
+            return Err(too_few_models(num_services as u32, demands.len(), ""));
+        }
+        demands.truncate(num_services);
+        let mut num_sources = 0;
+        // The service of each client, and which of the clients that belong to one it is.
+        let sources: Vec<Option<(u32, ServiceId)>> = recording
+            .clients
+            .iter()
             .map(|client| {
-                let name = group_of(client)?;
-                services.iter().position(|service| service == name).map(ServiceId::from_index)
+                let service = demands.get_index_of(&map.service(client)?)?;
+                num_sources += 1;
+                Some((num_sources - 1, ServiceId::from_index(service)))
             })
             .collect();
-        let mut index_of = vec![0; service_of.len()];
-        let mut num_sources = 0;
-        for (index, service) in index_of.iter_mut().zip(&service_of) {
-            *index = num_sources;
-            num_sources += u32::from(service.is_some());
-        }
         let mut periods = vec![Vec::new(); recording.num_periods() as usize];
         let mut outside = 0.0;
-        for rate in recording.rates() {
-            match service_of[rate.client as usize] {
-                None => outside += recording.requests(rate),
-                Some(service) => periods[rate.period as usize].push(Source {
-                    index: index_of[rate.client as usize],
+        for rate in &recording.rates {
+            match sources[rate.client as usize] {
+                None => outside += rate.rate_per_s * f64::from(recording.period_s),
+                Some((index, service)) => periods[rate.period as usize].push(Source {
+                    index,
                     service,
                     rate_per_s: rate.rate_per_s * rate_scale,
                     law: match rate.family {
@@ -109,7 +123,7 @@ impl RatesModel {
             horizon_slots,
             num_sources: num_sources as usize,
             periods,
-            service_names: services,
+            service_names: demands.into_keys().collect(),
             outside_requests: libm::round(outside) as u64,
         })
     }
@@ -206,59 +220,8 @@ impl RatesModel {
     }
 }
 
-fn seconds(us: u64) -> f64 {
+pub(super) fn seconds(us: u64) -> f64 {
     us as f64 / US_PER_S as f64
-}
-
-/// By client: the name of what it is counted with; none for clients that are left out.
-fn group_names(recording: &ClientRates, map: &RateMap) -> Result<Vec<Option<String>>, TraceError> {
-    if let RateMap::TopClients { model: Some(model) } = map
-        && !recording.models().contains(&model.as_str())
-    {
-        return Err(TraceError::UnknownClass {
-            model: model.clone(),
-            recorded: recording.models().join(", "),
-        });
-    }
-    let name = |client: &super::Client| match map {
-        RateMap::TopModels => Some(client.model.clone()),
-        RateMap::TopClients { model } if model.as_ref().is_none_or(|model| *model == client.model) => {
-            Some(format!("{}/{}", client.model, client.name))
-        }
-        RateMap::TopClients { .. } => None,
-    };
-    Ok(recording.clients().iter().map(name).collect())
-}
-
-/// The names with the most requests in the training part; of equal ones the first.
-fn most_demanded<'a>(
-    recording: &ClientRates,
-    split: &TimeSplit,
-    num_services: usize,
-    name_of: impl Fn(u32) -> Option<&'a str>,
-) -> Result<Vec<String>, TraceError> {
-    let train_us = split.slots(TracePart::Train).end as u64 * split.slot_us();
-    let period_us = u64::from(recording.period_s()) * US_PER_S;
-    let mut demand: Vec<(&str, f64)> = Vec::new();
-    for rate in recording.rates() {
-        // A period that training does not end in counts by the part before its end.
-        let trained_us = train_us.saturating_sub(u64::from(rate.period) * period_us).min(period_us);
-        let Some(name) = name_of(rate.client).filter(|_| trained_us > 0) else { continue };
-        let requests = rate.rate_per_s * seconds(trained_us);
-        match demand.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, sum)) => *sum += requests,
-            None => demand.push((name, requests)),
-        }
-    }
-    if demand.len() < num_services {
-        return Err(TraceError::TooFewModels {
-            asked: num_services as u32,
-            present: demand.len() as u32,
-            hint: "",
-        });
-    }
-    demand.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    Ok(demand[..num_services].iter().map(|(name, _)| (*name).to_owned()).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The columns of recorded requests.
 
-use std::fmt;
 use std::str::FromStr;
 
 /// One column; `time_s` has to be there, any other may be missing.
@@ -29,45 +28,23 @@ pub enum Column {
 }
 
 impl Column {
-    /// All columns, in the order in which they are written.
-    pub const ALL: [Self; 10] = [
-        Self::Time,
-        Self::Model,
-        Self::User,
-        Self::Session,
-        Self::Turn,
-        Self::PromptTokens,
-        Self::OutputTokens,
-        Self::ReusedTokens,
-        Self::ThinkTime,
-        Self::Load,
+    /// All columns with their names in the file, in the order in which they are written.
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::Time, "time_s"),
+        (Self::Model, "model"),
+        (Self::User, "user"),
+        (Self::Session, "session"),
+        (Self::Turn, "turn"),
+        (Self::PromptTokens, "prompt_tokens"),
+        (Self::OutputTokens, "output_tokens"),
+        (Self::ReusedTokens, "reused_tokens"),
+        (Self::ThinkTime, "think_time_s"),
+        (Self::Load, "load_s"),
     ];
 
     /// The name in the file.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Time => "time_s",
-            Self::Model => "model",
-            Self::User => "user",
-            Self::Session => "session",
-            Self::Turn => "turn",
-            Self::PromptTokens => "prompt_tokens",
-            Self::OutputTokens => "output_tokens",
-            Self::ReusedTokens => "reused_tokens",
-            Self::ThinkTime => "think_time_s",
-            Self::Load => "load_s",
-        }
-    }
-
-    /// Whether it holds numbers.
-    pub(super) const fn is_number(self) -> bool {
-        !matches!(self, Self::Model | Self::User | Self::Session)
-    }
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        Self::ALL[self as usize].1
     }
 }
 
@@ -75,9 +52,10 @@ impl FromStr for Column {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_meant = |column: &Self| column.name() == text || (*column == Self::Model && text == "service");
-        Self::ALL.into_iter().find(is_meant).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ").replace("model", "model or service");
+        let meant = if text == "service" { "model" } else { text };
+        let known = Self::ALL.into_iter().find(|(_, name)| *name == meant);
+        known.map(|(column, _)| column).ok_or_else(|| {
+            let names = Self::ALL.map(|(_, name)| name).join(", ").replace("model", "model or service");
             format!("column `{}` is none of {names}", crate::message::shown(text))
         })
     }
@@ -108,8 +86,9 @@ impl FromStr for Mapping {
                 (name, Some(factor.ok_or_else(allowed)?))
             }
         };
-        if factor.is_some() && !column.is_number() {
-            return Err(format!("column `{column}` holds names, which have no factor"));
+        let is_name = matches!(column, Column::Model | Column::User | Column::Session);
+        if factor.is_some() && is_name {
+            return Err(format!("column `{}` holds names, which have no factor", column.name()));
         }
         if name.is_empty() {
             return Err("the name of the table's column is missing behind `=`".into());

@@ -6,7 +6,8 @@
 //! ([`ServiceMap::Drawn`]); and the starts of sessions whose clocks begin anew ([`import::Clock::Session`]).
 //!
 //! *Reading order.* [`Trace`] (here) → [`columns`] (what the CSV holds) → [`read`](Trace::read) and [`write`](Trace::write) →
-//! [`import`] (other sources) → [`split`] (training, validation, test by time) → [`slotted`] (what a world replays) → [`stats`].
+//! [`import`] (other sources) → [`split`] (training, validation, test by time) → [`service_map`] and [`slotted`] (what a world
+//! replays) → [`stats`].
 //!
 //! *Assumptions.* Times are whole microseconds. A recording is split by time and never by random rows, because popularity drifts.
 //! Nothing in this module opens a file: it reads from `impl Read`.
@@ -14,44 +15,39 @@
 //! *Source.* MODEL.md section 8, "Recorded requests"; the columns are described in `docs/trace-format.md`.
 
 pub mod columns;
-mod error;
 pub mod import;
-mod names;
 mod read;
-mod service_map;
+pub mod service_map;
 pub mod slotted;
 pub mod split;
 pub mod stats;
 mod write;
 
 pub use columns::Column;
-pub use error::TraceError;
 pub use service_map::{ServiceInfo, ServiceMap};
 pub use slotted::SlottedRequests;
 pub use split::{SplitShares, TimeSplit, TracePart};
 pub use stats::TraceStats;
-
-use names::{NONE, Names};
 pub(in crate::workload) use write::quoted;
+
+use crate::csv::RecordingError;
+use indexmap::IndexMap;
+
+/// The number of no name in a column of names.
+const NONE: u32 = u32::MAX;
+
+/// Names in the order in which they are first met; models with their load seconds.
+type Names = IndexMap<Box<str>, Option<f64>>;
 
 /// Recorded requests in order of time, a column at a time; columns that the source does not have take no memory.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     time_us: Vec<u64>,
-    /// Numbers of names; [`NONE`] where a request names none.
-    model: Vec<u32>,
-    user: Vec<u32>,
-    session: Vec<u32>,
-    turn: Vec<u32>,
-    prompt_tokens: Vec<u32>,
-    output_tokens: Vec<u32>,
-    reused_tokens: Vec<u32>,
     think_time_us: Vec<u64>,
-    models: Names,
-    users: Names,
-    sessions: Names,
-    /// Seconds to load each model, where they are recorded; empty or one a model.
-    load_s: Vec<Option<f64>>,
+    /// The columns from `model` to `reused_tokens`; those of names hold numbers of names, and [`NONE`].
+    columns: [Vec<u32>; 7],
+    /// Models, users and sessions.
+    names: [Names; 3],
     notes: Vec<String>,
 }
 
@@ -71,44 +67,47 @@ impl Trace {
         &self.time_us
     }
 
+    /// A column from `model` to `reused_tokens`, an entry a request; empty where the source does not have it.
+    ///
+    /// # Panics
+    /// For the columns of times.
+    pub fn column(&self, column: Column) -> &[u32] {
+        &self.columns[column as usize - 1]
+    }
+
+    /// The number of the name in a column of names.
+    fn named(&self, column: Column, row: usize) -> Option<u32> {
+        self.column(column).get(row).copied().filter(|number| *number != NONE)
+    }
+
+    /// The names of a column of names.
+    fn names(&self, column: Column) -> &Names {
+        &self.names[column as usize - 1]
+    }
+
     /// Names of the models, in the order in which they are first asked for.
     pub fn models(&self) -> Vec<&str> {
-        self.models.list()
+        self.names(Column::Model).keys().map(AsRef::as_ref).collect()
     }
 
     /// The model that a request names, an index into [`models`](Self::models).
     pub fn model(&self, row: usize) -> Option<u32> {
-        named(&self.model, row)
+        self.named(Column::Model, row)
     }
 
     /// The user of a request, numbered in the order in which they first ask.
     pub fn user(&self, row: usize) -> Option<u32> {
-        named(&self.user, row)
+        self.named(Column::User, row)
     }
 
     /// How many users there are; `None` where the source names none.
     pub fn num_users(&self) -> Option<u32> {
-        (!self.user.is_empty()).then_some(self.users.len() as u32)
-    }
-
-    /// Leading prompt tokens of each request that an earlier one had; empty where the source does not say.
-    pub fn reused_tokens(&self) -> &[u32] {
-        &self.reused_tokens
-    }
-
-    /// Lengths of the prompts, tokens; empty where the source does not say.
-    pub fn prompt_tokens(&self) -> &[u32] {
-        &self.prompt_tokens
-    }
-
-    /// Lengths of the answers, tokens; empty where the source does not say.
-    pub fn output_tokens(&self) -> &[u32] {
-        &self.output_tokens
+        (!self.column(Column::User).is_empty()).then(|| self.names(Column::User).len() as u32)
     }
 
     /// Seconds to load a model, where they are recorded.
     pub fn load_s(&self, model: u32) -> Option<f64> {
-        self.load_s.get(model as usize).copied().flatten()
+        self.names(Column::Model).get_index(model as usize).and_then(|(_, load_s)| *load_s)
     }
 
     /// What was done to the rows when they were read: sorted, cut, drawn.
@@ -120,21 +119,8 @@ impl Trace {
     ///
     /// # Errors
     /// As [`TimeSplit::new`].
-    pub fn split(&self, slot_s: f64, shares: SplitShares) -> Result<TimeSplit, TraceError> {
+    pub fn split(&self, slot_s: f64, shares: SplitShares) -> Result<TimeSplit, RecordingError> {
         TimeSplit::new(slot_s, self.last_us(), shares)
-    }
-
-    /// The columns of whole numbers that a request has one of.
-    fn whole_columns(&mut self) -> [&mut Vec<u32>; 7] {
-        [
-            &mut self.model,
-            &mut self.user,
-            &mut self.session,
-            &mut self.turn,
-            &mut self.prompt_tokens,
-            &mut self.output_tokens,
-            &mut self.reused_tokens,
-        ]
     }
 
     /// Sorts the requests by time, those of one time in the order of the file; names are numbered as they are first met.
@@ -146,27 +132,34 @@ impl Trace {
         let mut order: Vec<u32> = (0..self.time_us.len() as u32).collect();
         order.sort_by_key(|&row| self.time_us[row as usize]);
         self.time_us.sort_unstable();
-        for column in self.whole_columns().into_iter().filter(|column| !column.is_empty()) {
+        for column in self.columns.iter_mut().filter(|column| !column.is_empty()) {
             *column = order.iter().map(|&row| column[row as usize]).collect();
         }
         if !self.think_time_us.is_empty() {
             self.think_time_us = order.iter().map(|&row| self.think_time_us[row as usize]).collect();
         }
-        self.users.renumber(&mut self.user);
-        self.sessions.renumber(&mut self.session);
-        let numbers = self.models.renumber(&mut self.model);
-        let old = std::mem::take(&mut self.load_s);
-        self.load_s = vec![None; if old.is_empty() { 0 } else { numbers.len() }];
-        for (number, load_s) in numbers.into_iter().zip(old) {
-            self.load_s[number as usize] = load_s;
+        for (names, column) in self.names.iter_mut().zip(&mut self.columns) {
+            renumber(names, column);
         }
         let s = if late == 1 { "row was" } else { "rows were" };
         self.notes.push(format!("{late} {s} earlier than the row before: all were sorted by time"));
     }
 }
 
-fn named(column: &[u32], row: usize) -> Option<u32> {
-    column.get(row).copied().filter(|number| *number != NONE)
+/// Numbers names anew, as their column, which was sorted, meets them.
+fn renumber(names: &mut Names, column: &mut [u32]) {
+    let (mut new, mut met) = (vec![NONE; names.len()], 0);
+    for number in column.iter_mut().filter(|number| **number != NONE) {
+        let place = &mut new[*number as usize];
+        if *place == NONE {
+            *place = met;
+            met += 1;
+        }
+        *number = *place;
+    }
+    let mut sorted: Vec<_> = std::mem::take(names).into_iter().zip(new).collect();
+    sorted.sort_unstable_by_key(|(_, number)| *number);
+    *names = sorted.into_iter().map(|(name, _)| name).collect();
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::io::Read;
 
-use super::columns::{Column, Mapping};
-use super::import::Clock;
-use super::names::NONE;
-use super::{Names, Trace};
-use crate::csv::{self, CsvError, CsvReader, Limits, Record};
+use super::columns::Column;
+use super::{NONE, Trace};
+use crate::csv::{self, CsvReader, Limits, Record, RecordingError};
 
 /// The greatest recording.
 pub(super) const LIMITS: Limits = Limits { what: "recorded requests", rows: 50_000_000, megabytes: 8_000 };
@@ -15,20 +13,19 @@ pub(super) const MAX_TIME_S: f64 = 4e9;
 /// The longest think and load times, s.
 const MAX_SPAN_S: f64 = 1e9;
 const US_PER_S: f64 = 1e6;
-const NS_PER_US: u64 = 1_000;
+pub(super) const NS_PER_US: u64 = 1_000;
 const NAME: &str = "nothing, or a name of 1 to 256 bytes without control characters";
 const WHOLE: &str = "nothing, or a whole number from 0 to 4294967295";
 const SECONDS: &str = "seconds, 0 to 4000000000";
 const INSTANT: &str = "seconds, 0 to 4000000000, or an instant like 2023-11-16 18:15:46.68";
 const SPAN: &str = "nothing, or seconds, 0 to 1000000000";
 const LOAD: &str = "nothing, or the same seconds, 0 to 1000000000, in every row of a model, and a model";
-const REUSED: &str = "at most the tokens of the prompt";
 
 /// Where the values of a column stand, and what they are multiplied by.
-struct Place {
-    column: Column,
-    index: usize,
-    factor: Option<f64>,
+pub(super) struct Place {
+    pub(super) column: Column,
+    pub(super) index: usize,
+    pub(super) factor: Option<f64>,
 }
 
 impl Trace {
@@ -36,119 +33,69 @@ impl Trace {
     /// time are sorted, and [`notes`](Self::notes) says how many.
     ///
     /// # Errors
-    /// [`CsvError`] with line, column, value and what is allowed: an unknown column, none of time, a value that its column does not
-    /// hold; no request; more than 50,000,000, or 8 GB unpacked.
-    pub fn read<R: Read>(source: R) -> Result<Self, CsvError> {
+    /// [`RecordingError`] with line, column, value and what is allowed: an unknown column, none of time, a value that its column does
+    /// not hold; no request; more than 50,000,000, or 8 GB unpacked.
+    pub fn read<R: Read>(source: R) -> Result<Self, RecordingError> {
         let reader = CsvReader::open(source, LIMITS)?;
-        let mut places = Vec::new();
-        for (place, name) in reader.names().iter().enumerate() {
-            let column: Column = name.parse().map_err(|reason: String| {
-                let hint = "; `thoughtcache trace import --map` takes what it needs from other tables";
-                CsvError::line(1, format!("{reason}; {}{hint}", reader.columns()))
-            })?;
-            places.push(Place { column, index: place, factor: None });
-        }
-        let mut trace = Self::default();
-        trace.read_rows(reader, places, None)?;
+        let place = |(index, name): (usize, &String)| match name.parse() {
+            Ok(column) => Ok(Place { column, index, factor: None }),
+            Err(reason) => {
+                let hint = "`thoughtcache trace import --map` takes what it needs from other tables";
+                Err(RecordingError::at(1, format!("{reason}; {}; {hint}", reader.columns())))
+            }
+        };
+        let places = reader.names().iter().enumerate().map(place).collect::<Result<_, _>>()?;
+        let mut trace = Self::read_rows(reader, places, false)?;
         trace.time_us.iter_mut().for_each(|time| *time /= NS_PER_US);
         trace.sort();
         Ok(trace)
     }
 
-    /// Reads requests from a table of other columns; times count from the first one.
-    pub(super) fn read_mapped<R: Read>(
-        source: R,
-        mappings: &[Mapping],
-        clock: Clock,
-    ) -> Result<Self, CsvError> {
-        let reader = CsvReader::open(source, LIMITS)?;
-        let place = |mapping: &Mapping| {
-            let place = reader.place(&mapping.name)?;
-            Ok(Place { column: mapping.column, index: place, factor: mapping.factor })
-        };
-        let places = mappings.iter().map(place).collect::<Result<_, CsvError>>()?;
-        let mut trace = Self::default();
-        trace.read_rows(reader, places, Some(clock))?;
-        if let Clock::Session { sessions_per_s, seed } = clock {
-            let starts = super::import::session_starts_ns(trace.sessions.len(), sessions_per_s, seed);
-            for (time, session) in trace.time_us.iter_mut().zip(&trace.session) {
-                *time = time.saturating_add(starts[*session as usize]);
-            }
-            trace.notes.push(format!(
-                "{} sessions begin at random, {sessions_per_s} a second on average, drawn by seed {seed}",
-                starts.len()
-            ));
-        }
-        trace.count_from_first()
-    }
-
-    /// Sorts by nanoseconds, then counts whole microseconds from the first request.
-    pub(super) fn count_from_first(mut self) -> Result<Self, CsvError> {
-        self.sort();
-        let first = self.time_us[0];
-        self.time_us.iter_mut().for_each(|time| *time = (*time - first) / NS_PER_US);
-        if self.last_us() as f64 > MAX_TIME_S * US_PER_S {
-            let reason =
-                format!("the last request is {} s after the first", self.last_us() as f64 / US_PER_S);
-            return Err(CsvError::line(1, format!("{reason}; allowed are 4000000000")));
-        }
-        Ok(self)
-    }
-
-    /// Reads all rows; times stay nanoseconds. `clock` is that of an import, `None` for our own form.
-    fn read_rows(
-        &mut self,
+    /// Reads all rows; times stay nanoseconds. An import also takes instants, and cuts reused tokens to their prompt.
+    pub(super) fn read_rows(
         mut reader: CsvReader<'_>,
         mut places: Vec<Place>,
-        clock: Option<Clock>,
-    ) -> Result<(), CsvError> {
+        is_import: bool,
+    ) -> Result<Self, RecordingError> {
         places.sort_by_key(|place| place.column);
         if let Some(pair) = places.windows(2).find(|pair| pair[0].column == pair[1].column) {
-            let column = pair[0].column;
-            return Err(CsvError::line(1, format!("column `{column}` is there twice; each once")));
+            let name = pair[0].column.name();
+            return Err(RecordingError::at(1, format!("column `{name}` is there twice; each once")));
         }
         if places.first().is_none_or(|place| place.column != Column::Time) {
             let reason = format!("no column is `time_s`, which every recording has; {}", reader.columns());
-            return Err(CsvError::line(1, reason));
+            return Err(RecordingError::at(1, reason));
         }
-        let is_session_clock = matches!(clock, Some(Clock::Session { .. }));
-        if is_session_clock && !places.iter().any(|place| place.column == Column::Session) {
-            return Err(CsvError::line(1, "no column is `session`, whose clock the time is"));
-        }
-        let mut cut = 0_u64;
+        let (mut trace, mut cut) = (Self::default(), 0_u64);
         while let Some(record) = reader.next_record()? {
             for place in &places {
-                self.push(&record, place, clock.is_some())?;
+                trace.push(&record, place, is_import)?;
             }
-            if is_session_clock && self.session.last() == Some(&NONE) {
-                let line = record.line();
-                return Err(CsvError::line(line, "the row names no session, whose clock its time is"));
-            }
-            let reused = self.reused_tokens.last_mut();
-            if let Some(reused) = reused
-                && let Some(&prompt) = self.prompt_tokens.last()
+            let [.., prompt, _, reused] = &mut trace.columns;
+            if let (Some(&prompt), Some(reused)) = (prompt.last(), reused.last_mut())
                 && *reused > prompt
             {
-                let place = places.iter().find(|place| place.column == Column::ReusedTokens);
-                if clock.is_none() {
-                    let place = place.map_or(0, |place| place.index);
-                    return Err(record.refused(place, &format!("{REUSED}, {prompt}")));
+                if !is_import {
+                    let place = places.iter().find(|place| place.column == Column::ReusedTokens);
+                    let expected = format_args!("at most the tokens of the prompt, {prompt}");
+                    return Err(record.refused(place.map_or(0, |place| place.index), expected));
                 }
                 *reused = prompt;
                 cut += 1;
             }
         }
-        if self.time_us.is_empty() {
-            return Err(CsvError::line(1, "no request follows the column names"));
+        if trace.time_us.is_empty() {
+            return Err(RecordingError::at(1, "no request follows the column names"));
         }
         if cut > 0 {
-            self.notes
+            trace
+                .notes
                 .push(format!("{cut} rows reuse more tokens than their prompt has: taken as all of it"));
         }
-        Ok(())
+        Ok(trace)
     }
 
-    fn push(&mut self, record: &Record<'_>, place: &Place, is_import: bool) -> Result<(), CsvError> {
+    fn push(&mut self, record: &Record<'_>, place: &Place, is_import: bool) -> Result<(), RecordingError> {
         let &Place { column, index: at, factor } = place;
         match column {
             Column::Time => {
@@ -160,72 +107,48 @@ impl Trace {
                 })?;
                 self.time_us.push(time);
             }
-            Column::Model => named(record, at, &mut self.models, &mut self.model)?,
-            Column::User => named(record, at, &mut self.users, &mut self.user)?,
-            Column::Session => named(record, at, &mut self.sessions, &mut self.session)?,
-            Column::Turn => self.turn.push(whole(record, at, factor)?),
-            Column::PromptTokens => self.prompt_tokens.push(whole(record, at, factor)?),
-            Column::OutputTokens => self.output_tokens.push(whole(record, at, factor)?),
-            Column::ReusedTokens => self.reused_tokens.push(whole(record, at, factor)?),
             Column::ThinkTime => {
-                let time = record.value(at, SPAN, |text| match text {
-                    "" => Some(0),
-                    _ => microseconds(text, factor, MAX_SPAN_S),
-                })?;
-                self.think_time_us.push(time);
+                let read = |text| if text == "" { Some(0) } else { microseconds(text, factor, MAX_SPAN_S) };
+                self.think_time_us.push(record.value(at, SPAN, read)?);
             }
-            Column::Load => self.push_load(record, at, factor)?,
+            Column::Load if record.text(at)?.is_empty() => {}
+            Column::Load => {
+                let load_s = record.value(at, LOAD, |text| scaled(text, factor, MAX_SPAN_S))?;
+                let model = self.column(Column::Model).last().copied().unwrap_or(NONE) as usize;
+                let known = self.names[0].get_index_mut(model).map(|(_, known)| known.get_or_insert(load_s));
+                if known.is_none_or(|known| *known != load_s) {
+                    return Err(record.refused(at, LOAD));
+                }
+            }
+            Column::Model | Column::User | Column::Session => {
+                let names = &mut self.names[column as usize - 1];
+                let number = record.value(at, NAME, |text| match text {
+                    "" => Some(NONE),
+                    _ => Some(match names.get_index_of(text) {
+                        Some(number) => number as u32,
+                        None => names.insert_full(csv::name(text)?.into(), None).0 as u32,
+                    }),
+                })?;
+                self.columns[column as usize - 1].push(number);
+            }
+            Column::Turn | Column::PromptTokens | Column::OutputTokens | Column::ReusedTokens => {
+                let number = record.value(at, WHOLE, |text| whole(text, factor))?;
+                self.columns[column as usize - 1].push(number);
+            }
         }
         Ok(())
     }
-
-    /// Notes the load time of the model that the row before named.
-    fn push_load(&mut self, record: &Record<'_>, at: usize, factor: Option<f64>) -> Result<(), CsvError> {
-        if record.text(at)?.is_empty() {
-            return Ok(());
-        }
-        let load_s = record.value(at, LOAD, |text| scaled(text, factor, MAX_SPAN_S))?;
-        let model = self.model.last().copied().filter(|model| *model != NONE);
-        let model = model.ok_or_else(|| record.refused(at, LOAD))? as usize;
-        if self.load_s.len() < self.models.len() {
-            self.load_s.resize(self.models.len(), None);
-        }
-        if *self.load_s[model].get_or_insert(load_s) != load_s {
-            return Err(record.refused(at, LOAD));
-        }
-        Ok(())
-    }
-
-    /// Gives every model a load time.
-    pub(super) fn with_load_s(mut self, load_s: Vec<f64>) -> Self {
-        self.load_s = load_s.into_iter().map(Some).collect();
-        self
-    }
 }
 
-fn named(record: &Record<'_>, at: usize, names: &mut Names, column: &mut Vec<u32>) -> Result<(), CsvError> {
-    let number = match record.text(at)? {
-        "" => NONE,
-        text => names.number(csv::name(text).ok_or_else(|| record.refused(at, NAME))?),
-    };
-    column.push(number);
-    Ok(())
-}
-
-fn whole(record: &Record<'_>, at: usize, factor: Option<f64>) -> Result<u32, CsvError> {
-    let text = record.text(at)?;
+/// A whole number, nothing for 0; products are rounded.
+fn whole(text: &str, factor: Option<f64>) -> Option<u32> {
     if factor.is_none()
         && let Ok(number) = text.parse()
     {
-        return Ok(number);
+        return Some(number);
     }
-    let most = f64::from(u32::MAX);
-    let number = match (text, factor) {
-        ("", _) => Some(0.0),
-        (_, None) => csv::number(text, 0.0, most).filter(|number| number.fract() == 0.0),
-        (_, Some(_)) => scaled(text, factor, most).map(f64::round),
-    };
-    number.map(|number| number as u32).ok_or_else(|| record.refused(at, WHOLE))
+    let number = if text.is_empty() { 0.0 } else { scaled(text, factor, f64::from(u32::MAX))? };
+    (factor.is_some() || number.fract() == 0.0).then_some(number.round() as u32)
 }
 
 /// A number times the factor, from 0 to `most`.

@@ -39,7 +39,7 @@ fn stats(trace: &Trace, slot_s: Option<f64>) -> TraceStats {
     TraceStats::new(trace, slot_s, SplitShares::default()).unwrap()
 }
 
-fn parts(trace: &Trace, slot_s: f64, map: ServiceMap) -> Result<[SlottedRequests; 3], TraceError> {
+fn parts(trace: &Trace, slot_s: f64, map: ServiceMap) -> Result<[SlottedRequests; 3], RecordingError> {
     SlottedRequests::parts(trace, trace.split(slot_s, SplitShares::default())?, &map, false)
 }
 
@@ -150,7 +150,7 @@ fn gentd26_replays_its_24_most_requested_training_models() {
     let Some(trace) = gentd26() else { return };
     let mut replayed = 0;
     for slotted in parts(&trace, 600.0, ServiceMap::TopModels { count: 24 }).unwrap() {
-        assert_eq!(slotted.num_services(), 24);
+        assert_eq!(slotted.services().len(), 24);
         assert_eq!(slotted.services()[0].name, "M0002");
         replayed += slotted.num_requests() as u64 + slotted.outside_requests();
     }
@@ -177,9 +177,9 @@ fn mooncake_requests_reuse_what_a_count_of_their_blocks_says() {
     let trace = again(&imported);
     let stats = stats(&trace, Some(3.0));
     assert_eq!((stats.requests, stats.requests_without_model, stats.models.len()), (3_993, 3_993, 0));
-    assert_eq!((stats.duration_s, stats.slots.unwrap().num_slots), (1_022.025, 341));
+    assert_eq!((stats.duration_s, stats.slots.unwrap().count), (1_022.025, 341));
     // Counted with a set of the ids of all lines before, in another language.
     let sum = |column: &[u32]| column.iter().map(|tokens| u64::from(*tokens)).sum::<u64>();
-    assert_eq!(sum(trace.reused_tokens()), 39_852_661);
-    assert_eq!(sum(trace.prompt_tokens()), 61_194_628);
+    assert_eq!(sum(trace.column(Column::ReusedTokens)), 39_852_661);
+    assert_eq!(sum(trace.column(Column::PromptTokens)), 61_194_628);
 }

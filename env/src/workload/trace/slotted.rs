@@ -8,14 +8,14 @@
 
 use std::ops::Range;
 
-use super::service_map::{Assignment, ServiceInfo, ServiceMap};
-use super::{TimeSplit, Trace, TraceError, TracePart};
+use super::service_map::{ServiceInfo, ServiceMap};
+use super::{TimeSplit, Trace, TracePart};
+use crate::csv::RecordingError;
 use crate::units::{ServiceId, UserId};
 
 /// The requests of one part, by slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlottedRequests {
-    split: TimeSplit,
     part: TracePart,
     services: Vec<ServiceInfo>,
     /// Where each slot begins in `request_services`; one more at the end.
@@ -31,18 +31,16 @@ impl SlottedRequests {
     /// and `keeps_users` says so.
     ///
     /// # Errors
-    /// [`TraceError::TooFewModels`] when the training part names fewer models than asked for; [`TraceError::BadServiceMap`] for
-    /// parameters out of range; [`TraceError::NoUser`] for a request of a service that names none where others do.
+    /// A training part that names fewer models than asked for; a request of a service that names no user where others do.
     pub fn parts(
         trace: &Trace,
         split: TimeSplit,
         map: &ServiceMap,
         keeps_users: bool,
-    ) -> Result<[Self; 3], TraceError> {
-        let (services, mut assignment) = Assignment::new(trace, &split, map)?;
+    ) -> Result<[Self; 3], RecordingError> {
+        let (services, mut service_of) = map.apply(trace, &split)?;
         let keeps_users = keeps_users && trace.num_users().is_some();
         let mut parts = TracePart::ALL.map(|part| Self {
-            split,
             part,
             slot_offsets: Vec::with_capacity(split.slots(part).len() + 1),
             request_services: Vec::new(),
@@ -54,13 +52,18 @@ impl SlottedRequests {
             let slot = split.slot_of(*time_us).min(split.num_slots() - 1);
             let part = &mut parts[split.part_of(slot) as usize];
             part.begin_slots(slot + 1 - split.slots(part.part).start);
-            let Some(service) = assignment.service(trace.model(row), row as u64, slot) else {
+            let Some(service) = service_of(trace.model(row), slot) else {
                 part.outside_requests += 1;
                 continue;
             };
             part.request_services.push(ServiceId(service));
             if let Some(users) = &mut part.request_users {
-                users.push(UserId(trace.user(row).ok_or(TraceError::NoUser { row })?));
+                let nobody = || {
+                    RecordingError(format!(
+                        "row {row} names no user, others do; name one in every row, or in none: then users are drawn"
+                    ))
+                };
+                users.push(UserId(trace.user(row).ok_or_else(nobody)?));
             }
         }
         for part in &mut parts {
@@ -86,16 +89,6 @@ impl SlottedRequests {
         self.part
     }
 
-    /// The slots and parts of the whole trace; `split().slots(part())` are the slots of this part in it.
-    pub fn split(&self) -> TimeSplit {
-        self.split
-    }
-
-    /// Length of a slot, s.
-    pub fn slot_s(&self) -> f64 {
-        self.split.slot_s()
-    }
-
     /// Number of slots of this part.
     pub fn num_slots(&self) -> usize {
         self.slot_offsets.len() - 1
@@ -109,11 +102,6 @@ impl SlottedRequests {
     /// Number of requests of this part for models that are no service (or for none); they are served elsewhere.
     pub fn outside_requests(&self) -> u64 {
         self.outside_requests
-    }
-
-    /// Number of services.
-    pub fn num_services(&self) -> usize {
-        self.services.len()
     }
 
     /// What is known about each service.
@@ -182,7 +170,7 @@ mod tests {
         Trace::read(rows.as_bytes()).unwrap()
     }
 
-    fn parts(trace: &Trace, map: &ServiceMap) -> Result<[SlottedRequests; 3], TraceError> {
+    fn parts(trace: &Trace, map: &ServiceMap) -> Result<[SlottedRequests; 3], RecordingError> {
         SlottedRequests::parts(trace, trace.split(1.0, SplitShares::default())?, map, false)
     }
 
@@ -266,9 +254,8 @@ mod tests {
         assert_eq!(parts(&trace, &DRAWN).unwrap(), drawn);
         // The same rows asked one after the other, without parts.
         let split = trace.split(1.0, SplitShares::default()).unwrap();
-        let (_, mut whole) = Assignment::new(&trace, &split, &DRAWN).unwrap();
-        let expected: Vec<u32> =
-            (0..280).filter_map(|row| whole.service(None, row, row as usize / 7)).collect();
+        let (_, mut service_of) = DRAWN.apply(&trace, &split).unwrap();
+        let expected: Vec<u32> = (0..280).filter_map(|row| service_of(None, row / 7)).collect();
         let joined: Vec<u32> = drawn
             .iter()
             .flat_map(|part| (0..part.num_slots()).flat_map(|slot| numbers(part.slot(slot))))
@@ -298,32 +285,6 @@ mod tests {
         for (share, expected) in first.iter().zip([0.48, 0.24, 0.16, 0.12]) {
             // Six standard deviations of 100,000 draws.
             assert!((share - expected).abs() < 0.0095, "{share} {expected}");
-        }
-    }
-
-    #[test]
-    fn parameters_out_of_range_are_refused_with_what_is_allowed() {
-        let trace = trace("a b a b a b a c d e");
-        let ServiceMap::Drawn { services, zipf_exponent, seed, reshuffle_slots } = DRAWN else {
-            unreachable!()
-        };
-        let cases = [
-            (ServiceMap::TopModels { count: 0 }, "service map: count is 0; expected at least 1 model"),
-            (
-                ServiceMap::Drawn { services: 0, zipf_exponent, seed, reshuffle_slots },
-                "service map: services is 0; expected 1 to 65536",
-            ),
-            (
-                ServiceMap::Drawn { services, zipf_exponent: f64::NAN, seed, reshuffle_slots },
-                "service map: zipf_exponent is NaN; expected a finite number, at least 0",
-            ),
-            (
-                ServiceMap::Drawn { services, zipf_exponent, seed, reshuffle_slots: Some(0) },
-                "service map: reshuffle_slots is 0; expected at least 1 slot",
-            ),
-        ];
-        for (map, expected) in cases {
-            assert_eq!(parts(&trace, &map).unwrap_err().to_string(), expected);
         }
     }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::TraceError;
+use crate::csv::RecordingError;
 
 /// The fewest slots in which every part has at least one.
 const MIN_SLOTS: u64 = 4;
@@ -88,37 +88,39 @@ impl TimeSplit {
     /// Cuts the time from 0 to a last request at `last_us` into slots of `slot_s` seconds, rounded to a microsecond.
     ///
     /// # Errors
-    /// [`TraceError::BadSplit`] for shares that leave a part nothing, [`TraceError::BadSlot`] for a slot that is not finite or shorter
-    /// than a microsecond, [`TraceError::SlotCount`] and [`TraceError::NoSlot`] when there are too few slots for three parts or too
-    /// many to keep.
-    pub fn new(slot_s: f64, last_us: u64, shares: SplitShares) -> Result<Self, TraceError> {
+    /// Shares that leave a part nothing; a slot that is not finite or shorter than a microsecond; too few slots for three parts, or
+    /// too many to keep.
+    pub fn new(slot_s: f64, last_us: u64, shares: SplitShares) -> Result<Self, RecordingError> {
+        let refused = |reason: String| Err(RecordingError(reason));
         let SplitShares { train, validate } = shares;
         if !(train > 0.0 && validate > 0.0 && train + validate < 1.0) {
-            return Err(TraceError::BadSplit { train, validate });
+            return refused(format!(
+                "the split gives {train} to training and {validate} to validation; expected numbers above 0 that leave something of 1 for tests"
+            ));
         }
-        let length_us = (slot_s * US_PER_S).round();
-        if !(length_us.is_finite() && length_us >= 1.0) {
-            return Err(TraceError::BadSlot { slot_s });
+        let slot_us = (slot_s * US_PER_S).round();
+        if !(slot_us.is_finite() && slot_us >= 1.0) {
+            return refused(format!(
+                "slot_s is {slot_s}; expected a finite number of seconds, at least 0.000001"
+            ));
         }
         // A float beyond 64 bits becomes the largest integer: one slot, which is refused below.
-        let length_us = length_us as u64;
-        let count = (last_us / length_us).saturating_add(1);
-        if !(MIN_SLOTS..=MAX_SLOTS).contains(&count) {
+        let slot_us = slot_us as u64;
+        let slots = (last_us / slot_us).saturating_add(1);
+        if !(MIN_SLOTS..=MAX_SLOTS).contains(&slots) {
             let span_s = last_us as f64 / US_PER_S;
-            return Err(TraceError::SlotCount {
-                slot_s,
-                span_s,
-                slots: count,
-                least: MIN_SLOTS,
-                most: MAX_SLOTS,
-            });
+            return refused(format!(
+                "slots of {slot_s} s cut the {span_s} s of this recording into {slots}; expected {MIN_SLOTS} to {MAX_SLOTS}, choose another slot_s"
+            ));
         }
-        let num_slots = count as usize;
+        let num_slots = slots as usize;
         let share = |share: f64| (num_slots as f64 * share).round() as usize;
         let (train_end, validate_end) = (share(train), share(train + validate));
-        let split = Self { slot_us: length_us, num_slots, train_end, validate_end };
+        let split = Self { slot_us, num_slots, train_end, validate_end };
         match TracePart::ALL.into_iter().find(|part| split.slots(*part).is_empty()) {
-            Some(part) => Err(TraceError::NoSlot { part, slots: num_slots }),
+            Some(part) => refused(format!(
+                "the {part} part has none of the {slots} slots; make slots shorter or its share larger"
+            )),
             None => Ok(split),
         }
     }
@@ -126,11 +128,6 @@ impl TimeSplit {
     /// Length of a slot, microseconds.
     pub fn slot_us(&self) -> u64 {
         self.slot_us
-    }
-
-    /// Length of a slot, s.
-    pub fn slot_s(&self) -> f64 {
-        self.slot_us as f64 / US_PER_S
     }
 
     /// Slots of the whole trace.
@@ -209,13 +206,8 @@ mod tests {
     #[test]
     fn slots_that_do_not_suit_the_trace_are_refused_with_what_would() {
         for slot_s in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-7] {
-            assert!(
-                matches!(
-                    TimeSplit::new(slot_s, 10, SplitShares::default()).unwrap_err(),
-                    TraceError::BadSlot { .. }
-                ),
-                "{slot_s}"
-            );
+            let error = TimeSplit::new(slot_s, 10, SplitShares::default()).unwrap_err().to_string();
+            assert!(error.ends_with("expected a finite number of seconds, at least 0.000001"), "{error}");
         }
         let error = TimeSplit::new(600.0, 1_000_000_000, SplitShares::default()).unwrap_err().to_string();
         assert_eq!(
@@ -223,10 +215,8 @@ mod tests {
             "slots of 600 s cut the 1000 s of this recording into 2; expected 4 to 16777216, choose another slot_s"
         );
         for (slot_s, last_us) in [(1e-6, u64::MAX), (1e-6, 1 << 30), (1e300, u64::MAX)] {
-            assert!(matches!(
-                TimeSplit::new(slot_s, last_us, SplitShares::default()).unwrap_err(),
-                TraceError::SlotCount { .. }
-            ));
+            let error = TimeSplit::new(slot_s, last_us, SplitShares::default()).unwrap_err().to_string();
+            assert!(error.ends_with("expected 4 to 16777216, choose another slot_s"), "{error}");
         }
     }
 
@@ -238,7 +228,8 @@ mod tests {
         let halves = split(0.5, 0.25, 10).unwrap();
         assert_eq!(TracePart::ALL.map(|part| halves.slots(part)), [0..5, 5..8, 8..10], "7.5 is rounded up");
         for (train, validate) in [(0.0, 0.5), (0.5, 0.5), (0.9, 0.2), (f64::NAN, 0.1), (-0.1, 0.2)] {
-            assert!(matches!(split(train, validate, 10).unwrap_err(), TraceError::BadSplit { .. }));
+            let error = split(train, validate, 10).unwrap_err().to_string();
+            assert!(error.ends_with("leave something of 1 for tests"), "{error}");
         }
         let error = split(0.98, 0.01, 10).unwrap_err().to_string();
         let expected = "the validate part has none of the 10 slots; make slots shorter or its share larger";

@@ -3,9 +3,12 @@
 //! *Percentiles* are nearest-rank: the least recorded value with at least that share of the values at or below it.
 //! *Inter-arrival CV* is the standard deviation of the times between requests over their mean (1 for Poisson arrivals).
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
-use super::{NONE, SplitShares, TimeSplit, Trace, TraceError, TracePart};
+use super::{Column, NONE, SplitShares, TimeSplit, Trace, TracePart};
+use crate::csv::RecordingError;
 
 /// A part with fewer requests is too small: means over it say little.
 pub const MIN_PART_REQUESTS: u64 = 100;
@@ -43,33 +46,25 @@ impl Percentiles {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SlotStats {
     /// Number of slots.
-    pub num_slots: usize,
+    pub count: usize,
     /// Mean requests per slot.
     pub mean: f64,
-    /// Half of the slots have at most so many requests.
-    pub p50: f64,
-    /// 99 % of the slots have at most so many requests.
-    pub p99: f64,
-    /// The most requests in a slot.
-    pub max: f64,
+    /// Percentiles of the requests per slot.
+    #[serde(flatten)]
+    pub requests: Percentiles,
     /// Share of the slots without a request.
     pub empty_ratio: f64,
 }
 
 impl SlotStats {
     /// Of the requests in each slot.
-    fn of(counts: &[u32]) -> Option<Self> {
-        let Percentiles { p50, p99, max, .. } =
-            Percentiles::of(counts.iter().map(|count| u64::from(*count)), 1.0)?;
-        let num_slots = counts.len() as f64;
-        let requests: u64 = counts.iter().map(|count| u64::from(*count)).sum();
+    fn of(counts: &[u64]) -> Option<Self> {
         let empty = counts.iter().filter(|count| **count == 0).count();
+        let num_slots = counts.len() as f64;
         Some(Self {
-            num_slots: counts.len(),
-            mean: requests as f64 / num_slots,
-            p50,
-            p99,
-            max,
+            count: counts.len(),
+            mean: counts.iter().sum::<u64>() as f64 / num_slots,
+            requests: Percentiles::of(counts.iter().copied(), 1.0)?,
             empty_ratio: empty as f64 / num_slots,
         })
     }
@@ -88,52 +83,34 @@ pub struct ModelStats {
     pub load_s: Option<f64>,
 }
 
-/// Whether a part of the split is large enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PartSize {
-    /// It has at least [`MIN_PART_REQUESTS`] requests.
-    Ok,
-    /// It has fewer, and at least one.
-    Small,
-    /// It has none: no scenario can replay it.
-    Empty,
-}
-
 /// A part of the split by time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PartStats {
     /// Which part.
     pub part: TracePart,
-    /// Whether it is large enough.
-    pub size: PartSize,
     /// Requests in it.
     pub requests: u64,
     /// Of these, requests that name no model.
     pub requests_without_model: u64,
     /// Different models named in it.
-    pub num_models: usize,
+    pub models: usize,
     /// Of these, models that the training part never names.
-    pub num_new_models: usize,
+    pub new_models: usize,
     /// Requests per slot, where a slot length was given.
     pub slots: Option<SlotStats>,
 }
 
 impl PartStats {
-    /// What is wrong with a part that is too small or empty, for people.
-    pub fn warning(&self) -> Option<String> {
-        let part = self.part;
-        match (self.size, self.requests) {
-            (PartSize::Ok, _) => None,
-            (PartSize::Empty, _) => {
-                Some(format!("the {part} part is empty: it cannot be replayed with this split"))
-            }
-            (PartSize::Small, requests) => {
-                let s = if requests == 1 { "" } else { "s" };
-                Some(format!(
-                    "the {part} part is too small: {requests} request{s}, fewer than {MIN_PART_REQUESTS}"
-                ))
-            }
+    /// Says what is wrong with a part that is empty or too small.
+    fn warning(&self) -> Option<String> {
+        let (part, requests) = (self.part, self.requests);
+        let s = if requests == 1 { "" } else { "s" };
+        match requests {
+            0 => Some(format!("the {part} part is empty: it cannot be replayed with this split")),
+            1..MIN_PART_REQUESTS => Some(format!(
+                "the {part} part is too small: {requests} request{s}, fewer than {MIN_PART_REQUESTS}"
+            )),
+            _ => None,
         }
     }
 }
@@ -146,13 +123,15 @@ pub struct TraceStats {
     /// From the first to the last request, s.
     pub duration_s: f64,
     /// Seconds before the first request.
-    pub first_s: f64,
+    pub first_request_s: f64,
     /// Requests over duration; `None` when all requests have one time.
     pub requests_per_s: Option<f64>,
     /// Coefficient of variation of the times between requests; `None` when all requests have one time.
     pub interarrival_cv: Option<f64>,
     /// Requests that name no model.
     pub requests_without_model: u64,
+    /// Different models.
+    pub num_models: usize,
     /// Models, the most requested first, ties by first appearance.
     pub models: Vec<ModelStats>,
     /// Different users.
@@ -181,6 +160,8 @@ pub struct TraceStats {
     pub slots: Option<SlotStats>,
     /// The parts of the split by time, in order; none where all requests have one time.
     pub parts: Vec<PartStats>,
+    /// Parts that are empty or too small.
+    pub warnings: Vec<String>,
     /// What was done to the rows when they were read.
     pub notes: Vec<String>,
 }
@@ -190,7 +171,7 @@ impl TraceStats {
     ///
     /// # Errors
     /// As [`TimeSplit::new`].
-    pub fn new(trace: &Trace, slot_s: Option<f64>, shares: SplitShares) -> Result<Self, TraceError> {
+    pub fn new(trace: &Trace, slot_s: Option<f64>, shares: SplitShares) -> Result<Self, RecordingError> {
         let requests = trace.num_requests();
         let (first_us, last_us) = (trace.time_us[0], trace.last_us());
         let duration_s = (last_us - first_us) as f64 / 1e6;
@@ -199,35 +180,56 @@ impl TraceStats {
             None if last_us < FINE_SLOTS => None,
             None => Some(trace.split((last_us / FINE_SLOTS) as f64 / 1e6, shares)?),
         };
-        let counts = split.filter(|_| slot_s.is_some()).map(|split| slot_counts(trace, &split));
-        let whole = |column: &[u32]| Percentiles::of(column.iter().map(|value| u64::from(*value)), 1.0);
-        let sum = |column: &[u32]| column.iter().map(|tokens| u64::from(*tokens)).sum::<u64>();
-        let prompt_tokens = sum(&trace.prompt_tokens);
-        let has_reuse = !trace.reused_tokens.is_empty() && prompt_tokens > 0;
-        let model_requests = counted(&trace.model, trace.models.len());
-        let named: u64 = model_requests.iter().sum();
-        let load_us = (0..trace.models.len() as u32).filter_map(|model| trace.load_s(model));
+        let counts = split.filter(|_| slot_s.is_some()).map(|split| {
+            let mut counts = vec![0; split.num_slots()];
+            trace.time_us.iter().for_each(|time_us| counts[split.slot_of(*time_us)] += 1);
+            counts
+        });
+        let parts = split.map(|split| part_stats(trace, &split, counts.as_deref())).unwrap_or_default();
+        let values = |column: Column| trace.column(column).iter().map(|value| u64::from(*value));
+        let whole = |column: Column| Percentiles::of(values(column), 1.0);
+        let prompt_tokens: u64 = values(Column::PromptTokens).sum();
+        let reused_tokens: u64 = values(Column::ReusedTokens).sum();
+        let has_reuse = !trace.column(Column::ReusedTokens).is_empty() && prompt_tokens > 0;
+        let (models, num_sessions) = (trace.names(Column::Model), trace.names(Column::Session).len());
+        let model_requests = counted(trace.column(Column::Model), models.len());
+        let session_requests = counted(trace.column(Column::Session), num_sessions);
+        let load_us = models.values().flatten().map(|load_s| (load_s * 1e6).round() as u64);
+        let mut ranked: Vec<ModelStats> = models
+            .iter()
+            .zip(&model_requests)
+            .map(|((name, load_s), &of_model)| ModelStats {
+                name: name.to_string(),
+                requests: of_model,
+                share: of_model as f64 / requests as f64,
+                load_s: *load_s,
+            })
+            .collect();
+        // Stable, and models are listed in order of first appearance.
+        ranked.sort_by_key(|model| Reverse(model.requests));
         Ok(Self {
             requests: requests as u64,
             duration_s,
-            first_s: first_us as f64 / 1e6,
+            first_request_s: first_us as f64 / 1e6,
             requests_per_s: (duration_s > 0.0).then(|| requests as f64 / duration_s),
             interarrival_cv: interarrival_cv(&trace.time_us),
-            requests_without_model: requests as u64 - named,
-            models: model_stats(trace, &model_requests),
+            requests_without_model: requests as u64 - model_requests.iter().sum::<u64>(),
+            num_models: models.len(),
+            models: ranked,
             num_users: trace.num_users(),
-            num_sessions: (!trace.session.is_empty()).then(|| trace.sessions.len()),
-            session_requests: Percentiles::of(counted(&trace.session, trace.sessions.len()), 1.0),
-            turn: whole(&trace.turn),
-            prompt_tokens: whole(&trace.prompt_tokens),
-            output_tokens: whole(&trace.output_tokens),
-            reused_tokens: whole(&trace.reused_tokens),
-            reuse_ratio: has_reuse.then(|| sum(&trace.reused_tokens) as f64 / prompt_tokens as f64),
+            num_sessions: (num_sessions > 0).then_some(num_sessions),
+            session_requests: Percentiles::of(session_requests, 1.0),
+            turn: whole(Column::Turn),
+            prompt_tokens: whole(Column::PromptTokens),
+            output_tokens: whole(Column::OutputTokens),
+            reused_tokens: whole(Column::ReusedTokens),
+            reuse_ratio: has_reuse.then(|| reused_tokens as f64 / prompt_tokens as f64),
             think_time_s: Percentiles::of(trace.think_time_us.iter().copied(), 1e-6),
-            load_s: Percentiles::of(load_us.map(|load_s| (load_s * 1e6).round() as u64), 1e-6),
-            slot_s: split.filter(|_| slot_s.is_some()).map(|split| split.slot_s()),
+            load_s: Percentiles::of(load_us, 1e-6),
+            slot_s: split.filter(|_| slot_s.is_some()).map(|split| split.slot_us() as f64 / 1e6),
             slots: counts.as_deref().and_then(SlotStats::of),
-            parts: split.map(|split| part_stats(trace, &split, counts.as_deref())).unwrap_or_default(),
+            warnings: parts.iter().filter_map(PartStats::warning).collect(),
+            parts,
             notes: trace.notes.clone(),
         })
     }
@@ -242,12 +244,6 @@ fn counted(column: &[u32], most: usize) -> Vec<u64> {
     counts
 }
 
-fn slot_counts(trace: &Trace, split: &TimeSplit) -> Vec<u32> {
-    let mut counts = vec![0; split.num_slots()];
-    trace.time_us.iter().for_each(|time_us| counts[split.slot_of(*time_us)] += 1);
-    counts
-}
-
 fn interarrival_cv(time_us: &[u64]) -> Option<f64> {
     let num_gaps = time_us.len().checked_sub(1).filter(|gaps| *gaps > 0)? as f64;
     let mean_us = (time_us.last()? - time_us.first()?) as f64 / num_gaps;
@@ -256,46 +252,28 @@ fn interarrival_cv(time_us: &[u64]) -> Option<f64> {
     (mean_us > 0.0).then(|| (squares / num_gaps).sqrt() / mean_us)
 }
 
-fn model_stats(trace: &Trace, requests: &[u64]) -> Vec<ModelStats> {
-    let names = trace.models();
-    let stats = names.into_iter().zip(requests).zip(0..).map(|((name, &requests), model)| ModelStats {
-        name: name.to_owned(),
-        requests,
-        share: requests as f64 / trace.num_requests() as f64,
-        load_s: trace.load_s(model),
-    });
-    let mut models: Vec<ModelStats> = stats.collect();
-    // Stable, and models are listed in order of first appearance.
-    models.sort_by_key(|model| std::cmp::Reverse(model.requests));
-    models
-}
-
-fn part_stats(trace: &Trace, split: &TimeSplit, counts: Option<&[u32]>) -> Vec<PartStats> {
+fn part_stats(trace: &Trace, split: &TimeSplit, counts: Option<&[u64]>) -> Vec<PartStats> {
     let row_of = |slot: usize| {
         let time_us = slot as u64 * split.slot_us();
         trace.time_us.partition_point(|row_us| *row_us < time_us)
     };
+    let num_models = trace.names(Column::Model).len();
     let mut trained = Vec::new();
     let part = |part: TracePart| {
         let slots = split.slots(part);
         let rows = row_of(slots.start)..row_of(slots.end);
         let requests = rows.len() as u64;
-        let models = counted(trace.model.get(rows).unwrap_or_default(), trace.models.len());
+        let models = counted(trace.column(Column::Model).get(rows).unwrap_or_default(), num_models);
         if part == TracePart::Train {
             trained.clone_from(&models);
         }
-        let is_new = |(model, requests): (usize, &u64)| *requests > 0 && trained[model] == 0;
+        let named = || (0..num_models).filter(|model| models[*model] > 0);
         PartStats {
             part,
-            size: match requests {
-                0 => PartSize::Empty,
-                1..MIN_PART_REQUESTS => PartSize::Small,
-                _ => PartSize::Ok,
-            },
             requests,
             requests_without_model: requests - models.iter().sum::<u64>(),
-            num_models: models.iter().filter(|requests| **requests > 0).count(),
-            num_new_models: models.iter().enumerate().filter(|model| is_new(*model)).count(),
+            models: named().count(),
+            new_models: named().filter(|model| trained[*model] == 0).count(),
             slots: counts.and_then(|counts| SlotStats::of(&counts[slots])),
         }
     };
@@ -339,36 +317,31 @@ mod tests {
         assert_eq!(stats.prompt_tokens.unwrap().p50, 3.0);
         assert_eq!((stats.output_tokens, stats.reuse_ratio, stats.num_users), (None, None, None));
         let slots = stats.slots.unwrap();
-        assert_eq!((slots.num_slots, slots.mean, slots.p50, slots.max), (10, 0.6, 0.0, 2.0));
+        assert_eq!((slots.count, slots.mean, slots.requests.p50, slots.requests.max), (10, 0.6, 0.0, 2.0));
         assert_eq!(slots.empty_ratio, 0.6);
-        let parts: Vec<_> = stats
-            .parts
-            .iter()
-            .map(|part| (part.size, part.requests, part.num_models, part.slots.unwrap().num_slots))
-            .collect();
-        let (small, empty) = (PartSize::Small, PartSize::Empty);
-        assert_eq!(parts, [(small, 4, 2, 6), (empty, 0, 0, 2), (small, 2, 1, 2)]);
+        let parts: Vec<_> =
+            stats.parts.iter().map(|part| (part.requests, part.models, part.slots.unwrap().count)).collect();
+        assert_eq!(parts, [(4, 2, 6), (0, 0, 2), (2, 1, 2)]);
         assert_eq!(stats.parts[2].requests_without_model, 1);
-        let warnings: Vec<_> = stats.parts.iter().filter_map(PartStats::warning).collect();
-        assert_eq!(warnings[1], "the validate part is empty: it cannot be replayed with this split");
-        assert_eq!(warnings[2], "the test part is too small: 2 requests, fewer than 100");
+        assert_eq!(stats.warnings[1], "the validate part is empty: it cannot be replayed with this split");
+        assert_eq!(stats.warnings[2], "the test part is too small: 2 requests, fewer than 100");
     }
 
     #[test]
     fn parts_are_counted_without_slots_too_and_a_large_one_is_ok() {
         let rows: Vec<(u64, &str)> = (0..1_000).map(|second| (second, "a")).collect();
         let stats = stats(&rows, None);
-        let parts: Vec<_> = stats.parts.iter().map(|part| (part.size, part.requests, part.slots)).collect();
-        assert_eq!(parts.iter().map(|part| part.1).sum::<u64>(), 1_000);
-        assert!(parts.iter().all(|part| part.0 == PartSize::Ok && part.2.is_none()), "{parts:?}");
-        assert!(parts[0].1.abs_diff(600) < 3 && parts[1].1.abs_diff(200) < 3, "{parts:?}");
-        assert!(stats.parts.iter().all(|part| part.warning().is_none()));
+        let parts: Vec<_> = stats.parts.iter().map(|part| (part.requests, part.slots)).collect();
+        assert_eq!(parts.iter().map(|part| part.0).sum::<u64>(), 1_000);
+        assert!(parts.iter().all(|part| part.1.is_none()), "{parts:?}");
+        assert!(parts[0].0.abs_diff(600) < 3 && parts[1].0.abs_diff(200) < 3, "{parts:?}");
+        assert!(stats.warnings.is_empty(), "{:?}", stats.warnings);
     }
 
     #[test]
     fn models_that_training_never_saw_are_counted_as_new() {
         let stats = stats(&[(0, "a"), (5, ""), (9, "b")], Some(1.0));
-        let new: Vec<_> = stats.parts.iter().map(|part| part.num_new_models).collect();
+        let new: Vec<_> = stats.parts.iter().map(|part| part.new_models).collect();
         assert_eq!(new, [0, 0, 1]);
     }
 

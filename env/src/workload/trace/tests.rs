@@ -1,8 +1,8 @@
 use super::import::{Clock, mapped};
 use super::*;
-use crate::csv::CsvError;
+use crate::csv::RecordingError;
 
-fn read(text: &str) -> Result<Trace, CsvError> {
+fn read(text: &str) -> Result<Trace, RecordingError> {
     Trace::read(text.as_bytes())
 }
 
@@ -104,10 +104,10 @@ fn what_is_no_recording_is_refused_with_line_column_value_and_what_is_allowed() 
 #[test]
 fn whole_numbers_may_be_written_with_a_point_and_nothing_is_none() {
     let trace = read("time_s,prompt_tokens,turn\n0,120.0,\n1,,7\n").unwrap();
-    assert_eq!(trace.prompt_tokens(), [120, 0]);
+    assert_eq!(trace.column(Column::PromptTokens), [120, 0]);
 }
 
-fn import(text: &str, maps: &[&str], clock: Clock) -> Result<Trace, CsvError> {
+fn import(text: &str, maps: &[&str], clock: Clock) -> Result<Trace, RecordingError> {
     let maps: Vec<_> = maps.iter().map(|map| map.parse().unwrap()).collect();
     mapped(text.as_bytes(), &maps, clock)
 }
@@ -160,11 +160,11 @@ fn sessions_whose_clocks_begin_anew_start_at_random_at_the_rate_that_was_asked_f
     // Every session still lasts 7 s.
     let mut begins = std::collections::BTreeMap::new();
     for (row, time_us) in trace.times_us().iter().enumerate() {
-        let first = *begins.entry(trace.session[row]).or_insert(*time_us);
+        let first = *begins.entry(trace.column(Column::Session)[row]).or_insert(*time_us);
         assert!([0, 7_000_000].contains(&(time_us - first)), "row {row}");
     }
     let nameless = import("session,t\n,0\n", &maps, clock(1)).unwrap_err().to_string();
-    assert_eq!(nameless, "line 2: the row names no session, whose clock its time is");
+    assert_eq!(nameless, "request 1 names no session, whose clock its time is");
     let missing = import("session,t\na,0\n", &["time_s=t"], clock(1)).unwrap_err().to_string();
     assert_eq!(missing, "line 1: no column is `session`, whose clock the time is");
 }

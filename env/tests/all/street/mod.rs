@@ -7,7 +7,7 @@ use thoughtcache_env::radio::mobility::Position;
 use thoughtcache_env::radio::mobility::recorded::{RecordedPath, RecordedPaths};
 use thoughtcache_env::radio::recorded_rates::RateFormat;
 use thoughtcache_env::radio::recordings::NamedSite;
-use thoughtcache_env::radio::replay::{Sample, ThroughputTrace, ThroughputTraces};
+use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::text::Override;
@@ -42,12 +42,8 @@ impl Files for HandMade {
 
     fn throughput(&mut self, _path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
         let trace = |number: u32| {
-            let sample = |second: u32| Sample {
-                time_s: f64::from(second),
-                downlink_bits_per_s: 1e6 * f64::from((second * (7 + number)) % 97),
-                uplink_bits_per_s: None,
-            };
-            let samples: Vec<Sample> = (0..300).map(sample).collect();
+            let sample = |second: u32| (f64::from(second), 1e6 * f64::from((second * (7 + number)) % 97));
+            let samples: Vec<(f64, f64)> = (0..300).map(sample).collect();
             ThroughputTrace::new(format!("{}G/{number}", 4 + number % 2), &samples, 1.0).unwrap()
         };
         Ok(ThroughputTraces::new((0..8).map(trace).collect()).unwrap())

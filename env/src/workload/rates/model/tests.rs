@@ -1,7 +1,6 @@
 //! Drawn requests against the recorded rates.
 
 use super::super::tests::recording;
-use super::super::{Client, Rate};
 use super::*;
 use crate::random::{Purpose, Seed, Stream};
 use crate::units::CellId;
@@ -15,7 +14,7 @@ fn ten_periods() -> ClientRates {
     let mut rates: Vec<(u32, u32, f64)> = (0..10).map(|period| (0, period, 2.0)).collect();
     rates.extend((5..10).map(|period| (1, period, 3.0)));
     rates.extend((0..10).map(|period| (2, period, 0.5)));
-    recording(&rates).unwrap()
+    recording(&rates)
 }
 
 const TOP: RateMap = RateMap::TopClients { model: None };
@@ -55,7 +54,11 @@ fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
         RatesModel::new(&recording, &only("small"), 1, 1.0, (30.0, SplitShares::default()), 4).unwrap();
     assert_eq!((model.service_names(), model.outside_requests()), (&["small/a".to_owned()][..], 2100));
     for (map, services, expected) in [
-        (only("huge"), 1, "nobody asks for \"huge\"; recorded are large, small"),
+        (
+            only("huge"),
+            1,
+            "1 models were asked for as services, but the training part of the recording names 0",
+        ),
         (TOP, 4, "4 models were asked for as services, but the training part of the recording names 3"),
     ] {
         let error = RatesModel::new(&recording, &map, services, 1.0, (30.0, SplitShares::default()), 4)
@@ -121,11 +124,9 @@ fn drawn_requests_have_the_mean_of_every_slot_however_bursty_they_are() {
 #[test]
 fn gaps_go_on_over_the_ends_of_slots_and_not_over_those_of_periods() {
     // Nearly regular: 0.1 a second, gaps of 10 s. Slots of 4 s: never two requests in one, never none in four.
-    let rates = (0..10)
-        .map(|period| Rate { client: 0, period, rate_per_s: 0.1, cv: 1e-3, family: Family::Gamma })
-        .collect();
-    let client = Client { model: "m".into(), name: "c".into() };
-    let recording = ClientRates::new(600, vec![client], rates).unwrap();
+    let rates: String = (0..10).map(|period| format!("m,c,{},0.1,0.001,gamma\n", 600 * period)).collect();
+    let table = format!("model,client,start_s,rate_per_s,iat_cv,family\n{rates}");
+    let recording = ClientRates::read(table.as_bytes()).unwrap();
     let model = RatesModel::new(&recording, &TOP, 1, 1.0, (4.0, SplitShares::default()), 4).unwrap();
     let (mut renewals, mut rng) = (Vec::new(), rng(2));
     let counts: Vec<u32> =

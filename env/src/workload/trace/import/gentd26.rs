@@ -16,8 +16,8 @@ use std::io::Read;
 
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 
-use super::{Clock, Column, Trace, mapped, plain};
-use crate::csv::{self, CsvError, CsvReader, Limits};
+use super::{Column, Trace, plain};
+use crate::csv::{self, CsvReader, Limits, RecordingError};
 
 /// The key of the generator that assigns recorded load times to models. It is fixed: everyone who imports the files gets
 /// the same recording.
@@ -29,17 +29,16 @@ const LOAD_MS: &str = "milliseconds, more than 0 and at most 1000000000";
 /// Imports the requests and, if given, the load times of base models; each plain or gzip.
 ///
 /// # Errors
-/// [`CsvError`] with its place in whichever file is wrong: its column names say which.
-pub fn gentd26<R: Read>(requests: R, load_times: Option<&mut dyn Read>) -> Result<Trace, CsvError> {
+/// [`RecordingError`] with its place in whichever file is wrong: its column names say which.
+pub fn gentd26<R: Read>(requests: R, load_times: Option<&mut dyn Read>) -> Result<Trace, RecordingError> {
     let columns = [
         (Column::Time, "gmt_create"),
         (Column::Model, "checkpoint_model_version_id"),
         (Column::User, "groupId"),
     ];
-    let mut trace = mapped(requests, &plain(&columns), Clock::Common)?;
+    let mut trace = plain(requests, &columns)?;
     if let Some(load_times) = load_times {
-        let load_s = draw_load_times(load_times, trace.models.len())?;
-        trace = trace.with_load_s(load_s);
+        draw_load_times(load_times, trace.names[0].values_mut())?;
         trace.notes.push(
             "load_s: the recording names no model; each value is drawn from the recorded load times by a fixed seed".into(),
         );
@@ -47,25 +46,28 @@ pub fn gentd26<R: Read>(requests: R, load_times: Option<&mut dyn Read>) -> Resul
     Ok(trace)
 }
 
-/// One recorded load time for each model, s.
-fn draw_load_times(source: &mut dyn Read, num_models: usize) -> Result<Vec<f64>, CsvError> {
+/// Gives each model one recorded load time, s.
+fn draw_load_times<'a>(
+    source: &mut dyn Read,
+    models: impl Iterator<Item = &'a mut Option<f64>>,
+) -> Result<(), RecordingError> {
     let mut reader = CsvReader::open(source, LOAD_LIMITS)?;
-    let place = reader.place("value")?;
+    let [place] = reader.places(["value"])?;
     let mut recorded_ms: Vec<f64> = Vec::new();
     while let Some(record) = reader.next_record()? {
         let ms = record.value(place, LOAD_MS, |text| csv::number(text, 0.0, 1e9).filter(|ms| *ms > 0.0))?;
         recorded_ms.push(ms);
     }
     if recorded_ms.is_empty() {
-        return Err(CsvError::line(1, "no load time follows the column names"));
+        return Err(RecordingError::at(1, "no load time follows the column names"));
     }
     recorded_ms.sort_by(f64::total_cmp);
     let mut rng = ChaCha8Rng::from_seed(LOAD_TIME_SEED);
-    let draw = |_| {
+    for load_s in models {
         let rank = (u128::from(rng.next_u64()) * recorded_ms.len() as u128) >> 64;
-        recorded_ms[rank as usize] / 1e3
-    };
-    Ok((0..num_models).map(draw).collect())
+        *load_s = Some(recorded_ms[rank as usize] / 1e3);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
 
     const LOADS: &str = "timestamp_anon,value,container_ip\n1.0,3000.0,x\n1.0,1000.0,x\n2.0,2000.5,y\n";
 
-    fn import(lines: &str, loads: Option<&str>) -> Result<Trace, CsvError> {
+    fn import(lines: &str, loads: Option<&str>) -> Result<Trace, RecordingError> {
         let text = format!("gmt_create,predict_status,groupId,checkpoint_model_version_id\n{lines}");
         let mut bytes = loads.unwrap_or("").as_bytes();
         gentd26(text.as_bytes(), loads.is_some().then_some(&mut bytes as &mut dyn Read))

@@ -15,8 +15,9 @@ pub use super::columns::Mapping;
 pub use gentd26::{LOAD_TIME_SEED, gentd26};
 pub use mooncake::{BLOCK_TOKENS, mooncake};
 
-use super::{Column, Trace};
-use crate::csv::CsvError;
+use super::read::{LIMITS, MAX_TIME_S, NS_PER_US, Place};
+use super::{Column, NONE, Trace};
+use crate::csv::{CsvReader, RecordingError};
 use crate::random::{Purpose, Seed, Stream};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -37,12 +38,52 @@ pub enum Clock {
     },
 }
 
-/// Imports any table: each of our columns from one of its own.
+/// Imports any table: each of our columns from one of its own. Times count from the first request.
 ///
 /// # Errors
-/// [`CsvError`] with its place; as [`Trace::read`].
-pub fn mapped<R: Read>(source: R, mappings: &[Mapping], clock: Clock) -> Result<Trace, CsvError> {
-    Trace::read_mapped(source, mappings, clock)
+/// [`RecordingError`] with its place; as [`Trace::read`].
+pub fn mapped<R: Read>(source: R, mappings: &[Mapping], clock: Clock) -> Result<Trace, RecordingError> {
+    let reader = CsvReader::open(source, LIMITS)?;
+    let place = |mapping: &Mapping| {
+        let [index] = reader.places([&mapping.name])?;
+        Ok(Place { column: mapping.column, index, factor: mapping.factor })
+    };
+    let places = mappings.iter().map(place).collect::<Result<_, _>>()?;
+    let mut trace = Trace::read_rows(reader, places, true)?;
+    if let Clock::Session { sessions_per_s, seed } = clock {
+        let starts = session_starts_ns(trace.names(Column::Session).len(), sessions_per_s, seed);
+        if trace.column(Column::Session).is_empty() {
+            return Err(RecordingError::at(1, "no column is `session`, whose clock the time is"));
+        }
+        for (row, time) in trace.time_us.iter_mut().enumerate() {
+            let session = trace.columns[Column::Session as usize - 1][row];
+            if session == NONE {
+                let reason = format!("request {} names no session, whose clock its time is", row + 1);
+                return Err(RecordingError(reason));
+            }
+            *time = time.saturating_add(starts[session as usize]);
+        }
+        trace.notes.push(format!(
+            "{} sessions begin at random, {sessions_per_s} a second on average, drawn by seed {seed}",
+            starts.len()
+        ));
+    }
+    trace.count_from_first()
+}
+
+impl Trace {
+    /// Sorts by nanoseconds, then counts whole microseconds from the first request.
+    fn count_from_first(mut self) -> Result<Self, RecordingError> {
+        self.sort();
+        let first = self.time_us[0];
+        self.time_us.iter_mut().for_each(|time| *time = (*time - first) / NS_PER_US);
+        let last_s = self.last_us() as f64 / 1e6;
+        if last_s > MAX_TIME_S {
+            let reason = format!("the last request is {last_s} s after the first; allowed are 4000000000");
+            return Err(RecordingError::at(1, reason));
+        }
+        Ok(self)
+    }
 }
 
 /// Imports requests to a production LLM service, Azure 2023 (Azure/AzurePublicDataset, CC-BY 4.0), plain or gzip. They name no model
@@ -50,19 +91,19 @@ pub fn mapped<R: Read>(source: R, mappings: &[Mapping], clock: Clock) -> Result<
 ///
 /// # Errors
 /// As [`mapped`].
-pub fn azure<R: Read>(source: R) -> Result<Trace, CsvError> {
+pub fn azure<R: Read>(source: R) -> Result<Trace, RecordingError> {
     let columns = [
         (Column::Time, "TIMESTAMP"),
         (Column::PromptTokens, "ContextTokens"),
         (Column::OutputTokens, "GeneratedTokens"),
     ];
-    mapped(source, &plain(&columns), Clock::Common)
+    plain(source, &columns)
 }
 
-/// Columns that are taken as they are.
-fn plain(columns: &[(Column, &str)]) -> Vec<Mapping> {
+/// Imports columns as they are.
+fn plain(source: impl Read, columns: &[(Column, &str)]) -> Result<Trace, RecordingError> {
     let mapping = |&(column, name): &(Column, &str)| Mapping { column, name: name.into(), factor: None };
-    columns.iter().map(mapping).collect()
+    mapped(source, &columns.iter().map(mapping).collect::<Vec<_>>(), Clock::Common)
 }
 
 /// Nanoseconds since 1970 of an instant with or without a time zone, UTC where it has none; `None` before 1970 and after 2096.
@@ -75,12 +116,12 @@ pub(super) fn instant_ns(text: &str) -> Option<u64> {
         Ok(instant) => instant,
         Err(_) => TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok()?,
     };
-    let most = super::read::MAX_TIME_S as u64 * 1_000_000_000;
+    let most = MAX_TIME_S as u64 * 1_000_000_000;
     u64::try_from(instant.as_nanosecond()).ok().filter(|ns| *ns <= most)
 }
 
 /// When each session begins, nanoseconds.
-pub(super) fn session_starts_ns(sessions: usize, sessions_per_s: f64, seed: u64) -> Vec<u64> {
+fn session_starts_ns(sessions: usize, sessions_per_s: f64, seed: u64) -> Vec<u64> {
     let seed = Seed::new(Purpose::Train, seed);
     let mut start_s = 0.0;
     (0..sessions)

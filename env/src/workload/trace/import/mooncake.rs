@@ -18,8 +18,8 @@ use std::io::{BufRead, Read};
 
 use serde::Deserialize;
 
-use super::Trace;
-use crate::csv::{CsvError, shortened, unpacked};
+use super::{Column, NS_PER_US, Trace};
+use crate::csv::{Limits, RecordingError, shortened, unpacked, unreadable};
 use crate::message::one_line;
 
 /// Prompt tokens of a block.
@@ -27,7 +27,7 @@ pub const BLOCK_TOKENS: u32 = 512;
 
 /// The longest line, bytes: room for a prompt of many millions of tokens.
 const MAX_LINE_BYTES: u64 = 1 << 20;
-const MAX_MEGABYTES: u64 = 500;
+const LIMITS: Limits = Limits { what: "recorded blocks", rows: u64::MAX, megabytes: 500 };
 /// The latest time; below it, microseconds are exact in a float.
 const MAX_MS: f64 = 4e12;
 const OBJECT: &str =
@@ -45,24 +45,29 @@ struct Line {
 /// Imports a Mooncake trace, plain or gzip.
 ///
 /// # Errors
-/// [`CsvError`] with its line.
-pub fn mooncake<R: Read>(source: R) -> Result<Trace, CsvError> {
+/// [`RecordingError`] with its line.
+pub fn mooncake<R: Read>(source: R) -> Result<Trace, RecordingError> {
     let mut rows = lines(source)?;
     rows.sort_by(|one, other| one.timestamp.total_cmp(&other.timestamp));
     let (mut trace, mut met, mut odd) = (Trace::default(), HashSet::new(), 0_u64);
     for Line { timestamp, input_length, output_length, hash_ids } in rows {
         // Whole microseconds, which a float of this size holds exactly.
-        trace.time_us.push((timestamp * 1e3).round() as u64 * 1_000);
-        trace.prompt_tokens.push(input_length);
-        trace.output_tokens.push(output_length);
+        trace.time_us.push((timestamp * 1e3).round() as u64 * NS_PER_US);
         let leading = hash_ids.iter().take_while(|id| met.contains(*id)).count() as u64;
-        let reused = (leading * u64::from(BLOCK_TOKENS)).min(input_length.into());
-        trace.reused_tokens.push(reused as u32);
+        let reused = (leading * u64::from(BLOCK_TOKENS)).min(input_length.into()) as u32;
+        let tokens = [
+            (Column::PromptTokens, input_length),
+            (Column::OutputTokens, output_length),
+            (Column::ReusedTokens, reused),
+        ];
+        for (column, tokens) in tokens {
+            trace.columns[column as usize - 1].push(tokens);
+        }
         odd += u64::from(hash_ids.len() as u64 != u64::from(input_length.div_ceil(BLOCK_TOKENS)));
         met.extend(hash_ids);
     }
     if trace.time_us.is_empty() {
-        return Err(CsvError::line(1, format!("no request; expected {OBJECT}, one a line")));
+        return Err(RecordingError::at(1, format!("no request; expected {OBJECT}, one a line")));
     }
     if odd > 0 {
         trace.notes.push(format!(
@@ -72,37 +77,25 @@ pub fn mooncake<R: Read>(source: R) -> Result<Trace, CsvError> {
     trace.count_from_first()
 }
 
-fn lines(source: impl Read) -> Result<Vec<Line>, CsvError> {
-    let mut source = unpacked(source)?;
-    let (mut rows, mut buffer, mut bytes) = (Vec::new(), Vec::new(), 0);
+fn lines(source: impl Read) -> Result<Vec<Line>, RecordingError> {
+    let mut source = unpacked(source, LIMITS)?;
+    let (mut rows, mut buffer) = (Vec::new(), Vec::new());
     for number in 1_u64.. {
         buffer.clear();
-        let mut limited = source.by_ref().take(MAX_LINE_BYTES + 1);
-        let read = limited.read_until(b'\n', &mut buffer);
-        let read = read.map_err(|source| CsvError::Io { line: number, source })? as u64;
-        bytes += read;
+        let mut line = source.by_ref().take(MAX_LINE_BYTES + 1);
+        let read = line.read_until(b'\n', &mut buffer).map_err(|error| unreadable(number, &error))? as u64;
+        LIMITS.check(&source, number)?;
         if read == 0 {
             break;
         }
-        let fault = if read > MAX_LINE_BYTES {
-            Some(format!("more than {MAX_LINE_BYTES} bytes; expected {OBJECT}"))
-        } else if bytes > MAX_MEGABYTES * 1_000_000 {
-            Some(format!("more than {MAX_MEGABYTES} MB unpacked, the most of recorded blocks"))
-        } else {
-            match std::str::from_utf8(&buffer) {
-                Ok(text) if text.trim().is_empty() => None,
-                Ok(text) => match parse(text.trim_start_matches('\u{feff}').trim()) {
-                    Ok(line) => {
-                        rows.push(line);
-                        None
-                    }
-                    Err(reason) => Some(reason),
-                },
-                Err(error) => Some(format!("byte {} of the line is not UTF-8 text", error.valid_up_to())),
-            }
-        };
-        if let Some(reason) = fault {
-            return Err(CsvError::line(number, reason));
+        if read > MAX_LINE_BYTES {
+            let reason = format!("more than {MAX_LINE_BYTES} bytes; expected {OBJECT}");
+            return Err(RecordingError::at(number, reason));
+        }
+        let text = String::from_utf8_lossy(&buffer);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if !text.is_empty() {
+            rows.push(parse(text).map_err(|reason| RecordingError::at(number, reason))?);
         }
     }
     Ok(rows)
@@ -129,7 +122,7 @@ fn parse(text: &str) -> Result<Line, String> {
 mod tests {
     use super::*;
 
-    fn import(text: &str) -> Result<Trace, CsvError> {
+    fn import(text: &str) -> Result<Trace, RecordingError> {
         mooncake(text.as_bytes())
     }
 
@@ -155,9 +148,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(trace.times_us(), [0, 20_000, 20_000, 30_000, 40_000, 40_000]);
-        assert_eq!(trace.prompt_tokens(), [600, 1_300, 2_000, 1_000, 512, 512]);
+        assert_eq!(trace.column(Column::PromptTokens), [600, 1_300, 2_000, 1_000, 512, 512]);
         // Three blocks are 1,536 tokens, but the fourth prompt is shorter.
-        assert_eq!(trace.reused_tokens(), [0, 1_024, 512, 1_000, 0, 512]);
+        assert_eq!(trace.column(Column::ReusedTokens), [0, 1_024, 512, 1_000, 0, 512]);
         assert!(trace.notes()[0].starts_with("2 requests have another number of block ids"));
     }
 
