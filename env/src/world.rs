@@ -44,34 +44,17 @@ pub use station::Station;
 /// One base station with its edge server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cell {
-    cache: Cache,
-    demand: Vec<Demand>,
-    spent_flop: f64,
-    /// By service: a refusal of this slot forbids to load it. Empty where refusals do not last.
-    held: Vec<bool>,
+    /// The server's memory.
+    pub cache: Cache,
+    /// The requests that are known of each service.
+    pub demand: Vec<Demand>,
+    /// Floating-point operations spent in this slot.
+    pub spent_flop: f64,
+    /// By service: whether a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
+    pub held: Vec<bool>,
 }
 
 impl Cell {
-    /// The server's memory.
-    pub fn cache(&self) -> &Cache {
-        &self.cache
-    }
-
-    /// The requests that are known of each service.
-    pub fn demand(&self) -> &[Demand] {
-        &self.demand
-    }
-
-    /// Floating-point operations spent in this slot.
-    pub fn spent_flop(&self) -> f64 {
-        self.spent_flop
-    }
-
-    /// By service: whether a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
-    pub fn held(&self) -> &[bool] {
-        &self.held
-    }
-
     fn is_held(&self, service: ServiceId) -> bool {
         self.held.get(service.index()).copied().unwrap_or(false)
     }
@@ -227,11 +210,6 @@ impl World {
         }
     }
 
-    /// Batches of this slot that are not decided yet, the pending one first.
-    pub fn undecided(&self) -> &[Batch] {
-        &self.now.batches[self.now.next.saturating_sub(self.num_prefetches)..]
-    }
-
     /// The batch to be decided; `None` at a prefetch decision.
     fn pending_batch(&self) -> Option<Batch> {
         self.now.next.checked_sub(self.num_prefetches).map(|batch| self.now.batches[batch])
@@ -295,7 +273,7 @@ impl World {
     /// Whether the cell of a prefetch decision can load this service: it is absent, and enough bytes can be freed.
     pub fn can_prefetch(&self, service: ServiceId) -> bool {
         let Pending::Prefetch(cell) = self.pending() else { return false };
-        let cache = self.cell(cell).cache();
+        let cache = &self.cell(cell).cache;
         !cache.is_resident(service) && self.missing_bytes_ahead(service) <= cache.evictable_bytes_for(service)
     }
 

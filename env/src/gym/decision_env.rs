@@ -80,16 +80,16 @@ impl DecisionEnv {
             layout,
             space,
             cell: FIRST_CELL,
-            capacity_bytes: cell.cache().capacity_bytes(),
-            free_bytes: cell.cache().free_bytes(),
-            residency: cell.cache().residency().to_vec(),
-            thoughts: cell.cache().thoughts().to_vec(),
-            demand: cell.demand().to_vec(),
+            capacity_bytes: cell.cache.capacity_bytes(),
+            free_bytes: cell.cache.free_bytes(),
+            residency: cell.cache.residency().to_vec(),
+            thoughts: cell.cache.thoughts().to_vec(),
+            demand: cell.demand.to_vec(),
             bytes,
-            held: cell.held().to_vec(),
+            held: cell.held.to_vec(),
             is_prefetch: false,
-            context_bytes: cell.cache().context_bytes().to_vec(),
-            sizes: Arc::new(cell.cache().sizes().clone()),
+            context_bytes: cell.cache.context_bytes().to_vec(),
+            sizes: Arc::new(cell.cache.sizes().clone()),
             mean_thought: Thought::default(),
             service: ServiceId(0),
             num_requests: 0,
@@ -168,7 +168,7 @@ impl DecisionEnv {
         self.observation.missing_bytes = missing_bytes;
         if missing_bytes > 0 && !self.observation.sizes.is_plain() {
             // An entry that frees nothing for this service may not leave for it.
-            let cache = self.world.cell(pending.cell()).cache();
+            let cache = &self.world.cell(pending.cell()).cache;
             cache.protect_from(self.observation.service, &mut self.observation.residency);
         }
         self.mark_legal(pending);
@@ -178,20 +178,20 @@ impl DecisionEnv {
     fn show(&mut self, pending: Pending) {
         let (world, observation) = (&self.world, &mut self.observation);
         let cell = world.cell(pending.cell());
-        let cache = cell.cache();
+        let cache = &cell.cache;
         observation.cell = pending.cell();
         observation.free_bytes = cache.free_bytes();
         observation.residency.copy_from_slice(cache.residency());
         observation.thoughts.copy_from_slice(cache.thoughts());
-        observation.demand.copy_from_slice(cell.demand());
-        observation.held.copy_from_slice(cell.held());
+        observation.demand.copy_from_slice(&cell.demand);
+        observation.held.copy_from_slice(&cell.held);
         (observation.is_prefetch, observation.service, observation.num_requests) = match pending {
             Pending::Batch(Batch { service, num_requests, .. }) => (false, service, num_requests),
             Pending::Prefetch(_) => (true, self.ahead.unwrap_or(ServiceId(0)), 0),
         };
         observation.mean_thought = world.mean_thought();
         if !observation.sizes.is_plain() {
-            observation.weigh(cache);
+            observation.weigh(&cache);
         }
         if world.scenario().shows_popularity_phase() {
             observation.popularity_phase = world.popularity_phase();

@@ -49,7 +49,7 @@ impl StationView {
         let (Some(station), Some(physical)) = (world.station(cell), world.scenario().physical()) else {
             return;
         };
-        let loading = station.loading();
+        let loading = &station.loading;
         if self.tiers.len() != models.len() {
             self.model_tiers.resize(physical.model_bytes().len(), Tier::Remote);
             self.tiers.resize(models.len(), Tier::Remote);

@@ -36,8 +36,10 @@ struct DevicesConfig {
 /// Models and devices by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Catalogue {
-    models: Vec<Model>,
-    devices: Vec<Device>,
+    /// All models, in the order of the file.
+    pub models: Vec<Model>,
+    /// All devices, in the order of the file.
+    pub devices: Vec<Device>,
 }
 
 /// A file's name, for messages, and its text.
@@ -81,23 +83,13 @@ impl Catalogue {
         Self::parse(models, devices).expect("the shipped catalogue is valid")
     }
 
-    /// All models, in the order of the file.
-    pub fn models(&self) -> &[Model] {
-        &self.models
-    }
-
-    /// All devices, in the order of the file.
-    pub fn devices(&self) -> &[Device] {
-        &self.devices
-    }
-
     /// The model of this name; `key` is where a scenario names it.
     ///
     /// # Errors
     /// When there is none, with those that there are and the one that was probably meant.
     pub fn model(&self, key: &str, name: &str) -> Result<&Model, Invalid> {
-        let found = self.models.iter().find(|model| model.name() == name);
-        found.ok_or_else(|| unknown(key, name, self.models.iter().map(Model::name)))
+        let found = self.models.iter().find(|model| model.name == name);
+        found.ok_or_else(|| unknown(key, name, self.models.iter().map(|model| model.name.as_str())))
     }
 
     /// The device of this name; `key` is where a scenario names it.
@@ -105,8 +97,8 @@ impl Catalogue {
     /// # Errors
     /// As [`model`](Self::model).
     pub fn device(&self, key: &str, name: &str) -> Result<&Device, Invalid> {
-        let found = self.devices.iter().find(|device| device.name() == name);
-        found.ok_or_else(|| unknown(key, name, self.devices.iter().map(Device::name)))
+        let found = self.devices.iter().find(|device| device.name == name);
+        found.ok_or_else(|| unknown(key, name, self.devices.iter().map(|device| device.name.as_str())))
     }
 }
 

@@ -19,12 +19,12 @@ use super::catalogue::Device;
 
 /// Watts beyond idling of one device at work.
 pub fn dynamic_w(device: &Device) -> f64 {
-    device.power_busy_w() - device.power_idle_w()
+    device.power_busy_w - device.power_idle_w
 }
 
 /// Idle watts that so many resident bytes answer for.
 pub fn holding_w(device: &Device, resident_bytes: u64) -> f64 {
-    device.power_idle_w() * (resident_bytes as f64 / device.memory_bytes() as f64)
+    device.power_idle_w * (resident_bytes as f64 / device.memory_bytes as f64)
 }
 
 #[cfg(test)]
@@ -36,10 +36,10 @@ mod tests {
     #[test]
     fn half_a_memory_answers_for_half_the_idle_power() {
         let catalogue = Catalogue::shipped();
-        for device in catalogue.devices() {
-            assert_relative_eq!(holding_w(device, device.memory_bytes() / 2), 0.5 * device.power_idle_w());
-            assert_eq!(holding_w(device, 0), 0.0);
-            assert_eq!(dynamic_w(device), device.power_busy_w() - device.power_idle_w());
+        for device in catalogue.devices {
+            assert_relative_eq!(holding_w(&device, device.memory_bytes / 2), 0.5 * device.power_idle_w);
+            assert_eq!(holding_w(&device, 0), 0.0);
+            assert_eq!(dynamic_w(&device), device.power_busy_w - device.power_idle_w);
         }
     }
 }

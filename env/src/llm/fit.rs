@@ -182,7 +182,7 @@ fn columns(work: &Work, pace: &Pace, form: Form) -> [f64; COLUMNS] {
 
 /// How far the device's own constants are from each row.
 pub fn relative_errors(device: &Device, model: &Model, rows: &[Measured]) -> Vec<RelativeError> {
-    let pace = Pace::from(device.constants());
+    let pace = Pace::from(&device.constants);
     let error = |(work, seconds): (Work, f64)| (work.seconds(&pace) / seconds - 1.0).abs();
     let both = rows.iter().map(|row| works(device, model, row).map(error));
     both.map(|[prompt, token]| RelativeError { prompt, token }).collect()

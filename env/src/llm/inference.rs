@@ -118,26 +118,6 @@ pub struct Served {
     pub flop: f64,
 }
 
-impl Served {
-    /// Seconds from start to end.
-    pub fn latency_s(&self) -> f64 {
-        self.prefill_s + self.decode_s
-    }
-}
-
-/// The time and the work of a group of requests that ran in batches, one batch after the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GroupServed {
-    /// Seconds until the answers were complete, on average over the requests.
-    pub mean_latency_s: f64,
-    /// Seconds until the last answer was.
-    pub last_latency_s: f64,
-    /// Busy time over all GPUs.
-    pub gpu_s: f64,
-    /// Operations.
-    pub flop: f64,
-}
-
 /// The least power of two of GPUs, at most `gpus`, whose memories together hold these bytes; `None` when all are too few.
 pub fn least_parallel(bytes: f64, gpu_bytes: u64, gpus: u32) -> Option<u32> {
     let doublings = std::iter::successors(Some(1_u32), |parallel| parallel.checked_mul(2));
@@ -146,21 +126,17 @@ pub fn least_parallel(bytes: f64, gpu_bytes: u64, gpus: u32) -> Option<u32> {
         .find(|&parallel| bytes <= f64::from(parallel) * gpu_bytes as f64)
 }
 
-/// The sizes of the batches of this many requests, at most `max_batch` (at least 1) each: full ones first.
-pub fn batches(requests: u32, max_batch: u32) -> impl Iterator<Item = u32> {
-    let full = std::iter::repeat_n(max_batch, (requests / max_batch) as usize);
-    full.chain((!requests.is_multiple_of(max_batch)).then_some(requests % max_batch))
-}
-
 /// A model that runs on some GPUs of one kind, with all that does not depend on a request multiplied out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Server {
     pace: Pace,
-    gpus: f64,
+    /// How many GPUs it runs on.
+    pub num_gpus: f64,
     active_parameters: f64,
     active_weight_bytes: f64,
     kv_bytes_per_token: f64,
-    window_tokens: f64,
+    /// The context window of its model in tokens.
+    pub window_tokens: f64,
     /// `2 L d`.
     attention_flop: f64,
     /// `2 L log2(tp)`.
@@ -178,20 +154,20 @@ impl Server {
     /// A model on `parallel` GPUs, at least 1.
     pub fn new(device: &Device, model: &Model, parallel: u32) -> Self {
         let gpus = f64::from(parallel);
-        let exchanges = 2.0 * model.layers();
+        let exchanges = 2.0 * model.layers;
         let ring = 2.0 * (gpus - 1.0) / gpus;
         Self {
-            pace: Pace::from(device.constants()),
-            gpus,
-            active_parameters: model.active_parameters(),
+            pace: Pace::from(&device.constants),
+            num_gpus: gpus,
+            active_parameters: model.active_parameters,
             active_weight_bytes: model.active_weight_bytes(),
-            kv_bytes_per_token: model.kv_bytes_per_token(),
-            window_tokens: model.window_tokens(),
-            attention_flop: 2.0 * model.layers() * model.width(),
+            kv_bytes_per_token: model.kv_bytes_per_token,
+            window_tokens: model.window_tokens,
+            attention_flop: 2.0 * model.layers * model.width,
             syncs_per_step: exchanges * libm::log2(gpus),
-            link_bytes_per_token: exchanges * ring * ACTIVATION_BYTES * model.width(),
-            s_per_flop: 1.0 / (device.peak_flop_per_s(model.arithmetic()) * gpus),
-            s_per_byte: 1.0 / (device.bandwidth_bytes_per_s() * gpus),
+            link_bytes_per_token: exchanges * ring * ACTIVATION_BYTES * model.width,
+            s_per_flop: 1.0 / (device.peak_flop_per_s(model.arithmetic) * gpus),
+            s_per_byte: 1.0 / (device.bandwidth_bytes_per_s * gpus),
             dynamic_w: energy::dynamic_w(device),
         }
     }
@@ -199,18 +175,8 @@ impl Server {
     /// A model on the least power of two of GPUs, at most `gpus`, that holds its weights and this many tokens of context;
     /// `None` when it can never fit.
     pub fn fitting(device: &Device, model: &Model, gpus: u32, kv_tokens: f64) -> Option<Self> {
-        let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token() * kv_tokens;
-        Some(Self::new(device, model, least_parallel(bytes, device.memory_bytes(), gpus)?))
-    }
-
-    /// How many GPUs it runs on.
-    pub fn num_gpus(&self) -> f64 {
-        self.gpus
-    }
-
-    /// The context window of its model in tokens.
-    pub fn window_tokens(&self) -> f64 {
-        self.window_tokens
+        let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token * kv_tokens;
+        Some(Self::new(device, model, least_parallel(bytes, device.memory_bytes, gpus)?))
     }
 
     /// Seconds that other work of so many operations takes on its GPUs.
@@ -267,24 +233,9 @@ impl Server {
         Served {
             prefill_s,
             decode_s,
-            gpu_s: (prefill_s + decode_s) * self.gpus,
+            gpu_s: (prefill_s + decode_s) * self.num_gpus,
             flop: prefill.flop + decode.flop,
         }
-    }
-
-    /// Returns the time and the work of equal requests that run in batches of at most `max_batch` (at least 1), one batch after the other.
-    pub fn serve_group(&self, tokens: &Tokens, requests: u32, max_batch: u32) -> GroupServed {
-        let mut group = GroupServed::default();
-        let mut waited_s = 0.0;
-        for batch in batches(requests, max_batch) {
-            let served = self.serve(tokens, batch);
-            group.last_latency_s += served.latency_s();
-            waited_s += f64::from(batch) * group.last_latency_s;
-            group.gpu_s += served.gpu_s;
-            group.flop += served.flop;
-        }
-        group.mean_latency_s = if requests == 0 { 0.0 } else { waited_s / f64::from(requests) };
-        group
     }
 }
 

@@ -241,11 +241,6 @@ impl Loading {
         self.flights.iter().any(|flight| flight.service == service)
     }
 
-    /// How many entries are on their way.
-    pub fn num_in_flight(&self) -> usize {
-        self.flights.len()
-    }
-
     /// Lets time pass.
     pub fn advance(&mut self, seconds: f64) {
         for flight in &mut self.flights {
@@ -375,14 +370,14 @@ mod tests {
         // Shared weights: nothing more has to travel, but they are not there yet.
         assert_eq!(loading.expected_s(&path, A, 0), 6.5);
         assert_eq!(loading.begin(&path, &MODELS, second, A, 0), 6.5);
-        assert_eq!(loading.num_in_flight(), 2);
+        assert_eq!(loading.flights.len(), 2);
         loading.advance(6.5);
         assert_eq!((loading.seconds_left(second), loading.is_loading(first)), (0.0, false));
         assert_eq!(loading.begin(&path, &MODELS, second, A, 0), 0.0, "they are there");
-        assert_eq!(loading.num_in_flight(), 0);
+        assert_eq!(loading.flights.len(), 0);
         loading.begin(&path, &MODELS, second, B, MODELS[1]);
         loading.cancel(second);
-        assert_eq!(loading.num_in_flight(), 0);
+        assert_eq!(loading.flights.len(), 0);
         loading.begin_anew(&path, &MODELS);
         assert_eq!(loading, Loading::default());
         let path = LoadPathConfig { starts_on_nvme: true, ..config() }.validate("loading").unwrap();
@@ -392,7 +387,7 @@ mod tests {
             [A, B, C, HUGE].map(|model| loading.tier(model)),
             [Tier::Nvme, Tier::Nvme, Tier::Nvme, Tier::Remote]
         );
-        assert_eq!(loading.num_in_flight(), 0);
+        assert_eq!(loading.flights.len(), 0);
     }
 
     #[test]

@@ -19,16 +19,12 @@ use serde::{Deserialize, Serialize};
 /// The work that a cell has taken on and not yet done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Backlog {
+    /// GPU-seconds that are not yet done.
     #[serde(deserialize_with = "crate::kept::amount")]
-    gpu_s: f64,
+    pub gpu_s: f64,
 }
 
 impl Backlog {
-    /// GPU-seconds that are not yet done.
-    pub fn gpu_s(&self) -> f64 {
-        self.gpu_s
-    }
-
     /// Takes on work: busy seconds times GPUs.
     pub fn add(&mut self, gpu_s: f64) {
         self.gpu_s += gpu_s;
@@ -56,7 +52,7 @@ mod tests {
         backlog.add(3.0 * 2.0);
         assert_eq!(backlog.waiting_s(4.0), 1.5);
         backlog.drain(4.0, 1.0);
-        assert_eq!((backlog.gpu_s(), backlog.waiting_s(4.0)), (2.0, 0.5));
+        assert_eq!((backlog.gpu_s, backlog.waiting_s(4.0)), (2.0, 0.5));
         backlog.drain(4.0, 1.0);
         assert_eq!(backlog, Backlog::default());
     }

@@ -184,7 +184,7 @@ impl<'a> RequestView<'a> {
     /// The tokens of the request for the model of a site.
     pub fn tokens_at(&self, site: Site) -> Tokens {
         let kept_tokens = if site == Site::Edge { self.kept_tokens } else { 0.0 };
-        let window_tokens = self.site(site).server.window_tokens();
+        let window_tokens = self.site(site).server.window_tokens;
         let fitting =
             |tokens: f64| context_tokens(tokens, window_tokens, self.new_tokens, self.output_tokens);
         Tokens {
@@ -317,7 +317,7 @@ pub fn price_all(request: &RequestView<'_>) -> [StageBill; Placement::ALL.len()]
 fn perceive(site: Site, request: &RequestView<'_>) -> Part {
     let view = request.site(site);
     let seconds = view.server.compute_s(request.perception_flop);
-    Part::new(view, seconds, seconds * view.server.num_gpus(), 0.0)
+    Part::new(view, seconds, seconds * view.server.num_gpus, 0.0)
 }
 
 fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
@@ -327,10 +327,10 @@ fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
     let served = view.server.serve(&tokens, batch);
     let before = view.server.serve(&tokens, batch - 1);
     let part = |seconds: f64, before_s: f64, money: f64| {
-        Part::new(view, seconds, (seconds - before_s) * view.server.num_gpus(), money)
+        Part::new(view, seconds, (seconds - before_s) * view.server.num_gpus, money)
     };
     let fresh_tokens = if site == Site::Edge { request.fresh_tokens } else { 0.0 };
-    let carried_tokens = request.carried_tokens.min(view.server.window_tokens());
+    let carried_tokens = request.carried_tokens.min(view.server.window_tokens);
     Grounding {
         prefill: part(served.prefill_s, before.prefill_s, view.prompt_token_price * tokens.prompt),
         decode: part(served.decode_s, before.decode_s, view.output_token_price * tokens.output),

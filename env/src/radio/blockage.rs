@@ -29,7 +29,8 @@ use serde::{Deserialize, Serialize};
 pub struct Blockage {
     begins_per_s: f64,
     ends_per_s: f64,
-    loss: Decibel,
+    /// The loss of a blocked link.
+    pub loss: Decibel,
 }
 
 /// `[radio.blockage]`: passers-by; nobody is in the way when the table is absent.
@@ -71,11 +72,6 @@ impl Blockage {
         self.begins_per_s / (self.begins_per_s + self.ends_per_s)
     }
 
-    /// The loss of a blocked link.
-    pub fn loss(&self) -> Decibel {
-        self.loss
-    }
-
     /// A user that nothing is known of.
     pub fn draw(&self, rng: &mut impl Rng) -> bool {
         uniform(rng) < self.prob()
@@ -115,7 +111,7 @@ mod tests {
         let blockage = config().validate("radio.blockage").unwrap();
         // alpha = 2/pi * 0.5 = 0.31831, mu = 2: p = 0.13730.
         assert!((blockage.prob() - 0.137_30).abs() < 1e-5);
-        assert_eq!(blockage.loss(), Decibel(15.0));
+        assert_eq!(blockage.loss, Decibel(15.0));
     }
 
     #[test]

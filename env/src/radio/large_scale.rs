@@ -92,7 +92,8 @@ enum Law {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LargeScale {
     law: Law,
-    site: Site,
+    /// The kind of site.
+    pub site: Site,
     user_height_m: f64,
     absorption_db_per_m: f64,
 }
@@ -103,15 +104,11 @@ pub struct LinkState {
     shadowing: Shadowing,
     view: LineOfSight,
     rician: Rician,
-    is_los: bool,
+    /// Whether the view was clear when the link was last looked at.
+    pub is_los: bool,
 }
 
-impl LinkState {
-    /// Whether the view was clear when the link was last looked at.
-    pub fn is_los(&self) -> bool {
-        self.is_los
-    }
-}
+impl LinkState {}
 
 /// Correlations over a way, the same for all links of a user; that of a shadow is computed when a link first needs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,11 +120,6 @@ pub struct Walk {
 }
 
 impl LargeScale {
-    /// The kind of site.
-    pub fn site(&self) -> Site {
-        self.site
-    }
-
     /// The correlations that are left after some metres.
     pub fn walk(&self, moved_m: f64) -> Walk {
         let view = correlation_over(moved_m, self.site.los_decorrelation_m());
@@ -197,7 +189,7 @@ impl LargeScale {
     /// Where the clear path begins to lose more with every metre, m on the map; `None` where it never does.
     pub fn breakpoint_m(&self) -> Option<f64> {
         match &self.law {
-            Law::Standard(law) => Some(law.breakpoint_m()).filter(|breakpoint_m| breakpoint_m.is_finite()),
+            Law::Standard(law) => Some(law.breakpoint_m).filter(|breakpoint_m| breakpoint_m.is_finite()),
             Law::CloseIn(_) => None,
         }
     }
@@ -243,13 +235,13 @@ mod tests {
                 link
             })
             .collect();
-        let num_los = links.iter().filter(|link| link.is_los()).count() as f64;
+        let num_los = links.iter().filter(|link| link.is_los).count() as f64;
         // 0.18 + exp(-100/36) 0.82 = 0.23098; five standard errors are .015.
         assert!((num_los / 20_000.0 - 0.230_98).abs() < 0.015);
         for (is_los, path_db, sigma_db) in [(true, 103.376, 4.0), (false, 123.880, 7.82)] {
             let losses: Vec<f64> = links
                 .iter()
-                .filter(|link| link.is_los() == is_los)
+                .filter(|link| link.is_los == is_los)
                 .map(|link| large_scale.loss(link, separation).0)
                 .collect();
             let bound = 5.0 * sigma_db / (losses.len() as f64).sqrt();
@@ -270,7 +262,7 @@ mod tests {
         let links: Vec<LinkState> = (0..10_000).map(|_| large_scale.draw(separation, &mut rng)).collect();
         for is_los in [true, false] {
             let median = large_scale.median_loss(separation, is_los);
-            let of_view = links.iter().filter(|link| link.is_los() == is_los);
+            let of_view = links.iter().filter(|link| link.is_los == is_los);
             let above: Vec<bool> =
                 of_view.map(|link| large_scale.loss(link, separation).0 > median.0).collect();
             let share = above.iter().filter(|&&is_above| is_above).count() as f64 / above.len() as f64;
@@ -286,7 +278,7 @@ mod tests {
         let mut rng = Seed::new(Purpose::Test, 22).stream(Stream::Channel);
         for _ in 0..100 {
             let link = large_scale.draw(large_scale.separation(60.0), &mut rng);
-            assert_eq!(large_scale.straight_share(&link) > 0.0, link.is_los());
+            assert_eq!(large_scale.straight_share(&link) > 0.0, link.is_los);
         }
         assert_eq!(size_of::<LinkState>(), 16);
     }

@@ -99,7 +99,8 @@ pub enum Fade {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinkBudget {
     bandwidth_hz: f64,
-    antennas: Decibel,
+    /// Gain of both antennas.
+    pub antennas: Decibel,
     downlink_snr_per_gain: f64,
     interference_per_gain: f64,
     uplink_snr_per_gain: f64,
@@ -109,11 +110,6 @@ pub struct LinkBudget {
 }
 
 impl LinkBudget {
-    /// Gain of both antennas.
-    pub fn antennas(&self) -> Decibel {
-        self.antennas
-    }
-
     /// Signal over noise and interference at the device, linear. Gains are linear, antennas included.
     pub fn downlink_sinr(&self, gain: f64, gain_of_others: f64) -> f64 {
         self.downlink_snr_per_gain * gain / (1.0 + self.interference_per_gain * gain_of_others)
@@ -148,7 +144,7 @@ mod tests {
     fn a_link_at_28_ghz_has_the_budget_that_one_adds_up_by_hand() {
         let budget = budget(LinkConfig::default());
         // 33 dBm + 37 dB of antennas - 120 dB = -50 dBm over -77.98 dBm of noise.
-        let gain = (budget.antennas() - Decibel(120.0)).to_linear();
+        let gain = (budget.antennas - Decibel(120.0)).to_linear();
         let snr = Decibel::from_linear(budget.downlink_sinr(gain, 0.0));
         assert!((snr.0 - 27.979_4).abs() < 1e-4);
         // 23 + 37 - 120 = -60 dBm over -174 + 7 + 86.02 + 3 = -77.98 dBm.

@@ -70,10 +70,12 @@ impl Line {
 /// The path loss of one site, carrier and pair of heights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PathLoss {
-    site: Site,
+    /// The kind of site.
+    pub site: Site,
     base_height_m: f64,
     user_height_m: f64,
-    breakpoint_m: f64,
+    /// Beyond this distance on the map the reflection from the ground counts, m; infinite indoors.
+    pub breakpoint_m: f64,
     near: Line,
     far: Line,
     nlos: Line,
@@ -130,19 +132,9 @@ impl PathLoss {
         Ok(Self { site, base_height_m, user_height_m, breakpoint_m, near, far, nlos })
     }
 
-    /// The kind of site.
-    pub fn site(&self) -> Site {
-        self.site
-    }
-
     /// Height of the base station above that of the user, m.
     pub fn height_difference_m(&self) -> f64 {
         self.base_height_m - self.user_height_m
-    }
-
-    /// Beyond this distance on the map the reflection from the ground counts, m; infinite indoors.
-    pub fn breakpoint_m(&self) -> f64 {
-        self.breakpoint_m
     }
 
     /// A distance on the map, within the validity of the model.

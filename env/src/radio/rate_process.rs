@@ -42,7 +42,7 @@ pub fn rate_process(
             .map(|second| {
                 let time_s = f64::from(second) * STEP_S;
                 let connection = radios.advance(user, cells, time_s, &mut rng, radio);
-                let waves = waves.as_ref().map(|waves| (waves, radios.user(user).walked_m()));
+                let waves = waves.as_ref().map(|waves| (waves, radios.user(user).walked_m));
                 let share = radio.communication_share();
                 let [downlink_bits_per_s, _] = match &radio.recorded_rates {
                     Some(recorded) => recorded.rates_bits_per_s((seed, user), (time_s, STEP_S), share),

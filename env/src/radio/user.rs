@@ -25,11 +25,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserRadio {
     motion: Motion,
-    serving: CellId,
+    /// The cell that served last.
+    pub serving: CellId,
     #[serde(deserialize_with = "crate::kept::finite")]
     advanced_at_s: f64,
+    /// Metres walked since it was first looked at; fading depends on it.
     #[serde(deserialize_with = "crate::kept::finite")]
-    walked_m: f64,
+    pub walked_m: f64,
     is_blocked: bool,
 }
 
@@ -69,16 +71,6 @@ impl UserRadio {
         self.motion.position()
     }
 
-    /// Metres walked since it was first looked at; fading depends on it.
-    pub fn walked_m(&self) -> f64 {
-        self.walked_m
-    }
-
-    /// The cell that served last.
-    pub fn serving(&self) -> CellId {
-        self.serving
-    }
-
     /// Makes up for the time since the user last asked, up to `now_s`, and connects it. `cells` are the places of the base
     /// stations (one or more) and `links` what is remembered of each.
     pub fn advance(
@@ -94,12 +86,12 @@ impl UserRadio {
         let moved_m = parameters.mobility.advance(&mut self.motion, now_s - elapsed_s, now_s, rng);
         self.advanced_at_s = now_s;
         self.walked_m += moved_m;
-        let mut common = parameters.link.antennas();
+        let mut common = parameters.link.antennas;
         if let Some(blockage) = &parameters.blockage {
             self.is_blocked =
                 if is_new { blockage.draw(rng) } else { blockage.advance(self.is_blocked, elapsed_s, rng) };
             if self.is_blocked {
-                common = common - blockage.loss();
+                common = common - blockage.loss;
             }
         }
         self.connect(links, cells, moved_m, is_new, common, rng, parameters)
@@ -151,7 +143,7 @@ impl UserRadio {
             gain_of_others: (sum - chosen.gain).max(0.0),
             straight_share: large_scale.straight_share(link),
             distance_m: large_scale.separation(place.distance_m(cells[chosen.cell.index()])).d3d_m,
-            is_los: link.is_los(),
+            is_los: link.is_los,
             is_blocked: self.is_blocked,
             moved_m,
             num_clamped,

@@ -247,7 +247,7 @@ impl ScenarioConfig {
             );
             return Err(Invalid::new("physical.users", config.users, allowed));
         }
-        let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes());
+        let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes);
         if self.cell.memory_gb > held {
             let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
             return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
@@ -333,8 +333,8 @@ impl ScenarioConfig {
         for (index, model) in filled.models.iter_mut().enumerate() {
             let known = self.catalogue_model(&catalogue, index)?;
             model.memory_gb = Some(bytes_to_gb(known.weight_bytes()));
-            model.window_tokens = Some(known.window_tokens());
-            model.kv_bytes_per_token = self.memory.kv.then(|| known.kv_bytes_per_token());
+            model.window_tokens = Some(known.window_tokens);
+            model.kv_bytes_per_token = self.memory.kv.then(|| known.kv_bytes_per_token);
         }
         let users = count("physical.users", physical.users, MAX_USERS)?;
         if let Some(context) = &mut filled.context
@@ -424,10 +424,10 @@ impl ScenarioConfig {
         let model_index = self.model_index(index)?;
         let model = self.catalogue_model(parts.catalogue, model_index)?;
         let (law, alignment_quality) = self.edge_quality(index, thought_tokens)?;
-        let Some(server) = Server::fitting(parts.server_device, &model, parts.gpus, model.window_tokens())
+        let Some(server) = Server::fitting(parts.server_device, &model, parts.gpus, model.window_tokens)
         else {
-            let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token() * model.window_tokens();
-            let has = bytes_to_gb(parts.server_device.memory_bytes());
+            let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token * model.window_tokens;
+            let has = bytes_to_gb(parts.server_device.memory_bytes);
             let allowed = format!(
                 "enough GPUs of {has} GB for {}, which needs {:.1} GB with a full window on a power of two of them",
                 self.models[model_index].name,
@@ -463,7 +463,7 @@ impl ScenarioConfig {
             let device = parts.catalogue.device(&key("device"), &class.device)?;
             let model = parts.catalogue.model(&key("model"), &class.model)?;
             let Some(server) = Server::fitting(device, model, 1, 0.0) else {
-                let (needs, has) = (bytes_to_gb(model.weight_bytes()), bytes_to_gb(device.memory_bytes()));
+                let (needs, has) = (bytes_to_gb(model.weight_bytes()), bytes_to_gb(device.memory_bytes));
                 let value = format!("{:?}", class.model);
                 let allowed =
                     format!("a model of at most {has} GB, the memory of the device; this one has {needs}");
@@ -544,7 +544,7 @@ impl Parts<'_> {
         if !gpus.is_power_of_two() {
             return Err(Invalid::new(key, gpus, "a power of two"));
         }
-        if model.weight_bytes() > u64::from(gpus) * device.memory_bytes() {
+        if model.weight_bytes() > u64::from(gpus) * device.memory_bytes {
             let needs = bytes_to_gb(model.weight_bytes());
             let allowed = format!("enough of them to hold the {needs} GB of the model");
             return Err(Invalid::new(key, gpus, allowed));

@@ -53,6 +53,9 @@ pub enum ArrivalModel {
     Sessions,
 }
 
+/// The fault of a state that is that of another source, or beyond the end of its own.
+const OF_ANOTHER_SOURCE: &str = "its requests come from another source";
+
 /// The place of an episode in a recording: the part, and the slot of it that is slot 0 of the episode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -97,39 +100,14 @@ pub(crate) fn trace_part(purpose: Purpose) -> TracePart {
     }
 }
 
-/// A source of requests, and everything that its coming requests depend on beside the generators.
-#[derive(Clone, Debug)]
-enum Source {
-    Drawn {
-        model: DrawnModel,
-        state: DrawnState,
-    },
-    Recorded {
-        parts: Arc<[SlottedRequests; 3]>,
-        horizon_slots: u32,
-        place: Place,
-        /// The recorded users of the slot's requests, in the order of its batches; empty where none are recorded.
-        users: Vec<UserId>,
-    },
-    Rates {
-        model: Arc<RatesModel>,
-        place: Place,
-        /// The processes of the clients; none before the first slot that is drawn.
-        clients: Vec<Renewal>,
-    },
-    Phased {
-        model: PhasedModel,
-        /// The phase of the present slot.
-        phase: u32,
-    },
-}
-
-/// The state of a [`Source`].
+/// Everything that the coming requests of a source depend on, beside the generators.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum SourceState {
     Drawn(DrawnState),
     Recorded(Place),
+    /// The place, and the processes of the clients: none before the first slot that is drawn.
     Rates(Place, Vec<Renewal>),
+    /// The phase of the present slot.
     Phased(u32),
 }
 
@@ -143,9 +121,12 @@ pub(crate) struct ArrivalsState {
 /// The requests of a running episode.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrivals {
+    model: ArrivalModel,
     num_cells: u32,
-    streams: Streams,
-    source: Source,
+    /// Of the same source as the model.
+    state: ArrivalsState,
+    /// The recorded users of the slot's requests, in the order of its batches; empty where none are recorded.
+    users: Vec<UserId>,
     sheet: Sheet,
 }
 
@@ -160,82 +141,76 @@ impl Arrivals {
         num_services: usize,
         is_per_request: bool,
     ) -> Self {
-        let source = match model {
+        let source = match &model {
             ArrivalModel::Drawn(model) => {
-                let state = DrawnState::new(num_services, model.reshuffle_slots());
-                Source::Drawn { model, state }
+                SourceState::Drawn(DrawnState::new(num_services, model.reshuffle_slots))
             }
-            ArrivalModel::Recorded { parts, horizon_slots } => {
-                Source::Recorded { parts, horizon_slots, place: Place::default(), users: Vec::new() }
-            }
-            ArrivalModel::Rates(model) => {
-                Source::Rates { model, place: Place::default(), clients: Vec::new() }
-            }
-            ArrivalModel::Phased(model) => Source::Phased { model, phase: 0 },
+            ArrivalModel::Recorded { .. } => SourceState::Recorded(Place::default()),
+            ArrivalModel::Rates(_) => SourceState::Rates(Place::default(), Vec::new()),
+            ArrivalModel::Phased(_) => SourceState::Phased(0),
             ArrivalModel::Sessions => unreachable!("the physical world draws sessions"),
         };
         Self {
+            model,
             num_cells,
-            streams: Streams::new(Seed::new(Purpose::Train, 0)),
-            source,
+            state: ArrivalsState { streams: Streams::new(Seed::new(Purpose::Train, 0)), source },
+            users: Vec::new(),
             sheet: Sheet::new(num_services, num_cells, is_per_request),
         }
     }
 
     /// Begins an episode; returns its length in slots where the recording decides it.
     pub(crate) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
-        self.streams = Streams::new(seed);
-        let rng = &mut self.streams.popularity;
-        match &mut self.source {
-            Source::Drawn { model, state } => {
-                model.begin(self.num_cells, state, &mut self.streams);
-                None
+        let ArrivalsState { streams, source } = &mut self.state;
+        *streams = Streams::new(seed);
+        let (slots, horizon_slots, place) = match (&self.model, source) {
+            (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
+                model.begin(self.num_cells, state, streams);
+                return None;
             }
-            Source::Recorded { parts, horizon_slots, place, .. } => {
-                let slots = parts[trace_part(seed.purpose) as usize].num_slots() as u64;
-                let (begin, horizon) = Place::begin(seed.purpose, slots, *horizon_slots, rng);
-                *place = begin;
-                Some(horizon)
+            (ArrivalModel::Phased(model), SourceState::Phased(phase)) => {
+                *phase = model.first_phase(&mut streams.popularity);
+                return None;
             }
-            Source::Rates { model, place, clients } => {
+            (ArrivalModel::Recorded { parts, horizon_slots }, SourceState::Recorded(place)) => {
+                (parts[trace_part(seed.purpose) as usize].num_slots(), *horizon_slots, place)
+            }
+            (ArrivalModel::Rates(model), SourceState::Rates(place, clients)) => {
                 clients.clear();
-                let slots = model.split().slots(trace_part(seed.purpose)).len() as u64;
-                let (begin, horizon) = Place::begin(seed.purpose, slots, model.horizon_slots(), rng);
-                *place = begin;
-                Some(horizon)
+                (model.split().slots(trace_part(seed.purpose)).len(), model.horizon_slots(), place)
             }
-            Source::Phased { model, phase } => {
-                *phase = model.first_phase(rng);
-                None
-            }
-        }
+            _ => unreachable!("{OF_ANOTHER_SOURCE}"),
+        };
+        let (begin, horizon) =
+            Place::begin(seed.purpose, slots as u64, horizon_slots, &mut streams.popularity);
+        *place = begin;
+        Some(horizon)
     }
 
     /// Draws a new future: other counts, other deals of the ranks, other changes of the phase. The future of a recording
     /// is taken from a random slot of its training part, for a policy must not know the requests that were recorded later.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
-        self.streams = Streams::new(seed);
-        let rng = &mut self.streams.popularity;
-        match &mut self.source {
-            Source::Drawn { model, state } => model.redraw(state, &mut self.streams.arrivals),
-            Source::Recorded { parts, place, .. } => *place = Place::for_training(parts[0].num_slots(), rng),
-            Source::Rates { model, place, clients } => {
-                clients.clear();
-                *place = Place::for_training(model.split().slots(TracePart::Train).len(), rng);
+        let ArrivalsState { streams, source } = &mut self.state;
+        *streams = Streams::new(seed);
+        match (&self.model, source) {
+            (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
+                model.redraw(state, &mut streams.arrivals);
             }
-            Source::Phased { .. } => {}
+            (ArrivalModel::Recorded { parts, .. }, SourceState::Recorded(place)) => {
+                *place = Place::for_training(parts[0].num_slots(), &mut streams.popularity);
+            }
+            (ArrivalModel::Rates(model), SourceState::Rates(place, clients)) => {
+                clients.clear();
+                let slots = model.split().slots(TracePart::Train).len();
+                *place = Place::for_training(slots, &mut streams.popularity);
+            }
+            _ => {}
         }
     }
 
     /// The state of this moment.
-    pub(crate) fn state(&self) -> ArrivalsState {
-        let source = match &self.source {
-            Source::Drawn { state, .. } => SourceState::Drawn(state.clone()),
-            Source::Recorded { place, .. } => SourceState::Recorded(*place),
-            Source::Rates { place, clients, .. } => SourceState::Rates(*place, clients.clone()),
-            Source::Phased { phase, .. } => SourceState::Phased(*phase),
-        };
-        ArrivalsState { streams: self.streams.clone(), source }
+    pub(crate) fn state(&self) -> &ArrivalsState {
+        &self.state
     }
 
     /// Whether no index of a state is out of bounds.
@@ -243,58 +218,49 @@ impl Arrivals {
     /// # Errors
     /// When one is, or the state is that of another source.
     pub(crate) fn check(&self, state: &ArrivalsState) -> Result<(), &'static str> {
-        let fits = match (&self.source, &state.source) {
-            (Source::Drawn { model, state: own }, SourceState::Drawn(state)) => {
+        let fits = match (&self.model, &self.state.source, &state.source) {
+            (ArrivalModel::Drawn(model), SourceState::Drawn(own), SourceState::Drawn(state)) => {
                 model.fits(own, state, self.num_cells)
             }
-            (Source::Recorded { parts, .. }, SourceState::Recorded(place)) => {
+            (ArrivalModel::Recorded { parts, .. }, _, SourceState::Recorded(place)) => {
                 place.lies_in(|part| parts[part].num_slots())
             }
-            (Source::Rates { model, .. }, SourceState::Rates(place, clients)) => {
+            (ArrivalModel::Rates(model), _, SourceState::Rates(place, clients)) => {
                 place.lies_in(|part| model.split().slots(TracePart::ALL[part]).len())
                     && [0, model.num_sources()].contains(&clients.len())
             }
-            (Source::Phased { model, .. }, SourceState::Phased(phase)) => {
+            (ArrivalModel::Phased(model), _, SourceState::Phased(phase)) => {
                 (*phase as usize) < model.num_phases()
             }
             _ => false,
         };
-        if fits { Ok(()) } else { Err("its requests come from another source") }
+        if fits { Ok(()) } else { Err(OF_ANOTHER_SOURCE) }
     }
 
     /// Comes back to a state that fits.
     pub(crate) fn restore(&mut self, state: ArrivalsState) {
-        self.streams = state.streams;
-        match (&mut self.source, state.source) {
-            (Source::Drawn { state: own, .. }, SourceState::Drawn(state)) => *own = state,
-            (Source::Recorded { place: own, .. }, SourceState::Recorded(place)) => *own = place,
-            (Source::Rates { place: own, clients, .. }, SourceState::Rates(place, kept)) => {
-                (*own, *clients) = (place, kept);
-            }
-            (Source::Phased { phase: own, .. }, SourceState::Phased(phase)) => *own = phase,
-            _ => {}
-        }
+        self.state = state;
     }
 
     /// The recorded users of the slot that was drawn last, one a request in the order of its batches; `None` where users are
     /// not recorded.
     pub(crate) fn users(&self) -> Option<&[UserId]> {
-        match &self.source {
-            Source::Recorded { parts, users, .. } if parts[0].has_users() => Some(users),
+        match &self.model {
+            ArrivalModel::Recorded { parts, .. } if parts[0].has_users() => Some(&self.users),
             _ => None,
         }
     }
 
     /// The phase of the present slot, where requests have phases.
     pub(crate) fn phase(&self) -> Option<u32> {
-        if let Source::Phased { phase, .. } = &self.source { Some(*phase) } else { None }
+        if let SourceState::Phased(phase) = self.state.source { Some(phase) } else { None }
     }
 
     /// Puts the present slot into another phase; `false` where there is no such phase.
     pub(crate) fn set_phase(&mut self, phase: u32) -> bool {
-        match &mut self.source {
-            Source::Phased { model, phase: present } if (phase as usize) < model.num_phases() => {
-                *present = phase;
+        match &self.model {
+            ArrivalModel::Phased(model) if (phase as usize) < model.num_phases() => {
+                self.state.source = SourceState::Phased(phase);
                 true
             }
             _ => false,
@@ -304,32 +270,33 @@ impl Arrivals {
     /// Draws the batches of a slot, in the order of decision.
     pub(crate) fn draw(&mut self, slot: u64) -> &[Batch] {
         self.sheet.clear();
-        match &mut self.source {
-            Source::Drawn { model, state } => {
-                model.draw(slot, self.num_cells, state, &mut self.streams, &mut self.sheet);
+        let ArrivalsState { streams, source } = &mut self.state;
+        match (&self.model, source) {
+            (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
+                model.draw(slot, self.num_cells, state, streams, &mut self.sheet);
             }
-            Source::Recorded { parts, place, users, .. } => {
+            (ArrivalModel::Recorded { parts, .. }, SourceState::Recorded(place)) => {
                 let part = &parts[place.part];
                 let slot = place.slot(slot, part.num_slots());
                 let requests = part.slot(slot).iter().copied();
                 self.sheet.write_in_order(CellId(0), requests.clone());
                 if let Some(recorded) = part.slot_users(slot) {
-                    self.sheet.users_in_order(requests.zip(recorded.iter().copied()), users);
+                    self.sheet.users_in_order(requests.zip(recorded.iter().copied()), &mut self.users);
                 }
             }
-            Source::Rates { model, place, clients } => {
+            (ArrivalModel::Rates(model), SourceState::Rates(place, clients)) => {
                 let part = TracePart::ALL[place.part];
                 let slot = place.slot(slot, model.split().slots(part).len());
-                model.draw(part, slot, clients, &mut self.streams.arrivals, &mut self.sheet);
+                model.draw(part, slot, clients, &mut streams.arrivals, &mut self.sheet);
                 self.sheet.write_timed(CellId(0));
             }
-            Source::Phased { model, phase } => {
-                let Streams { arrivals, popularity } = &mut self.streams;
+            (ArrivalModel::Phased(model), SourceState::Phased(phase)) => {
                 if slot > 0 {
-                    *phase = model.next_phase(*phase, popularity);
+                    *phase = model.next_phase(*phase, &mut streams.popularity);
                 }
-                self.sheet.write(CellId(0), model.request(*phase, arrivals), 1);
+                self.sheet.write(CellId(0), model.request(*phase, &mut streams.arrivals), 1);
             }
+            _ => unreachable!("{OF_ANOTHER_SOURCE}"),
         }
         self.sheet.batches()
     }
@@ -337,7 +304,7 @@ impl Arrivals {
     /// The state of requests that are drawn.
     #[cfg(test)]
     pub(crate) fn drawn(&self) -> &DrawnState {
-        let Source::Drawn { state, .. } = &self.source else { panic!("requests are drawn") };
+        let SourceState::Drawn(state) = &self.state.source else { panic!("requests are drawn") };
         state
     }
 }
@@ -359,7 +326,7 @@ mod tests {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, false);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
-        let ranking = arrivals.drawn().ranking().services().to_vec();
+        let ranking = arrivals.drawn().ranking.services.to_vec();
         (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
     }
 
@@ -408,7 +375,7 @@ mod tests {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, true);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1));
-        let ranking = arrivals.drawn().ranking().services().to_vec();
+        let ranking = arrivals.drawn().ranking.services.to_vec();
         let (mut requests, mut apart, mut pairs) = (0.0, 0.0, 0.0);
         for slot in 0..SLOTS {
             let batches = arrivals.draw(slot);

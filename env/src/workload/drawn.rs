@@ -34,18 +34,22 @@ pub enum Process {
 /// A validated law of requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrawnModel {
-    process: Process,
-    by_rank: Vec<f64>,
+    /// How requests come about.
+    pub process: Process,
+    /// Mean requests per slot and cell by popularity rank, over a whole day.
+    pub by_rank: Vec<f64>,
     /// Counts by rank, where intensities never change.
     constant: Option<Vec<Poisson<f64>>>,
-    reshuffle_slots: Option<u32>,
-    diurnal: Option<Diurnal>,
+    /// Slots between deals of the ranks.
+    pub reshuffle_slots: Option<u32>,
+    /// The cycle of the day.
+    pub diurnal: Option<Diurnal>,
 }
 
 /// Everything that the coming requests depend on, beside the generators.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DrawnState {
-    ranking: Ranking,
+    pub(crate) ranking: Ranking,
     /// The time of day of slot 0, in periods.
     #[serde(deserialize_with = "crate::kept::finite")]
     day_phase: f64,
@@ -60,11 +64,6 @@ impl DrawnState {
     pub(crate) fn new(num_services: usize, reshuffle_slots: Option<u32>) -> Self {
         let ranking = Ranking::new(num_services, reshuffle_slots);
         Self { ranking, day_phase: 0.0, renewals: Vec::new(), states: Vec::new() }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn ranking(&self) -> &Ranking {
-        &self.ranking
     }
 }
 
@@ -82,26 +81,6 @@ impl DrawnModel {
         let is_constant = process == Process::Poisson && diurnal.is_none();
         let constant = is_constant.then(|| by_rank.iter().map(|&intensity| poisson(intensity)).collect());
         Self { process, by_rank, constant, reshuffle_slots, diurnal }
-    }
-
-    /// Mean requests per slot and cell by popularity rank, over a whole day.
-    pub fn by_rank(&self) -> &[f64] {
-        &self.by_rank
-    }
-
-    /// How requests come about.
-    pub fn process(&self) -> &Process {
-        &self.process
-    }
-
-    /// Slots between deals of the ranks.
-    pub fn reshuffle_slots(&self) -> Option<u32> {
-        self.reshuffle_slots
-    }
-
-    /// The cycle of the day.
-    pub fn diurnal(&self) -> Option<Diurnal> {
-        self.diurnal
     }
 
     /// The state at the start of an episode: stationary.
@@ -168,9 +147,9 @@ impl DrawnModel {
             let mut factor = day;
             match &self.process {
                 Process::Renewal(law) => {
-                    let services = ranking.services().len();
+                    let services = ranking.services.len();
                     let of_cell = &mut renewals[cell.index() * services..][..services];
-                    for (intensity, &service) in self.by_rank.iter().zip(ranking.services()) {
+                    for (intensity, &service) in self.by_rank.iter().zip(&ranking.services) {
                         let span = intensity * factor;
                         if span > 0.0 {
                             let renewal = &mut of_cell[service.index()];
@@ -188,7 +167,7 @@ impl DrawnModel {
                 Process::Poisson => {}
             }
             let first = sheet.batches().len();
-            for (rank, &service) in ranking.services().iter().enumerate() {
+            for (rank, &service) in ranking.services.iter().enumerate() {
                 let num_requests = match &self.constant {
                     Some(by_rank) => by_rank[rank].sample(rng),
                     None if self.by_rank[rank] * factor > 0.0 => {

@@ -24,8 +24,10 @@ use rand::RngExt;
 /// Validated states.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModulatedModel {
-    factors: Vec<f64>,
-    mean_slots: Vec<f64>,
+    /// The factor of each state on the intensities; 1 on average over time.
+    pub factors: Vec<f64>,
+    /// How many slots each state lasts on average.
+    pub mean_slots: Vec<f64>,
 }
 
 impl ModulatedModel {
@@ -42,16 +44,6 @@ impl ModulatedModel {
     /// How many states there are.
     pub fn num_states(&self) -> usize {
         self.factors.len()
-    }
-
-    /// The factor of each state on the intensities; 1 on average over time.
-    pub fn factors(&self) -> &[f64] {
-        &self.factors
-    }
-
-    /// How many slots each state lasts on average.
-    pub fn mean_slots(&self) -> &[f64] {
-        &self.mean_slots
     }
 
     /// The state in which an episode begins.
@@ -101,8 +93,8 @@ mod tests {
     fn factors_are_scaled_to_a_mean_of_one_over_time() {
         // A quarter of the time at 3, three quarters at 1: mean 1.5.
         let model = ModulatedModel::new(vec![3.0, 1.0], vec![10.0, 30.0]);
-        assert_relative_eq!(model.factors()[0], 2.0, max_relative = 1e-12);
-        assert_relative_eq!(model.factors()[1], 2.0 / 3.0, max_relative = 1e-12);
+        assert_relative_eq!(model.factors[0], 2.0, max_relative = 1e-12);
+        assert_relative_eq!(model.factors[1], 2.0 / 3.0, max_relative = 1e-12);
     }
 
     #[test]

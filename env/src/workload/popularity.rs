@@ -22,7 +22,7 @@ pub fn zipf_intensities(services: usize, exponent: f64, mean: f64) -> Vec<f64> {
 /// The present ranking: position = rank from 0, value = service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ranking {
-    services: Vec<ServiceId>,
+    pub(crate) services: Vec<ServiceId>,
     reshuffle_slots: Option<u32>,
 }
 
@@ -56,10 +56,6 @@ impl Ranking {
         };
         self.reshuffle_slots == other.reshuffle_slots && sorted(self) == sorted(other)
     }
-
-    pub(crate) fn services(&self) -> &[ServiceId] {
-        &self.services
-    }
 }
 
 #[cfg(test)]
@@ -83,20 +79,20 @@ mod tests {
         let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Popularity);
         let mut ranking = Ranking::new(20, Some(25));
         ranking.deal(&mut rng);
-        let first = ranking.services().to_vec();
+        let first = ranking.services.to_vec();
         for slot in 0..25 {
             ranking.drift(slot, &mut rng);
-            assert_eq!(ranking.services(), first);
+            assert_eq!(ranking.services, first);
         }
         ranking.drift(25, &mut rng);
-        assert_ne!(ranking.services(), first);
+        assert_ne!(ranking.services, first);
     }
 
     #[test]
     fn the_ranks_of_an_episode_do_not_depend_on_the_episode_before() {
         let deal = |ranking: &mut Ranking| {
             ranking.deal(&mut Seed::new(Purpose::Test, 2).stream(Stream::Popularity));
-            ranking.services().to_vec()
+            ranking.services.to_vec()
         };
         let mut used = Ranking::new(10, None);
         used.deal(&mut Seed::new(Purpose::Test, 99).stream(Stream::Popularity));

@@ -262,7 +262,7 @@ impl Physics {
         } else {
             let waves = (radio.fading == Fading::Block)
                 .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
-            let walked_m = self.now.radios.user(user).walked_m();
+            let walked_m = self.now.radios.user(user).walked_m;
             radio.rates_bits_per_s(connection, waves.as_ref().map(|waves| (waves, walked_m)), time_share)
         };
         let [downlink_bps, uplink_bps] = rates.map(|rate| rate.max(LEAST_BPS));

@@ -72,7 +72,7 @@ impl Physics {
         let (cell, service, is_at_edge) = (job.batch.cell, job.batch.service, placement.needs_residency());
         if is_at_edge {
             outcome.cost.switching = self.bring_in(&job.incoming, cache, &mut outcome.counters);
-            facts.load_s = self.station(cell).loading().seconds_left(service);
+            facts.load_s = self.station(cell).loading.seconds_left(service);
         }
         let bill = price(placement, &self.law.view(&facts));
         outcome.cost += self.law.cost(&bill, service);

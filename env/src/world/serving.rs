@@ -198,7 +198,7 @@ impl Serving {
 
     pub(super) fn state(&self) -> ServingState {
         match self {
-            Self::Abstract(arrivals) => ServingState::Abstract(Box::new(arrivals.state())),
+            Self::Abstract(arrivals) => ServingState::Abstract(Box::new(arrivals.state().clone())),
             Self::Physical(physics) => ServingState::Physical(Box::new(physics.state())),
         }
     }

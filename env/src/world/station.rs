@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 /// The requests of a physical cell that wait, and the weights on their way into its memory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Station {
-    pub(super) backlog: Backlog,
-    pub(super) loading: Loading,
+    /// Work that was accepted and is not yet done.
+    pub backlog: Backlog,
+    /// Weights outside GPU memory, and on their way into it.
+    pub loading: Loading,
     /// By service: requests that were served at the edge in this slot.
     pub(super) served: Vec<u32>,
     /// By service: seconds that the GPUs had to work before the batch that its next request would be part of began.
@@ -29,16 +31,6 @@ impl Station {
             batch_waiting_s: vec![0.0; num_services],
             busy_until_s: vec![0.0; num_services],
         }
-    }
-
-    /// Work that was accepted and is not yet done.
-    pub fn backlog(&self) -> &Backlog {
-        &self.backlog
-    }
-
-    /// Weights outside GPU memory, and on their way into it.
-    pub fn loading(&self) -> &Loading {
-        &self.loading
     }
 
     /// Begins an episode.

@@ -158,7 +158,7 @@ fn random_play_breaks_no_invariant() {
                     assert!((entry.low..=entry.high).contains(value), "{name}: {} = {value}", entry.name);
                 }
                 let cell = env.observation().cell;
-                let protected = env.world().cell(cell).cache().residency().to_vec();
+                let protected = env.world().cell(cell).cache.residency().to_vec();
                 let action = random_legal(&env.observation().legal, &mut rng);
                 let step = env.step(&action).unwrap();
                 reward += step.reward;
@@ -167,7 +167,7 @@ fn random_play_breaks_no_invariant() {
                 check_memory(&env, &scenario, &name);
                 // A window that is exhausted may take the entry away that has just served.
                 if step.info.counters.evictions > 0 && step.info.counters.refreshes == 0 {
-                    let now = env.world().cell(cell).cache().residency();
+                    let now = env.world().cell(cell).cache.residency();
                     for (before, after) in protected.iter().zip(now) {
                         assert!(!before.is_protected || after.is_resident, "{name}: a protected entry left");
                     }
@@ -205,7 +205,7 @@ fn every_variant_keeps_the_contract_over_a_million_decisions() {
 
 fn check_memory(env: &DecisionEnv, scenario: &Scenario, name: &str) {
     for cell in (0..scenario.num_cells()).map(CellId) {
-        let cache = env.world().cell(cell).cache();
+        let cache = &env.world().cell(cell).cache;
         let mut models = BTreeSet::new();
         let weights: u64 = (0..scenario.services().len())
             .map(ServiceId::from_index)

@@ -496,7 +496,7 @@ fn random_decisions_under_every_combination_of_options_agree_with_a_naive_accoun
             }
             let account = &mut accounts[cell.index()];
             if placement == Placement::Edge {
-                let now = env.world().cell(cell).cache();
+                let now = &env.world().cell(cell).cache;
                 let gone: Vec<usize> = (0..was_resident.len())
                     .filter(|&v| v != service && was_resident[v] && !now.residency()[v].is_resident)
                     .collect();
@@ -517,7 +517,7 @@ fn random_decisions_under_every_combination_of_options_agree_with_a_naive_accoun
                 accounts.iter_mut().for_each(Account::end_slot);
             }
             for (account, index) in accounts.iter().zip(0..) {
-                let cache = env.world().cell(thoughtcache_env::units::CellId(index)).cache();
+                let cache = &env.world().cell(thoughtcache_env::units::CellId(index)).cache;
                 assert_eq!(
                     cache.free_bytes() + account.bytes(&scenario),
                     scenario.capacity_bytes(),

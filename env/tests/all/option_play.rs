@@ -135,7 +135,7 @@ impl Books {
         let cell = pending.cell();
         let now: BTreeSet<ServiceId> = (0..scenario.services().len())
             .map(ServiceId::from_index)
-            .filter(|&service| env.world().cell(cell).cache().is_resident(service))
+            .filter(|&service| env.world().cell(cell).cache.is_resident(service))
             .collect();
         for victim in std::mem::take(&mut self.victims) {
             assert!(!now.contains(&victim), "what was named left");

@@ -126,7 +126,7 @@ fn a_situation_is_imagined_without_touching_the_memory() {
         assert_eq!(observation.is_hit(), service == 1);
         let pending: Vec<u32> = observation.demand.iter().map(|demand| demand.pending_requests).collect();
         assert_eq!(pending.iter().sum::<u32>(), pending[service as usize]);
-        assert!(env.world().cell(CellId(0)).cache().is_resident(ServiceId(1)));
+        assert!(env.world().cell(CellId(0)).cache.is_resident(ServiceId(1)));
     }
     for (service, phase) in [(4, 0), (0, 2)] {
         let message = env.imagine(ServiceId(service), phase).unwrap_err().to_string();

@@ -108,11 +108,11 @@ fn what_was_evicted_is_nearer_the_next_time_and_what_works_stays() {
     loop {
         let facts = env.world().facts().unwrap();
         let own = facts.service.index();
-        let cache = env.world().cell(CellId(0)).cache();
+        let cache = &env.world().cell(CellId(0)).cache;
         let is_resident = cache.is_resident(facts.service);
         let others: Vec<usize> = (0..3).filter(|&other| MODEL_OF[other] != MODEL_OF[own]).collect();
         let is_other_pinned = others.iter().any(|&other| cache.residency()[other].is_protected);
-        let is_held = env.world().cell(CellId(0)).held()[own] && !is_resident;
+        let is_held = env.world().cell(CellId(0)).held[own] && !is_resident;
         let action = env.observation().place(Placement::Edge);
         assert_eq!(action.is_some(), !is_other_pinned && !is_held);
         refused += u32::from(is_other_pinned && !is_held);
@@ -248,7 +248,7 @@ fn a_load_ahead_is_paid_by_its_step_and_pins_its_entry() {
     for slot in 0..5 {
         assert!(env.world().slot() == slot);
         let is_loading = load_s > slot as f64;
-        let residency = env.world().cell(CellId(0)).cache().residency()[1];
+        let residency = env.world().cell(CellId(0)).cache.residency()[1];
         assert_eq!((residency.is_resident, residency.is_protected), (true, is_loading), "slot {slot}");
         while env.world().slot() == slot {
             let observation = env.observation();

@@ -334,26 +334,22 @@ impl Books {
         let world = env.world();
         let (cell, station) = (world.cell(CellId(0)), world.station(CellId(0)).unwrap());
         assert_eq!(world.slot(), self.slot);
-        let used = cell.cache().capacity_bytes() - cell.cache().free_bytes();
+        let used = cell.cache.capacity_bytes() - cell.cache.free_bytes();
         // A context of a fraction of a byte is rounded once there and once here.
         assert!(used.abs_diff(self.bytes()) <= 1, "{used} {}", self.bytes());
-        assert_abs_diff_eq!(station.backlog().gpu_s(), self.backlog_s, epsilon = 1e-9);
+        assert_abs_diff_eq!(station.backlog.gpu_s, self.backlog_s, epsilon = 1e-9);
         let Some(facts) = world.facts() else { return };
         let now_s = self.slot as f64 + facts.arrival_s;
         for index in 0..3 {
             let service = ServiceId::from_index(index);
-            assert_eq!(cell.cache().is_resident(service), self.resident.contains(&index));
-            assert_abs_diff_eq!(
-                station.loading().seconds_left(service),
-                self.loading_s[index],
-                epsilon = 1e-9
-            );
+            assert_eq!(cell.cache.is_resident(service), self.resident.contains(&index));
+            assert_abs_diff_eq!(station.loading.seconds_left(service), self.loading_s[index], epsilon = 1e-9);
             let is_pinned = self.resident.contains(&index)
                 && (self.busy_until_s[index] > now_s || self.loading_s[index] > 0.0);
-            assert_eq!(cell.cache().residency()[index].is_protected, is_pinned, "service {index}");
+            assert_eq!(cell.cache.residency()[index].is_protected, is_pinned, "service {index}");
             self.seen.pins += u32::from(is_pinned);
             let is_held = self.held[index] && !self.resident.contains(&index);
-            assert_eq!(cell.held()[index] && !cell.cache().is_resident(service), is_held);
+            assert_eq!(cell.held[index] && !cell.cache.is_resident(service), is_held);
         }
         let context = self.contexts.get(&(facts.service.index(), facts.user.0)).copied().unwrap_or_default();
         assert_eq!((facts.kept_tokens, facts.said_tokens), (context.0, 0.0));

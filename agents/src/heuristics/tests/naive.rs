@@ -270,7 +270,7 @@ fn compare(rule: &str, parameter: f64, scenario: &Arc<Scenario>, static_set: &[b
             );
             end = env.step(&action).unwrap().end.is_end();
         }
-        let cache = env.world().cell(before.cell).cache();
+        let cache = &env.world().cell(before.cell).cache;
         for service in (0..20).filter(|&service| service != own) {
             let stays = before.residency[service].is_resident && !victims.contains(&service);
             assert_eq!(

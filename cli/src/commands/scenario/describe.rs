@@ -289,7 +289,7 @@ impl Physics {
 impl Speed {
     fn new(site: &SiteView<'_>) -> Self {
         Self {
-            gpus: site.server.num_gpus(),
+            gpus: site.server.num_gpus,
             tokens_per_s: EXAMPLE.output / site.server.serve(&EXAMPLE, 1).decode_s,
             accuracy: site.law.accuracy(0.0),
             alignment: site.alignment_quality,
@@ -400,7 +400,7 @@ fn load(scenario: &Scenario) -> Vec<Load> {
             })
             .collect(),
         ArrivalModel::Drawn(model) => {
-            always(model.by_rank().iter().sum::<f64>() * f64::from(scenario.num_cells()))
+            always(model.by_rank.iter().sum::<f64>() * f64::from(scenario.num_cells()))
         }
         ArrivalModel::Sessions => {
             always(scenario.physical().map_or(0.0, |physical| physical.sessions().requests_per_slot()))

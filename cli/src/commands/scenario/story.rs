@@ -17,7 +17,6 @@ use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::thought::{Refresh, Thought};
 use thoughtcache_env::units::{CellId, Decibel, ModelId, ServiceId, bytes_to_gb};
 use thoughtcache_env::workload::arrivals::Batch;
-use thoughtcache_env::world::Station;
 use thoughtcache_env::world::{Pending, World};
 
 /// A slot of a test episode.
@@ -299,8 +298,8 @@ pub(super) fn tell(
 }
 
 fn memory(world: &World, cell: CellId) -> Memory {
-    let (scenario, cache) = (world.scenario(), world.cell(cell).cache());
-    let loading = world.station(cell).map(Station::loading);
+    let (scenario, cache) = (world.scenario(), &world.cell(cell).cache);
+    let loading = world.station(cell).map(|station| &station.loading);
     let on = |tier: Tier| {
         let models: BTreeSet<ModelId> = scenario.services().iter().map(|service| service.model).collect();
         let here = models.into_iter().filter(|&id| loading.is_some_and(|loading| loading.tier(id) == tier));
@@ -337,7 +336,7 @@ impl Teller<'_> {
 
     /// The resident entries of a cell with their contexts.
     fn entries(&self, cell: CellId) -> Vec<(ServiceId, Entry)> {
-        let cache = self.env.world().cell(cell).cache();
+        let cache = &self.env.world().cell(cell).cache;
         let ids = (0..self.scenario().services().len()).map(ServiceId::from_index);
         let entry = |id: ServiceId| {
             let service = self.scenario().service(id);
@@ -358,7 +357,7 @@ impl Teller<'_> {
 
     /// The services that were resident and are no more.
     fn left(&self, cell: CellId, before: &[(ServiceId, Entry)]) -> Vec<String> {
-        let cache = self.env.world().cell(cell).cache();
+        let cache = &self.env.world().cell(cell).cache;
         let left = before.iter().filter(|(id, _)| !cache.is_resident(*id));
         left.map(|(_, entry)| entry.service.clone()).collect()
     }
@@ -373,16 +372,16 @@ impl Teller<'_> {
         let cell = self.env.world().cell(batch.cell);
         let flop = f64::from(batch.num_requests) * service.request_flop;
         let budget = scenario.compute_budget_flop().unwrap_or(f64::INFINITY);
-        let needed_bytes = cell.cache().free_bytes().saturating_add(self.env.world().missing_bytes());
+        let needed_bytes = cell.cache.free_bytes().saturating_add(self.env.world().missing_bytes());
         Some(if !scenario.placements().contains(&Placement::Edge) {
             Obstacle::NotAllowed
-        } else if needed_bytes > cell.cache().capacity_bytes() {
+        } else if needed_bytes > cell.cache.capacity_bytes() {
             Obstacle::LargerThanMemory
         } else if flop > budget {
             Obstacle::LargerThanCompute
-        } else if cell.spent_flop() + flop > budget {
+        } else if cell.spent_flop + flop > budget {
             Obstacle::ComputeSpent
-        } else if cell.held().get(batch.service.index()) == Some(&true) {
+        } else if cell.held.get(batch.service.index()) == Some(&true) {
             Obstacle::Held
         } else {
             Obstacle::TooLittleMayLeave
@@ -434,10 +433,10 @@ impl Teller<'_> {
         let own = resident.iter().position(|(id, _)| *id == batch.service);
         let before = own.map(|at| resident.remove(at).1.context);
         let world = self.env.world();
-        let free_gb = bytes_to_gb(world.cell(cell).cache().free_bytes());
+        let free_gb = bytes_to_gb(world.cell(cell).cache.free_bytes());
         let missing_bytes = world.missing_bytes();
         let missing_gb = (world.scenario().has_kv() && missing_bytes > 0).then(|| bytes_to_gb(missing_bytes));
-        let finds_weights = before.is_none() && world.cell(cell).cache().marginal_bytes(batch.service) == 0;
+        let finds_weights = before.is_none() && world.cell(cell).cache.marginal_bytes(batch.service) == 0;
         let users = world.scenario().num_users().map(|_| world.visits().len());
         let edge_obstacle = self.edge_obstacle(batch);
         let met = Met::look(&self.env);

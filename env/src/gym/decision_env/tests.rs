@@ -104,7 +104,7 @@ fn act(env: &mut DecisionEnv, rng: &mut SimRng) {
     };
     let step = env.step(&ActionId::from_index(action)).unwrap();
     assert!(step.reward.is_finite() && step.reward <= 0.0, "{}: {}", env.spec.id, step.reward);
-    let cache = env.world.cell(env.observation.cell).cache();
+    let cache = &env.world.cell(env.observation.cell).cache;
     assert!(cache.free_bytes() <= cache.capacity_bytes());
     if step.end.is_end() {
         env.reset(Seed::new(Purpose::Test, 3));

@@ -74,16 +74,26 @@ impl ServingConstants {
 /// A validated device, in SI units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
-    name: String,
-    source: String,
-    constants_source: String,
-    peak_fp16_flop_per_s: f64,
-    peak_int8_flop_per_s: Option<f64>,
-    memory_bytes: u64,
-    bandwidth_bytes_per_s: f64,
-    power_idle_w: f64,
-    power_busy_w: f64,
-    constants: ServingConstants,
+    /// The name in scenarios and tables.
+    pub name: String,
+    /// Where its peaks were read.
+    pub source: String,
+    /// Where its serving constants come from.
+    pub constants_source: String,
+    /// Dense peak at 16 bits.
+    pub peak_fp16_flop_per_s: f64,
+    /// Dense peak at 8-bit integers, where it is another one.
+    pub peak_int8_flop_per_s: Option<f64>,
+    /// Memory of one device.
+    pub memory_bytes: u64,
+    /// Memory bandwidth of one device.
+    pub bandwidth_bytes_per_s: f64,
+    /// Watts without work.
+    pub power_idle_w: f64,
+    /// Watts at work.
+    pub power_busy_w: f64,
+    /// How near to its peaks it works.
+    pub constants: ServingConstants,
 }
 
 impl DeviceConfig {
@@ -129,57 +139,11 @@ impl DeviceConfig {
 }
 
 impl Device {
-    /// The name in scenarios and tables.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where its peaks were read.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Where its serving constants come from.
-    pub fn constants_source(&self) -> &str {
-        &self.constants_source
-    }
-
     /// Dense peak in FLOP/s for a model that computes in these numbers.
     pub fn peak_flop_per_s(&self, arithmetic: Arithmetic) -> f64 {
         match arithmetic {
             Arithmetic::Fp16 => self.peak_fp16_flop_per_s,
             Arithmetic::Int8 => self.peak_int8_flop_per_s.unwrap_or(self.peak_fp16_flop_per_s),
         }
-    }
-
-    /// Memory of one device.
-    pub fn memory_bytes(&self) -> u64 {
-        self.memory_bytes
-    }
-
-    /// Memory bandwidth of one device.
-    pub fn bandwidth_bytes_per_s(&self) -> f64 {
-        self.bandwidth_bytes_per_s
-    }
-
-    /// Watts without work.
-    pub fn power_idle_w(&self) -> f64 {
-        self.power_idle_w
-    }
-
-    /// Watts at work.
-    pub fn power_busy_w(&self) -> f64 {
-        self.power_busy_w
-    }
-
-    /// How near to its peaks it works.
-    pub fn constants(&self) -> &ServingConstants {
-        &self.constants
-    }
-
-    /// The same device, measured or assumed to work otherwise.
-    #[must_use]
-    pub fn with_constants(self, constants: ServingConstants) -> Self {
-        Self { constants, ..self }
     }
 }

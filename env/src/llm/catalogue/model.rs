@@ -83,17 +83,26 @@ pub enum Arithmetic {
 /// A validated model, in SI units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    name: String,
-    source: String,
+    /// The name in scenarios and tables.
+    pub name: String,
+    /// Where its numbers were read.
+    pub source: String,
     total_parameters: f64,
-    active_parameters: f64,
-    layers: f64,
-    width: f64,
+    /// Parameters that work on one token.
+    pub active_parameters: f64,
+    /// Transformer layers.
+    pub layers: f64,
+    /// Width of the residual stream.
+    pub width: f64,
     bytes_per_weight: f64,
-    kv_bytes_per_token: f64,
-    window_tokens: f64,
-    arithmetic: Arithmetic,
-    mmlu_accuracy: Option<f64>,
+    /// Bytes that one token of context occupies.
+    pub kv_bytes_per_token: f64,
+    /// Context window in tokens.
+    pub window_tokens: f64,
+    /// In which numbers it computes.
+    pub arithmetic: Arithmetic,
+    /// Accuracy on MMLU, 0 to 1, where its source reports one.
+    pub mmlu_accuracy: Option<f64>,
 }
 
 impl ModelConfig {
@@ -154,31 +163,6 @@ fn weight_bytes(key: &str, bytes: f64) -> Result<f64, Invalid> {
 }
 
 impl Model {
-    /// The name in scenarios and tables.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where its numbers were read.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Parameters that work on one token.
-    pub fn active_parameters(&self) -> f64 {
-        self.active_parameters
-    }
-
-    /// Transformer layers.
-    pub fn layers(&self) -> f64 {
-        self.layers
-    }
-
-    /// Width of the residual stream.
-    pub fn width(&self) -> f64 {
-        self.width
-    }
-
     /// Bytes of all its weights, rounded to a whole byte.
     pub fn weight_bytes(&self) -> u64 {
         (self.total_parameters * self.bytes_per_weight).round() as u64
@@ -187,26 +171,6 @@ impl Model {
     /// Bytes of the weights that one token reads.
     pub fn active_weight_bytes(&self) -> f64 {
         self.active_parameters * self.bytes_per_weight
-    }
-
-    /// Bytes that one token of context occupies.
-    pub fn kv_bytes_per_token(&self) -> f64 {
-        self.kv_bytes_per_token
-    }
-
-    /// Context window in tokens.
-    pub fn window_tokens(&self) -> f64 {
-        self.window_tokens
-    }
-
-    /// In which numbers it computes.
-    pub fn arithmetic(&self) -> Arithmetic {
-        self.arithmetic
-    }
-
-    /// Accuracy on MMLU, 0 to 1, where its source reports one.
-    pub fn mmlu_accuracy(&self) -> Option<f64> {
-        self.mmlu_accuracy
     }
 
     /// The same model, served with a shorter context window; `key` is where the tokens stand.

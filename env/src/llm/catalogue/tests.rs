@@ -39,15 +39,15 @@ fn parse(models: &str, devices: &str) -> Result<Catalogue, String> {
 #[test]
 fn what_is_shipped_is_valid_and_each_number_has_a_source() {
     let catalogue = Catalogue::shipped();
-    assert!(catalogue.models().len() >= 20 && catalogue.devices().len() >= 10);
-    for model in catalogue.models() {
-        assert!(model.source().len() > 20, "{}", model.name());
-        assert_eq!(model.name(), model.name().to_lowercase());
+    assert!(catalogue.models.len() >= 20 && catalogue.devices.len() >= 10);
+    for model in catalogue.models {
+        assert!(model.source.len() > 20, "{}", model.name);
+        assert_eq!(model.name, model.name.to_lowercase());
     }
-    for device in catalogue.devices() {
-        assert!(device.source().len() > 20 && device.constants_source().len() > 20, "{}", device.name());
+    for device in catalogue.devices {
+        assert!(device.source.len() > 20 && device.constants_source.len() > 20, "{}", device.name);
         let [fp16, int8] = [Arithmetic::Fp16, Arithmetic::Int8].map(|a| device.peak_flop_per_s(a));
-        assert!((1.9..2.1).contains(&(int8 / fp16)), "{}: integers are twice as fast", device.name());
+        assert!((1.9..2.1).contains(&(int8 / fp16)), "{}: integers are twice as fast", device.name);
     }
 }
 
@@ -70,10 +70,10 @@ fn sizes_are_those_of_the_published_models() {
     ] {
         let model = catalogue.model("model", name).unwrap();
         assert_relative_eq!(model.weight_bytes() as f64 / 1e9, gb, max_relative = 1e-3);
-        assert_relative_eq!(model.kv_bytes_per_token() / 1e3, kv_kb, max_relative = 1e-12);
+        assert_relative_eq!(model.kv_bytes_per_token / 1e3, kv_kb, max_relative = 1e-12);
     }
     let mixture = catalogue.model("model", "mixtral-8x7b").unwrap();
-    assert_relative_eq!(mixture.active_parameters(), 12.88e9);
+    assert_relative_eq!(mixture.active_parameters, 12.88e9);
     assert_relative_eq!(mixture.active_weight_bytes(), 25.76e9);
 }
 
@@ -97,8 +97,8 @@ fn better_models_of_a_family_are_larger() {
     ] {
         let models: Vec<&Model> = family.iter().map(|name| catalogue.model("model", name).unwrap()).collect();
         for pair in models.windows(2) {
-            assert!(pair[0].mmlu_accuracy() < pair[1].mmlu_accuracy() && pair[0].mmlu_accuracy().is_some());
-            assert!(pair[0].active_parameters() < pair[1].active_parameters());
+            assert!(pair[0].mmlu_accuracy < pair[1].mmlu_accuracy && pair[0].mmlu_accuracy.is_some());
+            assert!(pair[0].active_parameters < pair[1].active_parameters);
         }
     }
 }
@@ -108,7 +108,7 @@ fn a_scenario_may_keep_the_weights_in_other_numbers() {
     let model = Catalogue::shipped().model("model", "llama-2-7b").unwrap().clone();
     let int4 = model.with_bytes_per_weight("models[0].bytes_per_weight", 0.5).unwrap();
     assert_eq!(int4.weight_bytes(), 3_369_000_000);
-    assert_eq!(int4.kv_bytes_per_token(), 524_288.0, "context stays as it is");
+    assert_eq!(int4.kv_bytes_per_token, 524_288.0, "context stays as it is");
     let refused = int4.with_bytes_per_weight("models[0].bytes_per_weight", 0.0).unwrap_err();
     assert_eq!(refused.to_string(), "models[0].bytes_per_weight = 0.0: a number from 0.125 to 8.0");
 }

@@ -21,7 +21,7 @@ fn llama() -> Model {
 
 /// What the A100 with these constants would have measured of Llama-2-70B.
 fn made(constants: ServingConstants) -> Vec<Measured> {
-    made_by(&a100().with_constants(constants), &llama())
+    made_by(&Device { constants, ..a100() }, &llama())
 }
 
 fn made_by(device: &Device, model: &Model) -> Vec<Measured> {
@@ -59,7 +59,7 @@ fn constants_that_made_the_times_are_found_again_although_a_tenth_of_the_rows_is
     let h100 = catalogue.device("device", "h100-sxm").unwrap().clone();
     let bloom = catalogue.model("model", "bloom-176b").unwrap().clone();
     for (device, model) in [(a100(), llama()), (h100, bloom)] {
-        let mut rows = made_by(&device.clone().with_constants(known), &model);
+        let mut rows = made_by(&Device { constants: known, ..device.clone() }, &model);
         for row in rows.iter_mut().step_by(10) {
             row.prompt_s /= 16.0;
         }
@@ -99,7 +99,7 @@ fn what_cannot_be_fitted_is_refused() {
 
 #[test]
 fn a_median_of_an_even_number_is_the_mean_of_the_middle_two() {
-    let device = a100().with_constants(ServingConstants::normative(0.0, 1.0, 1.0));
+    let device = Device { constants: ServingConstants::normative(0.0, 1.0, 1.0), ..a100() };
     let mut rows = made(ServingConstants::normative(0.0, 1.0, 1.0))[..2].to_vec();
     rows[0].prompt_s /= 1.5;
     rows[1].prompt_s /= 1.1;
@@ -130,7 +130,7 @@ fn shown(title: &str, device: &Device, rows: &[Measured]) -> Judged {
             format!("{:5.1} / {:5.1} ", 100.0 * judged.token, 100.0 * judged.prompt)
         })
     };
-    let mut page = format!("{title}: {:?}\n", device.constants());
+    let mut page = format!("{title}: {:?}\n", device.constants);
     page +=
         "  median error of token / prompt, percent\n  batch |      tp 2     |      tp 4     |      tp 8\n";
     for batch in [1, 2, 4, 8, 16, 32, 64] {
@@ -152,7 +152,7 @@ fn the_recorded_profile_is_met_on_the_half_that_was_not_fitted() {
         let with = |form: Form| {
             let constants = fit(&a100(), &llama(), fitted, form).unwrap();
             let title = format!("{form:?}, fitted on the {name} rows, judged on the others");
-            shown(&title, &a100().with_constants(constants), judged)
+            shown(&title, &Device { constants, ..a100() }, judged)
         };
         let (normative, extended) = (with(Form::Normative), with(Form::Extended));
         for judged in [normative, extended] {
@@ -168,7 +168,7 @@ fn the_shipped_constants_are_those_that_fit_the_even_rows() {
     let Some(rows) = recorded() else { return };
     let [even, odd] = halves(&rows);
     let found = fit(&a100(), &llama(), &even, Form::Extended).unwrap();
-    let shipped = *a100().constants();
+    let shipped = a100().constants;
     for (found, shipped) in [
         (found.t_step_s, shipped.t_step_s),
         (found.eta, shipped.eta),

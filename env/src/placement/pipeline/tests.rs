@@ -45,7 +45,7 @@ impl World {
         )
         .unwrap();
         let server = |name: &str, gpus: u32| {
-            Server::new(catalogue.device("device", name).unwrap(), &catalogue.models()[0], gpus)
+            Server::new(catalogue.device("device", name).unwrap(), &catalogue.models[0], gpus)
         };
         let law = |without: f64, with: f64| {
             AccuracyLaw::Table(AccuracyTable::new(&[0.0, 10.0], &[without, with], 100.0).unwrap())

@@ -80,7 +80,8 @@ pub struct RandomWaypoint {
     max_speed_m_per_s: f64,
     pause_s: f64,
     pause_prob: f64,
-    mean_speed_m_per_s: f64,
+    /// Metres a second in the long run, pauses included.
+    pub mean_speed_m_per_s: f64,
 }
 
 /// A user between two places, or at one.
@@ -118,11 +119,6 @@ impl Leg {
 }
 
 impl RandomWaypoint {
-    /// Metres a second in the long run, pauses included.
-    pub fn mean_speed_m_per_s(&self) -> f64 {
-        self.mean_speed_m_per_s
-    }
-
     /// A user that nothing is known of.
     pub fn draw(&self, rng: &mut impl Rng) -> Leg {
         if uniform(rng) < self.pause_prob {
@@ -264,7 +260,7 @@ mod tests {
             }
             for run in &runs {
                 let moved: Vec<f64> = run.iter().map(|run| run.2).collect();
-                let expected = model.mean_speed_m_per_s() * total_s;
+                let expected = model.mean_speed_m_per_s * total_s;
                 assert!((mean(&moved) / expected - 1.0).abs() < 0.06, "{total_s}: {}", mean(&moved));
             }
         }

@@ -47,8 +47,8 @@ fn tight_is_what_the_specification_says_to_the_last_number() {
     assert_eq!(*scenario.prices(), Prices { accuracy_weight: 2.5, per_flop: 0.0 });
     assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
     let ArrivalModel::Drawn(drawn) = scenario.arrivals() else { panic!("poisson") };
-    assert_eq!((drawn.process(), drawn.by_rank().len()), (&Process::Poisson, 20));
-    assert_eq!((drawn.reshuffle_slots(), drawn.diurnal()), (Some(25), None));
+    assert_eq!((&drawn.process, drawn.by_rank.len()), (&Process::Poisson, 20));
+    assert_eq!((drawn.reshuffle_slots, drawn.diurnal), (Some(25), None));
 }
 
 #[test]

@@ -123,7 +123,8 @@ pub struct SessionsState {
 /// The sessions of a running episode.
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    model: SessionsModel,
+    /// The laws.
+    pub model: SessionsModel,
     /// The share of sessions of each rank and the more popular ones.
     rank_shares: Vec<f64>,
     /// How many sessions start in a slot, where that has the same law in each.
@@ -166,11 +167,6 @@ impl Sessions {
             places: Vec::new(),
             requests: Vec::new(),
         }
-    }
-
-    /// The laws.
-    pub fn model(&self) -> &SessionsModel {
-        &self.model
     }
 
     /// How many sessions are between two of their requests.
@@ -233,7 +229,7 @@ impl Sessions {
         let user = starts::user(&self.model.users, &mut state.streams.arrivals);
         let place = state.streams.arrivals.random::<f64>();
         let rank = self.rank_shares.partition_point(|below| *below <= place);
-        let service = state.ranking.services()[rank.min(self.rank_shares.len() - 1)];
+        let service = state.ranking.services[rank.min(self.rank_shares.len() - 1)];
         Live {
             session,
             user,

@@ -156,7 +156,7 @@ impl Law {
     fn of(radio: &RadioParameters) -> Self {
         let law = &radio.large_scale;
         let diagonal_m = radio.area.width_m.hypot(radio.area.depth_m);
-        let nearest_m: f64 = if law.site().is_indoor() { 1.0 } else { 10.0 };
+        let nearest_m: f64 = if law.site.is_indoor() { 1.0 } else { 10.0 };
         let breakpoint_m = law.breakpoint_m();
         let farthest_m = diagonal_m.max(BEYOND * breakpoint_m.unwrap_or(0.0)).min(FARTHEST_M);
         let span = farthest_m.max(2.0 * nearest_m) / nearest_m;
@@ -170,7 +170,7 @@ impl Law {
                 los_prob: law.los_prob(separation),
                 sensing_quality: radio.sensing.map_or(0.0, |sensing| sensing.quality(separation.d3d_m, true)),
                 median_rates: views.map(|is_los| {
-                    let gain = radio.link.antennas() - law.median_loss(separation, is_los);
+                    let gain = radio.link.antennas - law.median_loss(separation, is_los);
                     median_rates(radio, gain, is_los)
                 }),
             }
@@ -186,7 +186,7 @@ impl Law {
 
 /// Rates of a link without shadow or passers-by, its K the usual one, no other cell on the air.
 fn median_rates(radio: &RadioParameters, gain: Decibel, is_los: bool) -> Rates {
-    let share = if is_los { straight_share(radio.large_scale.site().k_factor().mean) } else { 0.0 };
+    let share = if is_los { straight_share(radio.large_scale.site.k_factor().mean) } else { 0.0 };
     let fade = Fade::Mean { straight_share: share };
     let gain = gain.to_linear();
     let sinrs = [radio.link.downlink_sinr(gain, 0.0), radio.link.uplink_sinr(gain)];
@@ -228,7 +228,7 @@ impl Iterator for Walk<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let connection = self.radios.advance(UserId(0), self.cells, self.now_s, &mut self.rng, self.radio);
         self.now_s += 1.0;
-        let walked_m = self.radios.user(UserId(0)).walked_m();
+        let walked_m = self.radios.user(UserId(0)).walked_m;
         let waves = self.waves.as_ref().map(|waves| (waves, walked_m));
         let rates = self.radio.rates_bits_per_s(&connection, waves, self.radio.communication_share());
         Some((connection, rates))
@@ -263,11 +263,11 @@ fn mean_uplink(radio: &RadioParameters, cells: &[Position], place: Position, rng
     let law = &radio.large_scale;
     let mut sum = 0.0;
     for _ in 0..LINKS {
-        let mut common = radio.link.antennas();
+        let mut common = radio.link.antennas;
         let mut is_blocked = false;
         if let Some(blockage) = &radio.blockage {
             is_blocked = blockage.draw(rng);
-            common = if is_blocked { common - blockage.loss() } else { common };
+            common = if is_blocked { common - blockage.loss } else { common };
         }
         let mut best: Option<(f64, LinkState, usize)> = None;
         for (index, cell) in cells.iter().enumerate() {
@@ -286,7 +286,7 @@ fn mean_uplink(radio: &RadioParameters, cells: &[Position], place: Position, rng
             gain_of_others: 0.0,
             straight_share: law.straight_share(&link),
             distance_m: law.separation(place.distance_m(cells[index])).d3d_m,
-            is_los: link.is_los(),
+            is_los: link.is_los,
             is_blocked,
             moved_m: 0.0,
             num_clamped: 0,

@@ -83,12 +83,12 @@ pub(super) struct Answer {
 
 impl Memory {
     fn look(world: &World, cell: CellId) -> Self {
-        let cache = world.cell(cell).cache();
+        let cache = &world.cell(cell).cache;
         let station = world.station(cell);
         let entries = (0..world.scenario().services().len()).map(ServiceId::from_index).map(|service| {
             if !cache.is_resident(service) {
                 Entry::Absent
-            } else if station.is_some_and(|station| station.loading().is_loading(service)) {
+            } else if station.is_some_and(|station| station.loading.is_loading(service)) {
                 Entry::Loading
             } else {
                 Entry::Resident { age_tokens: cache.thoughts()[service.index()].age_tokens }
