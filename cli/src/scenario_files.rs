@@ -109,7 +109,7 @@ impl Files for ScenarioFiles<'_> {
             RateFormat::Throughput => {
                 let how = "copy it here: traces of Lumos5G as github.com/SIGCOMM21-5G/artifact publishes them, \
                            columns radio,trace,time_s,downlink_mbps";
-                self.read(path, "recording", how, |file| recordings::throughput(file, None))
+                self.read(path, "recording", how, recordings::throughput)
             }
             RateFormat::Irish5g => {
                 let how = "copy it here: the rows of github.com/uccmisl/5Gdataset in one file, \

@@ -40,7 +40,7 @@ pub(crate) fn read(input: &[u8]) {
             requests(import::gentd26(&rest[..cut.unwrap_or(rest.len())], load_times));
         }
         b'S' => rates(ClientRates::servegen(rest)),
-        b'T' => refused(recordings::throughput(rest, None)),
+        b'T' => refused(recordings::throughput(rest)),
         b'5' => refused(recordings::irish5g(rest)),
         b'W' => refused(recordings::paths(rest)),
         b'P' => refused(recordings::sites(rest)),

@@ -35,7 +35,7 @@ impl Files for Recorded {
         let place = format!("{}/../../shared/data/{folder}/{path}", env!("CARGO_MANIFEST_DIR"));
         let file = File::open(place).map_err(|error| error.to_string())?;
         match format {
-            RateFormat::Throughput => recordings::throughput(file, None),
+            RateFormat::Throughput => recordings::throughput(file),
             RateFormat::Irish5g => recordings::irish5g(file),
         }
         .map_err(|error| error.to_string())

@@ -10,6 +10,7 @@ use crate::recording;
 use crate::sheet;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use thoughtcache_env::workload::trace::{SplitShares, TraceStats};
 
@@ -127,7 +128,7 @@ impl Args {
         match self.what {
             What::Import(args) => args.run(console)?,
             What::Stats(args) => args.run(console)?,
-            What::Check { file } => tell(console, &Checked::new(&file)?)?,
+            What::Check { file } => check(console, &file)?,
         }
         Ok(Verdict::Done)
     }
@@ -155,44 +156,25 @@ fn tell_stats(console: Console, file: &Path, mut stats: TraceStats) -> Result<()
     tell(console, &FileStats { file: file.display().to_string(), stats: &stats })
 }
 
-/// What is odd about a recording that was read to its end.
-#[derive(Serialize)]
-struct Checked {
-    file: String,
-    verdict: &'static str,
-    requests: Option<u64>,
-    rates: Option<usize>,
-    warnings: Vec<String>,
-    notes: Vec<String>,
-}
-
-impl Checked {
-    fn new(file: &Path) -> Result<Self> {
-        let mut checked = Self {
-            file: file.display().to_string(),
-            verdict: "ok",
-            requests: None,
-            rates: None,
-            warnings: Vec::new(),
-            notes: Vec::new(),
-        };
-        if recording::has_rates(file)? {
-            checked.rates = Some(recording::rates(file)?.rates().len());
-            return Ok(checked);
-        }
-        let stats = TraceStats::new(&recording::requests(file)?, None, SplitShares::default())?;
-        let requests = stats.requests;
-        (checked.requests, checked.warnings, checked.notes) = (Some(requests), stats.warnings, stats.notes);
-        if !checked.warnings.is_empty() {
-            checked.verdict = "readable, but see the warnings";
-        }
-        if stats.num_models > 0 && stats.requests_without_model > 0 {
-            let nameless = stats.requests_without_model;
-            checked.notes.push(format!("{nameless} of {requests} requests name no model"));
-        }
-        if stats.first_request_s > 0.0 {
-            checked.notes.push(format!("the first request is {} s after the start", stats.first_request_s));
-        }
-        Ok(checked)
+/// Reads a recording to its end and shows what is odd about it.
+fn check(console: Console, path: &Path) -> Result<()> {
+    let file = path.display().to_string();
+    if recording::has_rates(path)? {
+        let rates = recording::rates(path)?.rates().len();
+        return tell(console, &json!({ "file": file, "rates": rates, "verdict": "ok" }));
     }
+    let TraceStats {
+        requests, requests_without_model, num_models, first_request_s, warnings, mut notes, ..
+    } = TraceStats::new(&recording::requests(path)?, None, SplitShares::default())?;
+    if num_models > 0 && requests_without_model > 0 {
+        notes.push(format!("{requests_without_model} of {requests} requests name no model"));
+    }
+    if first_request_s > 0.0 {
+        notes.push(format!("the first request is {first_request_s} s after the start"));
+    }
+    let verdict = if warnings.is_empty() { "ok" } else { "readable, but see the warnings" };
+    let found = json!({
+        "file": file, "notes": notes, "requests": requests, "verdict": verdict, "warnings": warnings
+    });
+    tell(console, &found)
 }

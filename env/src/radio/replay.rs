@@ -174,7 +174,7 @@ mod tests {
     fn recorded_5g_changes_slowly_from_second_to_second_and_fails_now_and_then() {
         use crate::radio::recordings;
         let Some(lumos) = open("sigcomm21_5g/lumos5g_abr_traces_1s.csv.gz") else { return };
-        let lumos = recordings::throughput(lumos, Some("5G")).unwrap();
+        let lumos = recordings::throughput(lumos).unwrap().of_kind("5G").unwrap();
         assert_eq!(lumos.traces().len(), 60);
         for is_odd in [false, true] {
             let (lag_1, outage) = lag_1_and_outage(&lumos.half(is_odd).unwrap());

@@ -596,7 +596,7 @@ impl ScenarioConfig {
         }
         self.fits(parts[0].num_slots() as u64)?;
         Ok(Source {
-            load_s: parts[0].service_load_s(),
+            load_s: parts[0].models().iter().map(|model| trace.load_s((*model)?)).collect(),
             outside_requests: parts.iter().map(SlottedRequests::outside_requests).sum(),
             arrivals: ArrivalModel::Recorded { parts: Arc::new(parts), horizon_slots: self.horizon_slots },
         })

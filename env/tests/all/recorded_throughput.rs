@@ -33,7 +33,7 @@ fn recorded() -> Option<(ThroughputTraces, Arc<Scenario>)> {
         println!("skipped: recorded data ../shared/data/sigcomm21_5g is not here");
         return None;
     };
-    let traces = recordings::throughput(file, None).unwrap();
+    let traces = recordings::throughput(file).unwrap();
     let text = shipped::text("trace-lumos5g").unwrap();
     let (_, scenario) = Scenario::load_with("lumos", text, &[], &mut Lumos(traces.clone())).unwrap();
     Some((traces, Arc::new(scenario)))

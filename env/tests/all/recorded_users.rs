@@ -171,13 +171,12 @@ fn gentd26_is_played_with_its_own_users() {
     };
     let trace = import::gentd26(requests, Some(&mut load_times)).unwrap();
     let split = trace.split(600.0, SplitShares::default()).unwrap();
-    let models: Vec<String> = trace.models().into_iter().map(str::to_owned).collect();
     let rows: Vec<(u64, Option<u32>, Option<u32>)> = (0..trace.num_requests())
         .map(|row| (trace.times_us()[row], trace.model(row), trace.user(row)))
         .collect();
     let map = ServiceMap::TopModels { count: 24 };
     let [train, ..] = SlottedRequests::parts(&trace, split, &map, false).unwrap();
-    let services = train.services().to_vec();
+    let services = train.models().to_vec();
     let overrides = [Override { key: "context".into(), value: "{ scope = \"user\" }".into() }];
     let text = shipped::text("trace-gentd26").unwrap();
     let (_, scenario) = Scenario::load("trace-gentd26", text, &overrides, |_| Ok(trace)).unwrap();
@@ -187,8 +186,8 @@ fn gentd26_is_played_with_its_own_users() {
     let mut expected: BTreeMap<(u64, u32), BTreeMap<UserId, u32>> = BTreeMap::new();
     let first = split.slots(TracePart::Test).start;
     for &(time_us, model, user) in &rows {
-        let (slot, name) = (split.slot_of(time_us), model.map(|model| &models[model as usize]));
-        let service = services.iter().position(|service| Some(&service.name) == name);
+        let slot = split.slot_of(time_us);
+        let service = services.iter().position(|service| model.is_some() && *service == model);
         if let (Some(service), Some(user), true) = (service, user, slot >= first) {
             let place = ((slot - first) as u64, service as u32);
             *expected.entry(place).or_default().entry(UserId(user)).or_default() += 1;

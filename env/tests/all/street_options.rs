@@ -66,7 +66,7 @@ impl Files for Recorded {
     fn throughput(&mut self, path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
         let place = format!("{}/../../shared/data/sigcomm21_5g/{path}", env!("CARGO_MANIFEST_DIR"));
         let file = File::open(place).map_err(|error| error.to_string())?;
-        recordings::throughput(file, None).map_err(|error| error.to_string())
+        recordings::throughput(file).map_err(|error| error.to_string())
     }
 }
 

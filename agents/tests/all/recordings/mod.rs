@@ -58,6 +58,6 @@ impl Files for Recordings {
     }
 
     fn throughput(&mut self, _path: &str, _format: RateFormat) -> Result<ThroughputTraces, String> {
-        Ok(recordings::throughput(source("trace-lumos5g", 0), None).unwrap())
+        Ok(recordings::throughput(source("trace-lumos5g", 0)).unwrap())
     }
 }

@@ -54,7 +54,7 @@ impl Comparison {
     ) -> Result<Self> {
         let source = recording::open(file)?;
         let traces = match format {
-            Format::Throughput => recordings::throughput(source, None),
+            Format::Throughput => recordings::throughput(source),
             Format::Irish5g => recordings::irish5g(source),
         };
         let traces = traces.with_context(|| file.display().to_string())?;

@@ -15,11 +15,11 @@ use crate::radio::replay::{ThroughputTrace, ThroughputTraces};
 /// Seconds that the last value of a trace holds: the distance of all others.
 const LAST_S: f64 = 1.0;
 
-/// Reads throughput traces, plain or gzip; those of one kind of radio (`4G`, `5G`) where `radio` names it.
+/// Reads throughput traces, plain or gzip.
 ///
 /// # Errors
-/// [`RecordingError`] with its place; a table without a row of that radio.
-pub fn throughput<R: Read>(source: R, radio: Option<&str>) -> Result<ThroughputTraces, RecordingError> {
+/// [`RecordingError`] with its place; a table without a row.
+pub fn throughput<R: Read>(source: R) -> Result<ThroughputTraces, RecordingError> {
     let mut reader = CsvReader::open(source, LIMITS)?;
     let [of_radio, of_trace, time, downlink] =
         reader.places(["radio", "trace", "time_s", "downlink_mbps"])?;
@@ -28,9 +28,7 @@ pub fn throughput<R: Read>(source: R, radio: Option<&str>) -> Result<ThroughputT
         let (kind, name) = (record.name(of_radio)?, record.name(of_trace)?);
         let time_s = record.number(time, "seconds", 0.0, 1e9)?;
         let bits_per_s = record.number(downlink, "Mbit/s", 0.0, 1e6)? * 1e6;
-        if radio.is_none_or(|wanted| wanted == kind) {
-            rows.add(&record, format!("{kind}/{name}"), time_s, bits_per_s)?;
-        }
+        rows.add(&record, format!("{kind}/{name}"), time_s, bits_per_s)?;
     }
     rows.finish()
 }
@@ -52,18 +50,18 @@ impl Gathered<f64> {
 mod tests {
     use super::*;
 
-    fn import(lines: &str, radio: Option<&str>) -> Result<ThroughputTraces, RecordingError> {
-        throughput(format!("radio,trace,time_s,downlink_mbps\n{lines}").as_bytes(), radio)
+    fn import(lines: &str) -> Result<ThroughputTraces, RecordingError> {
+        throughput(format!("radio,trace,time_s,downlink_mbps\n{lines}").as_bytes())
     }
 
     #[test]
     fn rows_of_one_name_become_one_trace_and_radios_can_be_told_apart() {
         let lines = "5G,a,0,100\n5G,a,1,300\n4G,a,0,7.5\n5G,b,3,50";
-        let all = import(lines, None).unwrap();
+        let all = import(lines).unwrap();
         let names: Vec<&str> = all.traces().iter().map(ThroughputTrace::name).collect();
         assert_eq!(names, ["5G/a", "4G/a", "5G/b"]);
         assert_eq!(all.traces()[0].mean_bits_per_s(0.0, 2.0), 200e6);
-        let fourth = import(lines, Some("4G")).unwrap();
+        let fourth = all.of_kind("4G").unwrap();
         assert_eq!((fourth.traces().len(), fourth.traces()[0].duration_s()), (1, 1.0));
     }
 
@@ -91,9 +89,9 @@ mod tests {
                 "line 4: trace \"5G/a\" goes on after another one; its rows have to stand together",
             ),
         ] {
-            assert_eq!(import(lines, None).unwrap_err().to_string(), expected);
+            assert_eq!(import(lines).unwrap_err().to_string(), expected);
         }
-        let none = import("4G,a,0,1", Some("5G")).unwrap_err().to_string();
+        let none = import("").unwrap_err().to_string();
         assert_eq!(none, "line 1: no row follows the column names");
     }
 
@@ -102,7 +100,7 @@ mod tests {
         let rows = (0_u64..).flat_map(|second| format!("5G,a,{second},1\n").into_bytes());
         let mut endless = b"radio,trace,time_s,downlink_mbps\n".iter().copied().chain(rows);
         let source = std::io::BufReader::with_capacity(1 << 16, Bytes(&mut endless));
-        let error = throughput(source, None).unwrap_err().to_string();
+        let error = throughput(source).unwrap_err().to_string();
         assert_eq!(error, "line 2000002: more than 2000000 rows, the most of a recording of the radio");
     }
 

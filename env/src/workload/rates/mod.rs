@@ -173,13 +173,6 @@ impl ClientRates {
     }
 }
 
-/// A rate before the length of a period is known, and its line.
-struct Row {
-    line: u64,
-    start_s: u32,
-    rate: Rate,
-}
-
 fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, RecordingError> {
     let mut reader = CsvReader::open(source, LIMITS)?;
     let [model, client, start, rate, cv, family] = reader.places(columns)?;
@@ -190,11 +183,11 @@ fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, Recording
         if client >= MAX_CLIENTS {
             return Err(record.wrong(format!("more than {MAX_CLIENTS} clients, the most of recorded rates")));
         }
-        let start_s = record.value(start, "a whole number of seconds", |text| text.parse().ok())?;
         let is_positive = |text| csv::number(text, 0.0, 1e6).filter(|rate| *rate > 0.0);
         let rate = Rate {
             client: client as u32,
-            period: 0,
+            // Its second, until the length of a period is known.
+            period: record.value(start, "a whole number of seconds", |text| text.parse().ok())?,
             rate_per_s: record.value(rate, RATE, is_positive)?,
             cv: record.number(cv, "a number", 0.001, 2000.0)?,
             family: record.value(family, "gamma or weibull", |text| match text {
@@ -203,28 +196,29 @@ fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, Recording
                 _ => None,
             })?,
         };
-        rows.push(Row { line: record.line(), start_s, rate });
+        rows.push((record.line(), rate));
     }
-    let starts = rows.iter().map(|row| row.start_s).filter(|start_s| *start_s > 0);
+    let starts = rows.iter().map(|(_, rate)| rate.period).filter(|start_s| *start_s > 0);
     let Some(period_s) = starts.min() else {
         let reason = format!("no `{}` above 0; rates of two periods or more are needed", columns[2]);
         return Err(RecordingError::at(1, reason));
     };
-    for Row { line, start_s, rate } in &mut rows {
-        rate.period = *start_s / period_s;
+    for (line, rate) in &mut rows {
+        let start_s = rate.period;
+        rate.period = start_s / period_s;
         if !start_s.is_multiple_of(period_s) || rate.period >= MAX_PERIODS {
             let reason = format!("a period begins at {start_s} s");
             let allowed = format!("{MAX_PERIODS} multiples of {period_s} s, the least start above 0");
             return Err(RecordingError::at(*line, format!("{reason}; allowed are the first {allowed}")));
         }
     }
-    let place = |row: &Row| (row.rate.client, row.rate.period);
+    let place = |(_, rate): &(u64, Rate)| (rate.client, rate.period);
     rows.sort_by_key(place);
     if let Some(twice) = rows.windows(2).find(|pair| place(&pair[0]) == place(&pair[1])) {
-        let reason = format!("the client has a rate for this period in line {}", twice[0].line);
-        return Err(RecordingError::at(twice[1].line, reason));
+        let reason = format!("the client has a rate for this period in line {}", twice[0].0);
+        return Err(RecordingError::at(twice[1].0, reason));
     }
-    let rates = rows.into_iter().map(|row| row.rate).collect();
+    let rates = rows.into_iter().map(|(_, rate)| rate).collect();
     Ok(ClientRates { period_s, clients: clients.into_keys().collect(), rates })
 }
 

@@ -24,7 +24,7 @@ pub mod stats;
 mod write;
 
 pub use columns::Column;
-pub use service_map::{ServiceInfo, ServiceMap};
+pub use service_map::ServiceMap;
 pub use slotted::SlottedRequests;
 pub use split::{SplitShares, TimeSplit, TracePart};
 pub use stats::TraceStats;
@@ -32,6 +32,7 @@ pub(in crate::workload) use write::quoted;
 
 use crate::csv::RecordingError;
 use indexmap::IndexMap;
+use std::ops::Range;
 
 /// The number of no name in a column of names.
 const NONE: u32 = u32::MAX;
@@ -123,6 +124,22 @@ impl Trace {
         TimeSplit::new(slot_s, self.last_us(), shares)
     }
 
+    /// Returns the requests of a part of the split.
+    fn rows(&self, split: &TimeSplit, part: TracePart) -> Range<usize> {
+        let slots = split.slots(part);
+        let row_of = |slot: usize| {
+            let begins_us = slot as u64 * split.slot_us();
+            self.time_us.partition_point(|time_us| *time_us < begins_us)
+        };
+        row_of(slots.start)..row_of(slots.end)
+    }
+
+    /// Counts the requests of each model among some requests.
+    fn model_requests(&self, rows: Range<usize>) -> Vec<u64> {
+        let models = self.column(Column::Model).get(rows).unwrap_or_default();
+        counted(models, self.names(Column::Model).len())
+    }
+
     /// Sorts the requests by time, those of one time in the order of the file; names are numbered as they are first met.
     fn sort(&mut self) {
         let late = self.time_us.windows(2).filter(|pair| pair[1] < pair[0]).count();
@@ -144,6 +161,15 @@ impl Trace {
         let s = if late == 1 { "row was" } else { "rows were" };
         self.notes.push(format!("{late} {s} earlier than the row before: all were sorted by time"));
     }
+}
+
+/// How often each number stands in a column.
+fn counted(column: &[u32], most: usize) -> Vec<u64> {
+    let mut counts = vec![0; most];
+    for number in column.iter().filter(|number| **number != NONE) {
+        counts[*number as usize] += 1;
+    }
+    counts
 }
 
 /// Numbers names anew, as their column, which was sorted, meets them.

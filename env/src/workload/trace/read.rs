@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::columns::Column;
+use super::columns::{Column, Mapping};
 use super::{NONE, Trace};
 use crate::csv::{self, CsvReader, Limits, Record, RecordingError};
 
@@ -21,12 +21,8 @@ const INSTANT: &str = "seconds, 0 to 4000000000, or an instant like 2023-11-16 1
 const SPAN: &str = "nothing, or seconds, 0 to 1000000000";
 const LOAD: &str = "nothing, or the same seconds, 0 to 1000000000, in every row of a model, and a model";
 
-/// Where the values of a column stand, and what they are multiplied by.
-pub(super) struct Place {
-    pub(super) column: Column,
-    pub(super) index: usize,
-    pub(super) factor: Option<f64>,
-}
+/// A column, where its values stand, and what they are multiplied by.
+type Place = (Column, usize, Option<f64>);
 
 impl Trace {
     /// Reads recorded requests as `docs/trace-format.md` describes them, plain or gzip, to their end. Rows that are not in order of
@@ -37,15 +33,15 @@ impl Trace {
     /// not hold; no request; more than 50,000,000, or 8 GB unpacked.
     pub fn read<R: Read>(source: R) -> Result<Self, RecordingError> {
         let reader = CsvReader::open(source, LIMITS)?;
-        let place = |(index, name): (usize, &String)| match name.parse() {
-            Ok(column) => Ok(Place { column, index, factor: None }),
+        let mapping = |name: &String| match name.parse() {
+            Ok(column) => Ok(Mapping { column, name: name.clone(), factor: None }),
             Err(reason) => {
                 let hint = "`thoughtcache trace import --map` takes what it needs from other tables";
                 Err(RecordingError::at(1, format!("{reason}; {}; {hint}", reader.columns())))
             }
         };
-        let places = reader.names().iter().enumerate().map(place).collect::<Result<_, _>>()?;
-        let mut trace = Self::read_rows(reader, places, false)?;
+        let mappings = reader.names().iter().map(mapping).collect::<Result<Vec<_>, _>>()?;
+        let mut trace = Self::read_rows(reader, &mappings, false)?;
         trace.time_us.iter_mut().for_each(|time| *time /= NS_PER_US);
         trace.sort();
         Ok(trace)
@@ -54,21 +50,26 @@ impl Trace {
     /// Reads all rows; times stay nanoseconds. An import also takes instants, and cuts reused tokens to their prompt.
     pub(super) fn read_rows(
         mut reader: CsvReader<'_>,
-        mut places: Vec<Place>,
+        mappings: &[Mapping],
         is_import: bool,
     ) -> Result<Self, RecordingError> {
-        places.sort_by_key(|place| place.column);
-        if let Some(pair) = places.windows(2).find(|pair| pair[0].column == pair[1].column) {
-            let name = pair[0].column.name();
+        let mut places: Vec<Place> = Vec::new();
+        for Mapping { column, name, factor } in mappings {
+            let [index] = reader.places([name])?;
+            places.push((*column, index, *factor));
+        }
+        places.sort_by_key(|(column, ..)| *column);
+        if let Some(pair) = places.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let name = pair[0].0.name();
             return Err(RecordingError::at(1, format!("column `{name}` is there twice; each once")));
         }
-        if places.first().is_none_or(|place| place.column != Column::Time) {
+        if places.first().is_none_or(|(column, ..)| *column != Column::Time) {
             let reason = format!("no column is `time_s`, which every recording has; {}", reader.columns());
             return Err(RecordingError::at(1, reason));
         }
         let (mut trace, mut cut) = (Self::default(), 0_u64);
         while let Some(record) = reader.next_record()? {
-            for place in &places {
+            for &place in &places {
                 trace.push(&record, place, is_import)?;
             }
             let [.., prompt, _, reused] = &mut trace.columns;
@@ -76,9 +77,9 @@ impl Trace {
                 && *reused > prompt
             {
                 if !is_import {
-                    let place = places.iter().find(|place| place.column == Column::ReusedTokens);
+                    let place = places.iter().find(|(column, ..)| *column == Column::ReusedTokens);
                     let expected = format_args!("at most the tokens of the prompt, {prompt}");
-                    return Err(record.refused(place.map_or(0, |place| place.index), expected));
+                    return Err(record.refused(place.map_or(0, |(_, index, _)| *index), expected));
                 }
                 *reused = prompt;
                 cut += 1;
@@ -95,8 +96,12 @@ impl Trace {
         Ok(trace)
     }
 
-    fn push(&mut self, record: &Record<'_>, place: &Place, is_import: bool) -> Result<(), RecordingError> {
-        let &Place { column, index: at, factor } = place;
+    fn push(
+        &mut self,
+        record: &Record<'_>,
+        (column, at, factor): Place,
+        is_import: bool,
+    ) -> Result<(), RecordingError> {
         match column {
             Column::Time => {
                 let expected = if is_import { INSTANT } else { SECONDS };

@@ -45,32 +45,23 @@ pub enum ServiceMap {
     },
 }
 
-/// What is known about a service of a replay.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServiceInfo {
-    /// The name of its model, or `drawn-0`, `drawn-1`, ...
-    pub name: String,
-    /// Recorded seconds to load its model, where the trace has them.
-    pub load_s: Option<f64>,
-}
-
 /// Returns the service of a request that names this model in this slot, `None` if it asks for none of ours. It is called for all
 /// requests in order of time.
 type ServiceOf = Box<dyn FnMut(Option<u32>, usize) -> Option<u32>>;
 
 impl ServiceMap {
-    /// Returns the services, and which request asks for which of them, for a trace that is cut into these slots.
+    /// Returns the model of each service, `None` where services are drawn, and which request asks for which service, for a trace
+    /// that is cut into these slots.
     pub(super) fn apply(
         &self,
         trace: &Trace,
         split: &TimeSplit,
-    ) -> Result<(Vec<ServiceInfo>, ServiceOf), RecordingError> {
+    ) -> Result<(Vec<Option<u32>>, ServiceOf), RecordingError> {
         match *self {
             Self::TopModels { count } => top_models(trace, split, count),
             Self::Drawn { services, zipf_exponent, seed, reshuffle_slots } => {
-                let info = |service| ServiceInfo { name: format!("drawn-{service}"), load_s: None };
                 let service_of = drawn(services, zipf_exponent, seed, reshuffle_slots);
-                Ok(((0..services).map(info).collect(), service_of))
+                Ok((vec![None; services as usize], service_of))
             }
         }
     }
@@ -80,35 +71,24 @@ fn top_models(
     trace: &Trace,
     split: &TimeSplit,
     count: u32,
-) -> Result<(Vec<ServiceInfo>, ServiceOf), RecordingError> {
-    let names = trace.models();
-    // Requests and first row of each model in the training part.
-    let mut use_of: Vec<(u64, usize)> = vec![(0, usize::MAX); names.len()];
-    let train_end_us = split.slots(TracePart::Train).end as u64 * split.slot_us();
-    let num_rows = trace.times_us().partition_point(|time_us| *time_us < train_end_us);
-    for row in 0..num_rows {
-        if let Some(model) = trace.model(row) {
-            let (requests, first_row) = &mut use_of[model as usize];
-            *requests += 1;
-            *first_row = row.min(*first_row);
-        }
-    }
-    let mut ranked: Vec<usize> = (0..use_of.len()).filter(|model| use_of[*model].0 > 0).collect();
+) -> Result<(Vec<Option<u32>>, ServiceOf), RecordingError> {
+    let requests = trace.model_requests(trace.rows(split, TracePart::Train));
+    let mut ranked: Vec<u32> =
+        (0..).zip(&requests).filter(|(_, num)| **num > 0).map(|(model, _)| model).collect();
     let present = ranked.len();
     if present < count as usize {
-        let hint = if names.is_empty() { "; it names no models: draw services instead" } else { "" };
+        let hint = if requests.is_empty() { "; it names no models: draw services instead" } else { "" };
         return Err(too_few_models(count, present, hint));
     }
-    ranked.sort_by_key(|model| (Reverse(use_of[*model].0), use_of[*model].1));
+    // Stable, and models are numbered by their first appearance.
+    ranked.sort_by_key(|model| Reverse(requests[*model as usize]));
     ranked.truncate(count as usize);
-    let mut service_of = vec![None; names.len()];
+    let mut service_of = vec![None; requests.len()];
     for (service, model) in (0..).zip(&ranked) {
-        service_of[*model] = Some(service);
+        service_of[*model as usize] = Some(service);
     }
-    let info =
-        |model: usize| ServiceInfo { name: names[model].to_owned(), load_s: trace.load_s(model as u32) };
-    let services = ranked.into_iter().map(info).collect();
-    Ok((services, Box::new(move |model, _| service_of[model? as usize])))
+    let models = ranked.into_iter().map(Some).collect();
+    Ok((models, Box::new(move |model, _| service_of[model? as usize])))
 }
 
 /// The error of a recording whose training part has fewer models than there are services.

@@ -8,8 +8,7 @@
 
 use std::ops::Range;
 
-use super::service_map::{ServiceInfo, ServiceMap};
-use super::{TimeSplit, Trace, TracePart};
+use super::{ServiceMap, TimeSplit, Trace, TracePart};
 use crate::csv::RecordingError;
 use crate::units::{ServiceId, UserId};
 
@@ -17,7 +16,8 @@ use crate::units::{ServiceId, UserId};
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlottedRequests {
     part: TracePart,
-    services: Vec<ServiceInfo>,
+    /// The model of each service; `None` where services are drawn.
+    models: Vec<Option<u32>>,
     /// Where each slot begins in `request_services`; one more at the end.
     slot_offsets: Vec<u32>,
     request_services: Vec<ServiceId>,
@@ -38,38 +38,34 @@ impl SlottedRequests {
         map: &ServiceMap,
         keeps_users: bool,
     ) -> Result<[Self; 3], RecordingError> {
-        let (services, mut service_of) = map.apply(trace, &split)?;
+        let (models, mut service_of) = map.apply(trace, &split)?;
         let keeps_users = keeps_users && trace.num_users().is_some();
-        let mut parts = TracePart::ALL.map(|part| Self {
-            part,
-            slot_offsets: Vec::with_capacity(split.slots(part).len() + 1),
-            request_services: Vec::new(),
-            services: services.clone(),
-            request_users: keeps_users.then(Vec::new),
-            outside_requests: 0,
-        });
-        for (row, time_us) in trace.times_us().iter().enumerate() {
-            let slot = split.slot_of(*time_us).min(split.num_slots() - 1);
-            let part = &mut parts[split.part_of(slot) as usize];
-            part.begin_slots(slot + 1 - split.slots(part.part).start);
-            let Some(service) = service_of(trace.model(row), slot) else {
-                part.outside_requests += 1;
-                continue;
+        let [train, validate, test] = TracePart::ALL.map(|part| {
+            let slots = split.slots(part);
+            let mut requests = Self {
+                part,
+                models: models.clone(),
+                slot_offsets: Vec::with_capacity(slots.len() + 1),
+                request_services: Vec::new(),
+                request_users: keeps_users.then(Vec::new),
+                outside_requests: 0,
             };
-            part.request_services.push(ServiceId(service));
-            if let Some(users) = &mut part.request_users {
-                let nobody = || {
-                    RecordingError(format!(
-                        "row {row} names no user, others do; name one in every row, or in none: then users are drawn"
-                    ))
+            for row in trace.rows(&split, part) {
+                let slot = split.slot_of(trace.times_us()[row]);
+                requests.begin_slots(slot + 1 - slots.start);
+                let Some(service) = service_of(trace.model(row), slot) else {
+                    requests.outside_requests += 1;
+                    continue;
                 };
-                users.push(UserId(trace.user(row).ok_or_else(nobody)?));
+                requests.request_services.push(ServiceId(service));
+                if let Some(users) = &mut requests.request_users {
+                    users.push(UserId(trace.user(row).ok_or_else(|| nobody(row))?));
+                }
             }
-        }
-        for part in &mut parts {
-            part.begin_slots(split.slots(part.part).len() + 1);
-        }
-        Ok(parts)
+            requests.begin_slots(slots.len() + 1);
+            Ok(requests)
+        });
+        Ok([train?, validate?, test?])
     }
 
     /// Notes that the first `count` slots begin at or before the present place.
@@ -104,14 +100,9 @@ impl SlottedRequests {
         self.outside_requests
     }
 
-    /// What is known about each service.
-    pub fn services(&self) -> &[ServiceInfo] {
-        &self.services
-    }
-
-    /// Recorded seconds to load each service's model; `None` where the trace does not have them.
-    pub fn service_load_s(&self) -> Option<Vec<f64>> {
-        self.services.iter().map(|service| service.load_s).collect()
+    /// The model of each service, an index into [`Trace::models`]; `None` where services are drawn.
+    pub fn models(&self) -> &[Option<u32>] {
+        &self.models
     }
 
     /// The services asked for in a slot of this part (0 is its first), one entry a request, in order of arrival.
@@ -140,12 +131,18 @@ impl SlottedRequests {
     /// # Panics
     /// If `slots` is not within `0..num_slots()`.
     pub fn counts(&self, slots: Range<usize>) -> Vec<u64> {
-        let mut counts = vec![0; self.services.len()];
+        let mut counts = vec![0; self.models.len()];
         for service in &self.request_services[self.places(slots)] {
             counts[service.index()] += 1;
         }
         counts
     }
+}
+
+fn nobody(row: usize) -> RecordingError {
+    RecordingError(format!(
+        "row {row} names no user, others do; name one in every row, or in none: then users are drawn"
+    ))
 }
 
 #[cfg(test)]
@@ -188,9 +185,9 @@ mod tests {
         assert_eq!(trace.split(1.0, SplitShares::default()).unwrap().num_slots(), 10);
         let map = ServiceMap::TopModels { count: 3 };
         let [train, ..] = parts(&trace, &map).unwrap();
-        let names: Vec<_> = train.services().iter().map(|service| service.name.as_str()).collect();
-        assert_eq!(names, ["c", "b", "a"]);
-        assert_eq!(train.service_load_s().unwrap(), [1.5, 0.5, 2.5], "b appeared before c");
+        assert_eq!(trace.models()[..3], ["b", "c", "a"], "b appeared before c");
+        assert_eq!(train.models(), [1, 0, 2].map(Some));
+        assert_eq!([1, 0, 2].map(|model| trace.load_s(model)), [1.5, 0.5, 2.5].map(Some));
         let slots: Vec<_> = (0..train.num_slots()).map(|slot| numbers(train.slot(slot))).collect();
         assert_eq!(slots, [vec![1, 0], vec![0], vec![], vec![1, 2, 0], vec![2], vec![]]);
         assert_eq!(train.outside_requests(), 2, "the request without a model and one for d");

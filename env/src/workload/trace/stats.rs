@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use super::{Column, NONE, SplitShares, TimeSplit, Trace, TracePart};
+use super::{Column, SplitShares, TimeSplit, Trace, TracePart, counted};
 use crate::csv::RecordingError;
 
 /// A part with fewer requests is too small: means over it say little.
@@ -192,7 +192,7 @@ impl TraceStats {
         let reused_tokens: u64 = values(Column::ReusedTokens).sum();
         let has_reuse = !trace.column(Column::ReusedTokens).is_empty() && prompt_tokens > 0;
         let (models, num_sessions) = (trace.names(Column::Model), trace.names(Column::Session).len());
-        let model_requests = counted(trace.column(Column::Model), models.len());
+        let model_requests = trace.model_requests(0..requests);
         let session_requests = counted(trace.column(Column::Session), num_sessions);
         let load_us = models.values().flatten().map(|load_s| (load_s * 1e6).round() as u64);
         let mut ranked: Vec<ModelStats> = models
@@ -235,15 +235,6 @@ impl TraceStats {
     }
 }
 
-/// How often each number stands in a column.
-fn counted(column: &[u32], most: usize) -> Vec<u64> {
-    let mut counts = vec![0; most];
-    for number in column.iter().filter(|number| **number != NONE) {
-        counts[*number as usize] += 1;
-    }
-    counts
-}
-
 fn interarrival_cv(time_us: &[u64]) -> Option<f64> {
     let num_gaps = time_us.len().checked_sub(1).filter(|gaps| *gaps > 0)? as f64;
     let mean_us = (time_us.last()? - time_us.first()?) as f64 / num_gaps;
@@ -253,28 +244,19 @@ fn interarrival_cv(time_us: &[u64]) -> Option<f64> {
 }
 
 fn part_stats(trace: &Trace, split: &TimeSplit, counts: Option<&[u64]>) -> Vec<PartStats> {
-    let row_of = |slot: usize| {
-        let time_us = slot as u64 * split.slot_us();
-        trace.time_us.partition_point(|row_us| *row_us < time_us)
-    };
-    let num_models = trace.names(Column::Model).len();
-    let mut trained = Vec::new();
+    let trained = trace.model_requests(trace.rows(split, TracePart::Train));
     let part = |part: TracePart| {
-        let slots = split.slots(part);
-        let rows = row_of(slots.start)..row_of(slots.end);
+        let rows = trace.rows(split, part);
         let requests = rows.len() as u64;
-        let models = counted(trace.column(Column::Model).get(rows).unwrap_or_default(), num_models);
-        if part == TracePart::Train {
-            trained.clone_from(&models);
-        }
-        let named = || (0..num_models).filter(|model| models[*model] > 0);
+        let models = trace.model_requests(rows);
+        let named = || (0..models.len()).filter(|model| models[*model] > 0);
         PartStats {
             part,
             requests,
             requests_without_model: requests - models.iter().sum::<u64>(),
             models: named().count(),
             new_models: named().filter(|model| trained[*model] == 0).count(),
-            slots: counts.and_then(|counts| SlotStats::of(&counts[slots])),
+            slots: counts.and_then(|counts| SlotStats::of(&counts[split.slots(part)])),
         }
     };
     TracePart::ALL.map(part).into()

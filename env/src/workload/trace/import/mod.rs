@@ -15,7 +15,7 @@ pub use super::columns::Mapping;
 pub use gentd26::{LOAD_TIME_SEED, gentd26};
 pub use mooncake::{BLOCK_TOKENS, mooncake};
 
-use super::read::{LIMITS, MAX_TIME_S, NS_PER_US, Place};
+use super::read::{LIMITS, MAX_TIME_S, NS_PER_US};
 use super::{Column, NONE, Trace};
 use crate::csv::{CsvReader, RecordingError};
 use crate::random::{Purpose, Seed, Stream};
@@ -44,12 +44,7 @@ pub enum Clock {
 /// [`RecordingError`] with its place; as [`Trace::read`].
 pub fn mapped<R: Read>(source: R, mappings: &[Mapping], clock: Clock) -> Result<Trace, RecordingError> {
     let reader = CsvReader::open(source, LIMITS)?;
-    let place = |mapping: &Mapping| {
-        let [index] = reader.places([&mapping.name])?;
-        Ok(Place { column: mapping.column, index, factor: mapping.factor })
-    };
-    let places = mappings.iter().map(place).collect::<Result<_, _>>()?;
-    let mut trace = Trace::read_rows(reader, places, true)?;
+    let mut trace = Trace::read_rows(reader, mappings, true)?;
     if let Clock::Session { sessions_per_s, seed } = clock {
         let starts = session_starts_ns(trace.names(Column::Session).len(), sessions_per_s, seed);
         if trace.column(Column::Session).is_empty() {
