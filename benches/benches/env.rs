@@ -15,7 +15,7 @@ use thoughtcache_env::llm::inference::Server;
 use thoughtcache_env::llm::quality::AccuracyLaw;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::{RequestView, SiteView, price, price_all};
-use thoughtcache_env::radio::features::Features;
+use thoughtcache_env::radio::features::FeatureLaw;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
 
@@ -95,8 +95,8 @@ fn placements(criterion: &mut Criterion) {
         backhaul_bps: 1e9,
         backhaul_delay_s: 0.02,
         sensor_bits: 8e6,
-        coarse: Features::new(0.05, 8e6, 4e5),
-        fine: Features::new(0.2, 8e6, 4e5),
+        coarse: FeatureLaw { ratio: 0.05, enough_bits: 4e5 }.of(8e6),
+        fine: FeatureLaw { ratio: 0.2, enough_bits: 4e5 }.of(8e6),
         perception_flop: 3e11,
         token_bits: 32.0,
         new_tokens: 200.0,

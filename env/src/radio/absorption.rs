@@ -145,7 +145,7 @@ fn shape(f: f64, centre: f64, width: f64, delta: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::Table;
+    use crate::radio::reference_tests::Table;
 
     #[test]
     fn both_gases_are_met_within_a_thousandth_at_every_row_of_the_reference() {

@@ -93,7 +93,7 @@ impl Blockage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::correlation;
+    use crate::radio::reference_tests::correlation;
     use crate::random::{Purpose, Seed, Stream};
 
     fn config() -> BlockageConfig {

@@ -15,28 +15,10 @@
 //! Communications Letters 25 (2021), arXiv 2109.13404.
 
 use crate::invalid::{Invalid, between};
-use crate::radio::path_loss::{Separation, carrier_key};
+use crate::radio::path_loss::{Line, PathLoss, carrier_key};
 use crate::radio::site::Site;
 use crate::units::Decibel;
 use serde::{Deserialize, Serialize};
-
-/// One state of the line of sight.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CloseInLaw {
-    /// Path loss exponent; 2 in free space.
-    pub exponent: f64,
-    /// Standard deviation of shadowing.
-    pub sigma: Decibel,
-}
-
-/// The path loss of one carrier and pair of heights.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CloseIn {
-    first_metre_db: f64,
-    height_difference_m: f64,
-    los: CloseInLaw,
-    nlos: CloseInLaw,
-}
 
 /// `[radio.path_loss.close_in]`: above 100 GHz. Numbers that are left out are measured ones, of offices or streets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,7 +51,7 @@ impl CloseInConfig {
         carrier_hz: f64,
         base_height_m: f64,
         user_height_m: f64,
-    ) -> Result<CloseIn, Invalid> {
+    ) -> Result<PathLoss, Invalid> {
         let [clear_exponent, clear_sigma_db, blind_exponent, blind_sigma_db] =
             if self.site.is_indoor() { [1.74, 3.62, 2.83, 6.07] } else { [1.94, 2.66, 2.87, 8.2] };
         let exponent = |key: &str, typed: Option<f64>, default: f64| {
@@ -83,46 +65,29 @@ impl CloseInConfig {
             let allowed = format!("a number from 100 to 1000 with [{table}]");
             return Err(Invalid::new(carrier_key(table), gigahertz, allowed));
         }
-        for (key, height_m) in [("base_height_m", base_height_m), ("user_height_m", user_height_m)] {
-            between("radio", key, height_m, 0.5, 100.0)?;
-        }
-        Ok(CloseIn {
-            first_metre_db: 32.4 + 20.0 * libm::log10(gigahertz),
+        let law = |exponent: f64| Line {
+            constant_db: 32.4 + 20.0 * libm::log10(gigahertz),
+            slope_db: 10.0 * exponent,
+        };
+        let los = law(exponent("exponent_los", self.exponent_los, clear_exponent)?);
+        let sigma_los = sigma("sigma_los_db", self.sigma_los_db, clear_sigma_db)?;
+        Ok(PathLoss {
+            valid_m: [0.0, f64::INFINITY],
             height_difference_m: base_height_m - user_height_m,
-            los: CloseInLaw {
-                exponent: exponent("exponent_los", self.exponent_los, clear_exponent)?,
-                sigma: sigma("sigma_los_db", self.sigma_los_db, clear_sigma_db)?,
-            },
-            nlos: CloseInLaw {
-                exponent: exponent("exponent_nlos", self.exponent_nlos, blind_exponent)?,
-                sigma: sigma("sigma_nlos_db", self.sigma_nlos_db, blind_sigma_db)?,
-            },
+            breakpoint_m: f64::INFINITY,
+            near: los,
+            far: los,
+            nlos: law(exponent("exponent_nlos", self.exponent_nlos, blind_exponent)?),
+            is_nlos_worse: false,
+            sigmas: [sigma("sigma_nlos_db", self.sigma_nlos_db, blind_sigma_db)?, sigma_los],
         })
-    }
-}
-
-impl CloseIn {
-    /// Exponent and spread in one state of the line of sight.
-    pub fn law(&self, is_los: bool) -> CloseInLaw {
-        if is_los { self.los } else { self.nlos }
-    }
-
-    /// A distance on the map, at least a metre away in space.
-    pub fn separation(&self, d2d_m: f64) -> Separation {
-        let d3d_m = (d2d_m * d2d_m + self.height_difference_m * self.height_difference_m).sqrt();
-        Separation { d2d_m, d3d_m: d3d_m.max(1.0), is_clamped: d3d_m < 1.0 }
-    }
-
-    /// The mean loss over a distance.
-    pub fn loss(&self, separation: Separation, is_los: bool) -> Decibel {
-        Decibel(self.first_metre_db + 10.0 * self.law(is_los).exponent * libm::log10(separation.d3d_m))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::Table;
+    use crate::radio::reference_tests::Table;
 
     fn config() -> CloseInConfig {
         CloseInConfig {
@@ -153,7 +118,7 @@ mod tests {
         let model = config().validate("close_in", 140e9, 1.0, 1.0).unwrap();
         let at = |d: f64| model.loss(model.separation(d), false).0;
         approx::assert_relative_eq!(at(20.0) - at(2.0), 28.3, max_relative = 1e-12);
-        assert_eq!(model.law(false).sigma, Decibel(6.07));
+        assert_eq!(model.sigma(false), Decibel(6.07));
         assert!(model.separation(0.5).is_clamped && at(0.5) == at(1.0));
     }
 

@@ -46,14 +46,18 @@ impl FeaturesConfig {
 /// The law of features of one fineness.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FeatureLaw {
-    ratio: f64,
-    enough_bits: f64,
+    /// The part of the sensor's bits that travels.
+    pub ratio: f64,
+    /// The law's `bits_0`, above 0.
+    pub enough_bits: f64,
 }
 
 impl FeatureLaw {
     /// The bits that travel for sensor data, and the share of the meaning that arrives.
     pub fn of(&self, sensor_bits: f64) -> Features {
-        Features::new(self.ratio, sensor_bits, self.enough_bits)
+        let bits = self.ratio * sensor_bits;
+        let quality = if sensor_bits > 0.0 { -libm::expm1(-bits / self.enough_bits) } else { 1.0 };
+        Features { bits, quality }
     }
 }
 
@@ -64,15 +68,6 @@ pub struct Features {
     pub bits: f64,
     /// The share of the meaning that arrives, 0 to 1.
     pub quality: f64,
-}
-
-impl Features {
-    /// The features that keep a share of the sensor's bits; `scale_bits` above 0 is the law's `bits_0`.
-    pub fn new(ratio: f64, sensor_bits: f64, scale_bits: f64) -> Self {
-        let bits = ratio * sensor_bits;
-        let quality = if sensor_bits > 0.0 { -libm::expm1(-bits / scale_bits) } else { 1.0 };
-        Self { bits, quality }
-    }
 }
 
 #[cfg(test)]
@@ -99,11 +94,11 @@ mod tests {
 
     #[test]
     fn a_scale_of_bits_tells_63_percent_and_ten_tell_nearly_all() {
-        let features = Features::new(0.1, 2e6, 2e5);
+        let features = FeatureLaw { ratio: 0.1, enough_bits: 2e5 }.of(2e6);
         assert_eq!(features.bits, 2e5);
         approx::assert_relative_eq!(features.quality, 0.632_120_558_828_557_7, max_relative = 1e-12);
-        assert!(Features::new(1.0, 2e6, 2e5).quality > 0.9999);
-        let nothing = Features::new(0.1, 0.0, 2e5);
+        assert!(FeatureLaw { ratio: 1.0, enough_bits: 2e5 }.of(2e6).quality > 0.9999);
+        let nothing = FeatureLaw { ratio: 0.1, enough_bits: 2e5 }.of(0.0);
         assert_eq!((nothing.bits, nothing.quality), (0.0, 1.0), "nothing to tell is told in full");
     }
 }

@@ -13,7 +13,7 @@
 //! *Source.* The parts name theirs.
 
 use crate::invalid::Invalid;
-use crate::radio::close_in::{CloseIn, CloseInConfig};
+use crate::radio::close_in::CloseInConfig;
 use crate::radio::line_of_sight::{LineOfSight, los_prob};
 use crate::radio::path_loss::{PathLoss, Separation};
 use crate::radio::rician::Rician;
@@ -72,26 +72,18 @@ impl PathLossConfig {
         let table = format!("{table}.{name}");
         let base_height_m = heights.base_height_m.unwrap_or(site.base_height_m());
         let user_height_m = heights.user_height_m.unwrap_or(site.user_height_m());
-        let law = match self {
-            Self::CloseIn(config) => {
-                Law::CloseIn(config.validate(&table, carrier_hz, base_height_m, user_height_m)?)
-            }
-            _ => Law::Standard(PathLoss::new(&table, site, carrier_hz, base_height_m, user_height_m)?),
+        let path_loss = match self {
+            Self::CloseIn(config) => config.validate(&table, carrier_hz, base_height_m, user_height_m)?,
+            _ => PathLoss::new(&table, site, carrier_hz, base_height_m, user_height_m)?,
         };
-        Ok(LargeScale { law, site, user_height_m, absorption_db_per_m: absorption_db_per_km / 1e3 })
+        Ok(LargeScale { path_loss, site, user_height_m, absorption_db_per_m: absorption_db_per_km / 1e3 })
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Law {
-    Standard(PathLoss),
-    CloseIn(CloseIn),
 }
 
 /// Large-scale gains at one site and carrier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LargeScale {
-    law: Law,
+    path_loss: PathLoss,
     /// The kind of site.
     pub site: Site,
     user_height_m: f64,
@@ -128,10 +120,7 @@ impl LargeScale {
 
     /// A distance on the map, within the validity of the path loss.
     pub fn separation(&self, d2d_m: f64) -> Separation {
-        match &self.law {
-            Law::Standard(law) => law.separation(d2d_m),
-            Law::CloseIn(law) => law.separation(d2d_m),
-        }
+        self.path_loss.separation(d2d_m)
     }
 
     fn is_los(&self, link: &LinkState, separation: Separation) -> bool {
@@ -165,20 +154,17 @@ impl LargeScale {
     /// The loss of the link, antennas and blockage apart.
     pub fn loss(&self, link: &LinkState, separation: Separation) -> Decibel {
         let shadow = link.shadowing.loss(self.shadowing_sigma(link.is_los));
-        self.path_loss(separation, link.is_los) + shadow + self.air(separation)
+        self.path_loss.loss(separation, link.is_los) + shadow + self.air(separation)
     }
 
     /// The median loss of the links of one state of the view: without shadow, with the air.
     pub fn median_loss(&self, separation: Separation, is_los: bool) -> Decibel {
-        self.path_loss(separation, is_los) + self.air(separation)
+        self.path_loss.loss(separation, is_los) + self.air(separation)
     }
 
     /// Standard deviation of the loss around its median.
     pub fn shadowing_sigma(&self, is_los: bool) -> Decibel {
-        match &self.law {
-            Law::Standard(_) => self.site.shadowing(is_los).sigma,
-            Law::CloseIn(law) => law.law(is_los).sigma,
-        }
+        self.path_loss.sigma(is_los)
     }
 
     /// The probability of a clear view.
@@ -188,17 +174,7 @@ impl LargeScale {
 
     /// Where the clear path begins to lose more with every metre, m on the map; `None` where it never does.
     pub fn breakpoint_m(&self) -> Option<f64> {
-        match &self.law {
-            Law::Standard(law) => Some(law.breakpoint_m).filter(|breakpoint_m| breakpoint_m.is_finite()),
-            Law::CloseIn(_) => None,
-        }
-    }
-
-    fn path_loss(&self, separation: Separation, is_los: bool) -> Decibel {
-        match &self.law {
-            Law::Standard(law) => law.loss(separation, is_los),
-            Law::CloseIn(law) => law.loss(separation, is_los),
-        }
+        Some(self.path_loss.breakpoint_m).filter(|breakpoint_m| breakpoint_m.is_finite())
     }
 
     fn air(&self, separation: Separation) -> Decibel {
@@ -214,7 +190,7 @@ impl LargeScale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{mean, variance};
+    use crate::radio::reference_tests::{mean, variance};
     use crate::random::{Purpose, Seed, Stream};
 
     fn street() -> LargeScale {

@@ -92,7 +92,7 @@ impl LineOfSight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{Table, correlation};
+    use crate::radio::reference_tests::{Table, correlation};
     use crate::radio::shadowing::correlation_over;
     use crate::random::{Purpose, Seed, Stream};
 

@@ -33,16 +33,17 @@ pub mod user;
 
 mod normal;
 #[cfg(test)]
-pub(crate) mod reference;
+pub(crate) mod reference_tests;
 
 use crate::invalid::Invalid;
-use crate::units::SPEED_OF_LIGHT_M_PER_S;
+use crate::random::{Seed, Stream};
+use crate::units::{SPEED_OF_LIGHT_M_PER_S, UserId};
 use absorption::{Atmosphere, AtmosphereConfig, absorption};
 use association::{Association, AssociationConfig};
 use band::{Band, BandConfig};
 use blockage::{Blockage, BlockageConfig};
 use fading::block::BlockFading;
-use fading::{Fading, FadingConfig};
+use fading::{Fading, NoKeys};
 use features::{FeatureLaw, FeaturesConfig};
 use large_scale::{LargeScale, PathLossConfig};
 use link::{Fade, LinkBudget, LinkConfig};
@@ -72,7 +73,7 @@ pub struct RadioConfig {
     pub blockage: Option<BlockageConfig>,
     /// How fading counts; its mean over a slot when absent.
     #[serde(default)]
-    pub fading: FadingConfig,
+    pub fading: Fading,
     /// What codes and other cells cost.
     #[serde(default)]
     pub link: LinkConfig,
@@ -141,7 +142,7 @@ impl RadioConfig {
                 files.and_then(|files| files.ways.as_ref()),
             )?,
             blockage: self.blockage.map(|config| config.validate(&at("blockage"))).transpose()?,
-            fading: self.fading.into(),
+            fading: self.fading,
             link: self.link.validate(&at("link"), &band)?,
             recorded_rates: self
                 .recorded_rates
@@ -166,7 +167,7 @@ impl RadioConfig {
         }
         let is_typed = [
             ("link", self.link != LinkConfig::default()),
-            ("fading", self.fading != FadingConfig::default()),
+            ("fading", self.fading != Fading::default()),
         ];
         match is_typed.into_iter().find(|(_, is_typed)| *is_typed) {
             Some((key, _)) => {
@@ -198,6 +199,29 @@ impl RadioParameters {
                 Fade::Instant { power: waves.power(walked_m / self.wavelength_m(), straight_share) }
             }
         }
+    }
+
+    /// The waves of a user whose fading holds for a slot; `None` where the mean of fading counts.
+    pub fn waves(&self, seed: Seed, user: UserId) -> Option<BlockFading> {
+        (self.fading == Fading::Block(NoKeys {}))
+            .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)))
+    }
+
+    /// Downlink and uplink rates of a user who has walked so many metres, in a span of so many seconds from a time on and a
+    /// part of it, bit/s: recorded ones where the scenario has them, else those of the connection.
+    pub fn user_rates_bits_per_s(
+        &self,
+        connection: &Connection,
+        (seed, user): (Seed, UserId),
+        walked_m: f64,
+        span_s: (f64, f64),
+        time_share: f64,
+    ) -> [f64; 2] {
+        if let Some(recorded) = &self.recorded_rates {
+            return recorded.rates_bits_per_s((seed, user), span_s, time_share);
+        }
+        let waves = self.waves(seed, user);
+        self.rates_bits_per_s(connection, waves.as_ref().map(|waves| (waves, walked_m)), time_share)
     }
 
     /// Downlink and uplink rates of a connection in a part of the time, bit/s. `waves`: see [`fade`](Self::fade).
@@ -237,7 +261,7 @@ pub(crate) fn example_street() -> RadioConfig {
             mean_duration_s: 0.5,
             loss_db: 15.0,
         }),
-        fading: FadingConfig::default(),
+        fading: Fading::default(),
         link: LinkConfig::default(),
         recorded_rates: None,
         association: AssociationConfig::default(),

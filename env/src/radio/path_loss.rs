@@ -56,9 +56,9 @@ pub struct Separation {
 
 /// `constant + slope lg d3`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Line {
-    constant_db: f64,
-    slope_db: f64,
+pub(super) struct Line {
+    pub(super) constant_db: f64,
+    pub(super) slope_db: f64,
 }
 
 impl Line {
@@ -67,18 +67,22 @@ impl Line {
     }
 }
 
-/// The path loss of one site, carrier and pair of heights.
+/// The path loss of one site, carrier and pair of heights: one line or two with a line of sight, one without.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PathLoss {
-    /// The kind of site.
-    pub site: Site,
-    base_height_m: f64,
-    user_height_m: f64,
-    /// Beyond this distance on the map the reflection from the ground counts, m; infinite indoors.
+    /// The distances on the map that the model is valid for, m.
+    pub(super) valid_m: [f64; 2],
+    /// Height of the base station above that of the user, m.
+    pub(super) height_difference_m: f64,
+    /// Beyond this distance on the map the reflection from the ground counts, m; infinite where it never does.
     pub breakpoint_m: f64,
-    near: Line,
-    far: Line,
-    nlos: Line,
+    pub(super) near: Line,
+    pub(super) far: Line,
+    pub(super) nlos: Line,
+    /// Whether a link without a line of sight loses at least what it would lose with one.
+    pub(super) is_nlos_worse: bool,
+    /// Standard deviations of shadowing, without and with a line of sight.
+    pub(super) sigmas: [Decibel; 2],
 }
 
 impl PathLoss {
@@ -129,20 +133,22 @@ impl PathLoss {
                 (f64::INFINITY, los, los, line(17.3 + 24.9 * lg_f, 38.3))
             }
         };
-        Ok(Self { site, base_height_m, user_height_m, breakpoint_m, near, far, nlos })
-    }
-
-    /// Height of the base station above that of the user, m.
-    pub fn height_difference_m(&self) -> f64 {
-        self.base_height_m - self.user_height_m
+        Ok(Self {
+            valid_m: if site.is_indoor() { [0.0, 150.0] } else { [10.0, 5000.0] },
+            height_difference_m,
+            breakpoint_m,
+            near,
+            far,
+            nlos,
+            is_nlos_worse: true,
+            sigmas: [false, true].map(|is_los| site.shadowing(is_los).sigma),
+        })
     }
 
     /// A distance on the map, within the validity of the model.
     pub fn separation(&self, d2d_m: f64) -> Separation {
-        let (low, high) = if self.site.is_indoor() { (0.0, 150.0) } else { (10.0, 5000.0) };
-        let clamped_m = d2d_m.clamp(low, high);
-        let height = self.height_difference_m();
-        let d3d_m = (clamped_m * clamped_m + height * height).sqrt();
+        let clamped_m = d2d_m.clamp(self.valid_m[0], self.valid_m[1]);
+        let d3d_m = (clamped_m * clamped_m + self.height_difference_m * self.height_difference_m).sqrt();
         Separation { d2d_m: clamped_m, d3d_m: d3d_m.max(1.0), is_clamped: clamped_m != d2d_m || d3d_m < 1.0 }
     }
 
@@ -150,8 +156,17 @@ impl PathLoss {
     pub fn loss(&self, separation: Separation, is_los: bool) -> Decibel {
         let lg_d3d = libm::log10(separation.d3d_m);
         let clear = if separation.d2d_m <= self.breakpoint_m { self.near } else { self.far };
-        let los_db = clear.at(lg_d3d);
-        Decibel(if is_los { los_db } else { los_db.max(self.nlos.at(lg_d3d)) })
+        let (los_db, nlos_db) = (clear.at(lg_d3d), self.nlos.at(lg_d3d));
+        Decibel(match (is_los, self.is_nlos_worse) {
+            (true, _) => los_db,
+            (false, true) => los_db.max(nlos_db),
+            (false, false) => nlos_db,
+        })
+    }
+
+    /// Standard deviation of shadowing.
+    pub fn sigma(&self, is_los: bool) -> Decibel {
+        self.sigmas[usize::from(is_los)]
     }
 }
 
@@ -181,7 +196,7 @@ fn check_heights(table: &str, site: Site, base_height_m: f64, user_height_m: f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{Row, Table};
+    use crate::radio::reference_tests::{Row, Table};
 
     fn model(row: &Row<'_>) -> Option<PathLoss> {
         let site = Site::of_reference(row.text("scenario"))?;

@@ -11,8 +11,6 @@
 //! *Source.* Ours.
 
 use crate::radio::RadioParameters;
-use crate::radio::fading::Fading;
-use crate::radio::fading::block::BlockFading;
 use crate::radio::mobility::Position;
 use crate::radio::replay::{ThroughputTrace, ThroughputTraces};
 use crate::radio::user::UserRadios;
@@ -36,18 +34,14 @@ pub fn rate_process(
     let traces = (0..num_users).map(|number| {
         let user = UserId(number);
         let mut rng = seed.stream_at(Stream::Channel, u64::from(number), 0);
-        let waves = (radio.fading == Fading::Block)
-            .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(number), 0)));
         let samples: Vec<(f64, f64)> = (0..seconds)
             .map(|second| {
                 let time_s = f64::from(second) * STEP_S;
                 let connection = radios.advance(user, cells, time_s, &mut rng, radio);
-                let waves = waves.as_ref().map(|waves| (waves, radios.user(user).walked_m));
-                let share = radio.communication_share();
-                let [downlink_bits_per_s, _] = match &radio.recorded_rates {
-                    Some(recorded) => recorded.rates_bits_per_s((seed, user), (time_s, STEP_S), share),
-                    None => radio.rates_bits_per_s(&connection, waves, share),
-                };
+                let walked_m = radios.user(user).walked_m;
+                let (span_s, share) = ((time_s, STEP_S), radio.communication_share());
+                let [downlink_bits_per_s, _] =
+                    radio.user_rates_bits_per_s(&connection, (seed, user), walked_m, span_s, share);
                 (time_s, downlink_bits_per_s)
             })
             .collect();

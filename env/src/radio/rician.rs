@@ -48,7 +48,7 @@ impl Rician {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{mean, variance};
+    use crate::radio::reference_tests::{mean, variance};
     use crate::radio::site::Site;
     use crate::random::{Purpose, Seed, Stream};
 

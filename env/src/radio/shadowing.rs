@@ -49,7 +49,7 @@ impl Shadowing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{correlation, mean, variance};
+    use crate::radio::reference_tests::{correlation, mean, variance};
     use crate::random::{Purpose, Seed, Stream};
 
     #[test]

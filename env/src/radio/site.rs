@@ -117,7 +117,7 @@ impl Site {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::Table;
+    use crate::radio::reference_tests::Table;
 
     #[test]
     fn sigma_and_k_are_those_of_every_row_of_the_reference() {

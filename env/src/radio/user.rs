@@ -17,7 +17,7 @@ use crate::radio::RadioParameters;
 use crate::radio::association::Candidate;
 use crate::radio::large_scale::LinkState;
 use crate::radio::mobility::{Motion, Position};
-use crate::units::{CellId, Decibel, UserId};
+use crate::units::{CellId, UserId};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -94,20 +94,6 @@ impl UserRadio {
                 common = common - blockage.loss;
             }
         }
-        self.connect(links, cells, moved_m, is_new, common, rng, parameters)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the second half of `advance`, which has them all")]
-    fn connect(
-        &mut self,
-        links: &mut [LinkState],
-        cells: &[Position],
-        moved_m: f64,
-        is_new: bool,
-        common: Decibel,
-        rng: &mut impl Rng,
-        parameters: &RadioParameters,
-    ) -> Connection {
         let large_scale = &parameters.large_scale;
         let place = self.motion.position();
         let mut walk = large_scale.walk(moved_m);

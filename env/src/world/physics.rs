@@ -17,8 +17,6 @@ use crate::llm::loading::Tier;
 use crate::placement::Placement;
 use crate::placement::pipeline::{StageBill, price};
 use crate::placement::request::{RequestFacts, UserLink};
-use crate::radio::fading::Fading;
-use crate::radio::fading::block::BlockFading;
 use crate::radio::mobility::Position;
 use crate::radio::user::{Connection, UserRadios};
 use crate::random::{Addressed, Purpose, Seed, Stream};
@@ -257,14 +255,8 @@ impl Physics {
     fn link(&self, connection: &Connection, user: UserId, slot: u64) -> UserLink {
         let (radio, slot_s, seed) = (self.law.radio(), self.law.slot_s(), self.now.seed);
         let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
-        let rates = if let Some(recorded) = &radio.recorded_rates {
-            recorded.rates_bits_per_s((seed, user), (slot as f64 * slot_s, slot_s), time_share)
-        } else {
-            let waves = (radio.fading == Fading::Block)
-                .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, u64::from(user.0), 0)));
-            let walked_m = self.now.radios.user(user).walked_m;
-            radio.rates_bits_per_s(connection, waves.as_ref().map(|waves| (waves, walked_m)), time_share)
-        };
+        let (walked_m, span_s) = (self.now.radios.user(user).walked_m, (slot as f64 * slot_s, slot_s));
+        let rates = radio.user_rates_bits_per_s(connection, (seed, user), walked_m, span_s, time_share);
         let [downlink_bps, uplink_bps] = rates.map(|rate| rate.max(LEAST_BPS));
         UserLink {
             uplink_bps,

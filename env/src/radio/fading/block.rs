@@ -81,7 +81,7 @@ fn wave(turns: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::Table;
+    use crate::radio::reference_tests::Table;
     use crate::radio::rician::straight_share;
     use crate::random::{Purpose, Seed, Stream};
     use crate::units::Decibel;

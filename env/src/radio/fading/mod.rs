@@ -8,19 +8,10 @@ pub mod ergodic;
 
 use serde::{Deserialize, Serialize};
 
-/// How fading counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fading {
-    /// A slot holds many coherence times: the mean over the distribution.
-    Ergodic,
-    /// One value holds for the whole slot.
-    Block,
-}
-
 /// `[radio.fading.ergodic]` or `[radio.fading.block]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum FadingConfig {
+pub enum Fading {
     /// The mean over a slot, which holds many coherence times (28 GHz, walking: some milliseconds each).
     Ergodic(NoKeys),
     /// One value for the whole slot: for slots shorter than a coherence time.
@@ -32,17 +23,8 @@ pub enum FadingConfig {
 #[serde(deny_unknown_fields)]
 pub struct NoKeys {}
 
-impl Default for FadingConfig {
+impl Default for Fading {
     fn default() -> Self {
         Self::Ergodic(NoKeys {})
-    }
-}
-
-impl From<FadingConfig> for Fading {
-    fn from(config: FadingConfig) -> Self {
-        match config {
-            FadingConfig::Ergodic(NoKeys {}) => Self::Ergodic,
-            FadingConfig::Block(NoKeys {}) => Self::Block,
-        }
     }
 }

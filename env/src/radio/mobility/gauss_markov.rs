@@ -184,7 +184,7 @@ fn reflected(place_m: f64, side_m: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{correlation, mean, smirnov, smirnov_bound, variance};
+    use crate::radio::reference_tests::{correlation, mean, smirnov, smirnov_bound, variance};
     use crate::random::{Purpose, Seed, Stream};
 
     fn model() -> GaussMarkov {

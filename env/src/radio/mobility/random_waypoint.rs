@@ -200,7 +200,7 @@ impl RandomWaypoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::reference::{mean, smirnov, smirnov_bound};
+    use crate::radio::reference_tests::{mean, smirnov, smirnov_bound};
     use crate::random::{Purpose, Seed, Stream};
 
     const AREA: Area = Area { width_m: 200.0, depth_m: 100.0 };

@@ -1,5 +1,6 @@
 use super::*;
-use crate::radio::reference::{correlation, mean, smirnov, smirnov_bound, variance};
+use crate::units::Decibel;
+use crate::radio::reference_tests::{correlation, mean, smirnov, smirnov_bound, variance};
 use crate::radio::{RadioConfig, example_street};
 use crate::random::{Purpose, Seed, SimRng, Stream};
 

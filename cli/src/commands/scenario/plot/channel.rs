@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use thoughtcache_env::radio::RadioParameters;
-use thoughtcache_env::radio::fading::Fading;
 use thoughtcache_env::radio::fading::block::BlockFading;
 use thoughtcache_env::radio::large_scale::LinkState;
 use thoughtcache_env::radio::link::Fade;
@@ -205,14 +204,12 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(radio: &'a RadioParameters, cells: &'a [Position], seed: Seed, user: UserId) -> Self {
-        let item = u64::from(user.0);
         Self {
             radio,
             cells,
             radios: UserRadios::new(1, cells.len()),
-            rng: seed.stream_at(Stream::Channel, item, 0),
-            waves: (radio.fading == Fading::Block)
-                .then(|| BlockFading::draw(&mut seed.stream_at(Stream::Fading, item, 0))),
+            rng: seed.stream_at(Stream::Channel, u64::from(user.0), 0),
+            waves: radio.waves(seed, user),
             now_s: 0.0,
         }
     }
