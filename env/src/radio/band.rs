@@ -102,28 +102,20 @@ pub struct BandConfig {
     /// `7ghz`, `28ghz` or `140ghz`: where the numbers below come from when they are absent.
     pub name: BandName,
     /// Carrier in GHz, 0.5 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier_ghz: Option<f64>,
     /// Bandwidth in MHz, 0.001 to 100,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth_mhz: Option<f64>,
     /// Transmit power of a base station in dBm, -30 to 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_power_dbm: Option<f64>,
     /// Antenna gain of a base station in dBi, -10 to 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_gain_db: Option<f64>,
     /// Noise figure of a base station in dB, 0 to 30.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_noise_figure_db: Option<f64>,
     /// Transmit power of a device in dBm, -30 to 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_power_dbm: Option<f64>,
     /// Antenna gain of a device in dBi, -10 to 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_gain_db: Option<f64>,
     /// Noise figure of a device in dB, 0 to 30.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_noise_figure_db: Option<f64>,
 }
 

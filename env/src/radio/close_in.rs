@@ -27,16 +27,12 @@ pub struct CloseInConfig {
     /// The kind of site, for its line of sight, correlation distances and K factor: `umi`, `uma`, `inh_open`, `inh_mixed`.
     pub site: Site,
     /// Path loss exponent with a line of sight, 1 to 6 (1.74 in offices, 1.94 in streets).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exponent_los: Option<f64>,
     /// Path loss exponent without, 1 to 6 (2.83 in offices, 2.87 in streets).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exponent_nlos: Option<f64>,
     /// Standard deviation of shadowing with a line of sight in dB, 0 to 20 (3.62 and 2.66).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigma_los_db: Option<f64>,
     /// Standard deviation without in dB, 0 to 20 (6.07 and 8.2).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigma_nlos_db: Option<f64>,
 }
 

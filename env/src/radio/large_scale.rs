@@ -44,10 +44,8 @@ pub enum PathLossConfig {
 #[serde(deny_unknown_fields)]
 pub struct HeightsConfig {
     /// Height of base stations in m: 10 (`umi`), 25 (`uma`), 0.5 to 10 in offices (3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_height_m: Option<f64>,
     /// Height of users' devices in m: 1.5 to 22.5 (1.5), 0.5 to 10 in offices (1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_height_m: Option<f64>,
 }
 

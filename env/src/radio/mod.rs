@@ -66,10 +66,8 @@ pub struct RadioConfig {
     /// How users move.
     pub mobility: MobilityConfig,
     /// The air; a mild day at sea level when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub atmosphere: Option<AtmosphereConfig>,
     /// Passers-by; nobody is in the way when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blockage: Option<BlockageConfig>,
     /// How fading counts; its mean over a slot when absent.
     #[serde(default)]
@@ -78,16 +76,13 @@ pub struct RadioConfig {
     #[serde(default)]
     pub link: LinkConfig,
     /// Recorded throughput in place of the computed link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded_rates: Option<RecordedRatesConfig>,
     /// Which cell serves.
     #[serde(default)]
     pub association: AssociationConfig,
     /// What base stations see; nothing when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensing: Option<SensingConfig>,
     /// What split placements send; needed where they are allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<FeaturesConfig>,
 }
 

@@ -41,7 +41,6 @@ pub struct RecordedRatesConfig {
     /// Whose file it is: `throughput` (Lumos5G) or `irish5g`.
     pub format: RateFormat,
     /// The kind of traces, the word before `/` in their names: `4G` or `5G`, `Driving` or `Static`; all when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Which of them: every other one, beginning with the first, in training and validation episodes and the rest in test episodes
     /// (`split`); or the same half (`training`, `test`) or `all` in all episodes.

@@ -29,10 +29,8 @@ pub struct ScenarioConfig {
     /// What occupies memory, and what becomes of an entry whose window is full.
     pub memory: MemoryConfig,
     /// Whose the context is; all users of a service share it when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextConfig>,
     /// How good an answer is; absent with `[physical]`, where models have their own `quality`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<QualityConfig>,
     /// Who asks for what, and when.
     pub workload: WorkloadConfig,
@@ -42,10 +40,8 @@ pub struct ScenarioConfig {
     #[serde(default, skip_serializing_if = "ObservationConfig::is_default")]
     pub observation: ObservationConfig,
     /// What things cost in an abstract scenario.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostConfig>,
     /// Radio, servers, cloud and devices of a physical scenario, and what seconds, joules, quality and money cost there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physical: Option<PhysicalConfig>,
     /// Parameters of the heuristics, by policy and name; tuned on validation episodes. `<rule>+myopic` has those of the rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,10 +57,8 @@ pub struct CellConfig {
     /// GPU memory of one cell in GB (1e9 bytes), above 0.
     pub memory_gb: f64,
     /// Compute of one cell in TFLOP/s; needed when `cost.compute_weight` is above 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute_tflop_per_s: Option<f64>,
     /// TFLOP that one cell may spend in a slot; what would exceed it is not served at the edge. No limit when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute_budget_tflop_per_slot: Option<f64>,
 }
 
@@ -75,26 +69,19 @@ pub struct ModelConfig {
     /// The name that services refer to.
     pub name: String,
     /// Weights in GPU memory, in GB (1e9 bytes), above 0; taken from the catalogue with `[physical]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_gb: Option<f64>,
     /// The model of the catalogue (`configs/catalogue/models.toml`) that it is; needed with `[physical]`, and only there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalogue: Option<String>,
     /// Bytes of a weight, 0.125 to 8, where they differ from the catalogue's; only with `[physical]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_weight: Option<f64>,
     /// How good its answers are; needed with `[physical]`, and only there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<AccuracyConfig>,
     /// Context window in tokens, at least 1; without limit when absent, which needs a `cost.accuracy_weight` of 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_tokens: Option<f64>,
     /// Parameters that work on one token, in billions; needed where compute is priced or limited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_parameters_b: Option<f64>,
     /// Bytes that one token of context occupies, 1 to 1e9 (2 x layers x KV heads x head dimension x bytes per number);
     /// needed with `memory.kv`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kv_bytes_per_token: Option<f64>,
 }
 
@@ -103,30 +90,22 @@ pub struct ModelConfig {
 #[serde(deny_unknown_fields)]
 pub struct ServiceConfig {
     /// The name in tables; `service-N` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The model that serves it.
     pub model: String,
     /// What its requests bring and need; needed with `[physical]`, and only there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demands: Option<DemandsConfig>,
     /// The alpha of `[quality.linear]`, between 0 and 1; needed there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alpha: Option<f64>,
     /// Tokens of one thought; `thought.tokens` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thought_tokens: Option<f64>,
     /// Seconds of one load, for `[cost.switching.per_load_second]`; taken from the trace when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_s: Option<f64>,
     /// Cost of one load, at least 0, for `[cost.switching.per_load]`; its weight when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_cost: Option<f64>,
     /// Edge access per request, at least 0; `cost.edge_per_request` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge_per_request: Option<f64>,
     /// The cloud per request, at least 0; `cost.cloud_per_request` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud_per_request: Option<f64>,
 }
 
@@ -176,7 +155,6 @@ pub struct ContextConfig {
     pub scope: ContextScopeConfig,
     /// How many users there are, 1 to 1,000,000, each as likely to ask; needed with scope `user`, but for a recording that
     /// names its users: there each request is its recorded user's, and nothing may stand here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<u32>,
     /// Whether a context that has faded to nothing is dropped when a slot ends, `K` and all; only with scope `user`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -268,7 +246,6 @@ pub struct PhasedConfig {
     pub popularity: Vec<Vec<f64>>,
     /// Probability that a phase lasts another slot, 0 or more and below 1; any other phase follows it, all alike. Absent,
     /// or 1, where there is one phase.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stay_prob: Option<f64>,
 }
 
@@ -281,10 +258,8 @@ pub struct PoissonConfig {
     /// Exponent of Zipf's law of popularity, at least 0; 0 makes all services equally popular.
     pub zipf_exponent: f64,
     /// Slots after which the popularity ranks are dealt anew; they stay for the episode when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshuffle_slots: Option<u32>,
     /// A day with busy and quiet times; all times are alike when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diurnal: Option<DiurnalConfig>,
 }
 
@@ -297,13 +272,11 @@ pub struct RenewalConfig {
     /// As in `[workload.poisson]`.
     pub zipf_exponent: f64,
     /// As in `[workload.poisson]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshuffle_slots: Option<u32>,
     /// Coefficient of variation of the gaps (standard deviation by mean), 0.02 to 50; below 1 more regular than Poisson's,
     /// above 1 burstier.
     pub cv: f64,
     /// As in `[workload.poisson]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diurnal: Option<DiurnalConfig>,
 }
 
@@ -316,12 +289,10 @@ pub struct ModulatedConfig {
     /// As in `[workload.poisson]`.
     pub zipf_exponent: f64,
     /// As in `[workload.poisson]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshuffle_slots: Option<u32>,
     /// The states, 2 to 100; any other state follows one that ends, all alike.
     pub states: Vec<StateConfig>,
     /// As in `[workload.poisson]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diurnal: Option<DiurnalConfig>,
 }
 
@@ -388,7 +359,6 @@ pub enum RateServicesConfig {
 #[serde(deny_unknown_fields)]
 pub struct TopClientsConfig {
     /// Only clients of this class of models, `language/m-large` say; of all classes when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
 }
 
@@ -417,7 +387,6 @@ pub struct DrawnServicesConfig {
     /// The seed of the drawing; the same for every policy and every run.
     pub seed: u64,
     /// Slots after which the popularity ranks are dealt anew; they stay as they are when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshuffle_slots: Option<u32>,
 }
 

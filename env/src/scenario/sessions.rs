@@ -18,13 +18,11 @@ pub struct SessionsConfig {
     /// Exponent of Zipf's law of the services' popularity, 0 to 10; 0 makes all services equally popular.
     pub zipf_exponent: f64,
     /// Slots after which the popularity ranks are dealt anew; they stay for the episode when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshuffle_slots: Option<u32>,
     /// The law by which sessions start, over all users together.
     #[serde(default)]
     pub starts: StartsConfig,
     /// A day with busy and quiet times; all times are alike when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diurnal: Option<DiurnalConfig>,
     /// Classes of users who start more or fewer sessions than others, in order of the users' numbers; all users are alike
     /// when empty.
@@ -43,7 +41,6 @@ pub struct SessionsConfig {
     #[serde(default = "output_tokens")]
     pub output_tokens: TokensConfig,
     /// Turns in which the model calls tools; none when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<ToolsConfig>,
 }
 

@@ -20,7 +20,6 @@ pub struct DeviceConfig {
     /// Dense peak at 16 bits in TFLOP/s (1e12), above 0.
     pub peak_fp16_tflop_per_s: f64,
     /// Dense peak at 8-bit integers in TOP/s; as at 16 bits when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_int8_tflop_per_s: Option<f64>,
     /// Memory that weights and contexts may use, in GB (1e9 bytes), above 0.
     pub memory_gb: f64,
@@ -37,7 +36,6 @@ pub struct DeviceConfig {
     /// Milliseconds that every pass through a model takes whatever it computes, at least 0.
     pub t_step_ms: f64,
     /// Bandwidth between devices that work on one model together, in GB/s; without limit when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_gb_per_s: Option<f64>,
     /// Microseconds of one exchange between such devices, for each doubling of their number, at least 0.
     #[serde(default)]

@@ -33,7 +33,6 @@ pub struct ModelConfig {
     /// All parameters, in billions, above 0.
     pub total_parameters_b: f64,
     /// Parameters that work on one token, in billions; all of them when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_parameters_b: Option<f64>,
     /// Transformer layers, at least 1.
     pub layers: u32,
@@ -56,7 +55,6 @@ pub struct ModelConfig {
     #[serde(default)]
     pub arithmetic: Arithmetic,
     /// Accuracy on MMLU, 0 to 1, as its source reports it: how good the model is without context.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mmlu_accuracy: Option<f64>,
 }
 
