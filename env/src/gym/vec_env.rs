@@ -49,7 +49,8 @@ impl Autoreset {
     }
 }
 
-#[derive(Clone, Debug)]
+/// A copy of the environment, or its snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Lane<E> {
     env: E,
     seed: Seed,
@@ -58,9 +59,16 @@ struct Lane<E> {
     has_ended: bool,
 }
 
+impl<E> Lane<E> {
+    /// The same lane with something else in the place of its environment.
+    fn with_env<F>(&self, env: F) -> Lane<F> {
+        Lane { env, seed: self.seed, hash: self.hash, has_ended: self.has_ended }
+    }
+}
+
 impl<E: Env<Action = ActionId>> Lane<E> {
     fn begin_next_episode(&mut self) {
-        self.seed = self.seed.with_episode(self.seed.episode + 1);
+        self.seed = self.seed.with_episode(self.seed.episode.saturating_add(1));
         self.env.reset(self.seed);
         self.has_ended = false;
     }

@@ -58,21 +58,11 @@ impl Catalogue {
     /// The first mistake, with its file, line, key, value and what is allowed.
     pub fn parse(models: Source<'_>, devices: Source<'_>) -> Result<Self, ConfigError> {
         let typed: ModelsConfig = text::parse(models.file, models.text, &[], &[])?;
-        let names: Vec<&str> = typed.models.iter().map(|model| model.name.as_str()).collect();
-        let checked = named_once("models", &names).and_then(|()| {
-            let models = typed.models.iter().enumerate();
-            models.map(|(index, model)| model.validate(&format!("models[{index}]"))).collect()
-        });
-        let checked_models = checked.map_err(|invalid: Invalid| invalid.in_text(models.file, models.text))?;
-
+        let checked_models =
+            checked(models, "models", &typed.models, |model| &model.name, ModelConfig::validate)?;
         let typed: DevicesConfig = text::parse(devices.file, devices.text, &[], &[])?;
-        let names: Vec<&str> = typed.devices.iter().map(|device| device.name.as_str()).collect();
-        let checked = named_once("devices", &names).and_then(|()| {
-            let devices = typed.devices.iter().enumerate();
-            devices.map(|(index, device)| device.validate(&format!("devices[{index}]"))).collect()
-        });
         let checked_devices =
-            checked.map_err(|invalid: Invalid| invalid.in_text(devices.file, devices.text))?;
+            checked(devices, "devices", &typed.devices, |device| &device.name, DeviceConfig::validate)?;
         Ok(Self { models: checked_models, devices: checked_devices })
     }
 
@@ -102,13 +92,24 @@ impl Catalogue {
     }
 }
 
-fn named_once(list: &str, names: &[&str]) -> Result<(), Invalid> {
-    for (index, name) in names.iter().enumerate() {
-        if names[..index].contains(name) {
-            return Err(Invalid::new(format!("{list}[{index}].name"), format!("{name:?}"), "each name once"));
+/// Validates the list of a file, in which each name stands once.
+fn checked<C, T>(
+    source: Source<'_>,
+    list: &str,
+    typed: &[C],
+    name: impl Fn(&C) -> &str,
+    validate: impl Fn(&C, &str) -> Result<T, Invalid>,
+) -> Result<Vec<T>, ConfigError> {
+    let entry = |(index, config): (usize, &C)| {
+        let place = format!("{list}[{index}]");
+        if typed[..index].iter().any(|earlier| name(earlier) == name(config)) {
+            let typed = format!("{:?}", name(config));
+            return Err(Invalid::new(format!("{place}.name"), typed, "each name once"));
         }
-    }
-    Ok(())
+        validate(config, &place)
+    };
+    let entries = typed.iter().enumerate().map(entry).collect::<Result<_, Invalid>>();
+    entries.map_err(|invalid| invalid.in_text(source.file, source.text))
 }
 
 fn unknown<'a>(key: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Invalid {

@@ -160,10 +160,8 @@ impl RadioConfig {
         if self.recorded_rates.is_none() {
             return Ok(());
         }
-        let is_typed = [
-            ("link", self.link != LinkConfig::default()),
-            ("fading", self.fading != Fading::default()),
-        ];
+        let is_typed =
+            [("link", self.link != LinkConfig::default()), ("fading", self.fading != Fading::default())];
         match is_typed.into_iter().find(|(_, is_typed)| *is_typed) {
             Some((key, _)) => {
                 let allowed = "no such table with recorded_rates: recorded rates are not computed";

@@ -269,7 +269,7 @@ impl Arrivals {
 
     /// Draws the batches of a slot, in the order of decision.
     pub(crate) fn draw(&mut self, slot: u64) -> &[Batch] {
-        self.sheet.clear();
+        self.sheet.batches.clear();
         let ArrivalsState { streams, source } = &mut self.state;
         match (&self.model, source) {
             (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
@@ -298,7 +298,7 @@ impl Arrivals {
             }
             _ => unreachable!("{OF_ANOTHER_SOURCE}"),
         }
-        self.sheet.batches()
+        &self.sheet.batches
     }
 
     /// The state of requests that are drawn.

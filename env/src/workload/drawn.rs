@@ -166,7 +166,7 @@ impl DrawnModel {
                 }
                 Process::Poisson => {}
             }
-            let first = sheet.batches().len();
+            let first = sheet.batches.len();
             for (rank, &service) in ranking.services.iter().enumerate() {
                 let num_requests = match &self.constant {
                     Some(by_rank) => by_rank[rank].sample(rng),
@@ -177,7 +177,7 @@ impl DrawnModel {
                 };
                 sheet.write(cell, service, num_requests as u32);
             }
-            sheet.since(first).shuffle(rng);
+            sheet.batches[first..].shuffle(rng);
         }
     }
 }

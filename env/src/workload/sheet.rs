@@ -11,7 +11,8 @@ pub(crate) struct Sheet {
     counts: Vec<u32>,
     /// Requests of a cell with their place in the slot, still in any order.
     timed: Vec<(f64, ServiceId)>,
-    batches: Vec<Batch>,
+    /// The batches, in the order of decision.
+    pub(super) batches: Vec<Batch>,
 }
 
 impl Sheet {
@@ -23,21 +24,6 @@ impl Sheet {
             timed: Vec::new(),
             batches: Vec::with_capacity(num_services * num_cells as usize),
         }
-    }
-
-    /// Takes everything off.
-    pub(crate) fn clear(&mut self) {
-        self.batches.clear();
-    }
-
-    /// The batches, in the order of decision.
-    pub(crate) fn batches(&self) -> &[Batch] {
-        &self.batches
-    }
-
-    /// The batches that were written since there were `first` of them.
-    pub(crate) fn since(&mut self, first: usize) -> &mut [Batch] {
-        &mut self.batches[first..]
     }
 
     /// Writes so many requests of a service.
@@ -126,7 +112,7 @@ mod tests {
             }
             sheet.write_timed(CellId(0));
             let found: Vec<(u32, u32)> =
-                sheet.batches().iter().map(|batch| (batch.service.0, batch.num_requests)).collect();
+                sheet.batches.iter().map(|batch| (batch.service.0, batch.num_requests)).collect();
             assert_eq!(found, expected);
         }
     }

@@ -45,7 +45,7 @@ impl World {
     /// All numbers that the price of the pending request depends on, the length of its answer included; `None` at a prefetch
     /// decision and in abstract scenarios.
     pub fn facts(&self) -> Option<RequestFacts> {
-        self.serving.physics()?.facts()
+        self.serving.physics()?.facts
     }
 
     /// [`facts`](Self::facts) with the expected length of the answer in place of the one that was drawn.

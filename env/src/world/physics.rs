@@ -39,11 +39,11 @@ const MOST_COUNTED: u64 = 1 << 53;
 
 /// Everything that changes while the physical world runs, sessions apart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Now {
+pub(super) struct Now {
     radios: UserRadios,
     /// By cell, then by user.
     twins: Vec<Twin>,
-    stations: Vec<Station>,
+    pub(super) stations: Vec<Station>,
     seed: Seed,
     /// The requests of the slot in the order of decision, with the numbers that do not depend on decisions.
     requests: Vec<RequestFacts>,
@@ -66,10 +66,11 @@ pub(super) struct Physics {
     pub(super) scenario: Arc<Scenario>,
     pub(super) law: Arc<Physical>,
     sessions: Sessions,
-    now: Now,
+    pub(super) now: Now,
     channel: Addressed,
-    /// The users that have asked since the episode began: the next one begins without a look at all others.
-    known: Known,
+    /// The users that have asked since the episode began, each once: the next one begins without a look at all others.
+    /// `None` where nobody has kept count, because a state was taken back.
+    known: Option<Vec<UserId>>,
     /// Users who ask in this slot, each once, by id; where they are connected; room for counting.
     users: Vec<UserId>,
     connections: Vec<Connection>,
@@ -83,23 +84,6 @@ pub(super) struct Physics {
     pub(super) facts: Option<RequestFacts>,
     /// The last served request, and where.
     pub(super) last_served: Option<(Placement, RequestFacts)>,
-}
-
-/// Users of whom something is remembered.
-#[derive(Clone, Debug)]
-enum Known {
-    /// These, each once.
-    Listed(Vec<UserId>),
-    /// Nobody has kept count: a state was taken back.
-    Anybody,
-}
-
-/// A load that has begun.
-pub(super) struct Load {
-    /// Seconds until the weights are in GPU memory.
-    pub(super) seconds: f64,
-    /// Bytes that come from outside the cell.
-    pub(super) store_bytes: u64,
 }
 
 impl Physics {
@@ -118,7 +102,7 @@ impl Physics {
                 num_clamped: 0,
             },
             channel: Addressed::new(Stream::Channel),
-            known: Known::Listed(Vec::new()),
+            known: Some(Vec::new()),
             users: Vec::new(),
             connections: Vec::new(),
             active: vec![0; num_cells],
@@ -147,8 +131,8 @@ impl Physics {
     fn forget_users(&mut self) {
         let Now { radios, twins, .. } = &mut self.now;
         let num_users = radios.num_users();
-        match std::mem::replace(&mut self.known, Known::Listed(Vec::new())) {
-            Known::Listed(mut known) if known.len() <= num_users / FEW_KNOWN => {
+        match self.known.replace(Vec::new()) {
+            Some(mut known) if known.len() <= num_users / FEW_KNOWN => {
                 for &user in &known {
                     radios.forget(user);
                     twins[user.index()..]
@@ -157,9 +141,9 @@ impl Physics {
                         .for_each(|twin| *twin = Twin::default());
                 }
                 known.clear();
-                self.known = Known::Listed(known);
+                self.known = Some(known);
             }
-            Known::Listed(_) | Known::Anybody => {
+            _ => {
                 radios.reset();
                 twins.fill(Twin::default());
             }
@@ -175,11 +159,6 @@ impl Physics {
     /// The station of a cell.
     pub(super) fn station(&self, cell: CellId) -> &Station {
         &self.now.stations[cell.index()]
-    }
-
-    /// All numbers that the price of the pending request depends on; `None` at a prefetch decision.
-    pub(super) fn facts(&self) -> Option<RequestFacts> {
-        self.facts
     }
 
     /// The requests of a slot, cell by cell in order of arrival.
@@ -238,7 +217,7 @@ impl Physics {
         self.connections.clear();
         for &user in &self.users {
             let rng = self.channel.at(*seed, u64::from(user.0), (slot as u32).wrapping_mul(places));
-            if let Known::Listed(known) = &mut self.known
+            if let Some(known) = &mut self.known
                 && !radios.user(user).is_known()
             {
                 known.push(user);
@@ -331,15 +310,16 @@ impl Physics {
         self.now.twins[place].refresh(self.slot as u32);
     }
 
-    /// Weights of so many bytes begin their way into the memory of a cell.
-    pub(super) fn load(&mut self, cell: CellId, service: ServiceId, bytes: u64) -> Load {
+    /// Weights of so many bytes begin their way into the memory of a cell; returns the cost of that, waiting apart.
+    pub(super) fn load(&mut self, cell: CellId, service: ServiceId, bytes: u64) -> f64 {
         let (path, model_bytes) = (self.law.load_path(), self.law.model_bytes());
         let model = self.scenario.service(service).model;
         let station = &mut self.now.stations[cell.index()];
         let store_bytes = if station.loading.tier(model) == Tier::Remote { bytes } else { 0 };
         let seconds = station.loading.begin(path, model_bytes, service, model, bytes);
         station.keep_busy(service, self.now_s + seconds);
-        Load { seconds, store_bytes }
+        // An entry on weights that are in memory already costs nothing to load.
+        if bytes > 0 { self.law.load_cost(seconds, store_bytes) } else { 0.0 }
     }
 
     /// An entry has left the memory of a cell, and its weights, too, unless another entry uses them.
@@ -350,11 +330,6 @@ impl Physics {
             let model = self.scenario.service(service).model;
             station.loading.evicted(self.law.load_path(), self.law.model_bytes(), model);
         }
-    }
-
-    /// A cell takes on a request that will be done at `until_s`.
-    pub(super) fn work(&mut self, cell: CellId, service: ServiceId, gpu_s: f64, until_s: f64) {
-        self.now.stations[cell.index()].work(service, gpu_s, until_s, &self.law);
     }
 
     /// A slot passes at a cell; returns the cost of what is in its memory.
@@ -409,7 +384,7 @@ impl Physics {
     pub(super) fn restore(&mut self, state: PhysicsState) {
         self.sessions.restore(state.sessions);
         self.now = state.now;
-        self.known = Known::Anybody;
+        self.known = None;
         self.places.clear();
         self.last_served = None;
     }

@@ -82,7 +82,7 @@ impl Physics {
         }
         if is_at_edge {
             let until_s = self.now_s + bill.latency_s;
-            self.work(cell, service, bill.edge_gpu_s, until_s);
+            self.now.stations[cell.index()].work(service, bill.edge_gpu_s, until_s, &self.law);
             if until_s > self.now_s {
                 cache.pin(service);
             }
@@ -126,10 +126,7 @@ impl Physics {
         if was_resident {
             return 0.0;
         }
-        let load = self.load(cell, service, counters.loaded_bytes);
-        // An entry on weights that are in memory already costs nothing to load.
-        let is_paid = counters.loads > 0 && counters.loaded_bytes > 0;
-        if is_paid { self.law.load_cost(load.seconds, load.store_bytes) } else { 0.0 }
+        self.load(cell, service, counters.loaded_bytes)
     }
 
     /// See [`World::input_cost`](super::World::input_cost).

@@ -1,8 +1,8 @@
 use super::*;
-use crate::units::Decibel;
 use crate::radio::reference_tests::{correlation, mean, smirnov, smirnov_bound, variance};
 use crate::radio::{RadioConfig, example_street};
 use crate::random::{Purpose, Seed, SimRng, Stream};
+use crate::units::Decibel;
 
 const CELLS: [Position; 3] = [
     Position { x_m: 50.0, y_m: 50.0 },

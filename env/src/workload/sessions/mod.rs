@@ -208,7 +208,7 @@ impl Sessions {
         live.since_s = -passed_s;
         let mut turn = 0;
         while turn < turns || calls.is_some_and(|calls| live.call < calls) {
-            let drawn = self.drawn_before(&live, false);
+            let drawn = self.drawn(&live, false);
             live.context_tokens = context_after(&live, &drawn);
             live.requests += 1;
             live.call += 1;
@@ -218,7 +218,7 @@ impl Sessions {
                 (live.turn, live.call) = (turn, 0);
             }
         }
-        self.keep(self.model.slot_of(live.next_s), live);
+        self.state.live.keep(self.model.slot_of(live.next_s), live);
     }
 
     /// A session whose first request arrives at this time.
@@ -243,17 +243,8 @@ impl Sessions {
         }
     }
 
-    fn keep(&mut self, slot: u64, live: Live) {
-        self.state.live.keep(slot, live);
-    }
-
-    /// Draws the next request of a session.
-    fn drawn(&mut self, live: &Live) -> Drawn {
-        self.drawn_before(live, true)
-    }
-
     /// Draws the next request of a session; the time to the one after it, which is drawn last, is 0 where nobody asks for it.
-    fn drawn_before(&mut self, live: &Live, asks_for_gap: bool) -> Drawn {
+    fn drawn(&mut self, live: &Live, asks_for_gap: bool) -> Drawn {
         let model = &self.model;
         let rng = self.tokens.at(self.state.seed, live.session, live.requests);
         let window = model.window_tokens[live.service.index()];
@@ -313,7 +304,7 @@ impl Sessions {
     fn play(&mut self, slot: u64, mut live: Live) {
         let begin_s = slot as f64 * self.model.slot_s;
         loop {
-            let drawn = self.drawn(&live);
+            let drawn = self.drawn(&live, true);
             self.requests.push(SessionRequest {
                 session: live.session,
                 user: live.user,
@@ -337,7 +328,7 @@ impl Sessions {
             live.next_s += drawn.gap_s;
             let next_slot = self.model.slot_of(live.next_s);
             if next_slot > slot {
-                self.keep(next_slot, live);
+                self.state.live.keep(next_slot, live);
                 return;
             }
         }
@@ -360,7 +351,7 @@ impl Sessions {
             };
             let paused_s = (now_s - live.since_s).max(0.0);
             live.next_s = (live.since_s + gap.above(paused_s, &mut self.state.streams.arrivals)).max(now_s);
-            self.keep(self.model.slot_of(live.next_s), live);
+            self.state.live.keep(self.model.slot_of(live.next_s), live);
         }
     }
 

@@ -229,7 +229,7 @@ fn a_session_is_the_same_whatever_else_happens() {
         let mut sessions = Sessions::new(model);
         sessions.state.seed = Seed::new(Purpose::Test, 9);
         let live = Live { session: 5, requests: 3, ..sessions.new_session(0.0) };
-        let drawn = sessions.drawn(&live);
+        let drawn = sessions.drawn(&live, true);
         (drawn.new_tokens, drawn.output_tokens, drawn.next, drawn.gap_s)
     };
     assert_eq!(lengths(model()), lengths(other_model));

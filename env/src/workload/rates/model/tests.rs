@@ -32,7 +32,7 @@ fn draw(
     model.draw(part, slot, renewals, rng, &mut sheet);
     sheet.write_timed(CellId(0));
     let mut counts = vec![0; services];
-    sheet.batches().iter().for_each(|batch| counts[batch.service.index()] += 1);
+    sheet.batches.iter().for_each(|batch| counts[batch.service.index()] += 1);
     counts
 }
 
