@@ -15,6 +15,7 @@ use thoughtcache_env::llm::inference::Server;
 use thoughtcache_env::llm::quality::AccuracyLaw;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::{RequestView, SiteView, price, price_all};
+use thoughtcache_env::placement::request::{RequestFacts, UserLink};
 use thoughtcache_env::radio::features::FeatureLaw;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
@@ -88,8 +89,21 @@ fn placements(criterion: &mut Criterion) {
         device: site(0),
         edge: site(1),
         cloud: site(2),
-        uplink_bps: 2e7,
-        downlink_bps: 1e8,
+        facts: RequestFacts {
+            link: UserLink {
+                uplink_bps: 2e7,
+                downlink_bps: 1e8,
+                sensing_quality: 0.5,
+                ..UserLink::default()
+            },
+            new_tokens: 200.0,
+            output_tokens: 150.0,
+            kept_tokens: 2000.0,
+            fresh_tokens: 900.0,
+            edge_batch: 3,
+            backlog_s: 0.4,
+            ..RequestFacts::default()
+        },
         uplink_w: 0.2,
         downlink_w: 2.0,
         backhaul_bps: 1e9,
@@ -99,15 +113,7 @@ fn placements(criterion: &mut Criterion) {
         fine: FeatureLaw { ratio: 0.2, enough_bits: 4e5 }.of(8e6),
         perception_flop: 3e11,
         token_bits: 32.0,
-        new_tokens: 200.0,
-        output_tokens: 150.0,
-        kept_tokens: 2000.0,
-        fresh_tokens: 900.0,
         carried_tokens: 0.0,
-        edge_batch: 3,
-        backlog_s: 0.4,
-        load_s: 0.0,
-        sensing_quality: 0.5,
         twin_factor: 0.8,
     };
     let mut group = criterion.benchmark_group("pipeline");

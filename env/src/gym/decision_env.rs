@@ -191,13 +191,15 @@ impl DecisionEnv {
         };
         observation.mean_thought = world.mean_thought();
         if !observation.sizes.is_plain() {
-            observation.weigh(&cache);
+            observation.context_bytes.copy_from_slice(cache.context_bytes());
+            cache.all_entry_bytes(&mut observation.bytes);
         }
         if world.scenario().shows_popularity_phase() {
             observation.popularity_phase = world.popularity_phase();
         }
         if world.scenario().physical().is_some() {
-            observation.look_at_station(world);
+            let memory = (&*observation.residency, &*observation.bytes);
+            observation.station.look(world, observation.cell, &observation.layout.models, memory);
             observation.request = world.expected_facts();
         }
     }

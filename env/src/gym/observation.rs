@@ -22,7 +22,7 @@
 use super::api::{ActionId, Entry, Rows};
 use super::physical_rows::{self, DemandEntries, StationView};
 use super::space::ActionSpace;
-use crate::cache::{Cache, Residency, Sizes};
+use crate::cache::{Residency, Sizes};
 use crate::cost::CostBreakdown;
 use crate::llm::loading::Tier;
 use crate::placement::Placement;
@@ -33,7 +33,6 @@ use crate::thought::Thought;
 use crate::units::{CellId, ModelId, ServiceId};
 use crate::workload::demand::Demand;
 use crate::workload::phased::PhasedModel;
-use crate::world::World;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.
@@ -69,7 +68,7 @@ pub(crate) struct Layout {
     num_phases: usize,
     has_user_contexts: bool,
     /// By service.
-    models: Vec<ModelId>,
+    pub(super) models: Vec<ModelId>,
     /// By service; empty in abstract scenarios.
     demand_entries: Vec<DemandEntries>,
     scenario: Arc<Scenario>,
@@ -226,7 +225,7 @@ impl DecisionObservation {
 
     fn bill(&self, placement: Placement, request: &RequestFacts) -> Option<(StageBill, CostBreakdown)> {
         let physical = self.layout.scenario.physical()?;
-        let bill = price(placement, &physical.view(request));
+        let bill = price(placement, &physical.view(*request));
         let cost = physical.cost(&bill, request.service);
         Some((bill, cost))
     }
@@ -255,18 +254,6 @@ impl DecisionObservation {
     /// Whether entries on one model share its weights, so that evicting one of them may free nothing.
     pub fn shares_weights(&self) -> bool {
         self.sizes.is_shared()
-    }
-
-    /// Notes how the cell of a physical scenario is, beside its memory.
-    pub(crate) fn look_at_station(&mut self, world: &World) {
-        let memory = (&*self.residency, &*self.bytes);
-        self.station.look(world, self.cell, &self.layout.models, memory);
-    }
-
-    /// Notes what the entries of a memory stand for.
-    pub(crate) fn weigh(&mut self, cache: &Cache) {
-        self.context_bytes.copy_from_slice(cache.context_bytes());
-        cache.all_entry_bytes(&mut self.bytes);
     }
 
     /// Whether the service of the batch is in memory; never at a prefetch decision.

@@ -26,6 +26,7 @@
 //!
 //! Source: S0 arXiv 2401.07764; MODEL 3-7; the rest *ours*.
 
+use super::request::RequestFacts;
 use super::{Payload, Placement, Site};
 use crate::llm::inference::{Server, Tokens, context_tokens};
 use crate::llm::quality::{AccuracyLaw, answer_quality, perception_quality};
@@ -114,9 +115,11 @@ pub struct SiteView<'a> {
     pub gpu_s_price: f64,
 }
 
-/// All numbers that the price of one request depends on.
+/// All numbers that the price of one request depends on: its own, and those of its sites, radio and service.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestView<'a> {
+    /// Its own numbers.
+    pub facts: RequestFacts,
     /// The user's device.
     pub device: SiteView<'a>,
     /// The cell's edge server, with the service's model.
@@ -124,10 +127,6 @@ pub struct RequestView<'a> {
     /// The cloud.
     pub cloud: SiteView<'a>,
 
-    /// Bits per second from the device to the cell, above 0.
-    pub uplink_bps: f64,
-    /// Bits per second from the cell to the device, above 0.
-    pub downlink_bps: f64,
     /// Watts that the device sends with, on average over its turns and those of others.
     pub uplink_w: f64,
     /// Watts that the cell sends to this device with, on average over its turns and those of others.
@@ -148,26 +147,8 @@ pub struct RequestView<'a> {
     /// Bits of one token as text.
     pub token_bits: f64,
 
-    /// New tokens of the request.
-    pub new_tokens: f64,
-    /// Tokens of the answer.
-    pub output_tokens: f64,
-    /// Tokens of context that the cell's entry keeps, 0 where it is not resident.
-    pub kept_tokens: f64,
-    /// Fresh tokens among them, at most the window.
-    pub fresh_tokens: f64,
     /// Tokens of context that go along as text, and are computed again wherever they are not kept; 0 where nothing does.
     pub carried_tokens: f64,
-
-    /// The batch at the edge that the request would be part of, itself included: at least 1.
-    pub edge_batch: u32,
-    /// Seconds that the cell's GPUs have to work before that batch.
-    pub backlog_s: f64,
-    /// Seconds until the entry's weights are in GPU memory.
-    pub load_s: f64,
-
-    /// How well the cell senses the user, 0 to 1.
-    pub sensing_quality: f64,
     /// The freshness factor of the user's twin at the cell, 0 to 1.
     pub twin_factor: f64,
 }
@@ -183,14 +164,15 @@ impl<'a> RequestView<'a> {
 
     /// The tokens of the request for the model of a site.
     pub fn tokens_at(&self, site: Site) -> Tokens {
-        let kept_tokens = if site == Site::Edge { self.kept_tokens } else { 0.0 };
+        let kept_tokens = if site == Site::Edge { self.facts.kept_tokens } else { 0.0 };
         let window_tokens = self.site(site).server.window_tokens;
-        let fitting =
-            |tokens: f64| context_tokens(tokens, window_tokens, self.new_tokens, self.output_tokens);
+        let fitting = |tokens: f64| {
+            context_tokens(tokens, window_tokens, self.facts.new_tokens, self.facts.output_tokens)
+        };
         Tokens {
-            prompt: fitting(kept_tokens.max(self.carried_tokens)) + self.new_tokens,
+            prompt: fitting(kept_tokens.max(self.carried_tokens)) + self.facts.new_tokens,
             reused: fitting(kept_tokens),
-            output: self.output_tokens,
+            output: self.facts.output_tokens,
         }
     }
 }
@@ -323,13 +305,13 @@ fn perceive(site: Site, request: &RequestView<'_>) -> Part {
 fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
     let view = request.site(site);
     let tokens = request.tokens_at(site);
-    let batch = if site == Site::Edge { request.edge_batch.max(1) } else { 1 };
+    let batch = if site == Site::Edge { request.facts.edge_batch.max(1) } else { 1 };
     let served = view.server.serve(&tokens, batch);
     let before = view.server.serve(&tokens, batch - 1);
     let part = |seconds: f64, before_s: f64, money: f64| {
         Part::new(view, seconds, (seconds - before_s) * view.server.num_gpus, money)
     };
-    let fresh_tokens = if site == Site::Edge { request.fresh_tokens } else { 0.0 };
+    let fresh_tokens = if site == Site::Edge { request.facts.fresh_tokens } else { 0.0 };
     let carried_tokens = request.carried_tokens.min(view.server.window_tokens);
     Grounding {
         prefill: part(served.prefill_s, before.prefill_s, view.prompt_token_price * tokens.prompt),
@@ -341,7 +323,7 @@ fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
 
 fn align(site: Site, request: &RequestView<'_>) -> Part {
     let view = request.site(site);
-    let answer = Tokens { prompt: request.output_tokens, reused: 0.0, output: 0.0 };
+    let answer = Tokens { prompt: request.facts.output_tokens, reused: 0.0, output: 0.0 };
     let served = view.server.serve(&answer, 1);
     Part::new(view, served.prefill_s, served.gpu_s, view.prompt_token_price * answer.prompt)
 }
@@ -380,22 +362,22 @@ fn bill(
         Payload::Fine => (request.fine.bits, request.fine.quality),
     };
     let up_bits = payload_bits + request.token_bits * grounded.sent_tokens;
-    let down_bits = request.token_bits * request.output_tokens;
+    let down_bits = request.token_bits * request.facts.output_tokens;
     let passes_cell = placement.payload() != Payload::Nothing;
     // On the way of the first token, beyond what comes before it.
     let mut first_token_down_s = 0.0;
     if passes_cell {
-        let uplink_s = up_bits / request.uplink_bps;
+        let uplink_s = up_bits / request.facts.link.uplink_bps;
         pass(Stage::Uplink, uplink_s, request.uplink_w);
-        pass(Stage::Downlink, down_bits / request.downlink_bps, request.downlink_w);
+        pass(Stage::Downlink, down_bits / request.facts.link.downlink_bps, request.downlink_w);
         device_joules += request.uplink_w * uplink_s;
-        first_token_down_s += request.token_bits / request.downlink_bps;
+        first_token_down_s += request.token_bits / request.facts.link.downlink_bps;
     }
     match sites.grounding {
         Site::Device => {}
         Site::Edge => {
-            pass(Stage::Load, request.load_s, 0.0);
-            pass(Stage::Wait, (request.backlog_s - request.load_s).max(0.0), 0.0);
+            pass(Stage::Load, request.facts.load_s, 0.0);
+            pass(Stage::Wait, (request.facts.backlog_s - request.facts.load_s).max(0.0), 0.0);
         }
         Site::Cloud => {
             let backhaul_s = |bits: f64| request.backhaul_delay_s + bits / request.backhaul_bps;
@@ -406,7 +388,7 @@ fn bill(
     }
     let before_answer = &stages[..=Stage::Prefill as usize];
     let first_token_s = before_answer.iter().map(|line| line.seconds).sum::<f64>() + first_token_down_s;
-    let sensing_quality = if passes_cell { request.sensing_quality } else { 0.0 };
+    let sensing_quality = if passes_cell { request.facts.link.sensing_quality } else { 0.0 };
     let factors = QualityFactors {
         perception: perception_quality(request.site(sites.perception).modality_quality, sensing_quality),
         grounding: grounded.accuracy,
@@ -424,7 +406,7 @@ fn bill(
     StageBill {
         latency_s: total.seconds,
         first_token_s,
-        token_s: if request.output_tokens > 0.0 { decode_s / request.output_tokens } else { 0.0 },
+        token_s: if request.facts.output_tokens > 0.0 { decode_s / request.facts.output_tokens } else { 0.0 },
         quality: factors.product(),
         factors,
         joules: total.joules,

@@ -22,7 +22,7 @@ pub struct UserLink {
 }
 
 /// All numbers that the price of a request depends on, beside those of the scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestFacts {
     /// The user who asks.
     pub user: UserId,

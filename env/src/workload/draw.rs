@@ -24,6 +24,20 @@ impl Streams {
     }
 }
 
+/// The place of a weight that is drawn in proportion to its size: weights use up `left`, which is uniform from 0 to their
+/// sum. Rounding ends at the last that is possible.
+pub(crate) fn weighted(weights: impl IntoIterator<Item = f64>, mut left: f64) -> usize {
+    let mut last = 0;
+    for (place, weight) in weights.into_iter().enumerate().filter(|(_, weight)| *weight > 0.0) {
+        if left < weight {
+            return place;
+        }
+        left -= weight;
+        last = place;
+    }
+    last
+}
+
 /// A number between 0 and 1, never 0.
 fn positive_uniform(rng: &mut SimRng) -> f64 {
     1.0 - rng.random::<f64>()

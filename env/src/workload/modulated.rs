@@ -48,14 +48,8 @@ impl ModulatedModel {
 
     /// The state in which an episode begins.
     pub(crate) fn first_state(&self, rng: &mut SimRng) -> u32 {
-        let mut left = rng.random::<f64>() * self.mean_slots.iter().sum::<f64>();
-        for (state, slots) in self.mean_slots.iter().enumerate() {
-            if left < *slots {
-                return state as u32;
-            }
-            left -= slots;
-        }
-        self.num_states() as u32 - 1
+        let left = rng.random::<f64>() * self.mean_slots.iter().sum::<f64>();
+        draw::weighted(self.mean_slots.iter().copied(), left) as u32
     }
 
     /// Lets a slot pass: tells each stay with its length in slots and its factor, and returns the state at the end.

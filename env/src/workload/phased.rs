@@ -12,6 +12,7 @@
 //!
 //! Assumptions (ours): a phase that ends is followed by any other, all alike. Nothing here depends on an action.
 
+use super::draw;
 use crate::random::SimRng;
 use crate::units::ServiceId;
 use rand::RngExt;
@@ -72,20 +73,8 @@ impl PhasedModel {
 
     /// The service that a slot in this phase asks for.
     pub(crate) fn request(&self, phase: u32, rng: &mut SimRng) -> ServiceId {
-        let row = &self.popularity[phase as usize];
-        let mut left = rng.random::<f64>();
-        let mut last_possible = 0;
-        for (service, &probability) in row.iter().enumerate() {
-            if probability > 0.0 {
-                if left < probability {
-                    return ServiceId::from_index(service);
-                }
-                last_possible = service;
-            }
-            left -= probability;
-        }
-        // The sum of the row is 1 but for rounding.
-        ServiceId::from_index(last_possible)
+        let row = self.popularity[phase as usize].iter().copied();
+        ServiceId::from_index(draw::weighted(row, rng.random()))
     }
 }
 

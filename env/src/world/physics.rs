@@ -407,7 +407,7 @@ impl World {
     pub fn last_bill(&self) -> Option<StageBill> {
         let physics = self.serving.physics()?;
         let (placement, facts) = physics.last_served.as_ref()?;
-        Some(price(*placement, &physics.law.view(facts)))
+        Some(price(*placement, &physics.law.view(*facts)))
     }
 
     /// Users that moved to another cell since the episode began; `None` in abstract scenarios.

@@ -12,14 +12,13 @@ const TOKEN_BITS: f64 = 32.0;
 
 impl Physical {
     /// All numbers that the price of a request depends on.
-    pub fn view(&self, facts: &RequestFacts) -> RequestView<'_> {
+    pub fn view(&self, facts: RequestFacts) -> RequestView<'_> {
         let demands = self.demands(facts.service);
         RequestView {
+            facts,
             device: self.device(facts.class as usize, facts.service),
             edge: self.edge(facts.service),
             cloud: self.cloud(facts.service),
-            uplink_bps: facts.link.uplink_bps,
-            downlink_bps: facts.link.downlink_bps,
             uplink_w: self.device_w * facts.link.time_share,
             downlink_w: self.base_w * facts.link.time_share,
             backhaul_bps: self.backhaul_bps,
@@ -29,15 +28,7 @@ impl Physical {
             fine: demands.features[1],
             perception_flop: demands.perception_flop,
             token_bits: TOKEN_BITS,
-            new_tokens: facts.new_tokens,
-            output_tokens: facts.output_tokens,
-            kept_tokens: facts.kept_tokens,
-            fresh_tokens: facts.fresh_tokens,
             carried_tokens: if self.carries_context { facts.said_tokens } else { 0.0 },
-            edge_batch: facts.edge_batch,
-            backlog_s: facts.backlog_s,
-            load_s: facts.load_s,
-            sensing_quality: facts.link.sensing_quality,
             twin_factor: self.twin.grounding(facts.twin_age_slots),
         }
     }

@@ -74,7 +74,7 @@ impl Physics {
             outcome.cost.switching = self.bring_in(&job.incoming, cache, &mut outcome.counters);
             facts.load_s = self.station(cell).loading.seconds_left(service);
         }
-        let bill = price(placement, &self.law.view(&facts));
+        let bill = price(placement, &self.law.view(facts));
         outcome.cost += self.law.cost(&bill, service);
         outcome.counters.late = u64::from(self.law.is_late(&bill, service));
         if placement.payload() != Payload::Nothing {
@@ -132,7 +132,7 @@ impl Physics {
     /// See [`World::input_cost`](super::World::input_cost).
     pub(super) fn input_cost(&self) -> f64 {
         let Some(facts) = self.facts else { return 0.0 };
-        let view = self.law.view(&RequestFacts { twin_age_slots: None, ..facts });
+        let view = self.law.view(RequestFacts { twin_age_slots: None, ..facts });
         let elsewhere = self.scenario.placements().iter().filter(|placement| !placement.needs_residency());
         let cost = |&placement: &Placement| self.law.cost(&price(placement, &view), facts.service).total();
         elsewhere.map(cost).fold(f64::INFINITY, f64::min)

@@ -3,6 +3,7 @@
 use super::*;
 use crate::llm::catalogue::{Catalogue, Source};
 use crate::llm::quality::AccuracyTable;
+use crate::placement::request::UserLink;
 use approx::assert_relative_eq;
 
 /// 1 B parameters of 2 bytes, 2 L d = 100, 400 bytes of context a token.
@@ -70,8 +71,22 @@ impl World {
             device: site(0, 0.5, 0.8, 0.0),
             edge: site(1, 0.6, 0.9, 0.0),
             cloud: site(2, 0.7, 1.0, 0.01),
-            uplink_bps: 1e6,
-            downlink_bps: 1e7,
+            facts: RequestFacts {
+                link: UserLink {
+                    uplink_bps: 1e6,
+                    downlink_bps: 1e7,
+                    sensing_quality: 0.5,
+                    ..UserLink::default()
+                },
+                new_tokens: 50.0,
+                output_tokens: 100.0,
+                kept_tokens: 500.0,
+                fresh_tokens: 250.0,
+                edge_batch: 1,
+                backlog_s: 0.3,
+                load_s: 0.1,
+                ..RequestFacts::default()
+            },
             uplink_w: 0.2,
             downlink_w: 2.0,
             backhaul_bps: 1e9,
@@ -81,15 +96,7 @@ impl World {
             fine: Features { bits: 1e6, quality: 0.9 },
             perception_flop: 1e12,
             token_bits: 32.0,
-            new_tokens: 50.0,
-            output_tokens: 100.0,
-            kept_tokens: 500.0,
-            fresh_tokens: 250.0,
             carried_tokens: 0.0,
-            edge_batch: 1,
-            backlog_s: 0.3,
-            load_s: 0.1,
-            sensing_quality: 0.5,
             twin_factor: 0.7,
         }
     }
@@ -215,7 +222,11 @@ fn a_context_that_is_carried_along_travels_is_computed_again_and_helps() {
 fn the_requests_of_a_batch_pay_its_gpu_time_together() {
     let world = World::new();
     let bills: Vec<StageBill> = (1..=4)
-        .map(|edge_batch| price(Placement::SplitEdgeFine, &RequestView { edge_batch, ..world.request() }))
+        .map(|edge_batch| {
+            let mut request = world.request();
+            request.facts.edge_batch = edge_batch;
+            price(Placement::SplitEdgeFine, &request)
+        })
         .collect();
     let together: f64 = bills.iter().map(|bill| bill.edge_gpu_s).sum();
     let tokens = world.request().tokens_at(Site::Edge);
@@ -228,7 +239,9 @@ fn the_requests_of_a_batch_pay_its_gpu_time_together() {
 fn load_and_backlog_pass_together() {
     let world = World::new();
     let waits = |load_s: f64, backlog_s: f64| {
-        let bill = price(Placement::Edge, &RequestView { backlog_s, load_s, ..world.request() });
+        let mut request = world.request();
+        (request.facts.backlog_s, request.facts.load_s) = (backlog_s, load_s);
+        let bill = price(Placement::Edge, &request);
         [Stage::Load, Stage::Wait].map(|stage| bill.line(stage).seconds)
     };
     assert_eq!(waits(2.0, 0.5), [2.0, 0.0]);
@@ -249,8 +262,8 @@ fn every_number_of_a_request_changes_the_bill_of_a_placement() {
     let world = World::new();
     let plain = world.request();
     let changes: [fn(&mut RequestView<'_>); 22] = [
-        |request| request.uplink_bps *= 2.0,
-        |request| request.downlink_bps *= 2.0,
+        |request| request.facts.link.uplink_bps *= 2.0,
+        |request| request.facts.link.downlink_bps *= 2.0,
         |request| request.uplink_w *= 2.0,
         |request| request.downlink_w *= 2.0,
         |request| request.backhaul_bps *= 2.0,
@@ -262,14 +275,14 @@ fn every_number_of_a_request_changes_the_bill_of_a_placement() {
         |request| request.fine.quality *= 1.1,
         |request| request.perception_flop *= 2.0,
         |request| request.token_bits *= 2.0,
-        |request| request.new_tokens *= 2.0,
-        |request| request.output_tokens *= 2.0,
-        |request| request.kept_tokens += 100.0,
-        |request| request.fresh_tokens *= 2.0,
-        |request| request.edge_batch += 1,
-        |request| request.backlog_s *= 2.0,
-        |request| request.load_s *= 4.0,
-        |request| request.sensing_quality *= 0.5,
+        |request| request.facts.new_tokens *= 2.0,
+        |request| request.facts.output_tokens *= 2.0,
+        |request| request.facts.kept_tokens += 100.0,
+        |request| request.facts.fresh_tokens *= 2.0,
+        |request| request.facts.edge_batch += 1,
+        |request| request.facts.backlog_s *= 2.0,
+        |request| request.facts.load_s *= 4.0,
+        |request| request.facts.link.sensing_quality *= 0.5,
         |request| request.twin_factor *= 0.5,
     ];
     for (index, change) in changes.into_iter().enumerate() {
@@ -284,7 +297,8 @@ fn every_number_of_a_request_changes_the_bill_of_a_placement() {
 fn all_placements_together_are_priced_as_each_of_them() {
     let world = World::new();
     for carried_tokens in [0.0, 700.0] {
-        let request = RequestView { carried_tokens, edge_batch: 3, ..world.request() };
+        let mut request = RequestView { carried_tokens, ..world.request() };
+        request.facts.edge_batch = 3;
         assert_eq!(price_all(&request), Placement::ALL.map(|placement| price(placement, &request)));
     }
 }

@@ -171,15 +171,8 @@ impl Turns {
         match self {
             Self::Geometric { more_prob } => 1 + geometric(*more_prob, rng),
             Self::Empirical { more_than } => {
-                let mut left = rng.random::<f64>() * more_than.iter().sum::<f64>();
-                for (index, more) in more_than.iter().enumerate() {
-                    if left < *more {
-                        return index as u32 + 1;
-                    }
-                    left -= more;
-                }
-                // Rounding: the last that is possible.
-                more_than.iter().rposition(|more| *more > 0.0).map_or(1, |index| index as u32 + 1)
+                let left = rng.random::<f64>() * more_than.iter().sum::<f64>();
+                draw::weighted(more_than.iter().copied(), left) as u32 + 1
             }
         }
     }

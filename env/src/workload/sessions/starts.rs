@@ -6,7 +6,7 @@
 use crate::random::SimRng;
 use crate::units::UserId;
 use crate::workload::diurnal::Diurnal;
-use crate::workload::draw::Streams;
+use crate::workload::draw::{self, Streams};
 use crate::workload::drawn::Process;
 use crate::workload::renewal::Renewal;
 use rand::RngExt;
@@ -125,16 +125,6 @@ pub struct UserClass {
 
 /// Draws who starts a session; the shares of the classes sum to 1 but for rounding.
 pub(crate) fn user(classes: &[UserClass], rng: &mut SimRng) -> UserId {
-    let mut left = rng.random::<f64>();
-    let mut found = classes[0];
-    for class in classes {
-        if class.start_share > 0.0 {
-            found = *class;
-            if left < class.start_share {
-                break;
-            }
-        }
-        left -= class.start_share;
-    }
+    let found = &classes[draw::weighted(classes.iter().map(|class| class.start_share), rng.random())];
     UserId(found.first + rng.random_range(0..found.count))
 }
