@@ -334,7 +334,7 @@ impl ScenarioConfig {
             let known = self.catalogue_model(&catalogue, index)?;
             model.memory_gb = Some(bytes_to_gb(known.weight_bytes()));
             model.window_tokens = Some(known.window_tokens);
-            model.kv_bytes_per_token = self.memory.kv.then(|| known.kv_bytes_per_token);
+            model.kv_bytes_per_token = self.memory.kv.then_some(known.kv_bytes_per_token);
         }
         let users = count("physical.users", physical.users, MAX_USERS)?;
         if let Some(context) = &mut filled.context

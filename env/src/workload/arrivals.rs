@@ -326,7 +326,7 @@ mod tests {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, false);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
-        let ranking = arrivals.drawn().ranking.services.to_vec();
+        let ranking = arrivals.drawn().ranking.services.clone();
         (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
     }
 
@@ -375,7 +375,7 @@ mod tests {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, true);
         arrivals.begin_episode(Seed::new(Purpose::Test, 1));
-        let ranking = arrivals.drawn().ranking.services.to_vec();
+        let ranking = arrivals.drawn().ranking.services.clone();
         let (mut requests, mut apart, mut pairs) = (0.0, 0.0, 0.0);
         for slot in 0..SLOTS {
             let batches = arrivals.draw(slot);

@@ -79,7 +79,7 @@ mod tests {
         let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Popularity);
         let mut ranking = Ranking::new(20, Some(25));
         ranking.deal(&mut rng);
-        let first = ranking.services.to_vec();
+        let first = ranking.services.clone();
         for slot in 0..25 {
             ranking.drift(slot, &mut rng);
             assert_eq!(ranking.services, first);
@@ -92,7 +92,7 @@ mod tests {
     fn the_ranks_of_an_episode_do_not_depend_on_the_episode_before() {
         let deal = |ranking: &mut Ranking| {
             ranking.deal(&mut Seed::new(Purpose::Test, 2).stream(Stream::Popularity));
-            ranking.services.to_vec()
+            ranking.services.clone()
         };
         let mut used = Ranking::new(10, None);
         used.deal(&mut Seed::new(Purpose::Test, 99).stream(Stream::Popularity));

@@ -22,7 +22,7 @@ fn arrivals(
 fn counts(process: Process, mean: f64, diurnal: Option<Diurnal>, slots: u64) -> Vec<Vec<f64>> {
     let mut arrivals = arrivals(process, mean, diurnal, 2, false);
     arrivals.begin_episode(Seed::new(Purpose::Test, 1));
-    let ranks = arrivals.drawn().ranking.services.to_vec();
+    let ranks = arrivals.drawn().ranking.services.clone();
     (0..slots)
         .map(|slot| {
             let batches = arrivals.draw(slot);
@@ -93,7 +93,7 @@ fn counts_of_renewals_are_those_of_the_process_played_gap_by_gap() {
 #[test]
 fn modulated_counts_have_the_variance_and_the_autocorrelation_of_the_closed_form() {
     let model = ModulatedModel::new(vec![0.25, 3.25], vec![6.0, 2.0]);
-    let (factors, share) = (model.factors.to_vec(), [0.75, 0.25]);
+    let (factors, share) = (model.factors.clone(), [0.75, 0.25]);
     let all = counts(Process::Modulated(model), 4.0, None, 60_000);
     for (rank, m) in [72.0 / 11.0, 36.0 / 11.0, 24.0 / 11.0].into_iter().enumerate() {
         let counts: Vec<f64> = all.iter().map(|slot| slot[rank]).collect();
@@ -176,8 +176,8 @@ fn a_state_of_another_process_or_of_more_states_is_refused() {
     };
     let gamma = begun(Process::Renewal(GapLaw::gamma(2.0)));
     let other = begun(modulated());
-    assert_eq!(gamma.check(&gamma.state()), Ok(()));
-    assert_eq!(gamma.check(&other.state()), Err("its requests come from another source"));
+    assert_eq!(gamma.check(gamma.state()), Ok(()));
+    assert_eq!(gamma.check(other.state()), Err("its requests come from another source"));
     let model = DrawnModel::new(modulated(), SERVICES, 1.0, 1.0, None, None);
     let mut state = other.drawn().clone();
     assert!(model.fits(other.drawn(), &state, 2) && !model.fits(other.drawn(), &state, 3));

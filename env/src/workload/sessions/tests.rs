@@ -204,7 +204,7 @@ fn services_have_the_shares_of_their_ranks_and_users_those_of_their_class() {
         UserClass { first: 100, count: 900, start_share: 0.25 },
     ];
     let mut sessions = begun(model, 4);
-    let ranks = sessions.state.ranking.services.to_vec();
+    let ranks = sessions.state.ranking.services.clone();
     let starts: Vec<_> = play(&mut sessions, 0..40_000)
         .into_iter()
         .filter(|(_, request)| (request.turn, request.call) == (0, 0))
