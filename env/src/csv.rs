@@ -113,17 +113,13 @@ impl<'a> CsvReader<'a> {
     pub fn places<const N: usize>(&self, wanted: [&str; N]) -> Result<[usize; N], RecordingError> {
         let mut places = [0; N];
         for (place, name) in places.iter_mut().zip(wanted) {
-            let mut found = (0..self.names.len()).filter(|&column| self.names[column] == name);
-            let (first, second) = (found.next(), found.next());
+            let found: Vec<usize> =
+                (0..self.names.len()).filter(|&column| self.names[column] == name).collect();
             let name = one_line(name);
-            *place = match (first, second) {
-                (Some(first), None) => first,
-                (Some(_), Some(_)) => {
-                    return Err(RecordingError::at(1, format!("column `{name}` stands there twice")));
-                }
-                (None, _) => {
-                    return Err(RecordingError::at(1, format!("no column `{name}`; {}", self.columns())));
-                }
+            *place = match found[..] {
+                [one] => one,
+                [] => return Err(RecordingError::at(1, format!("no column `{name}`; {}", self.columns()))),
+                _ => return Err(RecordingError::at(1, format!("column `{name}` stands there twice"))),
             };
         }
         Ok(places)

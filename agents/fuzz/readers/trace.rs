@@ -19,7 +19,10 @@ use thoughtcache_env::csv::RecordingError;
 use thoughtcache_env::radio::recordings;
 use thoughtcache_env::workload::rates::ClientRates;
 use thoughtcache_env::workload::trace::import::{self, Clock, Mapping};
-use thoughtcache_env::workload::trace::{ServiceMap, SlottedRequests, SplitShares, Trace, TraceStats};
+use thoughtcache_env::workload::trace::{
+    DrawnServicesConfig, SlottedRequests, SplitShares, TopModelsConfig, Trace, TraceServicesConfig,
+    TraceStats,
+};
 
 /// The slots that a recording is cut into.
 const SLOTS: u64 = 20;
@@ -105,11 +108,15 @@ fn requests(read: Result<Trace, RecordingError>) {
     }
     let Ok(split) = trace.split(slot_s, SplitShares::default()) else { return };
     let maps = [
-        ServiceMap::TopModels { count: 2 },
-        ServiceMap::Drawn { services: 3, zipf_exponent: 1.0, seed: 1, reshuffle_slots: Some(5) },
+        TraceServicesConfig::TopModels(TopModelsConfig {}),
+        TraceServicesConfig::Drawn(DrawnServicesConfig {
+            zipf_exponent: 1.0,
+            seed: 1,
+            reshuffle_slots: Some(5),
+        }),
     ];
     for map in &maps {
-        match SlottedRequests::parts(&trace, split, map, true) {
+        match SlottedRequests::parts(&trace, split, (map, 2), true) {
             Err(error) => expect_message(&error.to_string()),
             Ok(parts) => {
                 for part in &parts {
@@ -117,7 +124,7 @@ fn requests(read: Result<Trace, RecordingError>) {
                     assert_eq!(requests, part.num_requests());
                 }
                 assert_eq!(
-                    SlottedRequests::parts(&again, split, map, true).expect("the same requests"),
+                    SlottedRequests::parts(&again, split, (map, 2), true).expect("the same requests"),
                     parts
                 );
             }

@@ -4,7 +4,8 @@
 
 use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig};
 use super::sessions::SessionsConfig;
-use crate::workload::trace::SplitShares;
+use crate::workload::rates::RateServicesConfig;
+use crate::workload::trace::{SplitShares, TraceServicesConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -342,52 +343,6 @@ pub struct RatesConfig {
     pub rate_scale: f64,
     /// Which clients belong to which service.
     pub services: RateServicesConfig,
-}
-
-/// `[workload.rates.services.*]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum RateServicesConfig {
-    /// Each service is one client: those who ask most in the training part, in that order; the others are served elsewhere.
-    TopClients(TopClientsConfig),
-    /// Each service is all clients of one class of models: those asked for most in the training part, in that order.
-    TopModels(TopModelsConfig),
-}
-
-/// `[workload.rates.services.top_clients]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TopClientsConfig {
-    /// Only clients of this class of models, `language/m-large` say; of all classes when absent.
-    pub model: Option<String>,
-}
-
-/// `[workload.trace.services.*]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum TraceServicesConfig {
-    /// The most requested models of the training part become the services, in that order; other requests are served
-    /// elsewhere and do not appear.
-    TopModels(TopModelsConfig),
-    /// The trace names no models: each request's service is drawn once and for all from Zipf's law.
-    Drawn(DrawnServicesConfig),
-}
-
-/// `[workload.trace.services.top_models]`: as many models as the scenario has services.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TopModelsConfig {}
-
-/// `[workload.trace.services.drawn]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DrawnServicesConfig {
-    /// Exponent of Zipf's law of popularity, at least 0.
-    pub zipf_exponent: f64,
-    /// The seed of the drawing; the same for every policy and every run.
-    pub seed: u64,
-    /// Slots after which the popularity ranks are dealt anew; they stay as they are when absent.
-    pub reshuffle_slots: Option<u32>,
 }
 
 /// What is decided.

@@ -5,7 +5,7 @@ pub use sessions::SessionsWorld;
 use super::config::{
     ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, ModelConfig, PhasedConfig,
     QualityConfig, RefreshConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceConfig,
-    TraceServicesConfig, WorkloadConfig,
+    WorkloadConfig,
 };
 use super::files::PhysicalFiles;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
@@ -19,7 +19,7 @@ use crate::thought::Refresh;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
-use crate::workload::trace::{ServiceMap, SlottedRequests, Trace};
+use crate::workload::trace::{SlottedRequests, Trace, TraceServicesConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -506,7 +506,7 @@ impl ScenarioConfig {
                     let allowed = "a recording of requests that could be read";
                     return Err(Invalid::new("workload.trace.path", &workload.path, allowed));
                 };
-                self.recorded(trace, &self.service_map(&workload.services)?, workload)
+                self.recorded(trace, workload)
             }
             WorkloadConfig::Rates(workload) => {
                 one_cell("1, because recorded rates do not say at which cell the clients are")?;
@@ -528,21 +528,6 @@ impl ScenarioConfig {
                 Ok(ArrivalModel::Phased(self.phased(phased)?).into())
             }
         }
-    }
-
-    /// How a recorded request finds its service.
-    fn service_map(&self, services: &TraceServicesConfig) -> Result<ServiceMap, Invalid> {
-        let num_services = self.services.len() as u32;
-        let TraceServicesConfig::Drawn(drawn) = services else {
-            return Ok(ServiceMap::TopModels { count: num_services });
-        };
-        let key = |field: &str| format!("workload.trace.services.drawn.{field}");
-        Ok(ServiceMap::Drawn {
-            services: num_services,
-            zipf_exponent: number(key("zipf_exponent"), drawn.zipf_exponent, ZIPF_EXPONENTS)?,
-            seed: drawn.seed,
-            reshuffle_slots: reshuffle(&key("reshuffle_slots"), drawn.reshuffle_slots)?,
-        })
     }
 
     fn phased(&self, workload: &PhasedConfig) -> Result<PhasedModel, Invalid> {
@@ -583,13 +568,19 @@ impl ScenarioConfig {
     fn recorded(
         &self,
         trace: &Trace,
-        map: &ServiceMap,
-        TraceConfig { path, split, .. }: &TraceConfig,
+        TraceConfig { path, split, services }: &TraceConfig,
     ) -> Result<Source, Invalid> {
+        if let TraceServicesConfig::Drawn(drawn) = services {
+            let key = |field: &str| format!("workload.trace.services.drawn.{field}");
+            number(key("zipf_exponent"), drawn.zipf_exponent, ZIPF_EXPONENTS)?;
+            reshuffle(&key("reshuffle_slots"), drawn.reshuffle_slots)?;
+        }
         let refuse = |allowed: String| Invalid::new("workload.trace.path", path, allowed);
         let refused = |error: RecordingError| refuse(error.to_string());
         let split = trace.split(self.slot_s, *split).map_err(refused)?;
-        let parts = SlottedRequests::parts(trace, split, map, self.has_user_contexts()).map_err(refused)?;
+        let services = (services, self.services.len() as u32);
+        let parts =
+            SlottedRequests::parts(trace, split, services, self.has_user_contexts()).map_err(refused)?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
             let part = empty.part().name();
             return Err(refuse(format!("a recording with requests in every part; its {part} part has none")));

@@ -12,7 +12,9 @@ use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::thought::contexts::Visit;
 use thoughtcache_env::units::{ServiceId, UserId};
-use thoughtcache_env::workload::trace::{ServiceMap, SlottedRequests, SplitShares, Trace, TracePart, import};
+use thoughtcache_env::workload::trace::{
+    SlottedRequests, SplitShares, TopModelsConfig, Trace, TracePart, TraceServicesConfig, import,
+};
 use thoughtcache_env::world::Pending;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/gentd26");
@@ -174,8 +176,8 @@ fn gentd26_is_played_with_its_own_users() {
     let rows: Vec<(u64, Option<u32>, Option<u32>)> = (0..trace.num_requests())
         .map(|row| (trace.times_us()[row], trace.model(row), trace.user(row)))
         .collect();
-    let map = ServiceMap::TopModels { count: 24 };
-    let [train, ..] = SlottedRequests::parts(&trace, split, &map, false).unwrap();
+    let map = TraceServicesConfig::TopModels(TopModelsConfig {});
+    let [train, ..] = SlottedRequests::parts(&trace, split, (&map, 24), false).unwrap();
     let services = train.models().to_vec();
     let overrides = [Override { key: "context".into(), value: "{ scope = \"user\" }".into() }];
     let text = shipped::text("trace-gentd26").unwrap();

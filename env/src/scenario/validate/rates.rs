@@ -1,9 +1,9 @@
 //! `[workload.rates]`: requests drawn at recorded rates.
 
-use super::super::config::{RateServicesConfig, RatesConfig, ScenarioConfig};
+use super::super::config::{RatesConfig, ScenarioConfig};
 use super::{MAX_DECISIONS_PER_SLOT, MIN_TOTAL_INTENSITY};
 use crate::invalid::{Invalid, MAX_NUMBER, Range, number};
-use crate::workload::rates::{ClientRates, RateMap, RatesModel};
+use crate::workload::rates::{ClientRates, RateServicesConfig, RatesModel, TopClientsConfig};
 use crate::workload::trace::TracePart;
 use std::collections::BTreeSet;
 
@@ -16,11 +16,7 @@ impl ScenarioConfig {
     ) -> Result<RatesModel, Invalid> {
         let key = "workload.rates.rate_scale";
         let rate_scale = number(key, workload.rate_scale, Range::Positive)?;
-        let map = match &workload.services {
-            RateServicesConfig::TopModels(_) => RateMap::TopModels,
-            RateServicesConfig::TopClients(top) => RateMap::TopClients { model: top.model.clone() },
-        };
-        if let RateMap::TopClients { model: Some(model) } = &map {
+        if let RateServicesConfig::TopClients(TopClientsConfig { model: Some(model) }) = &workload.services {
             let recorded: BTreeSet<&str> = recording.clients().iter().map(|client| &*client.model).collect();
             let key = "workload.rates.services.top_clients.model";
             let listed = recorded.iter().copied().collect::<Vec<_>>().join(", ");
@@ -31,7 +27,7 @@ impl ScenarioConfig {
         let services = self.services.len();
         let model = RatesModel::new(
             recording,
-            &map,
+            &workload.services,
             services,
             rate_scale,
             (self.slot_s, workload.split),

@@ -12,7 +12,7 @@
 
 pub mod model;
 
-pub use model::{RateMap, RatesModel};
+pub use model::{RateServicesConfig, RatesModel, TopClientsConfig};
 
 use super::trace::quoted;
 use crate::csv::{self, CsvReader, Limits, RecordingError};

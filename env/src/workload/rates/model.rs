@@ -19,29 +19,36 @@ use crate::units::ServiceId;
 use crate::workload::renewal::{GapLaw, Renewal};
 use crate::workload::sheet::Sheet;
 use crate::workload::trace::service_map::too_few_models;
-use crate::workload::trace::{SplitShares, TimeSplit, TracePart};
+use crate::workload::trace::{SplitShares, TimeSplit, TopModelsConfig, TracePart};
+use serde::{Deserialize, Serialize};
 
-/// Which clients belong to which service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RateMap {
-    /// Each service is one client: those who ask most in the training part, in that order.
-    TopClients {
-        /// Only clients of this class of models; of all when absent.
-        model: Option<String>,
-    },
+/// `[workload.rates.services.*]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RateServicesConfig {
+    /// Each service is one client: those who ask most in the training part, in that order; the others are served elsewhere.
+    TopClients(TopClientsConfig),
     /// Each service is all clients of one class of models: those asked for most in the training part, in that order.
-    TopModels,
+    TopModels(TopModelsConfig),
 }
 
-impl RateMap {
+/// `[workload.rates.services.top_clients]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopClientsConfig {
+    /// Only clients of this class of models, `language/m-large` say; of all classes when absent.
+    pub model: Option<String>,
+}
+
+impl RateServicesConfig {
     /// The name of the service that a client belongs to, if it is one of those that are asked for most; `None` for clients that are
     /// left out.
     fn service(&self, client: &Client) -> Option<String> {
         let Client { model, name } = client;
         match self {
-            Self::TopModels => Some(model.clone()),
-            Self::TopClients { model: Some(only) } if only != model => None,
-            Self::TopClients { .. } => Some(format!("{model}/{name}")),
+            Self::TopModels(_) => Some(model.clone()),
+            Self::TopClients(top) if top.model.as_ref().is_some_and(|only| only != model) => None,
+            Self::TopClients(_) => Some(format!("{model}/{name}")),
         }
     }
 }
@@ -76,7 +83,7 @@ impl RatesModel {
     /// As [`TimeSplit::new`]; a training part with fewer clients or classes than services.
     pub(crate) fn new(
         recording: &ClientRates,
-        map: &RateMap,
+        map: &RateServicesConfig,
         num_services: usize,
         rate_scale: f64,
         (slot_s, shares): (f64, SplitShares),

@@ -3,7 +3,7 @@
 //! *Models.* A recording is a list of requests in order of time, each with the model it named, its user, its session and its token
 //! counts, as far as its source has them. Nothing here is drawn from a distribution but three things, each by a stated seed: load
 //! times of `GenTD26` ([`import::gentd26`]), whose recording names no model; services of recordings that name no models
-//! ([`ServiceMap::Drawn`]); and the starts of sessions whose clocks begin anew ([`import::Clock::Session`]).
+//! ([`TraceServicesConfig::Drawn`]); and the starts of sessions whose clocks begin anew ([`import::Clock::Session`]).
 //!
 //! *Reading order.* [`Trace`] (here) → [`columns`] (what the CSV holds) → [`read`](Trace::read) and [`write`](Trace::write) →
 //! [`import`] (other sources) → [`split`] (training, validation, test by time) → [`service_map`] and [`slotted`] (what a world
@@ -24,7 +24,7 @@ pub mod stats;
 mod write;
 
 pub use columns::Column;
-pub use service_map::ServiceMap;
+pub use service_map::{DrawnServicesConfig, TopModelsConfig, TraceServicesConfig};
 pub use slotted::SlottedRequests;
 pub use split::{SplitShares, TimeSplit, TracePart};
 pub use stats::TraceStats;

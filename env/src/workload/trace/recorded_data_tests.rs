@@ -39,8 +39,14 @@ fn stats(trace: &Trace, slot_s: Option<f64>) -> TraceStats {
     TraceStats::new(trace, slot_s, SplitShares::default()).unwrap()
 }
 
-fn parts(trace: &Trace, slot_s: f64, map: ServiceMap) -> Result<[SlottedRequests; 3], RecordingError> {
-    SlottedRequests::parts(trace, trace.split(slot_s, SplitShares::default())?, &map, false)
+const TOP: TraceServicesConfig = TraceServicesConfig::TopModels(TopModelsConfig {});
+
+fn parts(
+    trace: &Trace,
+    slot_s: f64,
+    map: (&TraceServicesConfig, u32),
+) -> Result<[SlottedRequests; 3], RecordingError> {
+    SlottedRequests::parts(trace, trace.split(slot_s, SplitShares::default())?, map, false)
 }
 
 fn requested(trace: &Trace) -> Vec<u64> {
@@ -149,22 +155,23 @@ fn least_recently_used_misses_on_gentd26_are_libcachesims_to_the_last_one() {
 fn gentd26_replays_its_24_most_requested_training_models() {
     let Some(trace) = gentd26() else { return };
     let mut replayed = 0;
-    for slotted in parts(&trace, 600.0, ServiceMap::TopModels { count: 24 }).unwrap() {
+    for slotted in parts(&trace, 600.0, (&TOP, 24)).unwrap() {
         assert_eq!(slotted.models().len(), 24);
         assert_eq!(trace.models()[slotted.models()[0].unwrap() as usize], "M0002");
         replayed += slotted.num_requests() as u64 + slotted.outside_requests();
     }
     assert_eq!(replayed, 26_823);
-    let train_only = parts(&trace, 600.0, ServiceMap::TopModels { count: 1_000 }).unwrap_err();
+    let train_only = parts(&trace, 600.0, (&TOP, 1_000)).unwrap_err();
     assert!(train_only.to_string().contains("1000 models were asked for"), "{train_only}");
 }
 
 #[test]
 fn azure_names_no_models_so_that_services_are_drawn() {
     let Some(trace) = azure("conv") else { return };
-    let error = parts(&trace, 1.0, ServiceMap::TopModels { count: 1 }).unwrap_err();
+    let error = parts(&trace, 1.0, (&TOP, 1)).unwrap_err();
     assert!(error.to_string().ends_with("it names no models: draw services instead"), "{error}");
-    let map = ServiceMap::Drawn { services: 20, zipf_exponent: 1.0, seed: 1, reshuffle_slots: Some(300) };
+    let map = DrawnServicesConfig { zipf_exponent: 1.0, seed: 1, reshuffle_slots: Some(300) };
+    let map = (&TraceServicesConfig::Drawn(map), 20);
     let requests: usize = parts(&trace, 1.0, map).unwrap().iter().map(SlottedRequests::num_requests).sum();
     assert_eq!(requests, 19_366);
 }

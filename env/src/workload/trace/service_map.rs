@@ -1,10 +1,10 @@
 //! Which recorded request asks for which service of a world.
 //!
-//! *Models.* A trace names models, or nothing; a world serves services 0..I. A [`ServiceMap`] says which row asks for
+//! *Models.* A trace names models, or nothing; a world serves services 0..I. A [`TraceServicesConfig`] says which row asks for
 //! which service. It looks at the training part only, so that no choice knows the test part, and it is a frozen function
 //! of the trace: every part, run and policy sees the same requests.
 //!
-//! *Equation.* [`ServiceMap::Drawn`]: row r in slot t asks for service `pi_e(k)`, with rank k (0 the most popular) the
+//! *Equation.* [`TraceServicesConfig::Drawn`]: row r in slot t asks for service `pi_e(k)`, with rank k (0 the most popular) the
 //! least for which `u_r < F(k)`, `F(k)` the share of `1^-s + ... + (k+1)^-s` in the sum over all ranks, s the Zipf
 //! exponent, `u_r` in [0, 1) draw r of one generator, and `pi_e` a random permutation for epoch
 //! `e = floor(t / reshuffle_slots)` (0 without reshuffles). Rows and slots are counted over the whole trace, so a draw
@@ -17,6 +17,7 @@
 use std::cmp::Reverse;
 
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
+use serde::{Deserialize, Serialize};
 
 use super::{TimeSplit, Trace, TracePart};
 use crate::csv::RecordingError;
@@ -24,45 +25,50 @@ use crate::csv::RecordingError;
 /// The generator stream of the rows' draws; permutations use the number of their epoch.
 const ROW_STREAM: u64 = u64::MAX;
 
-/// Which request asks for which service.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ServiceMap {
-    /// The most requested models of the training part become services, the most requested first, ties by first appearance.
-    TopModels {
-        /// Number of services, at least 1.
-        count: u32,
-    },
-    /// Each request's service is drawn: for traces that name no models.
-    Drawn {
-        /// Number of services, 1 to 65,536.
-        services: u32,
-        /// How unequal popularity is, finite and at least 0; 0 makes services equally popular.
-        zipf_exponent: f64,
-        /// Chooses the draws; the same number gives the same requests to every part, run and policy.
-        seed: u64,
-        /// Slots after which popularity ranks are assigned anew, at least 1; `None`: never.
-        reshuffle_slots: Option<u32>,
-    },
+/// `[workload.trace.services.*]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum TraceServicesConfig {
+    /// The most requested models of the training part become the services, in that order; other requests are served
+    /// elsewhere and do not appear.
+    TopModels(TopModelsConfig),
+    /// The trace names no models: each request's service is drawn once and for all from Zipf's law.
+    Drawn(DrawnServicesConfig),
+}
+
+/// `[workload.trace.services.top_models]`: as many models as the scenario has services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopModelsConfig {}
+
+/// `[workload.trace.services.drawn]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrawnServicesConfig {
+    /// Exponent of Zipf's law of popularity, at least 0.
+    pub zipf_exponent: f64,
+    /// The seed of the drawing; the same for every policy and every run.
+    pub seed: u64,
+    /// Slots after which the popularity ranks are dealt anew; they stay as they are when absent.
+    pub reshuffle_slots: Option<u32>,
 }
 
 /// Returns the service of a request that names this model in this slot, `None` if it asks for none of ours. It is called for all
 /// requests in order of time.
 type ServiceOf = Box<dyn FnMut(Option<u32>, usize) -> Option<u32>>;
 
-impl ServiceMap {
-    /// Returns the model of each service, `None` where services are drawn, and which request asks for which service, for a trace
+impl TraceServicesConfig {
+    /// Returns the model of each of so many services, `None` where services are drawn, and which request asks for which service, for a trace
     /// that is cut into these slots.
     pub(super) fn apply(
         &self,
+        num_services: u32,
         trace: &Trace,
         split: &TimeSplit,
     ) -> Result<(Vec<Option<u32>>, ServiceOf), RecordingError> {
-        match *self {
-            Self::TopModels { count } => top_models(trace, split, count),
-            Self::Drawn { services, zipf_exponent, seed, reshuffle_slots } => {
-                let service_of = drawn(services, zipf_exponent, seed, reshuffle_slots);
-                Ok((vec![None; services as usize], service_of))
-            }
+        match self {
+            Self::TopModels(_) => top_models(trace, split, num_services),
+            Self::Drawn(config) => Ok((vec![None; num_services as usize], drawn(num_services, config))),
         }
     }
 }
@@ -98,7 +104,8 @@ pub(in crate::workload) fn too_few_models(asked: u32, present: usize, hint: &str
     ))
 }
 
-fn drawn(services: u32, zipf_exponent: f64, seed: u64, reshuffle_slots: Option<u32>) -> ServiceOf {
+fn drawn(services: u32, config: &DrawnServicesConfig) -> ServiceOf {
+    let DrawnServicesConfig { zipf_exponent, seed, reshuffle_slots } = *config;
     let mut cumulative = Vec::with_capacity(services as usize);
     let mut sum = 0.0;
     for rank in 1..=services {

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::{ServiceMap, TimeSplit, Trace, TracePart};
+use super::{TimeSplit, Trace, TracePart, TraceServicesConfig};
 use crate::csv::RecordingError;
 use crate::units::{ServiceId, UserId};
 
@@ -35,10 +35,10 @@ impl SlottedRequests {
     pub fn parts(
         trace: &Trace,
         split: TimeSplit,
-        map: &ServiceMap,
+        (services, num_services): (&TraceServicesConfig, u32),
         keeps_users: bool,
     ) -> Result<[Self; 3], RecordingError> {
-        let (models, mut service_of) = map.apply(trace, &split)?;
+        let (models, mut service_of) = services.apply(num_services, trace, &split)?;
         let keeps_users = keeps_users && trace.num_users().is_some();
         let [train, validate, test] = TracePart::ALL.map(|part| {
             let slots = split.slots(part);
@@ -147,7 +147,7 @@ fn nobody(row: usize) -> RecordingError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SplitShares;
+    use super::super::{DrawnServicesConfig, SplitShares, TopModelsConfig};
     use super::*;
     use std::fmt::Write;
 
@@ -167,24 +167,30 @@ mod tests {
         Trace::read(rows.as_bytes()).unwrap()
     }
 
-    fn parts(trace: &Trace, map: &ServiceMap) -> Result<[SlottedRequests; 3], RecordingError> {
-        SlottedRequests::parts(trace, trace.split(1.0, SplitShares::default())?, map, false)
+    const TOP: TraceServicesConfig = TraceServicesConfig::TopModels(TopModelsConfig {});
+
+    fn drawn(zipf_exponent: f64, seed: u64, reshuffle_slots: Option<u32>) -> TraceServicesConfig {
+        TraceServicesConfig::Drawn(DrawnServicesConfig { zipf_exponent, seed, reshuffle_slots })
+    }
+
+    fn parts(
+        trace: &Trace,
+        map: &TraceServicesConfig,
+        num_services: u32,
+    ) -> Result<[SlottedRequests; 3], RecordingError> {
+        SlottedRequests::parts(trace, trace.split(1.0, SplitShares::default())?, (map, num_services), false)
     }
 
     fn numbers(services: &[ServiceId]) -> Vec<u32> {
         services.iter().map(|service| service.0).collect()
     }
 
-    const DRAWN: ServiceMap =
-        ServiceMap::Drawn { services: 5, zipf_exponent: 1.0, seed: 7, reshuffle_slots: Some(3) };
-
     #[test]
     fn the_most_requested_models_of_the_training_part_become_services() {
         // Training is the first six of ten seconds: c 3, b 2, a 2 (b came first), d 1; e only ever appears later.
         let trace = trace("bc c  bac. a d d eee eaed db");
         assert_eq!(trace.split(1.0, SplitShares::default()).unwrap().num_slots(), 10);
-        let map = ServiceMap::TopModels { count: 3 };
-        let [train, ..] = parts(&trace, &map).unwrap();
+        let [train, ..] = parts(&trace, &TOP, 3).unwrap();
         assert_eq!(trace.models()[..3], ["b", "c", "a"], "b appeared before c");
         assert_eq!(train.models(), [1, 0, 2].map(Some));
         assert_eq!([1, 0, 2].map(|model| trace.load_s(model)), [1.5, 0.5, 2.5].map(Some));
@@ -194,7 +200,7 @@ mod tests {
         assert_eq!(train.counts(0..6), [3, 2, 2]);
         assert_eq!(train.counts(1..4), [2, 1, 1]);
 
-        let [.., test] = parts(&trace, &map).unwrap();
+        let [.., test] = parts(&trace, &TOP, 3).unwrap();
         assert_eq!([numbers(test.slot(0)), numbers(test.slot(1))], [[2], [1]]);
         assert_eq!((test.num_requests(), test.outside_requests()), (2, 4));
     }
@@ -215,7 +221,7 @@ mod tests {
         // Training is the first 12 s: each model 4 times, so that a and b become services.
         let parts = |trace: &Trace, keeps_users| {
             let split = trace.split(4.0, SplitShares::default()).unwrap();
-            SlottedRequests::parts(trace, split, &ServiceMap::TopModels { count: 2 }, keeps_users)
+            SlottedRequests::parts(trace, split, (&TOP, 2), keeps_users)
         };
         let whole = read(&[], true);
         let [train, ..] = parts(&whole, true).unwrap();
@@ -235,41 +241,40 @@ mod tests {
     #[test]
     fn asking_for_more_models_than_the_training_part_names_says_how_many_there_are() {
         let trace = trace("a b a b a b a c d e");
-        let error = parts(&trace, &ServiceMap::TopModels { count: 3 }).unwrap_err();
+        let error = parts(&trace, &TOP, 3).unwrap_err();
         assert_eq!(
             error.to_string(),
             "3 models were asked for as services, but the training part of the recording names 2; ask for at most 2"
         );
-        parts(&trace, &ServiceMap::TopModels { count: 2 }).unwrap();
+        parts(&trace, &TOP, 2).unwrap();
     }
 
     #[test]
     fn drawn_services_are_frozen_and_the_same_whichever_part_is_taken() {
         let text = vec!["aaaaaaa"; 40].join(" ");
         let trace = trace(&text);
-        let drawn = parts(&trace, &DRAWN).unwrap();
-        assert_eq!(parts(&trace, &DRAWN).unwrap(), drawn);
+        let map = drawn(1.0, 7, Some(3));
+        let drawn_parts = parts(&trace, &map, 5).unwrap();
+        assert_eq!(parts(&trace, &map, 5).unwrap(), drawn_parts);
         // The same rows asked one after the other, without parts.
         let split = trace.split(1.0, SplitShares::default()).unwrap();
-        let (_, mut service_of) = DRAWN.apply(&trace, &split).unwrap();
+        let (_, mut service_of) = map.apply(5, &trace, &split).unwrap();
         let expected: Vec<u32> = (0..280).filter_map(|row| service_of(None, row / 7)).collect();
-        let joined: Vec<u32> = drawn
+        let joined: Vec<u32> = drawn_parts
             .iter()
             .flat_map(|part| (0..part.num_slots()).flat_map(|slot| numbers(part.slot(slot))))
             .collect();
         assert_eq!(joined, expected);
         assert_eq!(joined[..14], [4, 4, 3, 0, 2, 1, 0, 0, 0, 3, 4, 1, 4, 3], "the first draws are pinned");
-        let other = ServiceMap::Drawn { services: 5, zipf_exponent: 1.0, seed: 8, reshuffle_slots: Some(3) };
-        assert_ne!(parts(&trace, &other).unwrap()[0], drawn[0]);
+        assert_ne!(parts(&trace, &drawn(1.0, 8, Some(3)), 5).unwrap()[0], drawn_parts[0]);
     }
 
     #[test]
     fn drawn_shares_follow_zipf_within_an_epoch_and_ranks_move_between_epochs() {
         // 10 slots of 20,000 requests, reshuffled every 5: shares of Zipf(1) over 4 are 12/25, 6/25, 4/25, 3/25.
-        let map = ServiceMap::Drawn { services: 4, zipf_exponent: 1.0, seed: 3, reshuffle_slots: Some(5) };
         let text = vec!["a".repeat(20_000); 10].join(" ");
         let trace = trace(&text);
-        let [train, ..] = parts(&trace, &map).unwrap();
+        let [train, ..] = parts(&trace, &drawn(1.0, 3, Some(5)), 4).unwrap();
         let share = |slots| {
             let counts = train.counts(slots);
             let sum: u64 = counts.iter().sum();
@@ -287,8 +292,7 @@ mod tests {
 
     #[test]
     fn a_single_service_takes_every_request() {
-        let map = ServiceMap::Drawn { services: 1, zipf_exponent: 0.0, seed: 0, reshuffle_slots: None };
-        let [train, ..] = parts(&trace("ab c a b c a"), &map).unwrap();
+        let [train, ..] = parts(&trace("ab c a b c a"), &drawn(0.0, 0, None), 1).unwrap();
         assert_eq!((numbers(train.slot(0)), train.num_requests()), (vec![0, 0], 5));
     }
 }

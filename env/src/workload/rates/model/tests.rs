@@ -17,7 +17,7 @@ fn ten_periods() -> ClientRates {
     recording(&rates)
 }
 
-const TOP: RateMap = RateMap::TopClients { model: None };
+const TOP: RateServicesConfig = RateServicesConfig::TopClients(TopClientsConfig { model: None });
 
 /// The requests of each service in a slot.
 fn draw(
@@ -43,13 +43,20 @@ fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
     let model = RatesModel::new(&recording, &TOP, 2, 1.0, (30.0, SplitShares::default()), 4).unwrap();
     assert_eq!(model.service_names(), ["large/a", "large/b"]);
     assert_eq!(model.outside_requests(), 300);
-    let model =
-        RatesModel::new(&recording, &RateMap::TopModels, 2, 1.0, (30.0, SplitShares::default()), 4).unwrap();
+    let model = RatesModel::new(
+        &recording,
+        &RateServicesConfig::TopModels(TopModelsConfig {}),
+        2,
+        1.0,
+        (30.0, SplitShares::default()),
+        4,
+    )
+    .unwrap();
     assert_eq!(
         (model.service_names(), model.outside_requests()),
         (&["large".to_owned(), "small".to_owned()][..], 0)
     );
-    let only = |model: &str| RateMap::TopClients { model: Some(model.into()) };
+    let only = |model: &str| RateServicesConfig::TopClients(TopClientsConfig { model: Some(model.into()) });
     let model =
         RatesModel::new(&recording, &only("small"), 1, 1.0, (30.0, SplitShares::default()), 4).unwrap();
     assert_eq!((model.service_names(), model.outside_requests()), (&["small/a".to_owned()][..], 2100));

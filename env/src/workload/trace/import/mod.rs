@@ -82,7 +82,7 @@ impl Trace {
 }
 
 /// Imports requests to a production LLM service, Azure 2023 (Azure/AzurePublicDataset, CC-BY 4.0), plain or gzip. They name no model
-/// and no user: services are drawn ([`ServiceMap::Drawn`](crate::workload::trace::ServiceMap::Drawn)).
+/// and no user: services are drawn ([`TraceServicesConfig::Drawn`](crate::workload::trace::TraceServicesConfig::Drawn)).
 ///
 /// # Errors
 /// As [`mapped`].

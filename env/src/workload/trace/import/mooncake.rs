@@ -3,7 +3,7 @@
 //! *Lines.* One JSON object each: `timestamp` (milliseconds), `input_length` and `output_length` (tokens), `hash_ids` (one
 //! id for each block of [`BLOCK_TOKENS`] prompt tokens, the last one perhaps shorter; equal ids are equal blocks after
 //! equal prefixes). Other keys are passed over, and so are blank lines. No model and no user: to replay it, services are
-//! drawn ([`ServiceMap::Drawn`](crate::workload::trace::ServiceMap::Drawn)).
+//! drawn ([`TraceServicesConfig::Drawn`](crate::workload::trace::TraceServicesConfig::Drawn)).
 //!
 //! *Equation.* `reused_tokens = min(prompt_tokens, 512 n)`, n the number of leading blocks that an earlier request of the
 //! recording had: the context that a server with room for everything would not compute again. Requests of one time are
