@@ -72,30 +72,56 @@ impl StationView {
     }
 }
 
+/// What the entries of a request are computed from.
+struct Asked<'a> {
+    request: &'a RequestFacts,
+    physical: &'a Physical,
+    of_service: &'a DemandEntries,
+    tier: f32,
+    loading: f32,
+}
+
+/// The name of an entry, and its value where something is asked for.
+type Value = (&'static str, fn(&Asked<'_>) -> f32);
+
+/// The entries of the batch after prompt and modality.
+const BATCH: [Value; 5] = [
+    ("payload", |asked| asked.of_service.payload),
+    ("deadline", |asked| asked.of_service.deadline),
+    ("together", |asked| asked.request.edge_batch as f32 / asked.physical.max_batch() as f32),
+    ("tier", |asked| asked.tier),
+    ("loading", |asked| asked.loading),
+];
+
+/// The entries of the user after the class.
+const USER: [Value; 6] = [
+    ("uplink", |asked| decades(asked.request.link.uplink_bps, 1e5, 5.0)),
+    ("downlink", |asked| decades(asked.request.link.downlink_bps, 1e5, 5.0)),
+    ("los", |asked| f32::from(u8::from(asked.request.link.is_los))),
+    ("blocked", |asked| f32::from(u8::from(asked.request.link.is_blocked))),
+    ("sensing", |asked| asked.request.link.sensing_quality as f32),
+    ("twin", |asked| asked.physical.twin().grounding(asked.request.twin_age_slots) as f32),
+];
+
 /// Names and bounds, see the [module](self).
 pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
-    let unit = |name: String| Entry::new(name, 0.0, 1.0);
-    let of_services = |feature: &'static str| {
-        (0..num_services).map(move |service| Entry::new(format!("service.{service}.{feature}"), 0.0, 1.0))
-    };
-    let mut entries: Vec<Entry> = of_services("tier").chain(of_services("loading")).collect();
-    entries.push(unit("batch.prompt".into()));
-    entries.extend(Modality::ALL.map(|modality| unit(format!("batch.modality.{}", modality.name()))));
-    entries.extend(
-        ["payload", "deadline", "together", "tier", "loading"].map(|entry| unit(format!("batch.{entry}"))),
-    );
-    entries.extend(physical.classes().iter().map(|class| unit(format!("user.class.{}", class.name()))));
-    entries.extend(
-        ["uplink", "downlink", "los", "blocked", "sensing", "twin"]
-            .map(|entry| unit(format!("user.{entry}"))),
-    );
-    entries.push(unit("cell.backlog".into()));
-    entries
+    let services = |feature| (0..num_services).map(move |service| format!("service.{service}.{feature}"));
+    let modalities = Modality::ALL.map(|modality| format!("batch.modality.{}", modality.name()));
+    let classes = physical.classes().iter().map(|class| format!("user.class.{}", class.name()));
+    let names = services("tier")
+        .chain(services("loading"))
+        .chain(["batch.prompt".to_owned()])
+        .chain(modalities)
+        .chain(BATCH.map(|(name, _)| format!("batch.{name}")))
+        .chain(classes)
+        .chain(USER.map(|(name, _)| format!("user.{name}")))
+        .chain(["cell.backlog".to_owned()]);
+    names.map(|name| Entry::new(name, 0.0, 1.0)).collect()
 }
 
 /// How many entries there are.
 pub(super) fn num_entries(physical: &Physical, num_services: usize) -> usize {
-    2 * num_services + Modality::ALL.len() + 6 + physical.classes().len() + 7
+    2 * num_services + 1 + Modality::ALL.len() + BATCH.len() + physical.classes().len() + USER.len() + 1
 }
 
 fn saturate(seconds: f64) -> f32 {
@@ -156,29 +182,19 @@ pub(super) fn encode(
         *x = if left_s > 0.0 { saturate(left_s) } else { 0.0 };
     }
     rest.fill(0.0);
-    rest[rest.len() - 1] = saturate(station.backlog_s);
+    let [prompt, rest @ .., backlog] = rest else { return };
+    *backlog = saturate(station.backlog_s);
     let Some(request) = request else { return };
     let own = request.service.index();
-    let demands = physical.demands(request.service);
-    let (batch, user) = rest.split_at_mut(Modality::ALL.len() + 6);
-    batch[0] = (request.new_tokens as f32 * inverse_window[own]).min(1.0);
-    batch[1 + demands.modality as usize] = 1.0;
-    batch[1 + Modality::ALL.len()..].copy_from_slice(&[
-        demand_entries[own].payload,
-        demand_entries[own].deadline,
-        request.edge_batch as f32 / physical.max_batch() as f32,
-        services[own],
-        services[n + own],
-    ]);
-    let classes = physical.classes().len();
-    user[request.class as usize] = 1.0;
-    let link = &request.link;
-    user[classes..classes + 6].copy_from_slice(&[
-        decades(link.uplink_bps, 1e5, 5.0),
-        decades(link.downlink_bps, 1e5, 5.0),
-        f32::from(u8::from(link.is_los)),
-        f32::from(u8::from(link.is_blocked)),
-        link.sensing_quality as f32,
-        physical.twin().grounding(request.twin_age_slots) as f32,
-    ]);
+    *prompt = (request.new_tokens as f32 * inverse_window[own]).min(1.0);
+    let (modalities, rest) = rest.split_at_mut(Modality::ALL.len());
+    modalities[physical.demands(request.service).modality as usize] = 1.0;
+    let (batch, rest) = rest.split_at_mut(BATCH.len());
+    let (classes, user) = rest.split_at_mut(physical.classes().len());
+    classes[request.class as usize] = 1.0;
+    let (of_service, tier, loading) = (&demand_entries[own], services[own], services[n + own]);
+    let asked = Asked { request, physical, of_service, tier, loading };
+    for (x, (_, value)) in batch.iter_mut().zip(BATCH).chain(user.iter_mut().zip(USER)) {
+        *x = value(&asked);
+    }
 }

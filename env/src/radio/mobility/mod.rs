@@ -30,6 +30,29 @@ impl Position {
         let (x, y) = (self.x_m - other.x_m, self.y_m - other.y_m);
         (x * x + y * y).sqrt()
     }
+
+    /// The place a part of the straight way to another one, 0 to 1.
+    fn toward(self, other: Self, part: f64) -> Self {
+        Self { x_m: self.x_m + part * (other.x_m - self.x_m), y_m: self.y_m + part * (other.y_m - self.y_m) }
+    }
+}
+
+/// A place as the state of a user keeps it: in single precision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spot(#[serde(deserialize_with = "crate::kept::finite")] [f32; 2]);
+
+impl From<Position> for Spot {
+    fn from(place: Position) -> Self {
+        Self([place.x_m as f32, place.y_m as f32])
+    }
+}
+
+impl Spot {
+    /// The place in double precision.
+    pub fn position(self) -> Position {
+        let [x_m, y_m] = self.0.map(f64::from);
+        Position { x_m, y_m }
+    }
 }
 
 /// The rectangle that users stay in, from (0, 0) to (width, depth).
@@ -153,14 +176,7 @@ pub enum Motion {
     #[default]
     Unknown,
     /// Stands.
-    Still {
-        /// To the east, m.
-        #[serde(deserialize_with = "crate::kept::finite")]
-        x_m: f32,
-        /// To the north, m.
-        #[serde(deserialize_with = "crate::kept::finite")]
-        y_m: f32,
-    },
+    Still(Spot),
     /// Walks to a place, or pauses.
     Leg(Leg),
     /// Drifts.
@@ -172,11 +188,10 @@ pub enum Motion {
 impl Motion {
     /// Where the user is; the corner of the area while nothing is known.
     pub fn position(&self) -> Position {
-        let at = |x_m: f32, y_m: f32| Position { x_m: f64::from(x_m), y_m: f64::from(y_m) };
         match self {
             Self::Unknown => Position::default(),
-            Self::Still { x_m, y_m } => at(*x_m, *y_m),
-            Self::Leg(leg) => leg.position(),
+            Self::Still(spot) => spot.position(),
+            Self::Leg(leg) => leg.at.position(),
             Self::Drift(drift) => drift.position(),
             Self::OnPath(place) => place.position(),
         }
@@ -187,10 +202,7 @@ impl Mobility {
     /// A user that nothing is known of, from the stationary law.
     pub fn draw(&self, now_s: f64, rng: &mut impl Rng) -> Motion {
         match self {
-            Self::Still(area) => {
-                let place = area.draw(rng);
-                Motion::Still { x_m: place.x_m as f32, y_m: place.y_m as f32 }
-            }
+            Self::Still(area) => Motion::Still(area.draw(rng).into()),
             Self::RandomWaypoint(model) => Motion::Leg(model.draw(rng)),
             Self::GaussMarkov(model) => Motion::Drift(model.draw(rng)),
             Self::Recorded(paths) => Motion::OnPath(paths.draw(now_s, rng)),
@@ -202,7 +214,7 @@ impl Mobility {
     pub fn advance(&self, motion: &mut Motion, from_s: f64, to_s: f64, rng: &mut impl Rng) -> f64 {
         let elapsed_s = to_s - from_s;
         match (self, &mut *motion) {
-            (Self::Still(_), Motion::Still { .. }) => 0.0,
+            (Self::Still(_), Motion::Still(_)) => 0.0,
             (Self::RandomWaypoint(model), Motion::Leg(leg)) => model.advance(leg, elapsed_s, rng),
             (Self::GaussMarkov(model), Motion::Drift(drift)) => model.advance(drift, elapsed_s, rng),
             (Self::Recorded(paths), Motion::OnPath(place)) if paths.has(place) => {

@@ -18,7 +18,7 @@
 //! *Source.* Navidi, Camp, "Stationary distributions for the random waypoint mobility model", IEEE Trans. Mobile Computing 3
 //! (2004); mean of L: Ghosh, "Random distances within a rectangle and between two rectangles", Bull. Calcutta Math. Soc. 43 (1951).
 
-use super::{Area, Position};
+use super::{Area, Position, Spot};
 use crate::invalid::{Invalid, between};
 use crate::radio::normal::uniform;
 use rand::Rng;
@@ -87,35 +87,15 @@ pub struct RandomWaypoint {
 /// A user between two places, or at one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
-    #[serde(deserialize_with = "crate::kept::finite")]
-    x_m: f32,
-    #[serde(deserialize_with = "crate::kept::finite")]
-    y_m: f32,
-    #[serde(deserialize_with = "crate::kept::finite")]
-    to_x_m: f32,
-    #[serde(deserialize_with = "crate::kept::finite")]
-    to_y_m: f32,
+    /// Where the user is.
+    pub at: Spot,
+    to: Spot,
     /// Where the next place is walked to, m/s.
     #[serde(deserialize_with = "crate::kept::amount")]
     speed_m_per_s: f32,
     /// Seconds before walking on; 0 on the way.
     #[serde(deserialize_with = "crate::kept::amount")]
     pause_left_s: f32,
-}
-
-impl Leg {
-    /// Where the user is.
-    pub fn position(&self) -> Position {
-        Position { x_m: f64::from(self.x_m), y_m: f64::from(self.y_m) }
-    }
-
-    fn target(&self) -> Position {
-        Position { x_m: f64::from(self.to_x_m), y_m: f64::from(self.to_y_m) }
-    }
-
-    fn stand_at(&mut self, place: Position) {
-        (self.x_m, self.y_m) = (place.x_m as f32, place.y_m as f32);
-    }
 }
 
 impl RandomWaypoint {
@@ -138,10 +118,8 @@ impl RandomWaypoint {
         let way = uniform(rng);
         let ratio = self.max_speed_m_per_s / self.min_speed_m_per_s;
         Leg {
-            x_m: (from.x_m + way * (to.x_m - from.x_m)) as f32,
-            y_m: (from.y_m + way * (to.y_m - from.y_m)) as f32,
-            to_x_m: to.x_m as f32,
-            to_y_m: to.y_m as f32,
+            at: from.toward(to, way).into(),
+            to: to.into(),
             speed_m_per_s: (self.min_speed_m_per_s * libm::pow(ratio, uniform(rng))) as f32,
             pause_left_s: 0.0,
         }
@@ -151,10 +129,8 @@ impl RandomWaypoint {
         let to = self.area.draw(rng);
         let range = self.max_speed_m_per_s - self.min_speed_m_per_s;
         Leg {
-            x_m: place.x_m as f32,
-            y_m: place.y_m as f32,
-            to_x_m: to.x_m as f32,
-            to_y_m: to.y_m as f32,
+            at: place.into(),
+            to: to.into(),
             speed_m_per_s: (self.min_speed_m_per_s + range * uniform(rng)) as f32,
             pause_left_s: 0.0,
         }
@@ -172,16 +148,12 @@ impl RandomWaypoint {
             }
             left_s -= pause_s;
             leg.pause_left_s = 0.0;
-            let (here, target) = (leg.position(), leg.target());
+            let (here, target) = (leg.at.position(), leg.to.position());
             let speed = f64::from(leg.speed_m_per_s);
             let way_m = here.distance_m(target);
             let walks_m = speed * left_s;
             if walks_m < way_m {
-                let part = walks_m / way_m;
-                leg.stand_at(Position {
-                    x_m: here.x_m + part * (target.x_m - here.x_m),
-                    y_m: here.y_m + part * (target.y_m - here.y_m),
-                });
+                leg.at = here.toward(target, walks_m / way_m).into();
                 return moved_m + walks_m;
             }
             moved_m += way_m;
@@ -222,13 +194,12 @@ mod tests {
     #[test]
     fn a_user_walks_as_far_as_the_speed_says_and_pauses_at_the_place() {
         let mut rng = Seed::new(Purpose::Test, 15).stream(Stream::Mobility);
-        let leg =
-            Leg { x_m: 0.0, y_m: 0.0, to_x_m: 30.0, to_y_m: 40.0, speed_m_per_s: 2.0, pause_left_s: 1.0 };
+        let leg = Leg { at: Spot([0.0; 2]), to: Spot([30.0, 40.0]), speed_m_per_s: 2.0, pause_left_s: 1.0 };
         let mut now = leg;
         assert_eq!(model(10.0).advance(&mut now, 11.0, &mut rng), 20.0);
-        assert_eq!(now.position(), Position { x_m: 12.0, y_m: 16.0 });
+        assert_eq!(now.at.position(), Position { x_m: 12.0, y_m: 16.0 });
         assert_eq!(model(10.0).advance(&mut now, 20.0, &mut rng), 30.0);
-        assert_eq!(now.position(), Position { x_m: 30.0, y_m: 40.0 });
+        assert_eq!(now.at.position(), Position { x_m: 30.0, y_m: 40.0 });
         // Fifteen seconds of way were left, then five of the pause.
         assert_eq!(now.pause_left_s, 5.0);
     }
@@ -245,11 +216,11 @@ mod tests {
                 (0..n)
                     .map(|_| {
                         let mut leg = model.draw(&mut rng);
-                        let from = leg.position();
+                        let from = leg.at.position();
                         let moved: f64 = (0..steps)
                             .map(|_| model.advance(&mut leg, total_s / f64::from(steps), &mut rng))
                             .sum();
-                        (leg.position().x_m, from.distance_m(leg.position()), moved)
+                        (leg.at.position().x_m, from.distance_m(leg.at.position()), moved)
                     })
                     .collect::<Vec<_>>()
             });
@@ -278,8 +249,11 @@ mod tests {
                 model.advance(leg, 10.0, &mut rng);
             }
         }
-        let values: [fn(&Leg) -> f64; 3] =
-            [|leg| f64::from(leg.x_m), |leg| f64::from(leg.pause_left_s), |leg| f64::from(leg.speed_m_per_s)];
+        let values: [fn(&Leg) -> f64; 3] = [
+            |leg| leg.at.position().x_m,
+            |leg| f64::from(leg.pause_left_s),
+            |leg| f64::from(leg.speed_m_per_s),
+        ];
         for value in values {
             let [before, after] = [&drawn, &walked].map(|legs| legs.iter().map(value).collect::<Vec<_>>());
             assert!(smirnov(before, after) < smirnov_bound(n, n));
