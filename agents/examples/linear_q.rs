@@ -92,7 +92,7 @@ fn train(scenario: &Arc<Scenario>, steps: u32) -> Result<LinearQ, Box<dyn Error>
                 learner.best(&before.row(lane).to_vec(), &legal)
             });
         }
-        envs.step_into(&actions, &mut now.rows())?;
+        envs.step_into(&actions, now.rows())?;
         for (lane, action) in actions.into_iter().enumerate() {
             // The episodes of `tight` are cut by a clock: what would have followed the last row counts.
             let is_cut = now.truncated[lane];

@@ -47,7 +47,7 @@ fn vec_env(criterion: &mut Criterion) {
         bencher.iter(|| {
             let masks = buffers.masks.as_slice().expect("standard layout");
             choose(masks, num_actions, &mut rng, &mut actions);
-            vec_env.step_into(&actions, &mut buffers.rows()).expect("legal actions");
+            vec_env.step_into(&actions, buffers.rows()).expect("legal actions");
         });
     });
     group.throughput(Throughput::Elements(1));

@@ -70,7 +70,7 @@ pub fn check_agent<E: Env<Action = ActionId> + Clone + Send>(
         check.expect(actions[0] == actions[2], "a restored learner explores as the saved one", || {
             format!("{actions:?}")
         })?;
-        check.ok("a legal step is taken", vec_env.step_into(&actions[0], &mut buffers.rows()))?;
+        check.ok("a legal step is taken", vec_env.step_into(&actions[0], buffers.rows()))?;
         check.decisions += lanes as u64;
         let mut learnt = Vec::with_capacity(3);
         for agent in [&mut agent, &mut twin, &mut heir] {

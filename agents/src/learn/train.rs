@@ -245,7 +245,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         explored.map_err(|source| self.agent_error(source))?;
         let decisions = self.decisions;
         self.vec_env
-            .step_into(&self.actions, &mut self.buffers.rows())
+            .step_into(&self.actions, self.buffers.rows())
             .map_err(|source| TrainError::Env { decisions, source })?;
         self.decisions += self.actions.len() as u64;
         let decisions = self.decisions;

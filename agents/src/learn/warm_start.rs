@@ -64,7 +64,7 @@ pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
         }
         let rows = buffers.rows();
         same += agent.demonstrate(rows.observations, rows.masks, &actions).map_err(failed)?;
-        vec_env.step_into(&actions, &mut buffers.rows()).map_err(refused)?;
+        vec_env.step_into(&actions, buffers.rows()).map_err(refused)?;
         watched += lanes as u64;
         counted += lanes;
         let learnt = input_baseline

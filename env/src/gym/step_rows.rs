@@ -83,22 +83,6 @@ impl StepBuffers {
     }
 }
 
-impl StepRows<'_> {
-    pub(super) fn reborrow(&mut self) -> StepRows<'_> {
-        StepRows {
-            observations: self.observations,
-            masks: self.masks,
-            rewards: self.rewards,
-            terminated: self.terminated,
-            truncated: self.truncated,
-            slots_elapsed: self.slots_elapsed,
-            final_observations: self.final_observations,
-            final_masks: self.final_masks,
-            infos: self.infos,
-        }
-    }
-}
-
 impl<'a> StepRows<'a> {
     /// Takes the rows of the first `lanes` lanes; those of the others stay.
     pub(super) fn split_off(&mut self, lanes: usize, entries: usize, actions: usize) -> StepRows<'a> {

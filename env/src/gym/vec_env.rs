@@ -80,8 +80,6 @@ pub struct VecEnv<E> {
     lanes: Vec<Lane<E>>,
     /// That of the copies.
     spec: DigestedSpec,
-    num_entries: usize,
-    num_actions: usize,
     lanes_per_chunk: usize,
     autoreset: Autoreset,
 }
@@ -102,7 +100,6 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     pub fn with_first_lane(envs: Vec<E>, seed: Seed, first_lane: u32) -> Self {
         let spec = envs.first().expect("a vector environment has at least one lane").spec();
         let spec = DigestedSpec::new(spec.clone());
-        let (num_entries, num_actions) = (spec.num_entries(), spec.num_actions());
         let lanes = envs
             .into_iter()
             .enumerate()
@@ -112,14 +109,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
                 Lane { env, seed, hash: 0, has_ended: false }
             })
             .collect();
-        Self {
-            lanes,
-            spec,
-            num_entries,
-            num_actions,
-            lanes_per_chunk: LANES_PER_CHUNK,
-            autoreset: Autoreset::default(),
-        }
+        Self { lanes, spec, lanes_per_chunk: LANES_PER_CHUNK, autoreset: Autoreset::default() }
     }
 
     /// Sets how many lanes one rayon task steps; the results do not depend on it.
@@ -184,11 +174,11 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// # Errors
     /// When a buffer has the wrong length.
     pub fn observe_into(&self, observations: &mut [f32], masks: &mut [bool]) -> Result<(), EnvError> {
-        expect_len("observations", observations.len(), self.num_lanes() * self.num_entries)?;
-        expect_len("masks", masks.len(), self.num_lanes() * self.num_actions)?;
+        expect_len("observations", observations.len(), self.num_lanes() * self.spec.num_entries())?;
+        expect_len("masks", masks.len(), self.num_lanes() * self.spec.num_actions())?;
         for (index, lane) in self.lanes.iter().enumerate() {
-            lane.env.encode(&mut observations[index * self.num_entries..][..self.num_entries]);
-            lane.env.mask(&mut masks[index * self.num_actions..][..self.num_actions]);
+            lane.env.encode(&mut observations[index * self.spec.num_entries()..][..self.spec.num_entries()]);
+            lane.env.mask(&mut masks[index * self.spec.num_actions()..][..self.spec.num_actions()]);
         }
         Ok(())
     }
@@ -198,19 +188,17 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// # Errors
     /// When a buffer has the wrong length (nothing is done then), or when a lane refuses its action: the error names the
     /// first such lane, the others have been stepped.
-    pub fn step_into(&mut self, actions: &[ActionId], rows: &mut StepRows<'_>) -> Result<(), EnvError> {
-        self.check(actions, rows)?;
-        let (entries, num_actions) = (self.num_entries, self.num_actions);
+    pub fn step_into(&mut self, actions: &[ActionId], mut rows: StepRows<'_>) -> Result<(), EnvError> {
+        self.check(actions, &rows)?;
+        let (entries, num_actions) = (self.spec.num_entries(), self.spec.num_actions());
         let autoreset = self.autoreset;
         if self.lanes.len() <= self.lanes_per_chunk {
-            let rows = rows.reborrow();
             return step_chunk(autoreset, &mut self.lanes, 0, actions, rows, entries, num_actions);
         }
         let chunk = self.lanes_per_chunk;
         let mut jobs = Vec::with_capacity(self.lanes.len().div_ceil(chunk));
-        let mut rest = rows.reborrow();
         for (index, (lanes, actions)) in self.lanes.chunks_mut(chunk).zip(actions.chunks(chunk)).enumerate() {
-            let rows = rest.split_off(lanes.len(), entries, num_actions);
+            let rows = rows.split_off(lanes.len(), entries, num_actions);
             jobs.push((index * chunk, lanes, actions, rows));
         }
         // The first lane's error, whatever thread met it: results are collected in lane order.
@@ -232,14 +220,14 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     fn check(&self, actions: &[ActionId], rows: &StepRows<'_>) -> Result<(), EnvError> {
         let lanes = self.num_lanes();
         expect_len("actions", actions.len(), lanes)?;
-        expect_len("observations", rows.observations.len(), lanes * self.num_entries)?;
-        expect_len("masks", rows.masks.len(), lanes * self.num_actions)?;
+        expect_len("observations", rows.observations.len(), lanes * self.spec.num_entries())?;
+        expect_len("masks", rows.masks.len(), lanes * self.spec.num_actions())?;
         expect_len("rewards", rows.rewards.len(), lanes)?;
         expect_len("terminated", rows.terminated.len(), lanes)?;
         expect_len("truncated", rows.truncated.len(), lanes)?;
         expect_len("slots_elapsed", rows.slots_elapsed.len(), lanes)?;
-        expect_len("final_observations", rows.final_observations.len(), lanes * self.num_entries)?;
-        expect_len("final_masks", rows.final_masks.len(), lanes * self.num_actions)?;
+        expect_len("final_observations", rows.final_observations.len(), lanes * self.spec.num_entries())?;
+        expect_len("final_masks", rows.final_masks.len(), lanes * self.spec.num_actions())?;
         expect_len("infos", rows.infos.len(), lanes)
     }
 }

@@ -257,7 +257,7 @@ fn random_play(mut vec_env: VecEnv<DecisionEnv>, steps: usize) -> u64 {
         let masks = buffers.masks.rows().into_iter();
         let actions: Vec<ActionId> =
             masks.map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng)).collect();
-        vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+        vec_env.step_into(&actions, buffers.rows()).unwrap();
     }
     vec_env.trajectory_hash()
 }

@@ -121,7 +121,7 @@ fn digest(scenario: &Arc<Scenario>) -> u64 {
         let masks = buffers.masks.rows().into_iter();
         let actions: Vec<ActionId> =
             masks.map(|mask| random_legal(mask.as_slice().unwrap(), &mut rng)).collect();
-        vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+        vec_env.step_into(&actions, buffers.rows()).unwrap();
     }
     vec_env.trajectory_hash()
 }

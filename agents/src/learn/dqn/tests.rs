@@ -60,7 +60,7 @@ fn train(agent: &mut DqnAgent, world: &TableWorld, decisions: u64, run: u64) -> 
     for _ in 0..decisions / lanes as u64 {
         let rows = buffers.rows();
         agent.explore(rows.observations, rows.masks, &mut actions).unwrap();
-        vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+        vec_env.step_into(&actions, buffers.rows()).unwrap();
         agent.record(&actions, &buffers).unwrap();
         metrics = agent.update().unwrap().or(metrics);
     }

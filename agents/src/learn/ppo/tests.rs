@@ -43,7 +43,7 @@ where
     for _ in 0..decisions / config.n_envs as u64 {
         let rows = buffers.rows();
         agent.explore(rows.observations, rows.masks, &mut actions).unwrap();
-        vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+        vec_env.step_into(&actions, buffers.rows()).unwrap();
         agent.record(&actions, &buffers).unwrap();
         metrics.extend(agent.update().unwrap());
     }

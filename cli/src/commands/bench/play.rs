@@ -37,7 +37,7 @@ impl RandomPlay {
     /// One decision of every lane.
     pub(super) fn step(&mut self) -> Result<()> {
         let num_actions = self.vec_env.spec().num_actions();
-        let mut rows = self.buffers.rows();
+        let rows = self.buffers.rows();
         let choose = |((action, legal), rng): ((&mut ActionId, &[bool]), &mut SimRng)| {
             *action = random_legal(legal, rng);
         };
@@ -53,7 +53,7 @@ impl RandomPlay {
             let lanes = self.actions.par_iter_mut().zip(masks).zip(&mut self.rngs);
             lanes.with_min_len(chunk).for_each(choose);
         }
-        Ok(self.vec_env.step_into(&self.actions, &mut rows)?)
+        Ok(self.vec_env.step_into(&self.actions, rows)?)
     }
 }
 

@@ -101,7 +101,7 @@ mod tests {
         vec_env.restore(&Snapshot::of(&vec_env.spec, &state)).unwrap();
         let mut buffers = StepBuffers::new(vec_env.num_lanes(), &vec_env.spec);
         for _ in 0..1_100 {
-            vec_env.step_into(&[ActionId(1); 4], &mut buffers.rows()).unwrap();
+            vec_env.step_into(&[ActionId(1); 4], buffers.rows()).unwrap();
         }
     }
 }

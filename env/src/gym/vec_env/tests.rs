@@ -79,7 +79,7 @@ fn the_final_row_is_kept_and_the_next_episode_begins_in_the_same_step() {
     let mut vec_env = VecEnv::new(counters(2), Seed::new(Purpose::Train, 1));
     let mut buffers = StepBuffers::new(2, vec_env.spec());
     for _ in 0..2 {
-        vec_env.step_into(&[ActionId(0); 2], &mut buffers.rows()).unwrap();
+        vec_env.step_into(&[ActionId(0); 2], buffers.rows()).unwrap();
     }
     // Lane 0 was cut after two steps at count 2; lane 1 goes on.
     assert_eq!(buffers.truncated, [true, false]);
@@ -90,7 +90,7 @@ fn the_final_row_is_kept_and_the_next_episode_begins_in_the_same_step() {
     assert_eq!(buffers.rewards, [2.0, 2.125]);
     // Both actions were legal at count 2; lane 1 is cut at count 3, where action 1 is not, and starts anew at 0.
     assert_eq!(buffers.final_masks.row(0).to_vec(), [true, true]);
-    vec_env.step_into(&[ActionId(0); 2], &mut buffers.rows()).unwrap();
+    vec_env.step_into(&[ActionId(0); 2], buffers.rows()).unwrap();
     assert_eq!(buffers.final_masks.row(1).to_vec(), [true, false]);
     assert_eq!(buffers.masks.row(1).to_vec(), [true, true]);
 }
@@ -104,7 +104,7 @@ fn one_two_and_eight_threads_give_the_same_rows_and_the_same_hash() {
                 VecEnv::new(counters(37), Seed::new(Purpose::Train, 1)).with_lanes_per_chunk(lanes_per_chunk);
             let mut buffers = StepBuffers::new(37, vec_env.spec());
             for _ in 0..50 {
-                vec_env.step_into(&[ActionId(0); 37], &mut buffers.rows()).unwrap();
+                vec_env.step_into(&[ActionId(0); 37], buffers.rows()).unwrap();
             }
             (buffers.observations, buffers.rewards, vec_env.trajectory_hash())
         })
@@ -120,7 +120,7 @@ fn the_hash_tells_one_action_apart() {
     let play = |last: u32| {
         let mut vec_env = VecEnv::new(counters(3), Seed::new(Purpose::Train, 1));
         let mut buffers = StepBuffers::new(3, vec_env.spec());
-        vec_env.step_into(&[ActionId(0), ActionId(0), ActionId(last)], &mut buffers.rows()).unwrap();
+        vec_env.step_into(&[ActionId(0), ActionId(0), ActionId(last)], buffers.rows()).unwrap();
         vec_env.trajectory_hash()
     };
     assert_ne!(play(0), play(1));
@@ -132,7 +132,7 @@ fn five_steps(mode: Autoreset) -> Vec<Result<(f64, f32, bool), String>> {
     let mut buffers = StepBuffers::new(2, vec_env.spec());
     let mut steps = Vec::new();
     for _ in 0..5 {
-        let stepped = vec_env.step_into(&[ActionId(0); 2], &mut buffers.rows());
+        let stepped = vec_env.step_into(&[ActionId(0); 2], buffers.rows());
         if stepped.is_err() {
             vec_env.reset_lanes(&vec_env.has_ended().collect::<Vec<_>>()).unwrap();
         }
@@ -166,7 +166,7 @@ fn all_modes_play_the_same_episodes() {
         let mut vec_env = VecEnv::new(counters(1), Seed::new(Purpose::Train, 1)).with_autoreset(mode);
         let mut buffers = StepBuffers::new(1, vec_env.spec());
         for _ in 0..calls {
-            vec_env.step_into(&[ActionId(0)], &mut buffers.rows()).unwrap();
+            vec_env.step_into(&[ActionId(0)], buffers.rows()).unwrap();
         }
         vec_env.trajectory_hash()
     };
@@ -180,11 +180,11 @@ fn a_restored_snapshot_goes_on_with_the_same_rows_and_the_same_hash() {
         let mut vec_env = VecEnv::new(counters(3), Seed::new(Purpose::Train, 1)).with_autoreset(mode);
         let mut buffers = StepBuffers::new(3, vec_env.spec());
         for _ in 0..4 {
-            vec_env.step_into(&[ActionId(0); 3], &mut buffers.rows()).unwrap();
+            vec_env.step_into(&[ActionId(0); 3], buffers.rows()).unwrap();
         }
         let snapshot = vec_env.snapshot();
         let mut play = |vec_env: &mut VecEnv<Counter>| {
-            vec_env.step_into(&[ActionId(0); 3], &mut buffers.rows()).unwrap();
+            vec_env.step_into(&[ActionId(0); 3], buffers.rows()).unwrap();
             (buffers.observations.clone(), buffers.rewards.clone(), vec_env.trajectory_hash())
         };
         let expected = [play(&mut vec_env), play(&mut vec_env)];
@@ -200,9 +200,9 @@ fn a_restored_snapshot_goes_on_with_the_same_rows_and_the_same_hash() {
 fn mistakes_name_the_lane_or_the_buffer() {
     let mut vec_env = VecEnv::new(counters(3), Seed::new(Purpose::Train, 1));
     let mut buffers = StepBuffers::new(3, vec_env.spec());
-    vec_env.step_into(&[ActionId(0); 3], &mut buffers.rows()).unwrap();
-    let illegal = vec_env.step_into(&[ActionId(0), ActionId(0), ActionId(1)], &mut buffers.rows());
+    vec_env.step_into(&[ActionId(0); 3], buffers.rows()).unwrap();
+    let illegal = vec_env.step_into(&[ActionId(0), ActionId(0), ActionId(1)], buffers.rows());
     assert_eq!(illegal.unwrap_err().to_string(), "lane 2: action 1 (b) is illegal here; the mask allows 0");
-    let short = vec_env.step_into(&[ActionId(0); 2], &mut buffers.rows());
+    let short = vec_env.step_into(&[ActionId(0); 2], buffers.rows());
     assert_eq!(short.unwrap_err().to_string(), "actions has 2 elements, 3 are needed");
 }

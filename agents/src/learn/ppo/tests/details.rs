@@ -41,7 +41,7 @@ fn moves(config: &PpoConfig, from: u64, to: u64) -> [Vec<f64>; 2] {
         for _ in 0..decisions / config.n_envs as u64 {
             let rows = buffers.rows();
             agent.explore(rows.observations, rows.masks, &mut actions).unwrap();
-            vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+            vec_env.step_into(&actions, buffers.rows()).unwrap();
             agent.record(&actions, &buffers).unwrap();
             agent.update().unwrap();
         }
@@ -206,7 +206,7 @@ fn dead_units_of_both_nets_are_reported_after_the_update() {
     for _ in 0..config.n_steps {
         let rows = buffers.rows();
         agent.explore(rows.observations, rows.masks, &mut actions).unwrap();
-        vec_env.step_into(&actions, &mut buffers.rows()).unwrap();
+        vec_env.step_into(&actions, buffers.rows()).unwrap();
         agent.record(&actions, &buffers).unwrap();
         reported = agent.update().unwrap();
     }
