@@ -18,7 +18,7 @@ pub(crate) fn open(path: &Path) -> Result<BufReader<File>> {
     Ok(BufReader::new(file))
 }
 
-/// Recorded requests.
+/// Reads recorded requests.
 ///
 /// # Errors
 /// When the file cannot be opened or read; each names it.
@@ -26,7 +26,7 @@ pub(crate) fn requests(path: &Path) -> Result<Trace> {
     Trace::read(open(path)?).with_context(|| path.display().to_string())
 }
 
-/// Recorded rates.
+/// Reads recorded rates.
 ///
 /// # Errors
 /// When the file cannot be opened or read; each names it.

@@ -26,7 +26,7 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Bytes that are read from a source at once.
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// The greatest table of its kind.
+/// How large a table of its kind may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// What the table is, for messages.
@@ -125,7 +125,7 @@ impl<'a> CsvReader<'a> {
         Ok(places)
     }
 
-    /// What the columns are, for a message.
+    /// Lists the columns for a message.
     pub(crate) fn columns(&self) -> String {
         let names = shortened(&self.names.join(","));
         let is_other = self.names.len() == 1 && names.contains([';', '\t']);
@@ -154,7 +154,7 @@ impl<'a> CsvReader<'a> {
         Ok(Some(self.record(fields)))
     }
 
-    /// The record that was read last.
+    /// Returns the record that was read last.
     fn record(&self, fields: usize) -> Record<'_> {
         Record { line: self.line, names: &self.names, text: &self.text, ends: &self.ends[..fields] }
     }
@@ -206,12 +206,12 @@ impl<'r> Record<'r> {
         self.line
     }
 
-    /// The error of its line.
+    /// Returns the error of its line.
     pub fn wrong(&self, reason: impl Display) -> RecordingError {
         RecordingError::at(self.line, reason)
     }
 
-    /// The value of a column.
+    /// Returns the value of a column.
     ///
     /// # Errors
     /// A value that is not UTF-8.
@@ -222,7 +222,7 @@ impl<'r> Record<'r> {
         })
     }
 
-    /// The value of a column, read by `parse`, which gives `None` for what is not `expected`.
+    /// Returns the value of a column, read by `parse`, which gives `None` for what is not `expected`.
     ///
     /// # Errors
     /// A value that `parse` refuses.
@@ -235,7 +235,7 @@ impl<'r> Record<'r> {
         parse(self.text(column)?).ok_or_else(|| self.refused(column, expected))
     }
 
-    /// The number of a column, from `low` to `high`; `unit` says of what.
+    /// Returns the number in a column, from `low` to `high`; `unit` says of what.
     ///
     /// # Errors
     /// A value that is no such number.
@@ -243,7 +243,7 @@ impl<'r> Record<'r> {
         self.value(column, format_args!("{unit}, {low} to {high}"), |text| number(text, low, high))
     }
 
-    /// The name in a column.
+    /// Returns the name in a column.
     ///
     /// # Errors
     /// A value that is no name, as [`NAME`] says.
@@ -251,7 +251,7 @@ impl<'r> Record<'r> {
         self.value(column, NAME, name)
     }
 
-    /// The error of a value that is not what its column holds.
+    /// Returns the error of a value that is not what its column holds.
     pub fn refused(&self, column: usize, expected: impl Display) -> RecordingError {
         let (line, name) = (self.line, &self.names[column]);
         let value = shortened(&String::from_utf8_lossy(self.bytes(column)));
@@ -264,7 +264,7 @@ impl<'r> Record<'r> {
     }
 }
 
-/// A finite number from `least` to `most`; zero has no sign.
+/// Reads a finite number from `least` to `most`; zero has no sign.
 pub fn number(text: &str, least: f64, most: f64) -> Option<f64> {
     // Minus zero plus zero is zero.
     text.parse().ok().filter(|value| (least..=most).contains(value)).map(|value: f64| value + 0.0)
@@ -273,12 +273,12 @@ pub fn number(text: &str, least: f64, most: f64) -> Option<f64> {
 /// What [`name`] allows.
 pub const NAME: &str = "a name of 1 to 256 bytes without control characters";
 
-/// A name, as [`NAME`] says.
+/// Reads a name, as [`NAME`] says.
 pub fn name(text: &str) -> Option<&str> {
     ((1..=256).contains(&text.len()) && !text.contains(char::is_control)).then_some(text)
 }
 
-/// A wrong text, short enough for a message.
+/// Cuts a wrong text to the length that a message repeats.
 pub(crate) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),

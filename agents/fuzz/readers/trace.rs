@@ -18,7 +18,7 @@ use std::io::Read;
 use thoughtcache_env::csv::RecordingError;
 use thoughtcache_env::radio::recordings;
 use thoughtcache_env::workload::rates::ClientRates;
-use thoughtcache_env::workload::trace::import::{self, Clock, Mapping};
+use thoughtcache_env::workload::trace::import::{self, Mapping, SessionClock};
 use thoughtcache_env::workload::trace::{
     DrawnServicesConfig, SlottedRequests, SplitShares, TopModelsConfig, Trace, TraceServicesConfig,
     TraceStats,
@@ -71,7 +71,7 @@ fn mapped(input: &[u8]) {
             Err(message) => expect_message(&message),
         }
     }
-    let clock = if is_session { Clock::Session { sessions_per_s: 0.5, seed: 1 } } else { Clock::Common };
+    let clock = is_session.then_some(SessionClock { sessions_per_s: 0.5, seed: 1 });
     requests(import::mapped(table, &mappings, clock));
 }
 

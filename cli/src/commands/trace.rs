@@ -114,7 +114,7 @@ impl StatsArgs {
     }
 }
 
-/// `0.6,0.2`.
+/// Reads two shares, `0.6,0.2`.
 fn shares(text: &str) -> Result<SplitShares, String> {
     let numbers = text.split_once(',').and_then(|(train, validate)| {
         Some(SplitShares { train: train.parse().ok()?, validate: validate.parse().ok()? })

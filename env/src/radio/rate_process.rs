@@ -20,7 +20,7 @@ use crate::units::UserId;
 /// Seconds from one value to the next.
 const STEP_S: f64 = 1.0;
 
-/// Traces of this many users over this many seconds, `user/0` first; `None` for no user, no second or no cell.
+/// Simulates the traces of this many users over this many seconds, `user/0` first; `None` for no user, no second or no cell.
 pub fn rate_process(
     radio: &RadioParameters,
     cells: &[Position],

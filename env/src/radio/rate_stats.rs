@@ -23,20 +23,20 @@ use serde::Serialize;
 /// Below this rate a second counts as an outage, bit/s.
 pub const OUTAGE_BITS_PER_S: f64 = 1e6;
 
-/// See the [module](self); rates in bit/s.
+/// How the rates of traces are spread, and how fast they change; see the [module](self).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RateStats {
     /// How many traces there are.
     pub num_traces: usize,
-    /// Their seconds.
+    /// How many seconds they last.
     pub num_seconds: usize,
     /// The mean rate.
     pub mean_bits_per_s: f64,
-    /// What 5 % of the seconds do not exceed.
+    /// The rate that 5 % of the seconds do not exceed.
     pub p5_bits_per_s: f64,
-    /// What half of the seconds do not exceed.
+    /// The rate that half of the seconds do not exceed.
     pub p50_bits_per_s: f64,
-    /// What 95 % of the seconds do not exceed.
+    /// The rate that 95 % of the seconds do not exceed.
     pub p95_bits_per_s: f64,
     /// The share of seconds below [`OUTAGE_BITS_PER_S`].
     pub outage_share: f64,
@@ -45,7 +45,7 @@ pub struct RateStats {
 }
 
 impl RateStats {
-    /// Of all seconds of these traces; a last second that is not whole is left out. `None` without a whole second.
+    /// Summarises all seconds of these traces; a last second that is not whole is left out. `None` without a whole second.
     pub fn new<'a>(traces: impl IntoIterator<Item = &'a ThroughputTrace>) -> Option<Self> {
         let (mut num_traces, mut covariance, mut variance) = (0, 0.0, 0.0);
         let mut all: Vec<f64> = Vec::new();

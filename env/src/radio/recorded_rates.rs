@@ -23,10 +23,10 @@ use crate::units::UserId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What was read for a radio from files that it names.
+/// The recordings that the files of a radio hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RadioFiles {
-    /// The recorded ways of `[radio.mobility.recorded]`.
+    /// The recorded paths of `[radio.mobility.recorded]`.
     pub ways: Option<RecordedPaths>,
     /// The recorded throughput of `[radio.recorded_rates]`.
     pub throughput: Option<ThroughputTraces>,
@@ -125,7 +125,7 @@ impl RecordedRates {
         }
     }
 
-    /// Mean downlink and uplink rates of a user of an episode over a slot, in a part of the time, bit/s.
+    /// Returns the mean downlink and uplink rates of a user of an episode over a slot, in a part of the time, bit/s.
     pub fn rates_bits_per_s(
         &self,
         (seed, user): (Seed, UserId),

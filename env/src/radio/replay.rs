@@ -1,6 +1,6 @@
 //! Recorded throughput instead of a channel.
 //!
-//! *Models.* A user whose rate is what somebody measured.
+//! *Models.* Users whose rate is one that a phone measured.
 //!
 //! *Equation.* `mean rate from t to t + d = (bits(t + d) - bits(t)) / d`, bits(t): bits of the recording up to t, over and over.
 //!
@@ -15,7 +15,7 @@ use crate::radio::normal::uniform;
 use rand::Rng;
 use std::sync::Arc;
 
-/// The measured downlink of one way.
+/// The measured downlink of one phone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThroughputTrace {
     name: String,
@@ -80,7 +80,7 @@ impl ThroughputTrace {
 pub struct ThroughputTraces(Arc<[ThroughputTrace]>);
 
 impl ThroughputTraces {
-    /// One or more traces; `None` for none.
+    /// Returns the set of one or more traces; `None` for none.
     pub fn new(traces: Vec<ThroughputTrace>) -> Option<Self> {
         (!traces.is_empty()).then(|| Self(traces.into()))
     }
@@ -90,19 +90,19 @@ impl ThroughputTraces {
         &self.0
     }
 
-    /// The even-numbered traces (0, 2, ...), to fit on, or the odd ones, to test on; `None` where there are none.
+    /// Returns the even-numbered traces (0, 2, ...), to fit on, or the odd ones, to test on; `None` where there are none.
     #[must_use]
     pub fn half(&self, is_odd: bool) -> Option<Self> {
         Self::new(self.0.iter().skip(usize::from(is_odd)).step_by(2).cloned().collect())
     }
 
-    /// Those of one [`kind`](ThroughputTrace::kind); `None` where there are none.
+    /// Returns the traces of one [`kind`](ThroughputTrace::kind); `None` where there are none.
     #[must_use]
     pub fn of_kind(&self, kind: &str) -> Option<Self> {
         Self::new(self.0.iter().filter(|trace| trace.kind() == kind).cloned().collect())
     }
 
-    /// Draws the trace that a user follows, and the second from which on.
+    /// Draws the trace that a user follows, and the second at which the user begins.
     pub fn draw(&self, rng: &mut impl Rng) -> (&ThroughputTrace, f64) {
         let trace = ((uniform(rng) * self.0.len() as f64) as usize).min(self.0.len() - 1);
         let begins_s = (uniform(rng) * self.0[trace].duration_s()) as f32;

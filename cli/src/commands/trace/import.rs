@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use thoughtcache_env::csv::RecordingError;
 use thoughtcache_env::workload::rates::ClientRates;
-use thoughtcache_env::workload::trace::import::{self, Clock, Mapping};
+use thoughtcache_env::workload::trace::import::{self, Mapping, SessionClock};
 use thoughtcache_env::workload::trace::{SplitShares, Trace, TraceStats};
 
 #[derive(Debug, clap::Args)]
@@ -104,15 +104,14 @@ impl Args {
             Some(Format::Gentd26) => import::gentd26(source, load_times),
             Some(Format::Mooncake) => import::mooncake(source),
             Some(Format::Servegen) => unreachable!("rates are no requests and were imported already"),
-            None if self.session_clock => {
-                let clock = Clock::Session { sessions_per_s, seed: self.seed.unwrap_or(0) };
-                import::mapped(source, &self.map, clock)
+            None => {
+                let clock = SessionClock { sessions_per_s, seed: self.seed.unwrap_or(0) };
+                import::mapped(source, &self.map, self.session_clock.then_some(clock))
             }
-            None => import::mapped(source, &self.map, Clock::Common),
         }
     }
 
-    /// Names the files.
+    /// Puts the names of the files before an error.
     fn explain(&self, error: &RecordingError) -> anyhow::Error {
         let file = self.file.display();
         let files =

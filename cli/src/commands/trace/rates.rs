@@ -15,14 +15,14 @@ pub(super) struct Summary {
     rates: usize,
     period_s: u32,
     periods: u32,
-    /// What the rates amount to.
+    /// How many requests the rates amount to.
     requests: f64,
     requests_per_s: f64,
     models: Vec<Asked>,
     top_clients: Vec<Asked>,
 }
 
-/// What one client, or one class of models, asks for.
+/// The demand of one client, or for one class of models.
 #[derive(Serialize)]
 struct Asked {
     name: String,
@@ -32,7 +32,7 @@ struct Asked {
 }
 
 impl Summary {
-    /// Of a recording.
+    /// Summarises a recording.
     pub(super) fn new(file: &Path, recording: &ClientRates) -> Self {
         let span_s = f64::from(recording.num_periods()) * f64::from(recording.period_s());
         let by_model = recording.demand(u64::MAX, |client| Some(client.model.clone()));

@@ -45,7 +45,7 @@ struct Row {
 }
 
 impl Comparison {
-    /// Of a recording, and of a scenario that is named, changed, with a seed.
+    /// Compares a recording, and a scenario where one is named, with changes and a seed.
     pub(super) fn new(
         file: &Path,
         format: Format,

@@ -1,12 +1,12 @@
 //! Recorded paths.
 //!
-//! *Models.* Users who walk where somebody did walk: places at instants, straight lines between them.
+//! *Models.* Users who follow recorded trajectories: places at instants, straight lines between them.
 //!
-//! *Equation.* `place(t) = p_i + (t - t_i) / (t_i+1 - t_i) (p_i+1 - p_i)`; the way is walked to its end and back, again and again.
+//! *Equation.* `place(t) = p_i + (t - t_i) / (t_i+1 - t_i) (p_i+1 - p_i)`; the path is walked to its end and back, again and again.
 //!
 //! *Symbols.* t: seconds; p: places, m.
 //!
-//! *Assumptions.* Each user follows one of the ways, drawn, beginning at an instant drawn (ours). A step costs a search in the way,
+//! *Assumptions.* Each user follows one of the paths, drawn, beginning at an instant drawn (ours). A step costs a search in the path,
 //! however long it is.
 //!
 //! *Source.* The recording; see [`paths`](crate::radio::recordings::paths) for its columns.
@@ -17,7 +17,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// One way.
+/// A recorded path: places at instants, joined by straight lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedPath {
     /// Instant, place and metres from the start.
@@ -25,7 +25,7 @@ pub struct RecordedPath {
 }
 
 impl RecordedPath {
-    /// A way of places at instants in seconds. `None` unless there are two or more, finite and in strict order of time.
+    /// Returns the path through places at instants in seconds. `None` unless there are two or more, finite and in strict order of time.
     pub fn new(places: &[(f64, Position)]) -> Option<Self> {
         let is_finite = |(t, p): &(f64, Position)| t.is_finite() && p.x_m.is_finite() && p.y_m.is_finite();
         let is_ordered = places.windows(2).all(|pair| pair[0].0 < pair[1].0);
@@ -50,7 +50,7 @@ impl RecordedPath {
         (last.0, last.2)
     }
 
-    /// Place, and metres walked since the first instant, `time_s` after it; the way repeats back and forth.
+    /// Returns the place `time_s` after the first instant, and the metres walked since then; the path is walked back and forth.
     fn at(&self, time_s: f64) -> (Position, f64) {
         let (duration_s, length_m) = self.last();
         let laps = (time_s / duration_s).floor();
@@ -70,11 +70,11 @@ impl RecordedPath {
     }
 }
 
-/// The ways that users follow.
+/// The paths that users follow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedPaths(Arc<[RecordedPath]>);
 
-/// A user on one of them.
+/// A user on a recorded path.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnPath {
     path: u32,
@@ -87,24 +87,24 @@ pub struct OnPath {
 }
 
 impl OnPath {
-    /// Where the user is.
+    /// Returns the place of the user.
     pub fn position(&self) -> Position {
         Position { x_m: f64::from(self.x_m), y_m: f64::from(self.y_m) }
     }
 }
 
 impl RecordedPaths {
-    /// One or more ways; `None` for none.
+    /// Returns the set of one or more paths; `None` for none.
     pub fn new(paths: Vec<RecordedPath>) -> Option<Self> {
         (!paths.is_empty()).then(|| Self(paths.into()))
     }
 
-    /// Returns the number of ways, at least 1.
+    /// Returns the number of paths, at least 1.
     pub fn num_paths(&self) -> usize {
         self.0.len()
     }
 
-    /// The first place outside an area, and the number of its way, from 0.
+    /// Returns the first place outside an area, and the number of its path, from 0.
     pub fn first_outside(&self, area: Area) -> Option<(usize, Position)> {
         self.0.iter().enumerate().find_map(|(number, path)| {
             let place = path.points.iter().map(|&(_, place, _)| place).find(|place| !area.has(*place))?;
@@ -112,12 +112,12 @@ impl RecordedPaths {
         })
     }
 
-    /// Whether a user is on one of them.
+    /// Whether the path of a user exists.
     pub(crate) fn has(&self, user: &OnPath) -> bool {
         (user.path as usize) < self.0.len()
     }
 
-    /// A user that nothing is known of.
+    /// Draws a user: a path, and an instant of it.
     pub fn draw(&self, now_s: f64, rng: &mut impl Rng) -> OnPath {
         let path = ((uniform(rng) * self.0.len() as f64) as usize).min(self.0.len() - 1);
         let begins_s = (uniform(rng) * 2.0 * self.0[path].last().0) as f32;
@@ -126,7 +126,7 @@ impl RecordedPaths {
         user
     }
 
-    /// Moves a user on; returns the metres walked.
+    /// Moves a user along its path; returns the metres walked.
     pub fn advance(&self, user: &mut OnPath, from_s: f64, to_s: f64) -> f64 {
         let (path, begins_s) = (&self.0[user.path as usize], f64::from(user.begins_s));
         let (place, walked_m) = path.at(to_s + begins_s);

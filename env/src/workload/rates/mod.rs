@@ -38,7 +38,7 @@ pub enum Family {
     Weibull,
 }
 
-/// Who asks.
+/// A client: a part of the population that asks for models of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     /// The class of models that it asks for.
@@ -47,7 +47,7 @@ pub struct Client {
     pub name: String,
 }
 
-/// What one client did in one period.
+/// The requests of one client in one period.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     /// The client, an index into [`ClientRates::clients`].
@@ -62,21 +62,21 @@ pub struct Rate {
     pub family: Family,
 }
 
-/// What a group of clients asked for.
+/// The demand of a group of clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Demand {
-    /// Rates that are recorded of them.
+    /// How many rates are recorded of it.
     pub rates: usize,
-    /// Requests that these amount to.
+    /// How many requests these rates amount to.
     pub requests: f64,
 }
 
-/// A whole recording.
+/// Recorded rates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientRates {
     period_s: u32,
     clients: Vec<Client>,
-    /// By client and period.
+    /// Sorted by client and period.
     rates: Vec<Rate>,
 }
 
@@ -133,7 +133,7 @@ impl ClientRates {
         self.rates.iter().map(|rate| rate.period + 1).max().unwrap_or(0)
     }
 
-    /// Who asks.
+    /// The clients, in the order in which they first appear.
     pub fn clients(&self) -> &[Client] {
         &self.clients
     }

@@ -56,7 +56,7 @@ impl RateServicesConfig {
 /// A client in a period.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Source {
-    /// Which of the clients that belong to a service.
+    /// The number of the client among those that belong to a service.
     index: u32,
     service: ServiceId,
     rate_per_s: f64,
@@ -70,14 +70,14 @@ pub struct RatesModel {
     period_us: u64,
     horizon_slots: u32,
     num_sources: usize,
-    /// Those who ask in each period.
+    /// The clients that ask in each period.
     periods: Vec<Vec<Source>>,
     service_names: Vec<String>,
     outside_requests: u64,
 }
 
 impl RatesModel {
-    /// The demand for so many services; `rate_scale` is above 0.
+    /// Returns the demand for so many services; `rate_scale` is above 0.
     ///
     /// # Errors
     /// As [`TimeSplit::new`]; a training part with fewer clients or classes than services.

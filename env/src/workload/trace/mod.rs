@@ -3,7 +3,7 @@
 //! *Models.* A recording is a list of requests in order of time, each with the model it named, its user, its session and its token
 //! counts, as far as its source has them. Nothing here is drawn from a distribution but three things, each by a stated seed: load
 //! times of `GenTD26` ([`import::gentd26`]), whose recording names no model; services of recordings that name no models
-//! ([`TraceServicesConfig::Drawn`]); and the starts of sessions whose clocks begin anew ([`import::Clock::Session`]).
+//! ([`TraceServicesConfig::Drawn`]); and the starts of sessions whose clocks begin anew ([`import::SessionClock`]).
 //!
 //! *Reading order.* [`Trace`] (here) → [`columns`] (what the CSV holds) → [`read`](Trace::read) and [`write`](Trace::write) →
 //! [`import`] (other sources) → [`split`] (training, validation, test by time) → [`service_map`] and [`slotted`] (what a world
@@ -34,7 +34,7 @@ use crate::csv::RecordingError;
 use indexmap::IndexMap;
 use std::ops::Range;
 
-/// The number of no name in a column of names.
+/// Stands in a column of names where a request names none.
 const NONE: u32 = u32::MAX;
 
 /// Names in the order in which they are first met; models with their load seconds.
@@ -76,12 +76,12 @@ impl Trace {
         &self.columns[column as usize - 1]
     }
 
-    /// The number of the name in a column of names.
+    /// Returns the number of the name that a request has in a column of names.
     fn named(&self, column: Column, row: usize) -> Option<u32> {
         self.column(column).get(row).copied().filter(|number| *number != NONE)
     }
 
-    /// The names of a column of names.
+    /// Returns the names of a column of names.
     fn names(&self, column: Column) -> &Names {
         &self.names[column as usize - 1]
     }
@@ -163,7 +163,7 @@ impl Trace {
     }
 }
 
-/// How often each number stands in a column.
+/// Counts how often each number stands in a column.
 fn counted(column: &[u32], most: usize) -> Vec<u64> {
     let mut counts = vec![0; most];
     for number in column.iter().filter(|number| **number != NONE) {
@@ -172,7 +172,7 @@ fn counted(column: &[u32], most: usize) -> Vec<u64> {
     counts
 }
 
-/// Numbers names anew, as their column, which was sorted, meets them.
+/// Numbers names anew in the order in which their column, which was sorted, has them.
 fn renumber(names: &mut Names, column: &mut [u32]) {
     let (mut new, mut met) = (vec![NONE; names.len()], 0);
     for number in column.iter_mut().filter(|number| **number != NONE) {

@@ -6,7 +6,7 @@ use super::columns::{Column, Mapping};
 use super::{NONE, Trace};
 use crate::csv::{self, CsvReader, Limits, Record, RecordingError};
 
-/// The greatest recording.
+/// The size of the largest recording.
 pub(super) const LIMITS: Limits = Limits { what: "recorded requests", rows: 50_000_000, megabytes: 8_000 };
 /// The latest time, s: beyond the year 2090 where seconds count from 1970.
 pub(super) const MAX_TIME_S: f64 = 4e9;

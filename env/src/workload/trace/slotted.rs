@@ -21,13 +21,13 @@ pub struct SlottedRequests {
     /// Where each slot begins in `request_services`; one more at the end.
     slot_offsets: Vec<u32>,
     request_services: Vec<ServiceId>,
-    /// Where users are kept.
+    /// The user of each request, where users are kept.
     request_users: Option<Vec<UserId>>,
     outside_requests: u64,
 }
 
 impl SlottedRequests {
-    /// All parts of a recording, in the order of [`TracePart::ALL`]; with the user of each request where the recording names users
+    /// Returns all parts of a recording, in the order of [`TracePart::ALL`]; with the user of each request where the recording names users
     /// and `keeps_users` says so.
     ///
     /// # Errors

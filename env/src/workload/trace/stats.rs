@@ -29,7 +29,7 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
-    /// Of whole numbers times a unit; `None` of none.
+    /// Returns the percentiles of whole numbers times a unit; `None` where there are none.
     fn of(values: impl IntoIterator<Item = u64>, unit: f64) -> Option<Self> {
         let mut values: Vec<u64> = values.into_iter().collect();
         values.sort_unstable();
@@ -57,7 +57,7 @@ pub struct SlotStats {
 }
 
 impl SlotStats {
-    /// Of the requests in each slot.
+    /// Summarises the requests in each slot.
     fn of(counts: &[u64]) -> Option<Self> {
         let empty = counts.iter().filter(|count| **count == 0).count();
         let num_slots = counts.len() as f64;

@@ -1,4 +1,4 @@
-use super::import::{Clock, mapped};
+use super::import::{SessionClock, mapped};
 use super::*;
 use crate::csv::RecordingError;
 
@@ -107,7 +107,7 @@ fn whole_numbers_may_be_written_with_a_point_and_nothing_is_none() {
     assert_eq!(trace.column(Column::PromptTokens), [120, 0]);
 }
 
-fn import(text: &str, maps: &[&str], clock: Clock) -> Result<Trace, RecordingError> {
+fn import(text: &str, maps: &[&str], clock: Option<SessionClock>) -> Result<Trace, RecordingError> {
     let maps: Vec<_> = maps.iter().map(|map| map.parse().unwrap()).collect();
     mapped(text.as_bytes(), &maps, clock)
 }
@@ -116,7 +116,7 @@ fn import(text: &str, maps: &[&str], clock: Clock) -> Result<Trace, RecordingErr
 fn columns_of_other_tables_are_mapped_scaled_and_counted_from_the_first_request() {
     let text = "id,ms,what,in,blocks,extra\n7,1700000001500,m/x,100,2,\"a\nb\"\n8,1700000000000,m/y,90,1,c\n";
     let maps = ["time_s=ms*0.001", "service=what", "prompt_tokens=in", "reused_tokens=blocks*64"];
-    let trace = import(text, &maps, Clock::Common).unwrap();
+    let trace = import(text, &maps, None).unwrap();
     let expected = "time_s,model,prompt_tokens,reused_tokens\n0,m/y,90,64\n1.5,m/x,100,100\n";
     assert_eq!(written(&trace), expected);
     assert_eq!(
@@ -126,14 +126,14 @@ fn columns_of_other_tables_are_mapped_scaled_and_counted_from_the_first_request(
             "1 row was earlier than the row before: all were sorted by time",
         ]
     );
-    let error = import(text, &["time_s=time"], Clock::Common).unwrap_err().to_string();
+    let error = import(text, &["time_s=time"], None).unwrap_err().to_string();
     assert_eq!(error, "line 1: no column `time`; the columns are \"id,ms,what,in,blocks,extra\"");
 }
 
 #[test]
 fn instants_are_told_apart_to_the_nanosecond() {
     let text = "TIMESTAMP,n\n2023-11-16 18:00:01.0000009,3\n2023-11-16 18:00:01.0000001,2\n2023-11-16T18:00:00.0000001Z,1\n";
-    let trace = import(text, &["time_s=TIMESTAMP", "turn=n"], Clock::Common).unwrap();
+    let trace = import(text, &["time_s=TIMESTAMP", "turn=n"], None).unwrap();
     assert_eq!(written(&trace), "time_s,turn\n0,1\n1,2\n1,3\n");
     for (wrong, value) in [
         ("2023-02-29 00:00:00", 0),
@@ -141,7 +141,7 @@ fn instants_are_told_apart_to_the_nanosecond() {
         ("1969-12-31 23:59:59", 2),
         ("2023-11-16", 3),
     ] {
-        let error = import(&format!("t\n{wrong}\n"), &["time_s=t"], Clock::Common).unwrap_err().to_string();
+        let error = import(&format!("t\n{wrong}\n"), &["time_s=t"], None).unwrap_err().to_string();
         assert!(error.contains("an instant like 2023-11-16 18:15:46.68"), "{value}: {error}");
     }
 }
@@ -150,7 +150,7 @@ fn instants_are_told_apart_to_the_nanosecond() {
 fn sessions_whose_clocks_begin_anew_start_at_random_at_the_rate_that_was_asked_for() {
     let rows: String = (0..2_000).flat_map(|s| [format!("s{s},0\n"), format!("s{s},7\n")]).collect();
     let text = format!("session,t\n{rows}");
-    let clock = |seed| Clock::Session { sessions_per_s: 0.5, seed };
+    let clock = |seed| Some(SessionClock { sessions_per_s: 0.5, seed });
     let maps = ["time_s=t", "session=session"];
     let trace = import(&text, &maps, clock(3)).unwrap();
     assert_eq!(written(&trace), written(&import(&text, &maps, clock(3)).unwrap()));

@@ -23,29 +23,29 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rand::RngExt;
 
-/// What the times of a table count from.
+/// The times of a table count from the start of the row's session, which is not recorded. Sessions begin one after the other in the
+/// order in which they appear, at exponential distances; that of the i-th is a draw of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Clock {
-    /// One instant for all rows.
-    Common,
-    /// The start of the row's session, which is not recorded. Sessions begin one after the other in the order in which they appear,
-    /// `sessions_per_s` on average, at exponential distances; that of the i-th is a draw of its own by `seed`.
-    Session {
-        /// How many sessions begin in a second on average, 1e-6 to 1e6.
-        sessions_per_s: f64,
-        /// Chooses the draws.
-        seed: u64,
-    },
+pub struct SessionClock {
+    /// How many sessions begin in a second on average, 1e-6 to 1e6.
+    pub sessions_per_s: f64,
+    /// Chooses the draws.
+    pub seed: u64,
 }
 
-/// Imports any table: each of our columns from one of its own. Times count from the first request.
+/// Imports any table: each of our columns from one of its own. Times count from the first request; all
+/// rows have one clock, or each session its own.
 ///
 /// # Errors
 /// [`RecordingError`] with its place; as [`Trace::read`].
-pub fn mapped<R: Read>(source: R, mappings: &[Mapping], clock: Clock) -> Result<Trace, RecordingError> {
+pub fn mapped<R: Read>(
+    source: R,
+    mappings: &[Mapping],
+    clock: Option<SessionClock>,
+) -> Result<Trace, RecordingError> {
     let reader = CsvReader::open(source, LIMITS)?;
     let mut trace = Trace::read_rows(reader, mappings, true)?;
-    if let Clock::Session { sessions_per_s, seed } = clock {
+    if let Some(SessionClock { sessions_per_s, seed }) = clock {
         let starts = session_starts_ns(trace.names(Column::Session).len(), sessions_per_s, seed);
         if trace.column(Column::Session).is_empty() {
             return Err(RecordingError::at(1, "no column is `session`, whose clock the time is"));
@@ -98,7 +98,7 @@ pub fn azure<R: Read>(source: R) -> Result<Trace, RecordingError> {
 /// Imports columns as they are.
 fn plain(source: impl Read, columns: &[(Column, &str)]) -> Result<Trace, RecordingError> {
     let mapping = |&(column, name): &(Column, &str)| Mapping { column, name: name.into(), factor: None };
-    mapped(source, &columns.iter().map(mapping).collect::<Vec<_>>(), Clock::Common)
+    mapped(source, &columns.iter().map(mapping).collect::<Vec<_>>(), None)
 }
 
 /// Nanoseconds since 1970 of an instant with or without a time zone, UTC where it has none; `None` before 1970 and after 2096.
