@@ -11,9 +11,10 @@ mod sizes;
 pub(crate) use sizes::Sizes;
 
 use crate::counters::Counters;
-use crate::thought::contexts::{UserContexts, Visit};
+use crate::thought::contexts::UserContexts;
 use crate::thought::{ContextLaw, Refresh, Thought};
 use crate::units::ServiceId;
+use crate::workload::users::Visit;
 use serde::{Deserialize, Serialize};
 
 /// Whether a service's entry is in memory, and whether it may leave.

@@ -29,13 +29,14 @@ use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
-use crate::thought::contexts::Visit;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
 use crate::workload::demand::Demand;
 use crate::workload::users::Users;
+use crate::workload::users::Visit;
 use serde::{Deserialize, Serialize};
-use serving::{Incoming, Serving};
+use serve::Incoming;
+use serving::Serving;
 use std::sync::Arc;
 
 pub(crate) use state::WorldState;

@@ -1,5 +1,6 @@
 //! The learning view of the world: observations, actions, masks, rewards and ends.
 
+pub mod spec;
 pub mod api;
 pub mod snapshot;
 pub mod decision_env;

@@ -3,7 +3,7 @@
 //! A snapshot knows the entries and actions of the environment that made it and has a checksum: another environment, or
 //! a damaged byte, is refused.
 
-use super::api::EnvSpec;
+use super::spec::EnvSpec;
 use crate::digest::{mix, of_bytes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

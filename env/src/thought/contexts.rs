@@ -4,16 +4,8 @@
 
 use super::{ContextLaw, Thought};
 use crate::units::UserId;
+use crate::workload::users::Visit;
 use serde::{Deserialize, Serialize};
-
-/// The requests of one user in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visit {
-    /// The user; [`UserId::ALL`] where all users share a context.
-    pub user: UserId,
-    /// How many, at least 1.
-    pub num_requests: u32,
-}
 
 /// The contexts of one entry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -14,24 +14,14 @@ use super::drawn::{DrawnModel, DrawnState};
 use super::phased::PhasedModel;
 use super::rates::RatesModel;
 use super::renewal::Renewal;
+pub use super::sheet::Batch;
 use super::sheet::Sheet;
 use super::trace::{SlottedRequests, TracePart};
 use crate::random::{Purpose, Seed, SimRng};
-use crate::units::{CellId, ServiceId, UserId};
+use crate::units::{CellId, UserId};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// The requests that are decided at once: all of one service at one cell in one slot, or one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Batch {
-    /// The cell where they arrive.
-    pub cell: CellId,
-    /// The service that they ask for.
-    pub service: ServiceId,
-    /// How many they are, at least 1.
-    pub num_requests: u32,
-}
 
 /// A validated source of requests.
 #[derive(Clone, Debug)]
@@ -313,6 +303,7 @@ impl Arrivals {
 mod tests {
     use super::super::drawn::Process;
     use super::*;
+    use crate::units::ServiceId;
 
     const SERVICES: usize = 3;
     const SLOTS: u64 = 20_000;

@@ -13,4 +13,4 @@ pub mod renewal;
 pub mod sessions;
 pub(crate) mod sheet;
 pub mod trace;
-pub(crate) mod users;
+pub mod users;

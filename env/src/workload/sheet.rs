@@ -1,7 +1,18 @@
 //! The list of the requests of a slot in the order of decision: one batch a service, or one a request.
 
-use super::arrivals::Batch;
 use crate::units::{CellId, ServiceId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// The requests that are decided at once: all of one service at one cell in one slot, or one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The cell where they arrive.
+    pub cell: CellId,
+    /// The service that they ask for.
+    pub service: ServiceId,
+    /// How many they are, at least 1.
+    pub num_requests: u32,
+}
 
 /// The requests of a slot, cell by cell.
 #[derive(Clone, Debug)]

@@ -7,11 +7,19 @@
 //! Assumptions: drawn users are alike and ask independently (ours).
 
 use crate::random::{Purpose, Seed, SimRng, Stream};
-use crate::thought::contexts::Visit;
 use crate::units::UserId;
 use crate::workload::arrivals::Batch;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+
+/// The requests of one user in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The user; [`UserId::ALL`] where all users share a context.
+    pub user: UserId,
+    /// How many, at least 1.
+    pub num_requests: u32,
+}
 
 /// The users of the present slot's requests.
 #[derive(Clone, Debug, Serialize, Deserialize)]

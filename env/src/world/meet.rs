@@ -6,8 +6,8 @@
 use super::{Pending, World};
 use crate::placement::request::RequestFacts;
 use crate::thought::Thought;
-use crate::thought::contexts::Visit;
 use crate::units::ServiceId;
+use crate::workload::users::Visit;
 
 impl World {
     /// Bytes that have to be freed before the pending batch can be served at the edge; 0 at a prefetch decision.

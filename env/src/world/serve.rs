@@ -1,7 +1,6 @@
 //! Serving a batch: what leaves memory for it, what it costs, and what it leaves behind.
 
 use super::physics::Physics;
-use super::serving::Incoming;
 use super::{Cell, Outcome};
 use crate::cache::Cache;
 use crate::counters::Counters;
@@ -9,9 +8,19 @@ use crate::placement::pipeline::price;
 use crate::placement::request::RequestFacts;
 use crate::placement::{Payload, Placement};
 use crate::scenario::Scenario;
-use crate::thought::contexts::Visit;
-use crate::units::ServiceId;
+use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
+use crate::workload::users::Visit;
+
+/// A service that has to be resident at a cell.
+pub(super) struct Incoming<'a> {
+    pub(super) cell: CellId,
+    pub(super) service: ServiceId,
+    /// The services that leave first.
+    pub(super) victims: &'a [ServiceId],
+    /// Bytes that have to be free.
+    pub(super) needed_bytes: u64,
+}
 
 /// A batch that is served.
 pub(super) struct Job<'a> {

@@ -4,7 +4,7 @@
 //! sessions, pass radio and servers, and are priced stage by stage.
 
 use super::physics::{Physics, PhysicsState};
-use super::serve::{self, Job};
+use super::serve::{self, Incoming, Job};
 use super::{Cell, Outcome};
 use crate::cache::{Cache, Protection};
 use crate::counters::Counters;
@@ -12,7 +12,7 @@ use crate::placement::Placement;
 use crate::random::Seed;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
-use crate::units::{CellId, ServiceId, UserId};
+use crate::units::{CellId, UserId};
 use crate::workload::arrivals::{Arrivals, ArrivalsState, Batch};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -29,16 +29,6 @@ pub(super) enum Serving {
 pub(super) enum ServingState {
     Abstract(Box<ArrivalsState>),
     Physical(Box<PhysicsState>),
-}
-
-/// A service that has to be resident at a cell.
-pub(super) struct Incoming<'a> {
-    pub(super) cell: CellId,
-    pub(super) service: ServiceId,
-    /// The services that leave first.
-    pub(super) victims: &'a [ServiceId],
-    /// Bytes that have to be free.
-    pub(super) needed_bytes: u64,
 }
 
 impl Serving {

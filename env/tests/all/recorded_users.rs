@@ -10,11 +10,11 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
-use thoughtcache_env::thought::contexts::Visit;
 use thoughtcache_env::units::{ServiceId, UserId};
 use thoughtcache_env::workload::trace::{
     SlottedRequests, SplitShares, TopModelsConfig, Trace, TracePart, TraceServicesConfig, import,
 };
+use thoughtcache_env::workload::users::Visit;
 use thoughtcache_env::world::Pending;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/gentd26");
