@@ -582,7 +582,7 @@ impl ScenarioConfig {
         let parts =
             SlottedRequests::parts(trace, split, services, self.has_user_contexts()).map_err(refused)?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
-            let part = empty.part().name();
+            let part = empty.part();
             return Err(refuse(format!("a recording with requests in every part; its {part} part has none")));
         }
         self.fits(parts[0].num_slots() as u64)?;

@@ -58,20 +58,15 @@ pub enum TracePart {
 impl TracePart {
     /// All parts in order of time.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validate, Self::Test];
-
-    /// The name in tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validate => "validate",
-            Self::Test => "test",
-        }
-    }
 }
 
 impl fmt::Display for TracePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::Validate => "validate",
+            Self::Test => "test",
+        })
     }
 }
 
