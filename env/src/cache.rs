@@ -100,14 +100,9 @@ impl Cache {
         }
     }
 
-    /// The same memory with another rule about what may leave.
-    pub(crate) fn with_protection(self, protection: Protection) -> Self {
-        Self { protection, ..self }
-    }
-
-    /// The same memory, which keeps no context that has faded to nothing.
-    pub(crate) fn dropping_faded(self, drops_faded: bool) -> Self {
-        Self { drops_faded, ..self }
+    /// The same memory with another rule about what may leave, which keeps contexts that have faded to nothing or not.
+    pub(crate) fn with_rules(self, protection: Protection, drops_faded: bool) -> Self {
+        Self { protection, drops_faded, ..self }
     }
 
     /// Completes a memory that was kept: its size and rules are those of `own`, and what entries occupy is counted again.
@@ -257,29 +252,17 @@ impl Cache {
         if self.uses[copy].holders > 0 { 0 } else { self.sizes.copy_bytes(copy) }
     }
 
-    /// The bytes that a service's entry stands for: of a resident one its contexts and an equal part of the weights that it uses, of
-    /// an absent one [`marginal_bytes`](Self::marginal_bytes).
-    #[inline]
-    pub fn entry_bytes(&self, service: ServiceId) -> u64 {
-        let (index, is_resident) = (service.index(), self.is_resident(service));
-        self.bytes_of(self.sizes.copy(index), is_resident, self.context_bytes[index])
-    }
-
-    /// [`entry_bytes`](Self::entry_bytes) of an entry with this copy of weights and so many bytes of contexts.
-    #[inline]
-    fn bytes_of(&self, copy: usize, is_resident: bool, context_bytes: u64) -> u64 {
-        let (holders, bytes) = (self.uses[copy].holders, self.sizes.copy_bytes(copy));
-        // Divisions are slow, and most weights have one holder at most.
-        let part = if holders > 1 { bytes.div_ceil(u64::from(holders)) } else { bytes };
-        // What is absent has no contexts.
-        (if is_resident || holders == 0 { part } else { 0 }) + context_bytes
-    }
-
-    /// [`entry_bytes`](Self::entry_bytes) of all services.
+    /// Writes the bytes that each service's entry stands for: of a resident one its contexts and an equal part of the weights
+    /// that it uses, of an absent one [`marginal_bytes`](Self::marginal_bytes).
     pub(crate) fn all_entry_bytes(&self, by_service: &mut [u64]) {
         let entries = by_service.iter_mut().zip(&self.residency).zip(&self.context_bytes);
         for (index, ((bytes, residency), &context_bytes)) in entries.enumerate() {
-            *bytes = self.bytes_of(self.sizes.copy(index), residency.is_resident, context_bytes);
+            let copy = self.sizes.copy(index);
+            let (holders, weights) = (self.uses[copy].holders, self.sizes.copy_bytes(copy));
+            // Divisions are slow, and most weights have one holder at most.
+            let part = if holders > 1 { weights.div_ceil(u64::from(holders)) } else { weights };
+            // What is absent has no contexts.
+            *bytes = (if residency.is_resident || holders == 0 { part } else { 0 }) + context_bytes;
         }
     }
 

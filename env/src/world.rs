@@ -138,9 +138,7 @@ impl World {
         let cache =
             Cache::new(scenario.capacity_bytes(), Sizes::new(&scenario), scenario.num_users().is_some());
         let cell = Cell {
-            cache: cache
-                .with_protection(serving.protection(scenario.is_per_request()))
-                .dropping_faded(scenario.drops_faded()),
+            cache: cache.with_rules(serving.protection(scenario.is_per_request()), scenario.drops_faded()),
             demand: vec![Demand::NONE; num_services],
             spent_flop: 0.0,
             held: if scenario.has_hold() { vec![false; num_services] } else { Vec::new() },

@@ -236,11 +236,6 @@ impl Loading {
         flight.map_or(0.0, |flight| flight.seconds_left)
     }
 
-    /// Whether an entry is on its way: until it has arrived it may not be evicted.
-    pub fn is_loading(&self, service: ServiceId) -> bool {
-        self.flights.iter().any(|flight| flight.service == service)
-    }
-
     /// Lets time pass.
     pub fn advance(&mut self, seconds: f64) {
         for flight in &mut self.flights {
@@ -366,13 +361,13 @@ mod tests {
         let (path, [first, second]) = (path(), [ServiceId(0), ServiceId(1)]);
         assert_eq!(loading.begin(&path, &MODELS, first, A, MODELS[0]), 10.5);
         loading.advance(4.0);
-        assert_eq!((loading.seconds_left(first), loading.is_loading(first)), (6.5, true));
+        assert_eq!((loading.seconds_left(first), loading.flights.len()), (6.5, 1));
         // Shared weights: nothing more has to travel, but they are not there yet.
         assert_eq!(loading.expected_s(&path, A, 0), 6.5);
         assert_eq!(loading.begin(&path, &MODELS, second, A, 0), 6.5);
         assert_eq!(loading.flights.len(), 2);
         loading.advance(6.5);
-        assert_eq!((loading.seconds_left(second), loading.is_loading(first)), (0.0, false));
+        assert_eq!((loading.seconds_left(second), loading.seconds_left(first)), (0.0, 0.0));
         assert_eq!(loading.begin(&path, &MODELS, second, A, 0), 0.0, "they are there");
         assert_eq!(loading.flights.len(), 0);
         loading.begin(&path, &MODELS, second, B, MODELS[1]);

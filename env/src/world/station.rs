@@ -73,6 +73,6 @@ impl Station {
 
     /// Whether the entry of a service neither loads nor serves.
     pub(super) fn is_idle(&self, service: ServiceId, now_s: f64) -> bool {
-        self.busy_until_s[service.index()] <= now_s && !self.loading.is_loading(service)
+        self.busy_until_s[service.index()] <= now_s && self.loading.seconds_left(service) == 0.0
     }
 }

@@ -79,11 +79,6 @@ impl Agenda {
         all
     }
 
-    /// How many sessions there are.
-    pub(super) fn len(&self) -> usize {
-        self.dates.len()
-    }
-
     /// The session that comes first.
     #[cfg(test)]
     pub(super) fn first_mut(&mut self) -> &mut Live {
@@ -153,12 +148,12 @@ mod tests {
         assert_eq!(due(&mut agenda, 2), [0; 0]);
         assert_eq!(due(&mut agenda, 4), [1, 4]);
         agenda.keep(5, live(6));
-        assert_eq!((due(&mut agenda, 5), agenda.len()), (vec![0, 2, 6], 2));
+        assert_eq!((due(&mut agenda, 5), agenda.iter().count()), (vec![0, 2, 6], 2));
         // Places that became free are used again, in whatever order.
         agenda.keep(7, live(7));
         agenda.keep(7, live(8));
         let all: Vec<u64> = agenda.take_all().iter().map(|live| live.session).collect();
-        assert_eq!((all, agenda.len()), (vec![7, 8, 5, 3], 0));
+        assert_eq!((all, agenda.iter().count()), (vec![7, 8, 5, 3], 0));
         assert_eq!(agenda.iter().count(), 0);
     }
 

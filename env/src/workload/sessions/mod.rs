@@ -169,11 +169,6 @@ impl Sessions {
         }
     }
 
-    /// How many sessions are between two of their requests.
-    pub fn num_live(&self) -> u64 {
-        self.state.live.len() as u64
-    }
-
     /// Begins an episode with the sessions that are under way.
     pub fn begin_episode(&mut self, seed: Seed) {
         let state = &mut self.state;

@@ -36,12 +36,6 @@ impl SessionsModel {
         self.starts.per_slot * self.turns.mean() * (1.0 + self.mean_tool_calls())
     }
 
-    /// Mean number of sessions under way: between two of their requests.
-    pub fn live_sessions(&self) -> f64 {
-        let [thinking, calling] = self.live_by_kind();
-        thinking + calling
-    }
-
     fn mean_tool_calls(&self) -> f64 {
         self.tools.as_ref().map_or(0.0, Tools::mean_calls)
     }

@@ -65,7 +65,7 @@ fn requests_and_live_sessions_have_the_means_of_little_from_the_first_slot_on() 
     let model = model();
     // 0.5 starts, 3 turns, 1 + 0.25 * 2 calls: 2.25 requests a slot. Live: 1 a second * (2 * 12 + 3 * 0.5 * 2) = 27.
     assert!((model.requests_per_slot() - 2.25).abs() < 1e-12);
-    assert!((model.live_sessions() - 27.0).abs() < 1e-9);
+    assert!((model.live_by_kind().iter().sum::<f64>() - 27.0).abs() < 1e-9);
     for process in [
         Process::Poisson,
         Process::Renewal(GapLaw::gamma(2.0)),
@@ -77,7 +77,7 @@ fn requests_and_live_sessions_have_the_means_of_little_from_the_first_slot_on() 
             let mut model = model.clone();
             model.starts.process = process.clone();
             let mut sessions = begun(model, run);
-            live.push(sessions.num_live() as f64);
+            live.push(sessions.state.live.iter().count() as f64);
             for slot in 0..40 {
                 let count = sessions.draw(slot).len() as f64;
                 if slot < 4 { first.push(count) } else { later.push(count) }
@@ -269,13 +269,13 @@ fn a_state_comes_back_and_one_that_does_not_fit_is_refused() {
 fn another_future_keeps_the_sessions_under_way_and_their_law() {
     let mut sessions = begun(model(), 1);
     play(&mut sessions, 0..100);
-    let (live, state) = (sessions.num_live(), sessions.state().clone());
+    let (live, state) = (sessions.state.live.iter().count(), sessions.state().clone());
     let mut counts = Vec::new();
     let mut seen = Vec::new();
     for run in 0..600 {
         sessions.restore(state.clone());
         sessions.reseed_future(Seed::new(Purpose::Train, run), 100);
-        assert_eq!(sessions.num_live(), live);
+        assert_eq!(sessions.state.live.iter().count(), live);
         assert_eq!(sessions.check(sessions.state()), Ok(()));
         let requests = play(&mut sessions, 100..110);
         counts.push(requests.len() as f64);
@@ -301,5 +301,5 @@ fn a_million_users_cost_no_more_than_their_sessions() {
     model.users[0].count = 1_000_000;
     let mut sessions = begun(model, 1);
     play(&mut sessions, 0..100);
-    assert!(sessions.num_live() < 100 && size_of::<Live>() <= 56, "{}", size_of::<Live>());
+    assert!(sessions.state.live.iter().count() < 100 && size_of::<Live>() <= 56, "{}", size_of::<Live>());
 }
