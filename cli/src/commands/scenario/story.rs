@@ -307,7 +307,7 @@ fn memory(world: &World, cell: CellId) -> Memory {
     };
     let services = scenario.services().iter().enumerate();
     let flying = services.filter(|(index, _)| {
-        loading.is_some_and(|loading| loading.is_loading(ServiceId::from_index(*index)))
+        loading.is_some_and(|loading| loading.seconds_left(ServiceId::from_index(*index)) > 0.0)
     });
     Memory {
         cell: cell.0,

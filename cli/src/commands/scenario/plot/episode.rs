@@ -88,7 +88,7 @@ impl Memory {
         let entries = (0..world.scenario().services().len()).map(ServiceId::from_index).map(|service| {
             if !cache.is_resident(service) {
                 Entry::Absent
-            } else if station.is_some_and(|station| station.loading.is_loading(service)) {
+            } else if station.is_some_and(|station| station.loading.seconds_left(service) > 0.0) {
                 Entry::Loading
             } else {
                 Entry::Resident { age_tokens: cache.thoughts()[service.index()].age_tokens }
