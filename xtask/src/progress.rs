@@ -1,12 +1,9 @@
 //! Progress of a long download: a bar on a terminal, a line every ten per cent in a log.
 
-use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::clock::{Stopwatch, human};
 
 /// Says where a command stands, on stderr.
 pub(crate) fn say(text: &str) {
@@ -40,7 +37,7 @@ impl Progress {
         let display = if std::io::stderr().is_terminal() {
             Display::Bar(bar(name, total_bytes))
         } else {
-            Display::Lines(Lines::new(name, total_bytes, Stopwatch::start()))
+            Display::Lines(Lines { name: name.to_owned(), total_bytes, next_tenth: 0 })
         };
         Self { total_bytes, display }
     }
@@ -51,7 +48,7 @@ impl Progress {
         match &mut self.display {
             Display::Bar(bar) => bar.set_position(done_bytes),
             Display::Lines(lines) => {
-                if let Some(line) = lines.next(done_bytes, lines.stopwatch.elapsed()) {
+                if let Some(line) = lines.next(done_bytes) {
                     say(&line);
                 }
             }
@@ -82,38 +79,18 @@ struct Lines {
     name: String,
     total_bytes: u64,
     next_tenth: u64,
-    stopwatch: Stopwatch,
 }
 
 impl Lines {
-    fn new(name: &str, total_bytes: u64, stopwatch: Stopwatch) -> Self {
-        Self { name: name.to_owned(), total_bytes, next_tenth: 0, stopwatch }
-    }
-
-    fn next(&mut self, done_bytes: u64, elapsed: Duration) -> Option<String> {
+    fn next(&mut self, done_bytes: u64) -> Option<String> {
         let tenth = (10 * done_bytes).checked_div(self.total_bytes)?;
         if tenth < self.next_tenth {
             return None;
         }
         self.next_tenth = tenth + 1;
-        let mut line = format!(
-            "{} {:>3} %  {} of {}",
-            self.name,
-            100 * done_bytes / self.total_bytes,
-            size(done_bytes),
-            size(self.total_bytes)
-        );
-        let bytes_per_s = done_bytes as f64 / elapsed.as_secs_f64();
-        if done_bytes > 0 && bytes_per_s.is_finite() {
-            let left_s = (self.total_bytes - done_bytes) as f64 / bytes_per_s;
-            let time = match Duration::try_from_secs_f64(left_s) {
-                Ok(Duration::ZERO) => format!("in {}", human(elapsed)),
-                Ok(left) => format!("{} left", human(left)),
-                Err(_) => "stalled".to_owned(),
-            };
-            let _ = write!(line, ", {}/s, {time}", size(bytes_per_s as u64)); // a String takes everything
-        }
-        Some(line)
+        let percent = 100 * done_bytes / self.total_bytes;
+        let (done, total) = (size(done_bytes), size(self.total_bytes));
+        Some(format!("{} {percent:>3} %  {done} of {total}", self.name))
     }
 }
 
@@ -129,20 +106,24 @@ mod tests {
 
     #[test]
     fn a_log_gets_one_line_when_a_new_tenth_is_reached() {
-        let mut lines = Lines::new("libtorch", 1_000_000_000, Stopwatch::start());
-        let mut at = |percent: u64, seconds| lines.next(percent * 10_000_000, Duration::from_secs(seconds));
-        assert_eq!(at(0, 0).as_deref(), Some("libtorch   0 %  0 B of 1.0 GB"));
-        assert_eq!(at(9, 1), None);
-        assert_eq!(at(25, 5).as_deref(), Some("libtorch  25 %  250 MB of 1.0 GB, 50 MB/s, 15 s left"));
-        assert_eq!(at(29, 6), None, "the tenth from 20 to 30 has had its line");
-        assert_eq!(at(30, 6).as_deref(), Some("libtorch  30 %  300 MB of 1.0 GB, 50 MB/s, 14 s left"));
-        assert_eq!(at(100, 20).as_deref(), Some("libtorch 100 %  1.0 GB of 1.0 GB, 50 MB/s, in 20 s"));
-        assert_eq!(at(100, 21), None);
+        let mut lines = lines(1_000_000_000);
+        let mut at = |percent: u64| lines.next(percent * 10_000_000);
+        assert_eq!(at(0).as_deref(), Some("libtorch   0 %  0 B of 1.0 GB"));
+        assert_eq!(at(9), None);
+        assert_eq!(at(25).as_deref(), Some("libtorch  25 %  250 MB of 1.0 GB"));
+        assert_eq!(at(29), None, "the tenth from 20 to 30 has had its line");
+        assert_eq!(at(30).as_deref(), Some("libtorch  30 %  300 MB of 1.0 GB"));
+        assert_eq!(at(100).as_deref(), Some("libtorch 100 %  1.0 GB of 1.0 GB"));
+        assert_eq!(at(100), None);
     }
 
     #[test]
     fn nothing_to_download_is_no_line() {
-        assert_eq!(Lines::new("x", 0, Stopwatch::start()).next(0, Duration::ZERO), None);
+        assert_eq!(lines(0).next(0), None);
+    }
+
+    fn lines(total_bytes: u64) -> Lines {
+        Lines { name: "libtorch".to_owned(), total_bytes, next_tenth: 0 }
     }
 
     #[test]

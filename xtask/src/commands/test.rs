@@ -25,8 +25,6 @@ use crate::workspace::Workspace;
 struct Step {
     name: &'static str,
     arguments: &'static str,
-    /// Whether the lines of test results are to be added up.
-    is_test: bool,
     /// What the environment of the call is, beyond that of the user.
     environment: Environment,
 }
@@ -42,63 +40,46 @@ enum Environment {
 }
 
 const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        arguments: "fmt --all -- --check",
-        is_test: false,
-        environment: Environment::Plain,
-    },
+    Step { name: "format", arguments: "fmt --all -- --check", environment: Environment::Plain },
     Step {
         name: "lints, benches included",
         arguments: "clippy --release --workspace --all-targets -- -D warnings",
-        is_test: false,
         environment: Environment::Plain,
     },
     Step {
         name: "build without torch",
         arguments: "check --release -p thoughtcache-agents -p thoughtcache --all-targets --no-default-features",
-        is_test: false,
         environment: Environment::NoTorch,
     },
     Step {
         name: "documentation",
         arguments: "doc --release --workspace --no-deps",
-        is_test: false,
         environment: Environment::StrictDocs,
     },
     Step {
         name: "tests without torch",
         arguments: "test --release --no-fail-fast -p thoughtcache --test cli --no-default-features \
                     without_torch",
-        is_test: true,
         environment: Environment::NoTorch,
     },
     Step {
         name: "tests with torch",
         arguments: "test --release --no-fail-fast --workspace -- --show-output",
-        is_test: true,
         environment: Environment::Torch,
     },
     Step {
         name: "documentation site",
         arguments: "run --release --quiet -p xtask -- docs",
-        is_test: false,
         environment: Environment::Plain,
     },
 ];
 
 /// What `--quick` runs.
 const QUICK: &[Step] = &[
-    Step {
-        name: "format",
-        arguments: "fmt --all -- --check",
-        is_test: false,
-        environment: Environment::Plain,
-    },
+    Step { name: "format", arguments: "fmt --all -- --check", environment: Environment::Plain },
     Step {
         name: "unit tests",
         arguments: "test --release --no-fail-fast --workspace --lib --bins",
-        is_test: true,
         environment: Environment::Torch,
     },
 ];
@@ -146,9 +127,14 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> R
 }
 
 impl Step {
+    /// Tells whether the step prints test results, which are added up.
+    fn is_test(&self) -> bool {
+        self.arguments.starts_with("test ")
+    }
+
     fn run(&self, cargo: &mut Command) -> Result<Outcome, Failure> {
         let stopwatch = Stopwatch::start();
-        let (status, tests) = if self.is_test {
+        let (status, tests) = if self.is_test() {
             let (status, tally) = status_and_tally(cargo)?;
             (status, Some(tally))
         } else {
@@ -280,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_last_tests_are_those_of_everything_with_torch() {
-        let last = STEPS.iter().rfind(|step| step.is_test).unwrap();
+        let last = STEPS.iter().rfind(|step| step.is_test()).unwrap();
         assert!(last.arguments.contains("--workspace"));
         assert!(!last.arguments.contains("--no-default-features"));
     }
