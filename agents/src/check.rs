@@ -101,7 +101,7 @@ pub fn check_policy<E: Env<Action = ActionId>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::anchors::probes;
+    use crate::tests::anchors::probes;
     use crate::heuristics::registry::{self, Prepared};
     use std::sync::Arc;
     use thoughtcache_env::gym::check::check_env;

@@ -27,15 +27,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use thiserror::Error;
 use thoughtcache_env::gym::api::EnvSpec;
 use thoughtcache_env::message::shown;
 use weights::{net_from_bytes, net_to_bytes};
 
-mod error;
 mod meta;
 mod weights;
 
-pub use error::CheckpointError;
 pub use meta::{Meta, sha256, sha256_of_reader, verify_checksum};
 #[cfg(feature = "torch")]
 pub(crate) use weights::named_layers;
@@ -78,6 +77,25 @@ impl Algorithm {
             Self::Dqn => "dqn",
         }
     }
+}
+
+/// Why bytes are not a checkpoint, or not one for this scenario.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what was written: the message names it, what was found and what is needed.
+    #[error("{0}")]
+    Damaged(String),
+    /// The scenario shows other entries or offers other actions than the policy was trained with.
+    #[error("{0}; evaluate it where it was trained, or train anew")]
+    OtherScenario(String),
 }
 
 /// A network and what is known about it.
@@ -227,11 +245,16 @@ impl Checkpoint {
         let (trained_on, scenario) = (shown(&self.meta.trained_on), shown(&spec.id));
         if let Some(position) = expected.iter().zip(found).position(|(expected, found)| expected != found) {
             let (expected, found) = (shown(&expected[position]), shown(found[position]));
-            return Err(CheckpointError::Name { trained_on, scenario, what: one, position, expected, found });
+            return Err(CheckpointError::OtherScenario(format!(
+                "checkpoint was trained on `{trained_on}`, where {one} {position} is `{expected}`; the scenario `{scenario}` \
+                 has `{found}` there"
+            )));
         }
         if expected.len() != found.len() {
             let (expected, found) = (expected.len(), found.len());
-            return Err(CheckpointError::Count { trained_on, scenario, what: many, expected, found });
+            return Err(CheckpointError::OtherScenario(format!(
+                "checkpoint was trained on `{trained_on}` with {expected} {many}, the scenario `{scenario}` has {found}"
+            )));
         }
         Ok(())
     }

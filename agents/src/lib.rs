@@ -81,8 +81,6 @@
 //! own, and a trained policy. Learners train with `learn::train` (feature `torch`); their frozen
 //! policies ([`net_policy`], [`checkpoint`]) need no torch.
 
-#[cfg(test)]
-mod anchors;
 pub mod bounds;
 pub mod check;
 pub mod checkpoint;
@@ -94,6 +92,8 @@ pub mod metrics;
 pub mod net_policy;
 pub mod policy;
 pub mod stats;
+#[cfg(test)]
+mod tests;
 pub mod tune;
 
 pub use checkpoint::{Algorithm, Checkpoint};

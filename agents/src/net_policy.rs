@@ -97,7 +97,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::anchors::{TableWorld, probes};
+    use crate::tests::anchors::{TableWorld, probes};
     use thoughtcache_env::random::{Purpose, Seed, Stream};
 
     #[test]

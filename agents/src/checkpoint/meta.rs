@@ -46,14 +46,24 @@ pub struct Meta {
 /// When the file is not on record or has other bytes.
 pub fn verify_checksum(meta: &Meta, file: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
     let Some(expected) = meta.checksums.get(file) else {
-        return Err(CheckpointError::Meta { reason: format!("it has no checksum of {file}") });
+        return Err(damaged(&format!("it has no checksum of {file}")));
     };
-    let found = sha256(bytes);
-    if found == *expected {
-        Ok(())
-    } else {
-        Err(CheckpointError::Checksum { file: file.into(), found, expected: shown(expected) })
+    check_sha256(file, &sha256(bytes), expected)
+}
+
+fn check_sha256(file: &str, found: &str, expected: &str) -> Result<(), CheckpointError> {
+    if found == expected {
+        return Ok(());
     }
+    let expected = shown(expected);
+    Err(CheckpointError::Damaged(format!(
+        "{file} is damaged: its SHA-256 is {found}, meta.json says {expected}"
+    )))
+}
+
+/// The error of a description that is not one of ours.
+pub(super) fn damaged(reason: &str) -> CheckpointError {
+    CheckpointError::Damaged(format!("meta.json is damaged or not ours: {reason}"))
 }
 
 /// The SHA-256 of some bytes in hexadecimal digits.
@@ -101,30 +111,26 @@ pub(super) fn read_meta(bytes: &[u8]) -> Result<Meta, CheckpointError> {
     struct Version {
         schema: u64,
     }
-    let damaged = |error: serde_json::Error| CheckpointError::Meta { reason: one_line(&error.to_string()) };
-    let Version { schema } = serde_json::from_slice(bytes).map_err(damaged)?;
+    let no_json = |error: serde_json::Error| damaged(&one_line(&error.to_string()));
+    let Version { schema } = serde_json::from_slice(bytes).map_err(no_json)?;
     if !(u64::from(OLDEST_SCHEMA)..=u64::from(SCHEMA)).contains(&schema) {
-        return Err(CheckpointError::Schema { found: schema });
+        return Err(CheckpointError::Damaged(format!(
+            "meta.json has schema {schema}, this program reads schemas {OLDEST_SCHEMA} to {SCHEMA}; use the program that \
+             wrote it"
+        )));
     }
-    let meta: Meta = serde_json::from_slice(bytes).map_err(damaged)?;
-    let found = meta_checksum(&meta);
-    if found != meta.meta_sha256 {
-        return Err(CheckpointError::Checksum {
-            file: "meta.json".into(),
-            found,
-            expected: shown(&meta.meta_sha256),
-        });
-    }
+    let meta: Meta = serde_json::from_slice(bytes).map_err(no_json)?;
+    check_sha256("meta.json", &meta_checksum(&meta), &meta.meta_sha256)?;
     let known = |file: &str| file == POLICY_FILE || (schema > 1 && EXTRA_FILES.contains(&file));
     if let Some(file) = meta.checksums.keys().find(|file| !known(file)) {
         let file = shown(file);
-        let reason = format!("it names `{file}`, which is no file of a checkpoint with schema {schema}");
-        return Err(CheckpointError::Meta { reason });
+        return Err(damaged(&format!(
+            "it names `{file}`, which is no file of a checkpoint with schema {schema}"
+        )));
     }
     // The checksum is one of the content; spaces and the order of fields stand outside it.
     if json(&meta) != bytes {
-        let reason = "the same content, written in another way; copy the file as it was".into();
-        return Err(CheckpointError::Meta { reason });
+        return Err(damaged("the same content, written in another way; copy the file as it was"));
     }
     Ok(meta)
 }

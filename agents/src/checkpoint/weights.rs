@@ -1,6 +1,7 @@
 //! `policy.safetensors`: a network as tensors and back.
 
-use super::{CheckpointError, Meta};
+use super::meta::damaged;
+use super::{CheckpointError, Meta, POLICY_FILE};
 use crate::net_policy::{Dense, Mlp};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -33,18 +34,20 @@ fn to_le_bytes(numbers: &[f32]) -> Vec<u8> {
 }
 
 pub(super) fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, CheckpointError> {
-    let tensors = SafeTensors::deserialize(bytes)
-        .map_err(|error| CheckpointError::Format { reason: one_line(&error.to_string()) })?;
+    let broken = |what: String| CheckpointError::Damaged(format!("{POLICY_FILE}{what}"));
+    let unreadable = |reason: &str| broken(format!(" cannot be read: {reason}"));
+    let tensors =
+        SafeTensors::deserialize(bytes).map_err(|error| unreadable(&one_line(&error.to_string())))?;
     let mut unread: BTreeSet<String> = tensors.names().into_iter().map(str::to_owned).collect();
     let mut read = |name: String, shape: Vec<usize>| -> Result<Vec<f32>, CheckpointError> {
         let Ok(view) = tensors.tensor(&name) else {
-            return Err(CheckpointError::MissingTensor { tensor: name });
+            return Err(broken(format!(" has no tensor `{name}`")));
         };
         unread.remove(&name);
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
             let expected = format!("{:?} {shape:?}", Dtype::F32);
-            return Err(CheckpointError::Tensor { tensor: name, found, expected });
+            return Err(broken(format!(": tensor `{name}` is {found}, {expected} is needed")));
         }
         let (numbers, _) = view.data().as_chunks();
         Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
@@ -52,7 +55,8 @@ pub(super) fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, Checkpoin
     let mut layer = |name: &str, inputs: usize, outputs: usize| -> Result<Dense, CheckpointError> {
         let weight = read(format!("{name}.weight"), vec![outputs, inputs])?;
         let bias = read(format!("{name}.bias"), vec![outputs])?;
-        Ok(Dense::from_transposed(name, inputs, outputs, &weight, bias)?)
+        Dense::from_transposed(name, inputs, outputs, &weight, bias)
+            .map_err(|error| broken(format!(": {error}")))
     };
     let mut width = meta.entries.len();
     let mut hidden = Vec::new();
@@ -63,21 +67,23 @@ pub(super) fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, Checkpoin
     let head = layer("head", width, meta.actions.len())?;
     let value = if meta.dueling { Some(layer("value", width, 1)?) } else { None };
     if let Some(tensor) = unread.pop_first() {
-        return Err(CheckpointError::ExtraTensor { tensor: shown(&tensor) });
+        let tensor = shown(&tensor);
+        return Err(broken(format!(
+            " has a tensor `{tensor}` that the network described in meta.json does not have"
+        )));
     }
     let mut ignore = Vec::with_capacity(meta.ignore_entries.len());
     for name in &meta.ignore_entries {
         let Some(entry) = meta.entries.iter().position(|entry| entry == name) else {
-            let reason = format!("the ignored entry `{}` is no entry", shown(name));
-            return Err(CheckpointError::Meta { reason });
+            return Err(damaged(&format!("the ignored entry `{}` is no entry", shown(name))));
         };
         ignore.push(entry);
     }
-    let net = Mlp::new(hidden, head, value, meta.activation, ignore)?;
+    let net = Mlp::new(hidden, head, value, meta.activation, ignore)
+        .map_err(|error| broken(format!(": {error}")))?;
     // Another order of tensors, or notes beside them, would be lost without a word when the policy is written again.
     if net_to_bytes(&net) != bytes {
-        let reason = "the tensors are right, but the file is not laid out as this program writes it".into();
-        return Err(CheckpointError::Format { reason });
+        return Err(unreadable("the tensors are right, but the file is not laid out as this program writes it"));
     }
     Ok(net)
 }

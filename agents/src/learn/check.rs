@@ -182,7 +182,7 @@ impl Check {
 #[cfg(feature = "torch")]
 mod tests {
     use super::*;
-    use crate::anchors::probes;
+    use crate::tests::anchors::probes;
     use crate::learn::config::AgentConfig;
     use crate::learn::dqn_config::DqnConfig;
     use crate::learn::ppo_config::PpoConfig;

@@ -69,7 +69,7 @@ impl InputBaseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::anchors::probes;
+    use crate::tests::anchors::probes;
     use crate::learn::config::AgentConfig;
     use crate::learn::ppo_config::PpoConfig;
     use crate::learn::train::recorder::{self, Heard, Recorder};

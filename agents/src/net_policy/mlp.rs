@@ -21,53 +21,16 @@ pub enum Activation {
     Relu,
 }
 
-/// Why weights do not make a network.
+/// Why weights do not make a network: the layer, what is wrong with it, and what is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum NetError {
-    /// A layer's numbers do not fill its shape.
-    #[error("{layer}: {what} has {got} numbers, {expected} are needed")]
-    Length {
-        /// The layer.
-        layer: String,
-        /// `weight`, `bias` or `ignore`.
-        what: &'static str,
-        /// How many there are.
-        got: usize,
-        /// How many there should be.
-        expected: usize,
-    },
-    /// A layer without inputs or outputs.
-    #[error("{layer} is {inputs} x {outputs}; a layer has at least one input and one output")]
-    Empty {
-        /// The layer.
-        layer: String,
-        /// Its inputs.
-        inputs: usize,
-        /// Its outputs.
-        outputs: usize,
-    },
-    /// Layers that do not fit each other.
-    #[error("{layer} takes {got} inputs, the layer before gives {expected}")]
-    Width {
-        /// The layer.
-        layer: String,
-        /// Its inputs.
-        got: usize,
-        /// The outputs of the layer before.
-        expected: usize,
-    },
-    /// A weight that is infinite or not a number.
-    #[error("{layer}: {what} holds {value} at position {position}; every number must be finite")]
-    NotFinite {
-        /// The layer.
-        layer: String,
-        /// `weight` or `bias`.
-        what: &'static str,
-        /// Where.
-        position: usize,
-        /// What, as text.
-        value: String,
-    },
+#[error("{0}")]
+pub struct NetError(String);
+
+fn expect_length(layer: &str, what: &str, got: usize, expected: usize) -> Result<(), NetError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(NetError(format!("{layer}: {what} has {got} numbers, {expected} are needed")))
 }
 
 /// A layer `y = x W + b`.
@@ -92,21 +55,20 @@ impl Dense {
         weight: Vec<f32>,
         bias: Vec<f32>,
     ) -> Result<Self, NetError> {
-        let layer = || name.to_owned();
         if inputs == 0 || outputs == 0 {
-            return Err(NetError::Empty { layer: layer(), inputs, outputs });
+            return Err(NetError(format!(
+                "{name} is {inputs} x {outputs}; a layer has at least one input and one output"
+            )));
         }
-        for (what, got, expected) in
-            [("weight", weight.len(), inputs.saturating_mul(outputs)), ("bias", bias.len(), outputs)]
+        for (what, numbers, expected) in
+            [("weight", &weight, inputs.saturating_mul(outputs)), ("bias", &bias, outputs)]
         {
-            if got != expected {
-                return Err(NetError::Length { layer: layer(), what, got, expected });
-            }
-        }
-        for (what, numbers) in [("weight", &weight), ("bias", &bias)] {
+            expect_length(name, what, numbers.len(), expected)?;
             if let Some(position) = numbers.iter().position(|number| !number.is_finite()) {
-                let value = numbers[position].to_string();
-                return Err(NetError::NotFinite { layer: layer(), what, position, value });
+                return Err(NetError(format!(
+                    "{name}: {what} holds {} at position {position}; every number must be finite",
+                    numbers[position]
+                )));
             }
         }
         Ok(Self { inputs, outputs, weight, bias })
@@ -209,20 +171,19 @@ impl Mlp {
         let num_entries = hidden.first().unwrap_or(&head).inputs;
         let mut width = num_entries;
         for (index, layer) in hidden.iter().enumerate() {
-            expect_width(|| format!("hidden.{index}"), layer.inputs, width)?;
+            expect_width(&format!("hidden.{index}"), layer, width)?;
             width = layer.outputs;
         }
-        expect_width(|| "head".into(), head.inputs, width)?;
+        expect_width("head", &head, width)?;
         if let Some(value) = &value {
-            expect_width(|| "value".into(), value.inputs, width)?;
-            if value.outputs != 1 {
-                let layer = "value".into();
-                return Err(NetError::Length { layer, what: "bias", got: value.outputs, expected: 1 });
-            }
+            expect_width("value", value, width)?;
+            expect_length("value", "bias", value.outputs, 1)?;
         }
-        if let Some(&entry) = ignore.iter().find(|&&entry| entry >= num_entries) {
-            let layer = "hidden.0".into();
-            return Err(NetError::Length { layer, what: "ignore", got: entry + 1, expected: num_entries });
+        if let Some(entry) = ignore.iter().find(|&&entry| entry >= num_entries) {
+            return Err(NetError(format!(
+                "hidden.0: entry {entry} is to be ignored, a row has entries 0 to {}",
+                num_entries - 1
+            )));
         }
         Ok(Self { hidden, head, value, activation, ignore })
     }
@@ -296,8 +257,12 @@ impl Mlp {
     }
 }
 
-fn expect_width(layer: impl Fn() -> String, got: usize, expected: usize) -> Result<(), NetError> {
-    if got == expected { Ok(()) } else { Err(NetError::Width { layer: layer(), got, expected }) }
+fn expect_width(name: &str, layer: &Dense, expected: usize) -> Result<(), NetError> {
+    if layer.inputs == expected {
+        return Ok(());
+    }
+    let got = layer.inputs;
+    Err(NetError(format!("{name} takes {got} inputs, the layer before gives {expected}")))
 }
 
 /// Memory that [`Mlp::logits`] uses again and again.

@@ -3,7 +3,7 @@
 mod details;
 
 use super::*;
-use crate::anchors::{Probe, TableWorld, probe_registry, probes};
+use crate::tests::anchors::{Probe, TableWorld, probe_registry, probes};
 use crate::learn::schedule::Schedule;
 use crate::net_policy::Activation;
 use approx::assert_abs_diff_eq;

@@ -3,7 +3,7 @@
 mod details;
 
 use super::*;
-use crate::anchors::{Audience, Probe, probe_registry, probes};
+use crate::tests::anchors::{Audience, Probe, probe_registry, probes};
 use crate::learn::ppo_loss::PolicyBatch;
 use crate::learn::schedule::Schedule;
 use crate::net_policy::{NetPolicy, Scratch};

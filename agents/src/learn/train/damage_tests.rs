@@ -6,7 +6,7 @@
 
 use super::recorder::{Recorder, SETTINGS, dqn, go_on, ppo, run};
 use super::*;
-use crate::anchors::{TableWorld, probes};
+use crate::tests::anchors::{TableWorld, probes};
 use crate::checkpoint::{Algorithm, Checkpoint, LOG_FILE, REPLAY_FILE, TRAINER_FILE};
 use rand::RngExt;
 use std::error::Error;

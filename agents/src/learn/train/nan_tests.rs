@@ -2,8 +2,8 @@
 
 use super::recorder::{Recorder, dqn, ppo};
 use super::*;
-use crate::anchors::table::Outcome;
-use crate::anchors::{TableState, TableWorld};
+use crate::tests::anchors::table::Outcome;
+use crate::tests::anchors::{TableState, TableWorld};
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
 use crate::learn::state::StateDict;

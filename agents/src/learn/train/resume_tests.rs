@@ -2,7 +2,7 @@
 
 use super::recorder::{Heard, Outcome, Recorder, SETTINGS, dqn, go_on, ppo, run, tight};
 use super::*;
-use crate::anchors::probes;
+use crate::tests::anchors::probes;
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
 use safetensors::tensor::TensorView;

@@ -1,7 +1,7 @@
 //! The loop, with worlds of a few states and an observer that takes notes.
 
 use super::*;
-use crate::anchors::{Probe, probes};
+use crate::tests::anchors::{Probe, probes};
 use crate::learn::agent::Metrics;
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
