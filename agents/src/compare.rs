@@ -219,59 +219,10 @@ fn write_learned(f: &mut fmt::Formatter<'_>, name: &str, differences: &[Differen
     Ok(())
 }
 
-/// Why policies cannot be compared.
+/// Why policies cannot be compared: who, and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum CompareError {
-    /// The baseline did not play.
-    #[error("baseline {name:?} is not among the compared policies; they are {}", played.join(", "))]
-    UnknownBaseline {
-        /// What was asked for.
-        name: String,
-        /// The names of those who played.
-        played: Vec<String>,
-    },
-    /// Two policies have one name.
-    #[error("two policies are called {name:?}; each name once")]
-    DuplicateName {
-        /// The name.
-        name: String,
-    },
-    /// The policies did not play the same episodes.
-    #[error(
-        "{policy} played {found} episodes, {baseline} played {expected}; compare what was played together"
-    )]
-    Episodes {
-        /// The policy.
-        policy: String,
-        /// Its episodes.
-        found: usize,
-        /// The baseline.
-        baseline: String,
-        /// Its episodes.
-        expected: usize,
-    },
-    /// The policies did not meet the same requests.
-    #[error(
-        "{policy} met other requests than {baseline} in episode {episode}; \
-         only policies that played the same seeds of the same scenario can be compared"
-    )]
-    DifferentWorlds {
-        /// The policy.
-        policy: String,
-        /// The baseline.
-        baseline: String,
-        /// The first episode that differs, from 0.
-        episode: usize,
-    },
-    /// A figure is not a finite number.
-    #[error("{policy}: its {figure} is not a finite number over these episodes")]
-    NotFinite {
-        /// The policy.
-        policy: String,
-        /// The figure.
-        figure: &'static str,
-    },
-}
+#[error("{0}")]
+pub struct CompareError(String);
 
 /// The parts of one row: the policy of each training seed, or the only policy.
 struct Contestant<'a> {
@@ -307,12 +258,15 @@ impl Comparison {
     ) -> Result<Self, CompareError> {
         let contestants = contestants(&evaluation.policies, groups);
         let Some(base) = contestants.iter().find(|contestant| contestant.name == baseline) else {
-            let played = contestants.iter().map(|contestant| contestant.name.to_owned()).collect();
-            return Err(CompareError::UnknownBaseline { name: baseline.to_owned(), played });
+            let played: Vec<&str> = contestants.iter().map(|contestant| contestant.name).collect();
+            return Err(CompareError(format!(
+                "baseline {baseline:?} is not among the compared policies; they are {}",
+                played.join(", ")
+            )));
         };
         for (index, Contestant { name, seeds }) in contestants.iter().enumerate() {
             if contestants[..index].iter().any(|earlier| earlier.name == *name) {
-                return Err(CompareError::DuplicateName { name: (*name).to_owned() });
+                return Err(CompareError(format!("two policies are called {name:?}; each name once")));
             }
             seeds.iter().try_for_each(|policy| same_world(policy, base.seeds[0]))?;
         }
@@ -360,7 +314,9 @@ fn row(
     let Contestant { name, seeds } = contestant;
     let summary = Summary::of_seeds(name, seeds);
     if let Some(figure) = summary.not_finite() {
-        return Err(CompareError::NotFinite { policy: (*name).to_owned(), figure });
+        return Err(CompareError(format!(
+            "{name}: its {figure} is not a finite number over these episodes"
+        )));
     }
     let members = groups.iter().find(|group| group.name == *name).map_or(&[][..], |group| &group.members);
     let seed_row = |policy: &&Evaluated| {
@@ -382,18 +338,18 @@ fn row(
 fn same_world(policy: &Evaluated, baseline: &Evaluated) -> Result<(), CompareError> {
     let (found, expected) = (policy.episodes.len(), baseline.episodes.len());
     if found != expected {
-        let (policy, baseline) = (policy.name.clone(), baseline.name.clone());
-        return Err(CompareError::Episodes { policy, found, baseline, expected });
+        return Err(CompareError(format!(
+            "{} played {found} episodes, {} played {expected}; compare what was played together",
+            policy.name, baseline.name
+        )));
     }
-    let met = |(a, b): (&crate::evaluate::EpisodeResult, &crate::evaluate::EpisodeResult)| {
-        (a.fingerprint, a.slots) != (b.fingerprint, b.slots)
-    };
-    match policy.episodes.iter().zip(&baseline.episodes).position(met) {
-        Some(episode) => Err(CompareError::DifferentWorlds {
-            policy: policy.name.clone(),
-            baseline: baseline.name.clone(),
-            episode,
-        }),
+    let mut pairs = policy.episodes.iter().zip(&baseline.episodes);
+    match pairs.position(|(a, b)| (a.fingerprint, a.slots) != (b.fingerprint, b.slots)) {
+        Some(episode) => Err(CompareError(format!(
+            "{} met other requests than {} in episode {episode}; only policies that played the same seeds of the same \
+             scenario can be compared",
+            policy.name, baseline.name
+        ))),
         None => Ok(()),
     }
 }

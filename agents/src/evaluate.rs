@@ -13,7 +13,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::digest::mix;
-use thoughtcache_env::gym::api::{Counters, Env, EnvError};
+use thoughtcache_env::gym::api::{Counters, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::placement::Placement;
@@ -106,42 +106,24 @@ impl std::fmt::Debug for Contender {
 /// Which episodes are played.
 #[derive(Clone, Debug)]
 pub struct Protocol {
-    scenario: Arc<Scenario>,
-    purpose: Purpose,
-    run: u64,
-    episodes: u64,
+    /// What is played.
+    pub scenario: Arc<Scenario>,
+    /// The coordinates of the episodes: purpose, run number and lane.
+    pub seed: Seed,
+    /// How many episodes each policy plays.
+    pub episodes: u64,
 }
 
 impl Protocol {
     /// `episodes` test episodes of the run number `run` (`--seed`); one for a recorded scenario.
     pub fn test(scenario: Arc<Scenario>, run: u64, episodes: u64) -> Self {
         let episodes = if scenario.is_recorded() { 1 } else { episodes };
-        Self { scenario, purpose: Purpose::Test, run, episodes }
+        Self { scenario, seed: Seed::new(Purpose::Test, run), episodes }
     }
 
     /// `episodes` validation episodes; a recorded scenario starts each at a random place of its validation part.
     pub fn validation(scenario: Arc<Scenario>, run: u64, episodes: u64) -> Self {
-        Self { scenario, purpose: Purpose::Validate, run, episodes }
-    }
-
-    /// What is played.
-    pub fn scenario(&self) -> &Arc<Scenario> {
-        &self.scenario
-    }
-
-    /// The run number of the seeds.
-    pub fn run(&self) -> u64 {
-        self.run
-    }
-
-    /// How many episodes each policy plays.
-    pub fn episodes(&self) -> u64 {
-        self.episodes
-    }
-
-    /// The coordinates of an episode.
-    fn seed(&self, episode: u64) -> Seed {
-        Seed::new(self.purpose, self.run).with_episode(episode)
+        Self { scenario, seed: Seed::new(Purpose::Validate, run), episodes }
     }
 }
 
@@ -228,30 +210,9 @@ pub enum EvaluateError {
     /// The caller has asked to stop.
     #[error("stopped before all episodes were played")]
     Stopped,
-    /// A policy's action was refused.
-    #[error("{policy}, episode {episode}, decision {decision}: {source}")]
-    Refused {
-        /// The policy.
-        policy: String,
-        /// The episode, from 0.
-        episode: u64,
-        /// The decision, from 0.
-        decision: u64,
-        /// Why.
-        source: EnvError,
-    },
-    /// A cost is not a finite number.
-    #[error("{policy}, episode {episode}: its {component} cost is {value}, not a finite number")]
-    NotFinite {
-        /// The policy.
-        policy: String,
-        /// The episode, from 0.
-        episode: u64,
-        /// The component of the cost.
-        component: &'static str,
-        /// What it adds up to.
-        value: String,
-    },
+    /// An action was refused, or a cost is not a finite number: the policy, the episode and what happened.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// What the caller gives to an evaluation besides policies and episodes. The default measures nothing, hears of nothing and
@@ -315,7 +276,7 @@ pub fn evaluate(
     Ok(Evaluation {
         scenario: protocol.scenario.name().to_owned(),
         is_recorded: protocol.scenario.is_recorded(),
-        seed: protocol.run,
+        seed: protocol.seed.run,
         episodes: protocol.episodes,
         slots,
         policies,
@@ -343,7 +304,8 @@ impl Totals {
         self.cost.total() / self.slots as f64
     }
 
-    fn add(&mut self, episode: &EpisodeResult) {
+    /// Adds an episode.
+    pub(crate) fn add(&mut self, episode: &EpisodeResult) {
         self.cost += episode.cost;
         self.counters += episode.counters;
         self.slots += u64::from(episode.slots);
@@ -367,11 +329,23 @@ pub fn validate(
     make: &(dyn Fn() -> AnyPolicy + Sync),
     should_stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Totals, EvaluateError> {
+    totals(&Protocol::validation(Arc::clone(scenario), run, episodes), make, should_stop)
+}
+
+/// Plays the episodes of a protocol with one policy and adds them up, in their order.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(crate) fn totals(
+    protocol: &Protocol,
+    make: &(dyn Fn() -> AnyPolicy + Sync),
+    should_stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Totals, EvaluateError> {
+    let episodes = protocol.episodes;
     if episodes == 0 {
         return Err(EvaluateError::NoEpisodes);
     }
-    let protocol = Protocol::validation(Arc::clone(scenario), run, episodes);
-    let env = DecisionEnv::new(Arc::clone(scenario));
+    let env = DecisionEnv::new(Arc::clone(&protocol.scenario));
     let hooks = Hooks { should_stop, ..Hooks::default() };
     let mut totals = Totals::default();
     while totals.episodes < episodes {
@@ -381,7 +355,7 @@ pub fn validate(
             .map(|episode| {
                 let mut policy = make();
                 let name = policy.name().to_owned();
-                play(env.clone(), &name, policy.as_mut(), &protocol, episode, hooks)
+                play(env.clone(), &name, policy.as_mut(), protocol, episode, hooks)
             })
             .collect();
         for result in results {
@@ -400,7 +374,7 @@ fn play(
     episode: u64,
     hooks: Hooks<'_>,
 ) -> Result<EpisodeResult, EvaluateError> {
-    let seed = protocol.seed(episode);
+    let seed = protocol.seed.with_episode(episode);
     let mut rng = seed.stream(Stream::Policy);
     env.reset(seed);
     policy.begin_episode();
@@ -430,7 +404,7 @@ fn play(
         let decision = env.observation().space().decode(action);
         let step = env.step(&action).map_err(|source| {
             let decision = result.decisions;
-            EvaluateError::Refused { policy: name.to_owned(), episode, decision, source }
+            EvaluateError::Failed(format!("{name}, episode {episode}, decision {decision}: {source}"))
         })?;
         result.decisions += 1;
         result.cost += step.info.cost;
@@ -450,8 +424,9 @@ fn play(
     // A cost that is not finite stays so in the sum.
     let costs = CostBreakdown::NAMES.into_iter().zip(result.cost.components());
     if let Some((component, value)) = costs.into_iter().find(|(_, value)| !value.is_finite()) {
-        let (policy, value) = (name.to_owned(), value.to_string());
-        return Err(EvaluateError::NotFinite { policy, episode, component, value });
+        return Err(EvaluateError::Failed(format!(
+            "{name}, episode {episode}: its {component} cost is {value}, not a finite number"
+        )));
     }
     result.fingerprint = env.world().exogenous_fingerprint();
     result.trajectory_hash = mix(result.trajectory_hash, result.fingerprint);

@@ -14,12 +14,11 @@
 //!
 //! Intervals: over seeds and episodes where there are several seeds; over episodes where there are several, else over the slots of the only one, in blocks ([`crate::stats`]).
 
-use crate::evaluate::{EpisodeResult, Evaluated, PolicyKind};
+use crate::evaluate::{EpisodeResult, Evaluated, PolicyKind, Totals};
 use crate::stats::{self, Estimate, Interval, Resampling};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use thoughtcache_env::cost::CostBreakdown;
-use thoughtcache_env::gym::api::Counters;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::units::bytes_to_gb;
 
@@ -95,20 +94,17 @@ impl Summary {
     /// The figures of the training seeds of one policy, at least one, under the name of all.
     pub fn of_seeds(name: &str, seeds: &[&Evaluated]) -> Self {
         let episodes: Vec<&EpisodeResult> = seeds.iter().flat_map(|seed| &seed.episodes).collect();
-        let (mut cost, mut counters) = (CostBreakdown::default(), Counters::default());
-        let (mut slots, mut decisions) = (0_u64, 0_u64);
+        let mut totals = Totals::default();
         let mut placed = [0_u64; Placement::ALL.len()];
         let mut decide_ns = Some(0);
         for episode in &episodes {
-            cost += episode.cost;
-            counters += episode.counters;
-            slots += u64::from(episode.slots);
-            decisions += episode.decisions;
+            totals.add(episode);
             for (sum, part) in placed.iter_mut().zip(episode.placed) {
                 *sum += part;
             }
             decide_ns = decide_ns.zip(episode.decide_ns).map(|(sum, ns)| sum + ns);
         }
+        let Totals { cost, counters, slots, decisions, .. } = totals;
         let per_slot = |count: f64| count / slots as f64;
         let ratio = |part: u64| (counters.requests > 0).then(|| part as f64 / counters.requests as f64);
         let costs: Vec<f64> = episodes.iter().map(|episode| episode.cost_per_slot()).collect();
@@ -203,6 +199,7 @@ pub fn share_cheaper(policy: &[&Evaluated], other: &[&Evaluated]) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use thoughtcache_env::gym::api::Counters;
     use approx::assert_relative_eq;
 
     /// A policy with one total cost per episode of two slots, all of it in the cloud in the first slot.

@@ -4,13 +4,11 @@
 //! validation episodes, and the cheapest setting is what belongs into the scenario (`[policies.<rule>]`). The episodes have
 //! coordinates of their own: they choose no checkpoint and report no result.
 
+use crate::evaluate::{EvaluateError, Protocol, totals};
 use crate::heuristics::registry::{self, Entry, MYOPIC, Parameter, PolicyError, Prepared};
-use rayon::prelude::*;
 use std::fmt::Write;
 use std::sync::Arc;
-use thoughtcache_env::gym::api::Env;
-use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::random::{Purpose, Seed, Stream};
+use thiserror::Error;
 use thoughtcache_env::scenario::Scenario;
 
 /// The lane of tuning episodes; no vector environment has that many.
@@ -41,10 +39,21 @@ pub struct Trial {
     pub policy: String,
     /// Its parameters and their values.
     pub setting: Vec<(&'static str, f64)>,
-    /// Cost per slot, mean over the episodes.
+    /// Total cost divided by all slots.
     pub mean_cost: f64,
     /// Whether it is the rule's best setting.
     pub is_best: bool,
+}
+
+/// Why a search ends without a result.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum TuneError {
+    /// A rule is unknown, or cannot play in the scenario.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A rule's cost is not a finite number.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
 }
 
 /// Everything that was tried.
@@ -75,22 +84,22 @@ impl TuneReport {
 /// trial as it is done. Equal costs go to the setting nearest the defaults.
 ///
 /// # Errors
-/// Unknown names, and parameters in the scenario that are unknown or out of range.
+/// Unknown names, parameters in the scenario that are unknown or out of range, and costs that are not finite.
 pub fn tune(
     scenario: &Arc<Scenario>,
     names: &[&str],
     settings: TuneSettings,
     mut progress: impl FnMut(&Trial),
-) -> Result<TuneReport, PolicyError> {
+) -> Result<TuneReport, TuneError> {
     let names = lineup(scenario, names)?;
-    let seed = Seed::new(Purpose::Validate, settings.run).with_lane(TUNING_LANE);
-    let seeds: Vec<Seed> = (0..settings.episodes.max(1)).map(|episode| seed.with_episode(episode)).collect();
+    let mut protocol = Protocol::validation(Arc::clone(scenario), settings.run, settings.episodes);
+    protocol.seed = protocol.seed.with_lane(TUNING_LANE);
     let mut report = TuneReport::default();
     for (name, entry) in &names {
         let first = report.trials.len();
         for setting in grid(entry.parameters) {
             let prepared = Prepared::with_parameters(name, scenario, &setting)?;
-            let mean_cost = mean_cost_per_slot(&prepared, scenario, &seeds);
+            let mean_cost = totals(&protocol, &|| prepared.instance(), &|| false)?.cost_per_slot();
             let trial = Trial { rule: entry.name, policy: name.clone(), setting, mean_cost, is_best: false };
             progress(&trial);
             report.trials.push(trial);
@@ -149,30 +158,6 @@ fn grid(parameters: &'static [Parameter]) -> Vec<Vec<(&'static str, f64)>> {
             .collect();
     }
     settings
-}
-
-/// Cost per slot of a rule, mean over the episodes at these coordinates. The number of threads does not change a bit of it.
-pub fn mean_cost_per_slot(prepared: &Prepared, scenario: &Arc<Scenario>, seeds: &[Seed]) -> f64 {
-    let costs: Vec<f64> = seeds
-        .par_iter()
-        .map(|&seed| {
-            let mut env = DecisionEnv::new(Arc::clone(scenario));
-            let mut policy = prepared.instance();
-            let mut rng = seed.stream(Stream::Policy);
-            env.reset(seed);
-            policy.begin_episode();
-            let mut cost = 0.0;
-            loop {
-                let action = policy.act(env.observation(), &mut rng);
-                let step = env.step(&action).expect("rules choose legal actions");
-                cost -= step.reward;
-                if step.end.is_end() {
-                    return cost / f64::from(env.world().horizon_slots());
-                }
-            }
-        })
-        .collect();
-    costs.iter().sum::<f64>() / seeds.len() as f64
 }
 
 #[cfg(test)]

@@ -371,14 +371,10 @@ mod tests {
 
     #[test]
     fn parameters_come_from_the_scenario_and_change_what_is_decided() {
-        use crate::tune::mean_cost_per_slot;
+        use crate::evaluate::validate;
         let cost = |scenario: &Arc<Scenario>, parameters: &[(&str, f64)]| {
             let prepared = Prepared::with_parameters("density", scenario, parameters).unwrap();
-            mean_cost_per_slot(
-                &prepared,
-                scenario,
-                &[thoughtcache_env::random::Seed::new(thoughtcache_env::random::Purpose::Validate, 5)],
-            )
+            validate(scenario, 5, 1, &|| prepared.instance(), &|| false).unwrap().cost_per_slot()
         };
         let typed = cost(&tight("policies.density.margin", "2.5"), &[]);
         assert_eq!(typed, cost(&tight("policies.density.margin", "0.5"), &[("margin", 2.5)]));

@@ -101,10 +101,10 @@ impl PlayArgs {
     /// The test episodes; says that a recorded scenario has one, where another number was typed.
     pub(super) fn protocol(&self, console: Console, scenario: Arc<Scenario>) -> Protocol {
         let protocol = Protocol::test(scenario, self.seed, self.episodes.unwrap_or(DEFAULT_EPISODES));
-        if let Some(typed) = self.episodes.filter(|&typed| typed != protocol.episodes()) {
+        if let Some(typed) = self.episodes.filter(|&typed| typed != protocol.episodes) {
             console.note(&format!(
                 "{} replays recorded requests: the whole test part is one run; --episodes {typed} does not apply",
-                protocol.scenario().name()
+                protocol.scenario.name()
             ));
         }
         protocol
@@ -201,7 +201,7 @@ impl Args {
             let groups = if self.by_run { Vec::new() } else { policies::seed_groups(&lineup, &contenders)? };
             prepared.push(Prepared { value, lineup, contenders, groups, protocol });
         }
-        let count = |one: &Prepared| one.contenders.len() as u64 * one.protocol.episodes();
+        let count = |one: &Prepared| one.contenders.len() as u64 * one.protocol.episodes;
         let bar = progress::bar(console, prepared.iter().map(count).sum(), "episodes");
         let _patience = Patience::with(console, &bar, "episodes");
         let clock = Stopwatch::start();

@@ -46,7 +46,7 @@ impl Args {
         let scenario = self.play.load(console, &world, &names)?;
         let contenders = policies::load(&names, &scenario)?;
         let protocol = self.play.protocol(console, scenario);
-        let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes(), "episodes");
+        let bar = progress::bar(console, contenders.len() as u64 * protocol.episodes, "episodes");
         let _patience = Patience::with(console, &bar, "episodes");
         let clock = Stopwatch::start();
         let now = || clock.elapsed().as_nanos() as u64;

@@ -5,7 +5,7 @@ use crate::console::{Console, Verdict};
 use crate::patience::Patience;
 use crate::progress;
 use crate::table::{Align, Table};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use thoughtcache_agents::heuristics::check_parameters;
@@ -62,11 +62,6 @@ impl Args {
         let settings = TuneSettings { episodes: self.episodes, run: self.seed };
         let report = tune::tune(&scenario, &names, settings, |_| bar.inc(1))?;
         bar.finish_and_clear();
-        if let Some(Trial { policy, setting, mean_cost, .. }) =
-            report.trials.iter().find(|trial| !trial.mean_cost.is_finite())
-        {
-            bail!("{policy} with {setting:?}: its mean cost is {mean_cost}, not a finite number");
-        }
         let document = Document {
             scenario: scenario.name(),
             episodes: self.episodes,
