@@ -1,7 +1,6 @@
-//! The radio alone: what a user costs who asks for something, one thread.
+//! The parts of a user's radio that are drawn most often, one thread. `thoughtcache bench radio` measures whole users.
 //!
-//! `cargo bench -p thoughtcache-benches --bench radio`; the unit is one user in one slot, with a generator of its own, as the
-//! world addresses it.
+//! `cargo bench -p thoughtcache-benches --bench radio`
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::SeedableRng;
@@ -9,49 +8,9 @@ use rand::rngs::ChaCha8Rng;
 use std::hint::black_box;
 use thoughtcache_env::radio::fading::block::BlockFading;
 use thoughtcache_env::radio::fading::ergodic::ErgodicRate;
-use thoughtcache_env::radio::mobility::Position;
-use thoughtcache_env::radio::user::UserRadios;
-use thoughtcache_env::radio::{RadioConfig, RadioParameters};
-use thoughtcache_env::units::UserId;
 
-const NUM_USERS: usize = 1_000;
-
-fn street() -> RadioParameters {
-    let config: RadioConfig = toml::from_str(
-        r#"
-        band.name = "28ghz"
-        path_loss.umi = {}
-        area = { width_m = 400.0, depth_m = 400.0 }
-        mobility.gauss_markov = { mean_speed_m_per_s = 1.2, memory_s = 30.0 }
-        blockage = { density_per_m2 = 0.05, speed_m_per_s = 1.0, reach_m = 5.0, mean_duration_s = 0.5, loss_db = 15.0 }
-        "#,
-    )
-    .expect("the text is valid");
-    config.validate("radio", None).expect("the numbers are valid")
-}
-
-fn users(criterion: &mut Criterion) {
-    let parameters = street();
+fn parts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("radio");
-    for num_cells in [1, 7] {
-        let cells: Vec<Position> =
-            (0..num_cells).map(|cell| Position { x_m: 50.0 * f64::from(cell), y_m: 200.0 }).collect();
-        let mut radios = UserRadios::new(NUM_USERS, cells.len());
-        let mut visit = 0_u64;
-        group.bench_function(format!("advance and rate a user, {num_cells} cells"), |bencher| {
-            bencher.iter(|| {
-                let user = visit % NUM_USERS as u64;
-                let mut key = [0; 32];
-                key[..8].copy_from_slice(&visit.to_le_bytes());
-                let mut rng = ChaCha8Rng::from_seed(key);
-                let now_s = (visit / NUM_USERS as u64) as f64;
-                visit += 1;
-                let user = UserId::from_index(user as usize);
-                let connection = radios.advance(user, &cells, now_s, &mut rng, &parameters);
-                parameters.rates_bits_per_s(&connection, None, 0.1)
-            });
-        });
-    }
     group.bench_function("one ergodic mean", |bencher| {
         let table = ErgodicRate::shared();
         let mut snr = 0.01;
@@ -80,5 +39,5 @@ fn users(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, users);
+criterion_group!(benches, parts);
 criterion_main!(benches);

@@ -46,13 +46,11 @@ impl Table {
         let mut text = String::new();
         for row in &self.rows {
             let mut line = " ".repeat(indent);
-            for ((cell, align), width) in row.iter().zip(&self.align).zip(&widths) {
-                let gap = " ".repeat(width - cell.chars().count());
-                let parts = match align {
-                    Align::Left => [cell, gap.as_str(), "  "],
-                    Align::Right => [gap.as_str(), cell, "  "],
+            for ((cell, align), &width) in row.iter().zip(&self.align).zip(&widths) {
+                line += &match align {
+                    Align::Left => format!("{cell:<width$}  "),
+                    Align::Right => format!("{cell:>width$}  "),
                 };
-                line.extend(parts);
             }
             text += line.trim_end();
             text.push('\n');

@@ -7,8 +7,8 @@ use super::env;
 use super::measure::{BusyClock, Circumstances};
 use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
-use crate::scenario_file;
 use crate::table::grouped;
+use crate::{progress, scenario_file};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use std::hint::black_box;
@@ -63,6 +63,8 @@ impl Args {
             );
         };
         let circumstances = Circumstances::now();
+        let spinner =
+            progress::spinner(console, format!("the radio of {}, {} s", scenario.name(), self.seconds));
         let mut air = Air::new(physical);
         for _ in 0..FIRST_SLOTS {
             black_box(air.redraw());
@@ -76,6 +78,7 @@ impl Args {
             }
             slots += slots_per_look as u64;
         }
+        spinner.finish_and_clear();
         let user_slots = slots * u64::from(air.num_users);
         let report = Report {
             scenario: scenario.name().to_owned(),

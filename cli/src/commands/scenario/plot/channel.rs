@@ -3,7 +3,6 @@
 //! Users are alone in their cell and ask for something every second, as in
 //! [`rate_process`](thoughtcache_env::radio::rate_process).
 
-use std::sync::Arc;
 use thoughtcache_env::radio::RadioParameters;
 use thoughtcache_env::radio::fading::block::BlockFading;
 use thoughtcache_env::radio::large_scale::LinkState;
@@ -36,20 +35,16 @@ const FARTHEST_M: f64 = 5_000.0;
 pub(super) type Rates = [f64; 2];
 
 /// See the [module](self).
-pub(super) struct Channel {
-    pub(super) scenario: String,
+pub(super) struct Channel<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) radio: &'a RadioParameters,
     pub(super) seed: u64,
-    pub(super) carrier_ghz: f64,
-    pub(super) bandwidth_mhz: f64,
-    /// What sensing leaves of the time.
-    pub(super) time_share: f64,
     pub(super) law: Law,
-    pub(super) senses: bool,
-    pub(super) blocked_prob: Option<f64>,
     /// Rates of the distribution from the least to the greatest, by direction, bit/s.
     pub(super) quantiles: [Vec<f64>; 2],
     pub(super) user: UserId,
-    pub(super) seconds: Vec<Second>,
+    /// The link and the rates of one user, second by second.
+    pub(super) seconds: Vec<(Connection, Rates)>,
     pub(super) map: Map,
 }
 
@@ -72,14 +67,6 @@ pub(super) struct AtDistance {
     pub(super) median_rates: [Rates; 2],
 }
 
-/// A second of one user.
-pub(super) struct Second {
-    pub(super) rates: Rates,
-    pub(super) is_los: bool,
-    pub(super) is_blocked: bool,
-    pub(super) is_handover: bool,
-}
-
 /// The area from above.
 pub(super) struct Map {
     pub(super) width_m: f64,
@@ -93,17 +80,16 @@ pub(super) struct Map {
     pub(super) ways: Vec<Vec<Position>>,
 }
 
-impl Channel {
-    /// `None` where the scenario has no radio.
-    pub(super) fn look(scenario: &Arc<Scenario>, run: u64, user: UserId) -> Option<Self> {
+impl<'a> Channel<'a> {
+    /// Returns `None` where the scenario has no radio.
+    pub(super) fn look(scenario: &'a Scenario, run: u64, user: UserId) -> Option<Self> {
         let physical = scenario.physical()?;
         let (radio, cells) = (physical.radio(), physical.cells());
         let seed = Seed::new(Purpose::Test, run);
         let num_users = physical.num_users();
         let mut quantiles = [Vec::new(), Vec::new()];
         for id in 0..num_users.min(USERS) {
-            for (connection, rates) in Walk::new(radio, cells, seed, UserId(id)).take(SECONDS as usize) {
-                debug_assert!(connection.cell.index() < cells.len());
+            for (_, rates) in Walk::new(radio, cells, seed, UserId(id)).take(SECONDS as usize) {
                 quantiles[0].push(rates[0]);
                 quantiles[1].push(rates[1]);
             }
@@ -119,26 +105,14 @@ impl Channel {
             }
             ways.push(way);
         }
-        let seconds = Walk::new(radio, cells, seed, user).take(SHOWN_SECONDS as usize);
         Some(Self {
-            scenario: scenario.name().to_owned(),
+            scenario,
+            radio,
             seed: run,
-            carrier_ghz: radio.band.carrier_hz / 1e9,
-            bandwidth_mhz: radio.band.bandwidth_hz / 1e6,
-            time_share: radio.communication_share(),
             law: Law::of(radio),
-            senses: radio.sensing.is_some(),
-            blocked_prob: radio.blockage.map(|blockage| blockage.prob()),
             quantiles: quantiles.map(quantiles_of),
             user,
-            seconds: seconds
-                .map(|(connection, rates)| Second {
-                    rates,
-                    is_los: connection.is_los,
-                    is_blocked: connection.is_blocked,
-                    is_handover: connection.handover_from.is_some(),
-                })
-                .collect(),
+            seconds: Walk::new(radio, cells, seed, user).take(SHOWN_SECONDS as usize).collect(),
             map: Map::of(radio, cells, seed, ways),
         })
     }
@@ -299,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_channel_of_the_street_is_that_of_its_laws() {
-        let scenario = Arc::new(Scenario::shipped("street"));
+        let scenario = Scenario::shipped("street");
         let channel = Channel::look(&scenario, 0, UserId(3)).unwrap();
         // 4 (10 - 1) (1.5 - 1) 7e9 / c = 420.3 m.
         assert!((channel.law.breakpoint_m.unwrap() - 420.3).abs() < 0.1);
@@ -325,6 +299,6 @@ mod tests {
 
     #[test]
     fn an_abstract_scenario_has_no_channel() {
-        assert!(Channel::look(&Arc::new(Scenario::shipped("tight")), 0, UserId(0)).is_none());
+        assert!(Channel::look(&Scenario::shipped("tight"), 0, UserId(0)).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The channel as a sheet of six panels.
 
-use super::channel::{AtDistance, Channel, Map, SHOWN_SECONDS};
+use super::channel::{AtDistance, Channel, Law, Map, SHOWN_SECONDS};
 use crate::plot::Area;
 use crate::plot::{Axis, Key, Panel, Place, colors, sheet};
 use anyhow::Result;
@@ -15,17 +15,17 @@ const DIRECTIONS: [(&str, plotters::style::RGBColor); 2] =
     [("downlink", colors::BLUE), ("uplink", colors::VERMILLION)];
 
 /// Draws everything; the same channel gives the same bytes.
-pub(super) fn draw(channel: &Channel) -> Result<String> {
-    let title = format!("{}: the channel", channel.scenario);
+pub(super) fn draw(channel: &Channel<'_>) -> Result<String> {
+    let title = format!("{}: the channel", channel.scenario.name());
     let cells = match channel.map.cells.len() {
         1 => "one cell".to_owned(),
         number => format!("{number} cells"),
     };
     let subtitle = format!(
         "{} GHz, {} MHz, {cells}; rates of a user who is alone in the cell and has {:.0} % of the time; seed {}",
-        channel.carrier_ghz,
-        channel.bandwidth_mhz,
-        100.0 * channel.time_share,
+        channel.radio.band.carrier_hz / 1e9,
+        channel.radio.band.bandwidth_hz / 1e6,
+        100.0 * channel.radio.communication_share(),
         channel.seed
     );
     sheet([&title, &subtitle], (WIDTH, &ROWS), |rows| {
@@ -40,17 +40,17 @@ pub(super) fn draw(channel: &Channel) -> Result<String> {
     })
 }
 
-/// The distances of a law, up to one.
-fn up_to(channel: &Channel, farthest_m: f64) -> impl Iterator<Item = &AtDistance> {
-    channel.law.at.iter().filter(move |at| at.d2d_m <= farthest_m * 1.001)
+/// Returns what is usual at each distance up to the farthest that is shown.
+fn up_to(law: &Law, farthest_m: f64) -> impl Iterator<Item = &AtDistance> {
+    law.at.iter().filter(move |at| at.d2d_m <= farthest_m * 1.001)
 }
 
-fn distances(channel: &Channel, farthest_m: f64) -> Axis {
+fn distances(channel: &Channel<'_>, farthest_m: f64) -> Axis {
     let nearest_m = channel.law.at.first().map_or(1.0, |at| at.d2d_m);
     Axis::log("distance on the map, m", nearest_m, farthest_m)
 }
 
-fn losses(area: &Area<'_>, channel: &Channel) -> Result<()> {
+fn losses(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let law = &channel.law;
     let farthest_m = law.at.last().map_or(1.0, |at| at.d2d_m);
     let keys = [
@@ -78,12 +78,12 @@ fn losses(area: &Area<'_>, channel: &Channel) -> Result<()> {
     Ok(())
 }
 
-fn views(area: &Area<'_>, channel: &Channel) -> Result<()> {
+fn views(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let mut keys = vec![Key::line("line of sight (LOS)", colors::BLUE)];
-    if channel.blocked_prob.is_some() {
+    if channel.radio.blockage.is_some() {
         keys.push(Key::dashes("blocked by somebody", colors::ORANGE));
     }
-    if channel.senses {
+    if channel.radio.sensing.is_some() {
         keys.push(Key::line("quality of sensing if clear", colors::GREEN));
     }
     let x = distances(channel, channel.law.diagonal_m);
@@ -94,11 +94,12 @@ fn views(area: &Area<'_>, channel: &Channel) -> Result<()> {
         (x, y),
         Place::default(),
     )?;
-    let at = || up_to(channel, channel.law.diagonal_m);
-    if channel.senses {
+    let at = || up_to(&channel.law, channel.law.diagonal_m);
+    if channel.radio.sensing.is_some() {
         panel.line(at().map(|at| (at.d2d_m, at.sensing_quality)), colors::GREEN, 3)?;
     }
-    if let Some(prob) = channel.blocked_prob {
+    if let Some(blockage) = &channel.radio.blockage {
+        let prob = blockage.prob();
         panel.level(prob, colors::ORANGE)?;
     }
     panel.line(at().map(|at| (at.d2d_m, at.los_prob)), colors::BLUE, 3)
@@ -113,7 +114,7 @@ fn rate_axis(rates: impl Iterator<Item = f64>) -> Axis {
     Axis::log("rate, Mbit/s", (low / MEGA / 1.3).max(high * 1e-4), high)
 }
 
-fn rates(area: &Area<'_>, channel: &Channel) -> Result<()> {
+fn rates(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let [down, up] = DIRECTIONS;
     let keys = [
         Key::line("downlink, LOS", down.1),
@@ -121,7 +122,7 @@ fn rates(area: &Area<'_>, channel: &Channel) -> Result<()> {
         Key::line("uplink, LOS", up.1),
         Key::dashes("uplink, NLOS", up.1),
     ];
-    let at = || up_to(channel, channel.law.diagonal_m);
+    let at = || up_to(&channel.law, channel.law.diagonal_m);
     let all = at().flat_map(|at| at.median_rates.into_iter().flatten());
     let (x, y) = (distances(channel, channel.law.diagonal_m), rate_axis(all));
     let others = if channel.map.cells.len() > 1 { " and other cells" } else { "" };
@@ -135,7 +136,7 @@ fn rates(area: &Area<'_>, channel: &Channel) -> Result<()> {
     Ok(())
 }
 
-fn distribution(area: &Area<'_>, channel: &Channel) -> Result<()> {
+fn distribution(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let median = |values: &[f64]| values.get(values.len() / 2).copied().unwrap_or(0.0) / MEGA;
     let keys = [0, 1].map(|direction| {
         let (name, color) = DIRECTIONS[direction];
@@ -162,7 +163,7 @@ fn short(number: f64) -> String {
     format!("{number:.decimals$}")
 }
 
-fn map(area: &Area<'_>, channel: &Channel) -> Result<()> {
+fn map(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let Map { width_m, depth_m, columns, rows, mean_uplink, cells, ways } = &channel.map;
     let keys = [
         Key::fill("base station", colors::INK),
@@ -216,36 +217,34 @@ pub(super) fn runs(values: &[usize]) -> Vec<[usize; 3]> {
     runs
 }
 
-fn seconds(area: &Area<'_>, channel: &Channel) -> Result<()> {
+fn seconds(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let seconds = &channel.seconds;
     let mut keys = DIRECTIONS.map(|(name, color)| Key::line(name, color)).to_vec();
     keys.push(Key::fill("NLOS", colors::SHADE));
-    if channel.blocked_prob.is_some() {
+    if channel.radio.blockage.is_some() {
         keys.push(Key::fill("blocked by somebody", BLOCKED));
     }
-    if seconds.iter().any(|second| second.is_handover) {
+    if seconds.iter().any(|(link, _)| link.handover_from.is_some()) {
         keys.push(Key::dot("to another cell", colors::INK));
     }
     let x = Axis::linear("time, s", 0.0, f64::from(SHOWN_SECONDS));
-    let y = rate_axis(seconds.iter().flat_map(|second| second.rates));
+    let y = rate_axis(seconds.iter().flat_map(|(_, rates)| *rates));
     let title = format!("User {}, second by second", channel.user.0);
     let panel = Panel::new(area, (&title, &keys), (x, y), Place::default())?;
-    let shades: Vec<usize> = seconds
-        .iter()
-        .map(|second| if second.is_blocked { 2 } else { usize::from(!second.is_los) })
-        .collect();
+    let shades: Vec<usize> =
+        seconds.iter().map(|(link, _)| if link.is_blocked { 2 } else { usize::from(!link.is_los) }).collect();
     for [from, to, shade] in runs(&shades) {
         if shade > 0 {
             let color = if shade == 2 { BLOCKED } else { colors::SHADE };
             panel.shade([from as f64, to as f64], color)?;
         }
     }
-    for (at, _) in seconds.iter().enumerate().filter(|(_, second)| second.is_handover) {
+    for (at, _) in seconds.iter().enumerate().filter(|(_, (link, _))| link.handover_from.is_some()) {
         panel.dot((at as f64, 0.0), 3, colors::INK)?;
     }
     for (direction, (_, color)) in DIRECTIONS.into_iter().enumerate() {
         let line =
-            seconds.iter().enumerate().map(|(at, second)| (at as f64 + 0.5, second.rates[direction] / MEGA));
+            seconds.iter().enumerate().map(|(at, (_, rates))| (at as f64 + 0.5, rates[direction] / MEGA));
         panel.line(line, color, 2)?;
     }
     Ok(())
