@@ -101,8 +101,8 @@ pub fn check_policy<E: Env<Action = ActionId>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::anchors::probes;
     use crate::heuristics::registry::{self, Prepared};
+    use crate::tests::anchors::probes;
     use std::sync::Arc;
     use thoughtcache_env::gym::check::check_env;
     use thoughtcache_env::gym::decision_env::DecisionEnv;

@@ -314,9 +314,7 @@ fn row(
     let Contestant { name, seeds } = contestant;
     let summary = Summary::of_seeds(name, seeds);
     if let Some(figure) = summary.not_finite() {
-        return Err(CompareError(format!(
-            "{name}: its {figure} is not a finite number over these episodes"
-        )));
+        return Err(CompareError(format!("{name}: its {figure} is not a finite number over these episodes")));
     }
     let members = groups.iter().find(|group| group.name == *name).map_or(&[][..], |group| &group.members);
     let seed_row = |policy: &&Evaluated| {

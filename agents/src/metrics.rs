@@ -199,8 +199,8 @@ pub fn share_cheaper(policy: &[&Evaluated], other: &[&Evaluated]) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use thoughtcache_env::gym::api::Counters;
     use approx::assert_relative_eq;
+    use thoughtcache_env::gym::api::Counters;
 
     /// A policy with one total cost per episode of two slots, all of it in the cloud in the first slot.
     pub(crate) fn evaluated(name: &str, kind: PolicyKind, costs: &[f64]) -> Evaluated {

@@ -83,7 +83,9 @@ pub(super) fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, Checkpoin
         .map_err(|error| broken(format!(": {error}")))?;
     // Another order of tensors, or notes beside them, would be lost without a word when the policy is written again.
     if net_to_bytes(&net) != bytes {
-        return Err(unreadable("the tensors are right, but the file is not laid out as this program writes it"));
+        return Err(unreadable(
+            "the tensors are right, but the file is not laid out as this program writes it",
+        ));
     }
     Ok(net)
 }

@@ -182,12 +182,12 @@ impl Check {
 #[cfg(feature = "torch")]
 mod tests {
     use super::*;
-    use crate::tests::anchors::probes;
     use crate::learn::config::AgentConfig;
     use crate::learn::dqn_config::DqnConfig;
     use crate::learn::ppo_config::PpoConfig;
     use crate::learn::state::{AgentState, StateError};
     use crate::net_policy::Mlp;
+    use crate::tests::anchors::probes;
     use thoughtcache_env::gym::decision_env::DecisionEnv;
     use thoughtcache_env::scenario::Scenario;
 

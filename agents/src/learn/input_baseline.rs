@@ -69,11 +69,11 @@ impl InputBaseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::anchors::probes;
     use crate::learn::config::AgentConfig;
     use crate::learn::ppo_config::PpoConfig;
     use crate::learn::train::recorder::{self, Heard, Recorder};
     use crate::learn::train::{TrainSettings, train};
+    use crate::tests::anchors::probes;
     use thoughtcache_env::gym::decision_env::DecisionEnv;
 
     #[test]

@@ -3,9 +3,9 @@
 mod details;
 
 use super::*;
-use crate::tests::anchors::{Probe, TableWorld, probe_registry, probes};
 use crate::learn::schedule::Schedule;
 use crate::net_policy::Activation;
+use crate::tests::anchors::{Probe, TableWorld, probe_registry, probes};
 use approx::assert_abs_diff_eq;
 use thoughtcache_env::gym::api::{Entry, Env};
 use thoughtcache_env::gym::vec_env::VecEnv;

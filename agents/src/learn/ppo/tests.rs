@@ -3,10 +3,10 @@
 mod details;
 
 use super::*;
-use crate::tests::anchors::{Audience, Probe, probe_registry, probes};
 use crate::learn::ppo_loss::PolicyBatch;
 use crate::learn::schedule::Schedule;
 use crate::net_policy::{NetPolicy, Scratch};
+use crate::tests::anchors::{Audience, Probe, probe_registry, probes};
 use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::vec_env::VecEnv;

@@ -6,8 +6,8 @@
 
 use super::recorder::{Recorder, SETTINGS, dqn, go_on, ppo, run};
 use super::*;
-use crate::tests::anchors::{TableWorld, probes};
 use crate::checkpoint::{Algorithm, Checkpoint, LOG_FILE, REPLAY_FILE, TRAINER_FILE};
+use crate::tests::anchors::{TableWorld, probes};
 use rand::RngExt;
 use std::error::Error;
 use thoughtcache_env::random::{SimRng, Stream};

@@ -2,12 +2,12 @@
 
 use super::recorder::{Recorder, dqn, ppo};
 use super::*;
-use crate::tests::anchors::table::Outcome;
-use crate::tests::anchors::{TableState, TableWorld};
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
 use crate::learn::state::StateDict;
 use crate::policy::Policy;
+use crate::tests::anchors::table::Outcome;
+use crate::tests::anchors::{TableState, TableWorld};
 use std::error::Error;
 use thoughtcache_env::gym::api::End;
 use thoughtcache_env::random::SimRng;

@@ -2,9 +2,9 @@
 
 use super::recorder::{Heard, Outcome, Recorder, SETTINGS, dqn, go_on, ppo, run, tight};
 use super::*;
-use crate::tests::anchors::probes;
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
+use crate::tests::anchors::probes;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;

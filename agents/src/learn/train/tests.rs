@@ -1,10 +1,10 @@
 //! The loop, with worlds of a few states and an observer that takes notes.
 
 use super::*;
-use crate::tests::anchors::{Probe, probes};
 use crate::learn::agent::Metrics;
 use crate::learn::dqn_config::DqnConfig;
 use crate::learn::ppo_config::PpoConfig;
+use crate::tests::anchors::{Probe, probes};
 use std::error::Error;
 
 /// Answers validations with these costs in turn (then with 9), and remembers what it heard.
