@@ -9,9 +9,11 @@
 use crate::console::Console;
 use crate::run_dir::files::sync_folder;
 use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 
 /// Whether a path means standard output.
 pub(crate) fn is_stdout(path: &Path) -> bool {
@@ -85,16 +87,25 @@ impl Output {
         if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
             // Asking for a new file is refused for pipes in some folders, and needed behind a link to nothing.
             let is_new = !path.exists();
-            let file = File::options().write(true).create(is_new).truncate(true).open(&path);
+            // `/dev/fd/3` may be a log that somebody else writes on, too.
+            let is_opened_already = path.starts_with("/dev") || path.starts_with("/proc");
+            let file = File::options()
+                .append(is_opened_already)
+                .write(true)
+                .create(is_new)
+                .truncate(!is_opened_already)
+                .open(&path);
             return Ok(Self {
                 out: Box::new(BufWriter::new(file.with_context(context)?)),
                 path,
                 beside: None,
             });
         }
-        let mut beside = path.clone().into_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
+        // A name that is no user's: `.table.csv.4711.new`.
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}.new", process::id()));
+        let beside = path.with_file_name(name);
         let file = File::create(&beside).with_context(context)?;
         let out = BufWriter::new(file.try_clone().with_context(context)?);
         Ok(Self { path, out: Box::new(out), beside: Some((beside, file)) })
@@ -147,6 +158,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_neighbour_that_ends_in_new_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("table.csv.new"), "mine").unwrap();
+        write(&folder.path().join("table.csv"), b"whole").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("table.csv.new")).unwrap(), "mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
     fn a_regular_file_is_seen_whole_and_nothing_stays_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
@@ -164,6 +184,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn what_is_no_regular_file_is_written_to_and_stays() {
+        use std::os::fd::AsRawFd;
         use std::os::unix::fs::FileTypeExt;
 
         let folder = tempfile::tempdir().unwrap();
@@ -177,6 +198,10 @@ mod tests {
         write(Path::new("/dev/null"), b"nothing").unwrap();
         assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let mut log = File::create(folder.path().join("log")).unwrap();
+        log.write_all(b"begun, ").unwrap();
+        write(Path::new(&format!("/dev/fd/{}", log.as_raw_fd())), b"gone on").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "begun, gone on");
     }
 
     #[test]

@@ -225,19 +225,22 @@ impl Checkpoints {
     /// When one cannot be removed; the others are.
     pub(crate) fn retain(&self, keep: usize) -> Result<()> {
         let steps = self.steps();
-        self.forget(&steps[..steps.len().saturating_sub(keep)])
+        self.forget(&steps[..steps.len().saturating_sub(keep)]).and(self.sweep())
     }
 
     /// Removes the checkpoints of moments after so many decisions: a run that goes on from there writes them again.
     ///
     /// # Errors
-    /// When one cannot be removed; the others are.
+    /// When one keeps its name. One that lost its name and cannot be removed stops no run.
     pub(crate) fn forget_after(&self, decisions: u64) -> Result<()> {
         let mut steps = self.steps();
         steps.retain(|&step| step > decisions);
-        self.forget(&steps)
+        self.forget(&steps)?;
+        let _ = self.sweep(); // what cannot be removed is tried again
+        Ok(())
     }
 
+    /// Takes the names of checkpoints away.
     fn forget(&self, steps: &[u64]) -> Result<()> {
         let mut forgotten = Ok(());
         for &step in steps {
@@ -246,7 +249,7 @@ impl Checkpoints {
             let context = || format!("cannot remove the checkpoint {}", place.display());
             forgotten = forgotten.and(set_aside.with_context(context));
         }
-        forgotten.and(self.sweep())
+        forgotten
     }
 }
 
@@ -483,6 +486,21 @@ mod tests {
             checkpoints.recover().unwrap();
             assert_eq!(names(run.path()), ["last"]);
         }
+    }
+
+    #[test]
+    fn a_later_state_that_lost_its_name_and_cannot_be_removed_stops_no_run() {
+        let run = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::of(run.path());
+        for step in [1, 2] {
+            write(&checkpoints, &Checkpoints::step_name(step), "policy");
+        }
+        // The first call renames, the second one removes.
+        fail(1, true, || checkpoints.forget_after(1)).unwrap().unwrap();
+        assert_eq!(names(run.path()), [".removed-0", "step-1"]);
+        fail(0, true, || checkpoints.forget_after(1)).unwrap().unwrap();
+        checkpoints.forget_after(1).unwrap();
+        assert_eq!(names(run.path()), ["step-1"]);
     }
 
     #[test]

@@ -383,7 +383,7 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         bytes[middle] ^= 1;
         std::fs::write(desk.path(file), bytes).unwrap();
     };
-    for name in ["config", "scenario", "bit", "gone", "short", "policy", "nothing", "best-alone", "lost"] {
+    for name in ["config", "scenario", "bit", "gone", "short", "policy", "best-alone", "lost"] {
         copy(name);
     }
     change("config/config.toml", "gamma = ", "gamma = 0.5 # ");
@@ -394,7 +394,6 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
     let best = desk.path("policy/checkpoints/best");
     std::fs::remove_dir_all(desk.path("policy/checkpoints/last")).unwrap();
     std::fs::rename(best, desk.path("policy/checkpoints/last")).unwrap();
-    std::fs::remove_dir_all(desk.path("nothing/checkpoints")).unwrap();
     // What somebody passes on of a run; and a run whose states are gone.
     for name in ["best-alone", "lost"] {
         for state in ["last", "step-768"] {
@@ -416,7 +415,6 @@ fn whatever_cannot_go_on_says_why_and_what_to_type() {
         "train --resume gone",
         "train --resume short",
         "train --resume policy",
-        "train --resume nothing",
         "train --resume best-alone",
         "train --resume lost",
         "train --resume done --set decisions=2048",
@@ -616,6 +614,9 @@ fn a_run_that_is_finished_says_so_and_a_loop_that_resumes_it_ends() {
     );
     assert_eq!(desk.run("train --resume run --json").expect(0).json()["interrupted"], false);
     assert!(tree(&desk.path("run")) == before);
+    // A reference run keeps its policy and no state.
+    std::fs::remove_dir_all(desk.path("run/checkpoints/last")).unwrap();
+    assert_eq!(desk.run("train --resume run").expect(0).stdout, outcome.stdout);
 }
 
 /// A library that lets calls of the program fail: those on paths that hold `FAIL_PATH`, from the call `FAIL_FROM` on. Locks fail by

@@ -327,4 +327,24 @@ mod with_torch {
             "{stderr}"
         );
     }
+
+    /// Least-aot has nothing to pay in a world without prices: what is relative to it is left out.
+    #[test]
+    fn a_world_in_which_nothing_costs_has_no_number_that_is_not_finite() {
+        let desk = Desk::new();
+        desk.write("tiny.toml", TINY);
+        let free = ["accuracy_weight", "edge_per_request", "cloud_per_request", "switching.per_gb.weight"];
+        let free: String = free.iter().map(|key| format!(" --set scenario.cost.{key}=0")).collect();
+        let line = format!("train --config tiny.toml --set scenario.horizon_slots=5 --out run{free}");
+        let outcome = desk.run(&line).expect(0);
+        assert!(outcome.stderr.contains("(least-aot costs nothing)"), "{}", outcome.stderr);
+        let validations = desk.read("run/eval.csv");
+        for line in validations.lines().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            assert_eq!((fields[1], fields[2]), ("0", ""), "{line}");
+        }
+        for text in [outcome.stdout, outcome.stderr, validations, desk.read("run/metrics.jsonl")] {
+            assert!(!text.contains("NaN") && !text.contains("null") && !text.contains("inf "), "{text}");
+        }
+    }
 }

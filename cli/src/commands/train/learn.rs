@@ -72,7 +72,7 @@ pub(super) fn begin(
 /// Goes on with a run: from the checkpoint that is named, else from the newest.
 ///
 /// # Errors
-/// When there is no such run, it is finished, or its files are not those that it wrote.
+/// When there is no such run, or its files are not those that it wrote.
 pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Terms) -> Result<Verdict> {
     let interrupt = terms.listen()?;
     let folder = RunDir::open(root)?;
@@ -87,6 +87,10 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
             if kept.decisions >= experiment.decisions && !kept.log.seen.must_validate {
                 return finished(console, &experiment, &folder);
             }
+        }
+        // `done` is said of a run whose folder keeps only some of its files, too.
+        None if Provenance::read(folder.root()).is_some_and(|provenance| provenance.is_done()) => {
+            return finished(console, &experiment, &folder);
         }
         None => check_nothing_is_lost(&folder)?,
     }
@@ -111,11 +115,6 @@ fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
     let anew =
         format!("to train it anew, type: thoughtcache train --config {}", pasted(&folder.path(CONFIG_FILE)));
     let provenance = Provenance::read(folder.root());
-    // `done` is said of a run whose folder keeps only some of its files, too.
-    ensure!(
-        !provenance.as_ref().is_some_and(Provenance::is_done),
-        "{place} is finished and keeps no state to go on from; {anew}"
-    );
     let has_state = provenance.and_then(|provenance| provenance.has_state());
     let has_best = folder.checkpoints().is_there(BEST);
     ensure!(
@@ -134,7 +133,9 @@ fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Resul
     let checkpoints = folder.checkpoints();
     checkpoints.recover()?;
     if !Provenance::read(folder.root()).is_some_and(|provenance| provenance.is_done()) {
-        checkpoints.retain(experiment.keep_checkpoints)?;
+        if let Err(error) = checkpoints.retain(experiment.keep_checkpoints) {
+            console.warn(&format!("{error:#}; remove it by hand"));
+        }
         let recording = recording(experiment);
         Provenance::at_resume(folder.root(), experiment.decisions, libtorch::version(), recording)
             .with_state(true)

@@ -36,8 +36,8 @@ pub(super) struct RunLog {
 /// What a validation has shown.
 pub(super) struct Validation {
     pub(super) cost: f64,
-    /// To least-aot on the same episodes; negative is cheaper.
-    pub(super) relative: f64,
+    /// Cost relative to least-aot on the same episodes; negative is cheaper, absent where least-aot costs nothing.
+    pub(super) relative: Option<f64>,
     /// Whether no policy of the run was as cheap before.
     pub(super) is_best: bool,
 }
@@ -122,7 +122,7 @@ impl RunLog {
             let episodes = self.seen.episodes.len() as f64;
             self.scalar("rollout/ep_rew_mean", reward / episodes)?;
             self.scalar("rollout/ep_len_mean", length as f64 / episodes)?;
-            self.scalar("rollout/hit_ratio", hit_ratio(&counters))?;
+            self.ratio("rollout/hit_ratio", hit_ratio(&counters))?;
             self.scalar("cost/total", cost.total() / slots as f64)?;
             for (name, component) in CostBreakdown::NAMES.into_iter().zip(cost.components()) {
                 self.scalar(&format!("cost/{name}"), component / slots as f64)?;
@@ -139,24 +139,31 @@ impl RunLog {
         logs.scalar(tag, self.decisions, value, self.is_shown)
     }
 
+    /// Logs a ratio unless there is nothing to divide by.
+    fn ratio(&mut self, tag: &str, ratio: Option<f64>) -> Result<()> {
+        ratio.map_or(Ok(()), |ratio| self.scalar(tag, ratio))
+    }
+
     /// Logs the validation of the policy of this moment.
     ///
     /// # Errors
     /// When a file cannot be written.
     pub(super) fn validation(&mut self, totals: &Totals) -> Result<Validation> {
         let cost = totals.cost_per_slot();
-        let relative = cost / self.seen.baseline_cost - 1.0;
+        let relative = Some(cost / self.seen.baseline_cost - 1.0).filter(|relative| relative.is_finite());
         let hit_ratio = hit_ratio(&totals.counters);
         let (episodes, slots) = (totals.episodes as f64, totals.slots as f64);
         self.scalar("eval/mean_reward", -totals.cost.total() / episodes)?;
         self.scalar("eval/mean_ep_length", totals.decisions as f64 / episodes)?;
         self.scalar("eval/cost_per_slot", cost)?;
-        self.scalar("eval/relative_to_least_aot", relative)?;
-        self.scalar("eval/hit_ratio", hit_ratio)?;
+        self.ratio("eval/relative_to_least_aot", relative)?;
+        self.ratio("eval/hit_ratio", hit_ratio)?;
         let components: Vec<String> =
             totals.cost.components().iter().map(|component| (component / slots).to_string()).collect();
         if let Some(logs) = &mut self.logs {
             let decisions = self.decisions;
+            let [relative, hit_ratio] =
+                [relative, hit_ratio].map(|ratio| ratio.map_or_else(String::new, |ratio| ratio.to_string()));
             logs.validation(&format!("{decisions},{cost},{relative},{hit_ratio},{}", components.join(",")))?;
         }
         let is_best = cost.is_finite() && self.seen.best_cost.is_none_or(|best| cost < best);

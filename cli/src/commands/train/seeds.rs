@@ -322,7 +322,7 @@ fn has_room(workers: &[Worker]) -> bool {
 struct Validation {
     decisions: u64,
     cost: f64,
-    relative: f64,
+    relative: Option<f64>,
 }
 
 impl Validation {
@@ -330,7 +330,11 @@ impl Validation {
     fn read(line: &str) -> Option<Self> {
         let mut fields = line.split(',');
         let decisions = fields.next()?.parse().ok()?;
-        Some(Self { decisions, cost: fields.next()?.parse().ok()?, relative: fields.next()?.parse().ok()? })
+        let cost = fields.next()?.parse().ok()?;
+        // Empty where least-aot costs nothing.
+        let relative = fields.next()?;
+        let relative = (!relative.is_empty()).then(|| relative.parse()).transpose().ok()?;
+        Some(Self { decisions, cost, relative })
     }
 }
 
@@ -373,7 +377,7 @@ impl Trained {
                 decisions: validations.last().map_or(0, |last| last.decisions),
                 best_cost: best.map(|best| best.cost),
                 best_decisions: best.map(|best| best.decisions),
-                relative: best.map(|best| best.relative).filter(|relative| relative.is_finite()),
+                relative: best.and_then(|best| best.relative),
             })
         };
         Ok(Self {
@@ -423,7 +427,7 @@ mod tests {
     #[test]
     fn a_line_of_a_validation_is_read_and_half_of_one_is_not() {
         let read = Validation::read("50016,0.125,-0.25,0.1,0.007").unwrap();
-        assert_eq!(read, Validation { decisions: 50_016, cost: 0.125, relative: -0.25 });
+        assert_eq!(read, Validation { decisions: 50_016, cost: 0.125, relative: Some(-0.25) });
         for line in ["decisions,mean_cost,relative_to_least_aot,hit_ratio", "50016,0.12", ""] {
             assert_eq!(Validation::read(line), None, "{line}");
         }

@@ -15,8 +15,8 @@ const BASELINE: &str = "least-aot";
 pub(super) type ShouldStop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Requests served by an entry that was resident before their batch, over all requests.
-pub(super) fn hit_ratio(counters: &Counters) -> f64 {
-    counters.hits as f64 / counters.requests as f64
+pub(super) fn hit_ratio(counters: &Counters) -> Option<f64> {
+    (counters.requests > 0).then(|| counters.hits as f64 / counters.requests as f64)
 }
 
 /// Lets the baseline play; `None` when it was stopped.

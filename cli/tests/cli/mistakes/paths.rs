@@ -94,7 +94,6 @@ fn of_experiments_and_agents() {
             "train --resume missing",
             "train --resume folder",
             "train --resume notes",
-            "train --resume run",
             "train --resume run --config experiment.toml",
             "train --resume run --set seed=3",
             "train --resume run --seed 3",
