@@ -34,17 +34,6 @@ pub struct PreparedStep {
     square: Tensor,
 }
 
-/// What [`Adam`] remembers, as plain numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AdamState {
-    /// The running mean of the gradients, `m`.
-    pub mean: Vec<f32>,
-    /// The running mean of the squared gradients, `v`.
-    pub square: Vec<f32>,
-    /// The steps taken, `t`.
-    pub steps: u64,
-}
-
 impl Adam {
     /// An optimiser of `num_parameters` numbers; `eps` (above 0) keeps the division finite.
     pub fn new(num_parameters: usize, eps: f64) -> Self {
@@ -52,19 +41,8 @@ impl Adam {
         Self { mean: zeros(), square: zeros(), steps: 0, eps }
     }
 
-    /// Moves `parameters` against `gradient` (both flat, of the optimiser's length). Whether it has: nothing changes when a
-    /// number would not be finite afterwards.
-    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, learning_rate: f64) -> bool {
-        match self.prepare(parameters, gradient, learning_rate) {
-            Ok(step) => {
-                self.take(parameters, step);
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Computes a step, to be taken with [`take`](Self::take) once other nets' steps are known to be finite too.
+    /// Computes a step of `parameters` against `gradient` (both flat, of the optimiser's length), to be taken with
+    /// [`take`](Self::take) once other nets' steps are known to be finite too.
     ///
     /// # Errors
     /// What the sum of the numbers after the step is, when it is not finite: then one of them is not.
@@ -97,54 +75,27 @@ impl Adam {
         self.steps += 1;
     }
 
-    /// The steps taken.
-    pub fn steps(&self) -> u64 {
-        self.steps
+    /// Returns what the optimiser remembers: both running means and the number of steps taken.
+    pub fn save(&self) -> StateDict {
+        let mut state = StateDict::default();
+        state.put_list("mean", &tensor_rows::to_vec::<f32>(&self.mean));
+        state.put_list("square", &tensor_rows::to_vec::<f32>(&self.square));
+        state.put_value("steps", self.steps);
+        state
     }
 
-    /// The state as plain numbers.
-    pub fn state(&self) -> AdamState {
-        AdamState {
-            mean: tensor_rows::to_vec(&self.mean),
-            square: tensor_rows::to_vec(&self.square),
-            steps: self.steps,
-        }
-    }
-
-    /// Goes on from a state.
-    ///
-    /// # Panics
-    /// When the state is of another number of parameters.
-    pub fn restore(&mut self, state: &AdamState) {
-        let length = self.mean.numel();
-        assert!(
-            state.mean.len() == length && state.square.len() == length,
-            "the state of the optimiser is that of another net"
-        );
-        tensor_rows::write(&mut self.mean, 0, &state.mean);
-        tensor_rows::write(&mut self.square, 0, &state.square);
-        self.steps = state.steps;
-    }
-
-    /// Adds the state to that of a learner.
-    pub fn save(&self, state: &mut StateDict) {
-        let AdamState { mean, square, steps } = self.state();
-        state.put_list("adam.mean", &mean);
-        state.put_list("adam.square", &square);
-        state.put_value("adam.steps", steps);
-    }
-
-    /// Takes what [`save`](Self::save) added.
+    /// Goes on from what [`save`](Self::save) gave.
     ///
     /// # Errors
     /// When it is not the state of an optimiser of as many numbers.
-    pub fn load(&mut self, state: &mut StateDict) -> Result<(), StateError> {
+    pub fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
         let shape = [self.mean.numel()];
-        let mean = state.take_finite("adam.mean", &shape)?;
-        let square = state.take_finite("adam.square", &shape)?;
-        let steps = state.take_counts("adam.steps", &[])?[0];
-        self.restore(&AdamState { mean, square, steps });
-        Ok(())
+        let mean: Vec<f32> = state.take_finite("mean", &shape)?;
+        let square: Vec<f32> = state.take_finite("square", &shape)?;
+        self.steps = state.take_counts("steps", &[])?[0];
+        tensor_rows::write(&mut self.mean, 0, &mean);
+        tensor_rows::write(&mut self.square, 0, &square);
+        state.finish()
     }
 }
 
@@ -167,6 +118,19 @@ pub fn clip_global_norm(gradients: &mut [&mut Tensor], max_norm: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Adam {
+        /// Computes a step and takes it if it is finite; says whether it was.
+        pub(in crate::learn) fn step(
+            &mut self,
+            parameters: &mut Tensor,
+            gradient: &Tensor,
+            rate: f64,
+        ) -> bool {
+            let step = self.prepare(parameters, gradient, rate);
+            step.map(|step| self.take(parameters, step)).is_ok()
+        }
+    }
 
     #[test]
     fn the_first_step_is_the_learning_rate_against_the_sign_of_the_gradient() {
@@ -204,10 +168,10 @@ mod tests {
                 *parameter -= 0.01 * m_hat / (v_hat.sqrt() + 1e-5);
             }
             if step == 5 {
-                let state = adam.state();
-                assert_eq!(state.steps, 4);
+                let state = adam.save();
+                assert_eq!(state.clone().take_value::<u64>("steps"), Ok(4));
                 adam = Adam::new(2, 1e-5);
-                adam.restore(&state);
+                adam.load(state).unwrap();
             }
             adam.step(&mut parameters, &tensor(g), 0.01);
         }
@@ -222,12 +186,12 @@ mod tests {
         let mut adam = Adam::new(2, 1e-8);
         let gradient = Tensor::from_slice(&[1.0_f32, 0.0]);
         assert!(adam.step(&mut parameters, &gradient, 0.5));
-        let before = (tensor_rows::to_vec::<f32>(&parameters), adam.state());
+        let before = (tensor_rows::to_vec::<f32>(&parameters), adam.save());
         assert!(!adam.step(&mut parameters, &gradient, 1e39));
         assert!(!adam.step(&mut parameters, &Tensor::from_slice(&[f32::NAN, 0.0]), 0.5));
         // The square of 1e20 is no finite f32: the parameters would stay finite, and never move again.
         assert!(!adam.step(&mut parameters, &Tensor::from_slice(&[1e20_f32, 0.0]), 0.5));
-        assert_eq!((tensor_rows::to_vec::<f32>(&parameters), adam.state()), before);
+        assert_eq!((tensor_rows::to_vec::<f32>(&parameters), adam.save()), before);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 
 use super::gae::discount;
 use super::replay::Transition;
-use super::state::{StateDict, StateError, check_finite};
+use super::state::{StateDict, StateError};
 use thoughtcache_env::gym::api::End;
 
 /// What followed one decision of one lane.
@@ -93,8 +93,8 @@ impl NStep {
     }
 }
 
-/// Adds the open transitions of all lanes to a state, the oldest of each first.
-pub fn save(lanes: &[NStep], state: &mut StateDict) {
+/// Returns the open transitions of all lanes, the oldest of each first.
+pub fn save(lanes: &[NStep]) -> StateDict {
     let lens: Vec<u64> = lanes.iter().map(|lane| lane.len as u64).collect();
     let (mut actions, mut rewards, mut discounts, mut rows) = (vec![], vec![], vec![], vec![]);
     for lane in lanes {
@@ -108,25 +108,27 @@ pub fn save(lanes: &[NStep], state: &mut StateDict) {
         }
     }
     let entries = lanes.first().map_or(0, |lane| lane.num_entries);
+    let mut state = StateDict::default();
     state.put_list("lens", &lens);
     state.put_list("actions", &actions);
     state.put_list("rewards", &rewards);
     state.put_list("discounts", &discounts);
     state.put("rows", &[actions.len(), entries], &rows);
+    state
 }
 
-/// Takes what [`save`] added; `num_actions` bounds the actions.
+/// Goes on from what [`save`] gave; `num_actions` bounds the actions.
 ///
 /// # Errors
 /// When it is not what these lanes can have left open.
-pub fn load(lanes: &mut [NStep], state: &mut StateDict, num_actions: usize) -> Result<(), StateError> {
+pub fn load(lanes: &mut [NStep], mut state: StateDict, num_actions: usize) -> Result<(), StateError> {
     let lens: Vec<u64> = state.take("lens", &[lanes.len()])?;
     let mut total = 0;
     for (number, (lane, &len)) in lanes.iter().zip(&lens).enumerate() {
         let most = lane.open.len() - 1;
         if len > most as u64 {
             let reason = format!("has {len} open transitions of lane {number}, where at most {most} can be");
-            return Err(StateError::value("lens", reason));
+            return Err(state.refuse("lens", &reason));
         }
         total += len as usize;
     }
@@ -134,12 +136,12 @@ pub fn load(lanes: &mut [NStep], state: &mut StateDict, num_actions: usize) -> R
     let actions: Vec<u32> = state.take("actions", &[total])?;
     if let Some(at) = actions.iter().position(|&action| action as usize >= num_actions) {
         let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
-        return Err(StateError::value("actions", reason));
+        return Err(state.refuse("actions", &reason));
     }
     let rewards: Vec<f64> = state.take_finite("rewards", &[total])?;
     let discounts: Vec<f64> = state.take_finite("discounts", &[total])?;
-    let rows: Vec<f32> = state.take("rows", &[total, entries])?;
-    check_finite("rows", &rows)?;
+    let rows: Vec<f32> = state.take_finite("rows", &[total, entries])?;
+    state.finish()?;
     let mut at = 0;
     for (lane, len) in lanes.iter_mut().zip(lens) {
         (lane.first, lane.len) = (0, len as usize);

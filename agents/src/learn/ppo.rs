@@ -22,7 +22,6 @@ use super::config::ignored_columns;
 use super::dead_units::dead_units;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
-use super::ppo_loss::{PolicyBatch, PolicyLoss, normalised, policy_loss, value_loss};
 use super::ppo_metrics::{Sums, explained_variance};
 use super::rollout::{Rollout, RolloutError, Targets};
 use super::state::{AgentState, StateDict, StateError};
@@ -36,11 +35,11 @@ use thoughtcache_env::gym::vec_env::StepBuffers;
 use thoughtcache_env::invalid::Invalid;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
+mod data;
 mod imitation;
-mod report;
 mod state;
 
-use report::{minibatch, seen};
+use data::{PolicyData, ValueData, minibatch, seen};
 
 /// A net and its optimiser.
 #[derive(Debug)]
@@ -344,72 +343,6 @@ impl Agent for PpoAgent {
     fn load(&mut self, state: AgentState) -> Result<(), StateError> {
         self.take_state(state)
     }
-}
-
-/// The rollout as the actor learns from it. Actor and critic hold their own handles, for a handle must not be used by two
-/// threads at a time.
-struct PolicyData {
-    rows: Tensor,
-    all: PolicyBatch,
-}
-
-impl PolicyData {
-    fn new(rollout: &Rollout, targets: &Targets) -> Self {
-        let all = PolicyBatch {
-            illegal: rollout.illegal(),
-            actions: rollout.actions(),
-            old_log_probs: rollout.log_probs(),
-            advantages: narrow(&targets.advantages),
-        };
-        Self { rows: rollout.observations(), all }
-    }
-
-    /// The loss of the actor in a minibatch and its gradient.
-    fn gradient(&mut self, actor: &mut Net, indices: &[i64], config: &PpoConfig) -> (PolicyLoss, Tensor) {
-        use_torch_threads(config.torch_threads);
-        let index = Tensor::from_slice(indices);
-        let advantages = self.all.advantages.index_select(0, &index);
-        let batch = PolicyBatch {
-            illegal: self.all.illegal.index_select(0, &index),
-            actions: self.all.actions.index_select(0, &index),
-            old_log_probs: self.all.old_log_probs.index_select(0, &index),
-            advantages: if config.normalize_advantage { normalised(&advantages) } else { advantages },
-        };
-        let logits = actor.forward(&self.rows.index_select(0, &index));
-        let loss = policy_loss(&logits, &batch, config.clip_range, config.ent_coef);
-        let gradient = actor.gradient(&loss.loss);
-        (loss, gradient)
-    }
-}
-
-/// The rollout as the critic learns from it.
-struct ValueData {
-    rows: Tensor,
-    old_values: Tensor,
-    returns: Tensor,
-}
-
-impl ValueData {
-    fn new(rollout: &Rollout, targets: &Targets, old_values: &[f32]) -> Self {
-        let old_values = Tensor::from_slice(old_values);
-        Self { rows: rollout.observations(), old_values, returns: narrow(&targets.returns) }
-    }
-
-    /// The loss of the critic in a minibatch and its gradient.
-    fn gradient(&mut self, critic: &mut Net, indices: &[i64], config: &PpoConfig) -> (f64, Tensor) {
-        use_torch_threads(config.torch_threads);
-        let index = Tensor::from_slice(indices);
-        let values = critic.forward(&self.rows.index_select(0, &index)).squeeze_dim(1);
-        let old_values = self.old_values.index_select(0, &index);
-        let returns = self.returns.index_select(0, &index);
-        let loss = value_loss(&values, &old_values, &returns, config.clip_range_vf);
-        let gradient = critic.gradient(&(&loss * config.vf_coef));
-        (loss.double_value(&[]), gradient)
-    }
-}
-
-fn narrow(numbers: &[f64]) -> Tensor {
-    Tensor::from_slice(&numbers.iter().map(|&number| number as f32).collect::<Vec<_>>())
 }
 
 /// What the user is told when the rollout does not fit.

@@ -3,7 +3,7 @@
 //! Everything lies in flat arrays that are reserved once. A transition of 191 entries and 22 actions takes 1.6 kB, so
 //! 100,000 of them take 160 MB; memory is touched only as the ring fills.
 
-use super::state::{StateDict, StateError, check_finite};
+use super::state::{StateDict, StateError};
 use rand::RngExt;
 use thiserror::Error;
 use thoughtcache_env::random::SimRng;
@@ -169,13 +169,13 @@ impl Replay {
         let next: u64 = state.take_value("next")?;
         if len > self.capacity {
             let reason = format!("has {len} transitions, where {} are remembered", self.capacity);
-            return Err(StateError::value("rows", reason));
+            return Err(state.refuse("rows", &reason));
         }
         let next = usize::try_from(next).ok().filter(|&next| next <= len && next < self.capacity);
         let Some(next) = next else {
-            return Err(StateError::value("next", format!("is no place of a ring of {len} transitions")));
+            return Err(state.refuse("next", &format!("is no place of a ring of {len} transitions")));
         };
-        check_finite("rows", &rows)?;
+        state.check_finite("rows", &rows)?;
         fill(&mut self.rows, rows);
         fill(&mut self.next_rows, state.take_finite("next_rows", &[len, entries])?);
         fill(&mut self.next_legal, state.take("next_legal", &[len, num_actions])?);
@@ -185,7 +185,7 @@ impl Replay {
         state.finish()?;
         if let Some(at) = self.actions.iter().position(|&action| action as usize >= num_actions) {
             let reason = format!("has {} at position {at} of {num_actions} actions", self.actions[at]);
-            return Err(StateError::value("actions", reason));
+            return Err(state.refuse("actions", &reason));
         }
         (self.len, self.next) = (len, next);
         Ok(())

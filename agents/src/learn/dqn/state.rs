@@ -3,9 +3,7 @@
 use super::DqnAgent;
 use crate::learn::dqn_loss::Nets;
 use crate::learn::n_step;
-use crate::learn::state::{
-    AgentState, StateDict, StateError, inside, put_reserved, take_generators, take_reserved,
-};
+use crate::learn::state::{AgentState, StateDict, StateError, put_reserved, take_generators, take_reserved};
 use crate::learn::tensor_rows;
 
 impl DqnAgent {
@@ -17,12 +15,8 @@ impl DqnAgent {
         trainer.put_list("counts", &counts);
         trainer.put_list("online.parameters", &tensor_rows::to_vec::<f32>(online.flat()));
         trainer.put_list("target.parameters", &tensor_rows::to_vec::<f32>(target.flat()));
-        let mut optimiser = StateDict::default();
-        self.adam.save(&mut optimiser);
-        trainer.put_all("online", optimiser);
-        let mut open = StateDict::default();
-        n_step::save(&self.n_steps, &mut open);
-        trainer.put_all("n_step", open);
+        trainer.put_all("online.adam", self.adam.save());
+        trainer.put_all("n_step", n_step::save(&self.n_steps));
         trainer.put_object("rng.acting", &self.acting);
         trainer.put_object("rng.replay", &self.replay_rng);
         put_reserved(&mut trainer);
@@ -35,7 +29,7 @@ impl DqnAgent {
     /// When it is of another form, or has numbers that no learner of this configuration could compute with.
     pub(super) fn take_state(&mut self, state: AgentState) -> Result<(), StateError> {
         let Some(replay) = state.replay else {
-            return Err(StateError::Replay("the state has no replay buffer, which DQN needs"));
+            return Err(StateError("the state has no replay buffer, which DQN needs".into()));
         };
         let mut state = state.trainer;
         let counts = state.take_counts("counts", &[4])?;
@@ -46,16 +40,12 @@ impl DqnAgent {
             let parameters: Vec<f32> = state.take_finite(name, &[net.flat().numel()])?;
             tensor_rows::write(net.flat_mut(), 0, &parameters);
         }
-        let mut optimiser = state.take_all("online");
-        inside("online", self.adam.load(&mut optimiser))?;
-        inside("online", optimiser.finish())?;
-        let mut open = state.take_all("n_step");
-        inside("n_step", n_step::load(&mut self.n_steps, &mut open, self.num_actions))?;
-        inside("n_step", open.finish())?;
+        self.adam.load(state.take_all("online.adam"))?;
+        n_step::load(&mut self.n_steps, state.take_all("n_step"), self.num_actions)?;
         self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
         self.replay_rng = state.take_object("rng.replay")?;
         take_reserved(&mut state)?;
         state.finish()?;
-        inside("replay", self.replay.load(replay))
+        self.replay.load(replay)
     }
 }

@@ -1,7 +1,7 @@
 //! PPO imitates a rule: the actor learns what the rule did, the critic what it was worth.
 
-use super::report::minibatch;
-use super::{PolicyData, PpoAgent, Trained, ValueData, shuffle};
+use super::data::{PolicyData, ValueData, minibatch};
+use super::{PpoAgent, Trained, shuffle};
 use crate::learn::adam::{Adam, clip_global_norm};
 use crate::learn::agent::{AgentError, Metrics, check_finite};
 use crate::learn::imitation_loss::actor_loss;

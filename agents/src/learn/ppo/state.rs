@@ -1,9 +1,7 @@
 //! A PPO learner as a state and back.
 
 use super::{PpoAgent, Trained};
-use crate::learn::state::{
-    AgentState, StateDict, StateError, inside, put_reserved, take_generators, take_reserved,
-};
+use crate::learn::state::{AgentState, StateDict, StateError, put_reserved, take_generators, take_reserved};
 use crate::learn::tensor_rows;
 
 impl PpoAgent {
@@ -13,9 +11,7 @@ impl PpoAgent {
         trainer.put_list("counts", &[self.decisions, self.updates, self.epochs]);
         trainer.put_all("actor", self.actor.save());
         trainer.put_all("critic", self.critic.save());
-        let mut rollout = StateDict::default();
-        self.rollout.save(&mut rollout);
-        trainer.put_all("rollout", rollout);
+        trainer.put_all("rollout", self.rollout.save());
         trainer.put_object("rng.acting", &self.acting);
         trainer.put_object("rng.shuffling", &self.shuffling);
         put_reserved(&mut trainer);
@@ -28,19 +24,17 @@ impl PpoAgent {
     /// When it is of another form, or has numbers that no learner of this configuration could compute with.
     pub(super) fn take_state(&mut self, state: AgentState) -> Result<(), StateError> {
         if state.replay.is_some() {
-            return Err(StateError::Replay("the state has a replay buffer, which PPO does not have"));
+            return Err(StateError("the state has a replay buffer, which PPO does not have".into()));
         }
         let mut state = state.trainer;
         let counts = state.take_counts("counts", &[3])?;
         (self.decisions, self.updates, self.epochs) = (counts[0], counts[1], counts[2]);
-        inside("actor", self.actor.load(state.take_all("actor")))?;
-        inside("critic", self.critic.load(state.take_all("critic")))?;
+        self.actor.load(state.take_all("actor"))?;
+        self.critic.load(state.take_all("critic"))?;
         // The last update of a run leaves nothing behind, however short its rollout was.
         let steps = self.decisions / self.config.n_envs as u64;
         let open = if self.decisions < self.budget { steps % self.config.n_steps as u64 } else { 0 };
-        let mut rollout = state.take_all("rollout");
-        inside("rollout", self.rollout.load(&mut rollout, open as usize))?;
-        inside("rollout", rollout.finish())?;
+        self.rollout.load(state.take_all("rollout"), open as usize)?;
         self.acting = take_generators(&mut state, "rng.acting", self.config.n_envs)?;
         self.shuffling = state.take_object("rng.shuffling")?;
         take_reserved(&mut state)?;
@@ -52,14 +46,14 @@ impl Trained {
     fn save(&self) -> StateDict {
         let mut state = StateDict::default();
         state.put_list("parameters", &tensor_rows::to_vec::<f32>(self.net.flat()));
-        self.adam.save(&mut state);
+        state.put_all("adam", self.adam.save());
         state
     }
 
     fn load(&mut self, mut state: StateDict) -> Result<(), StateError> {
         let parameters: Vec<f32> = state.take_finite("parameters", &[self.net.flat().numel()])?;
         tensor_rows::write(self.net.flat_mut(), 0, &parameters);
-        self.adam.load(&mut state)?;
+        self.adam.load(state.take_all("adam"))?;
         state.finish()
     }
 }

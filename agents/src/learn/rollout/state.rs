@@ -1,14 +1,15 @@
 //! A rollout in the making, as a state and back.
 
 use super::Rollout;
-use crate::learn::state::{StateDict, StateError, check_finite};
+use crate::learn::state::{StateDict, StateError};
 use crate::learn::tensor_rows;
 use thoughtcache_env::gym::api::End;
 use thoughtcache_env::units::CellId;
 
 impl Rollout {
-    /// Adds the complete steps to a state; the rows after the last one are those that the next step begins with.
-    pub fn save(&self, state: &mut StateDict) {
+    /// Returns the complete steps; the rows after the last one are those that the next step begins with.
+    pub fn save(&self) -> StateDict {
+        let mut state = StateDict::default();
         let (len, entries, actions) = (self.len(), self.num_entries, self.num_actions);
         state.put("observations", &[len, entries], &tensor_rows::to_vec::<f32>(&self.observations()));
         state.put("illegal", &[len, actions], &tensor_rows::to_vec::<bool>(&self.illegal()));
@@ -21,36 +22,37 @@ impl Rollout {
         state.put_list("cells", &numbers(&self.cells));
         state.put_list("final_cells", &numbers(&self.final_cells));
         state.put("final_rows", &[self.final_of.len(), entries], &self.final_rows);
+        state
     }
 
-    /// Takes what [`save`](Self::save) added: `steps` complete steps.
+    /// Goes on from what [`save`](Self::save) gave: `steps` complete steps.
     ///
     /// # Errors
     /// When it is not that of so many steps of this rollout.
-    pub fn load(&mut self, state: &mut StateDict, steps: usize) -> Result<(), StateError> {
+    pub fn load(&mut self, mut state: StateDict, steps: usize) -> Result<(), StateError> {
         let (entries, num_actions) = (self.num_entries, self.num_actions);
         let len = steps.saturating_mul(self.num_lanes);
         if len >= self.actions.numel() {
-            return Err(StateError::value("actions", format!("are those of {steps} steps, a whole rollout")));
+            return Err(state.refuse("actions", &format!("are those of {steps} steps, a whole rollout")));
         }
         let observations: Vec<f32> = state.take_finite("observations", &[len, entries])?;
         let illegal: Vec<bool> = state.take("illegal", &[len, num_actions])?;
         let actions: Vec<i64> = state.take("actions", &[len])?;
         if let Some(at) = actions.iter().position(|action| !(0..num_actions as i64).contains(action)) {
             let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
-            return Err(StateError::value("actions", reason));
+            return Err(state.refuse("actions", &reason));
         }
         let log_probs: Vec<f32> = state.take_finite("log_probs", &[len])?;
         let rewards: Vec<f64> = state.take_finite("rewards", &[len])?;
         let slots_elapsed: Vec<u32> = state.take("slots_elapsed", &[len])?;
         let ends: Vec<u8> = state.take("ends", &[len])?;
         let ends: Option<Vec<End>> = ends.into_iter().map(end_of).collect();
-        let ends = ends.ok_or_else(|| StateError::value("ends", "has a byte that is no end"))?;
+        let ends = ends.ok_or_else(|| state.refuse("ends", "has a byte that is no end"))?;
         let cells: Vec<u32> = state.take("cells", &[len])?;
         let final_of: Vec<usize> = (0..len).filter(|&at| ends[at] == End::Truncated).collect();
-        let final_rows: Vec<f32> = state.take("final_rows", &[final_of.len(), entries])?;
-        check_finite("final_rows", &final_rows)?;
+        let final_rows: Vec<f32> = state.take_finite("final_rows", &[final_of.len(), entries])?;
         let final_cells: Vec<u32> = state.take("final_cells", &[final_of.len()])?;
+        state.finish()?;
 
         tensor_rows::write(&mut self.observations, 0, &observations);
         tensor_rows::write(&mut self.illegal, 0, &illegal);

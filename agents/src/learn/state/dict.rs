@@ -1,13 +1,18 @@
 //! Named flat arrays, and the bytes of a safetensors file that they become.
 
 use super::plain::Plain;
-use super::{StateError, check_finite};
 use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Says why a state is refused, in one sentence that names the entry.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct StateError(pub String);
 
 /// One array.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +20,6 @@ struct Entry {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
-}
-
-impl Entry {
-    fn form(&self) -> String {
-        form(self.dtype, &self.shape)
-    }
 }
 
 impl View for Entry {
@@ -45,6 +44,8 @@ fn form(dtype: Dtype, shape: &[usize]) -> String {
 /// Named flat arrays; see the [module](super).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateDict {
+    /// What stands before the names of the entries in the whole state: empty, or a path that ends with a dot.
+    place: String,
     entries: BTreeMap<String, Entry>,
 }
 
@@ -98,7 +99,18 @@ impl StateDict {
             let entry = self.entries.remove(&name)?;
             Some((name[start.len()..].to_owned(), entry))
         });
-        Self { entries: taken.collect() }
+        Self { entries: taken.collect(), place: format!("{}{start}", self.place) }
+    }
+
+    /// Names the place of these entries in the whole state, for messages: a path that ends with a dot.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        Self { place: place.to_owned(), ..self }
+    }
+
+    /// Returns the error that names an entry by its place in the whole state and says what is wrong with it.
+    pub fn refuse(&self, name: &str, reason: &str) -> StateError {
+        StateError(format!("`{}{name}` of the state {reason}", self.place))
     }
 
     /// Whether there is an entry of this name.
@@ -113,9 +125,9 @@ impl StateDict {
     pub fn take<T: Plain>(&mut self, name: &str, shape: &[usize]) -> Result<Vec<T>, StateError> {
         let entry = self.entry(name)?;
         if entry.dtype != T::DTYPE || entry.shape != shape {
-            return Err(wrong_form(name, &entry, form(T::DTYPE, shape)));
+            return Err(self.wrong_form(name, &entry, &form(T::DTYPE, shape)));
         }
-        read(name, &entry)
+        self.read(name, &entry)
     }
 
     /// Takes an array of rows of this shape, however many there are; `[]` for single numbers. Gives their number too.
@@ -126,14 +138,14 @@ impl StateDict {
         let entry = self.entry(name)?;
         match entry.shape.split_first() {
             Some((&count, rest)) if entry.dtype == T::DTYPE && rest == row => {
-                Ok((count, read(name, &entry)?))
+                Ok((count, self.read(name, &entry)?))
             }
             _ => {
                 let expected = match row {
                     [] => format!("{:?} of one dimension", T::DTYPE),
                     _ => format!("{:?} with rows of {row:?}", T::DTYPE),
                 };
-                Err(wrong_form(name, &entry, expected))
+                Err(self.wrong_form(name, &entry, &expected))
             }
         }
     }
@@ -162,7 +174,7 @@ impl StateDict {
         let counts: Vec<u64> = self.take(name, shape)?;
         match counts.iter().find(|&&count| count > 1 << 62) {
             None => Ok(counts),
-            Some(count) => Err(StateError::value(name, format!("has {count}, more than can be counted"))),
+            Some(count) => Err(self.refuse(name, &format!("has {count}, more than can be counted"))),
         }
     }
 
@@ -176,8 +188,23 @@ impl StateDict {
         shape: &[usize],
     ) -> Result<Vec<T>, StateError> {
         let values = self.take(name, shape)?;
-        check_finite(name, &values)?;
+        self.check_finite(name, &values)?;
         Ok(values)
+    }
+
+    /// Refuses numbers of an entry that are NaN or infinite.
+    ///
+    /// # Errors
+    /// Names the first such number.
+    pub fn check_finite<T: Copy + Into<f64>>(&self, name: &str, values: &[T]) -> Result<(), StateError> {
+        let bad = values.iter().map(|&value| value.into()).enumerate().find(|(_, value)| !value.is_finite());
+        match bad {
+            None => Ok(()),
+            Some((at, value)) => {
+                let reason = format!("has {value} at position {at}; every number must be finite");
+                Err(self.refuse(name, &reason))
+            }
+        }
     }
 
     /// Takes a value that [`put_object`](Self::put_object) added.
@@ -187,10 +214,10 @@ impl StateDict {
     pub fn take_object<T: Serialize + DeserializeOwned>(&mut self, name: &str) -> Result<T, StateError> {
         let bytes: Vec<u8> = self.take_list(name)?;
         let value: T = postcard::from_bytes(&bytes)
-            .map_err(|error| StateError::value(name, format!("cannot be read: {error}")))?;
+            .map_err(|error| self.refuse(name, &format!("cannot be read: {error}")))?;
         let again = postcard::to_extend(&value, Vec::with_capacity(bytes.len())).unwrap_or_default();
         if again != bytes {
-            return Err(StateError::value(name, "has bytes that nothing here would write"));
+            return Err(self.refuse(name, "has bytes that nothing here would write"));
         }
         Ok(value)
     }
@@ -199,10 +226,12 @@ impl StateDict {
     ///
     /// # Errors
     /// Names the first entry that is left.
-    pub fn finish(mut self) -> Result<(), StateError> {
-        match self.entries.pop_first() {
+    pub fn finish(&self) -> Result<(), StateError> {
+        match self.entries.keys().next() {
             None => Ok(()),
-            Some((entry, _)) => Err(StateError::Unknown { entry }),
+            Some(name) => {
+                Err(StateError(format!("the state has `{}{name}`, which nothing here needs", self.place)))
+            }
         }
     }
 
@@ -226,28 +255,30 @@ impl StateDict {
     /// # Errors
     /// When the bytes are not those of one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        let unreadable = |reason: String| StateError::Format { reason };
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| unreadable(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|error| StateError(format!("the state cannot be read: {error}")))?;
         let mut entries = BTreeMap::new();
         for (name, view) in tensors.tensors() {
             let entry =
                 Entry { dtype: view.dtype(), shape: view.shape().to_vec(), bytes: view.data().to_vec() };
             entries.insert(name, entry);
         }
-        Ok(Self { entries })
+        Ok(Self { entries, place: String::new() })
     }
 
     fn entry(&mut self, name: &str) -> Result<Entry, StateError> {
-        self.entries.remove(name).ok_or_else(|| StateError::Missing { entry: name.to_owned() })
+        let entry = self.entries.remove(name);
+        entry.ok_or_else(|| StateError(format!("the state has no `{}{name}`", self.place)))
     }
-}
 
-fn wrong_form(name: &str, entry: &Entry, expected: String) -> StateError {
-    StateError::Form { entry: name.to_owned(), found: entry.form(), expected }
-}
+    fn wrong_form(&self, name: &str, entry: &Entry, expected: &str) -> StateError {
+        let found = form(entry.dtype, &entry.shape);
+        self.refuse(name, &format!("is {found}, {expected} is needed"))
+    }
 
-fn read<T: Plain>(name: &str, entry: &Entry) -> Result<Vec<T>, StateError> {
-    T::read(&entry.bytes).ok_or_else(|| StateError::value(name, "has a byte that is neither 0 nor 1"))
+    fn read<T: Plain>(&self, name: &str, entry: &Entry) -> Result<Vec<T>, StateError> {
+        T::read(&entry.bytes).ok_or_else(|| self.refuse(name, "has a byte that is neither 0 nor 1"))
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,8 @@
 
 use safetensors::Dtype;
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 /// A number that a state can hold.
-pub trait Plain: Copy + sealed::Sealed {
+pub trait Plain: Copy {
     /// How safetensors calls it.
     const DTYPE: Dtype;
     /// Appends its bytes, least significant first.
@@ -18,7 +14,6 @@ pub trait Plain: Copy + sealed::Sealed {
 
 macro_rules! plain_numbers {
     ($($number:ty => $dtype:ident),*) => {$(
-        impl sealed::Sealed for $number {}
         impl Plain for $number {
             const DTYPE: Dtype = Dtype::$dtype;
             fn write(values: &[Self], bytes: &mut Vec<u8>) {
@@ -36,7 +31,6 @@ macro_rules! plain_numbers {
 
 plain_numbers!(f32 => F32, f64 => F64, i64 => I64, u32 => U32, u64 => U64, u8 => U8);
 
-impl sealed::Sealed for bool {}
 impl Plain for bool {
     const DTYPE: Dtype = Dtype::BOOL;
     fn write(values: &[Self], bytes: &mut Vec<u8>) {

@@ -17,9 +17,10 @@ use crate::checkpoint::named_layers;
 use crate::learn::agent::Agent;
 use crate::learn::observer::{Episode, TrainerState};
 use crate::learn::run_print::RunPrint;
-use crate::learn::state::{AgentState, StateDict, StateError, inside};
+use crate::learn::state::{AgentState, StateDict, StateError};
 use crate::learn::train_error::TrainError;
 use crate::net_policy::{Dense, Mlp};
+use std::fmt::Display;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{ActionId, Counters, Env};
 use thoughtcache_env::gym::snapshot::Snapshot;
@@ -63,47 +64,53 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         self.decisions = decisions;
         self.must_validate = state.has("run.must_validate") && state.take_value("run.must_validate")?;
         if self.is_complete() {
-            return Err(StateError::Finished { decisions }.into());
+            let message = format!(
+                "the run is complete: its state is that after all {decisions} decisions of the budget"
+            );
+            return Err(StateError(message).into());
         }
         let replay = replay.map(|bytes| -> Result<StateDict, StateError> {
-            let mut replay = inside("replay", StateDict::from_bytes(bytes))?;
-            let other = inside("replay", self.check_head(&mut replay))?;
+            let mut replay = StateDict::from_bytes(bytes)?.at("replay.");
+            let other = self.check_head(&mut replay)?;
             if other == decisions {
                 return Ok(replay);
             }
             let reason = format!("is {other}, but that of the trainer is {decisions}");
-            Err(StateError::value("replay.run.decisions", reason))
+            Err(replay.refuse("run.decisions", &reason))
         });
         let replay = replay.transpose()?;
         let snapshot = Snapshot::from_bytes(state.take_list("run.lanes")?);
         let own = self.vec_env.first_seed();
-        self.vec_env.restore(&snapshot).map_err(StateError::from)?;
+        self.vec_env
+            .restore(&snapshot)
+            .map_err(|error| StateError(format!("`run.lanes` of the state: {error}")))?;
         // The other lanes follow from the first one.
         if self.vec_env.first_seed().with_episode(0) != own.with_episode(0) {
-            return Err(StateError::value("run.lanes", "has the lanes of another run").into());
+            return Err(state.refuse("run.lanes", "has the lanes of another run").into());
         }
-        self.episodes = inside("episodes", take_episodes(state.take_all("episodes"), lanes))?;
+        self.episodes = take_episodes(state.take_all("episodes"), lanes)?;
         let agent = AgentState { trainer: state.take_all("agent"), replay };
-        inside("agent", self.agent.load(agent))?;
+        self.agent.load(agent)?;
         if self.agent.decisions() != decisions {
             let reason = format!("is {decisions}, but that of the learner is {}", self.agent.decisions());
-            return Err(StateError::value("run.decisions", reason).into());
+            return Err(state.refuse("run.decisions", &reason).into());
         }
         let best = state.take_all("best");
-        self.best =
-            if best.is_empty() { None } else { Some(inside("best", take_best(best, self.agent.as_ref()))?) };
+        self.best = if best.is_empty() { None } else { Some(take_best(best, self.agent.as_ref())?) };
         Ok(state.finish()?)
     }
 
     /// Makes sure that the state is one of this run; gives its decisions.
     fn check_head(&self, state: &mut StateDict) -> Result<u64, StateError> {
         let saved = RunPrint::from_bytes(&state.take_list::<u8>("run.print")?)
-            .ok_or_else(|| StateError::value("run.print", "is not what a run writes"))?;
-        self.print.check(&saved)?;
+            .ok_or_else(|| state.refuse("run.print", "is not what a run writes"))?;
+        if let Some(difference) = self.print.difference_from(&saved) {
+            return Err(StateError(format!("the state is of another run: {difference}")));
+        }
         let decisions: u64 = state.take_value("run.decisions")?;
         if decisions > self.settings.budget || !decisions.is_multiple_of(self.actions.len() as u64) {
             let reason = format!("is {decisions}, which this run never reaches");
-            return Err(StateError::value("run.decisions", reason));
+            return Err(state.refuse("run.decisions", &reason));
         }
         Ok(decisions)
     }
@@ -179,22 +186,25 @@ fn put_best(state: &mut StateDict, best: &Best) {
 fn take_best(mut state: StateDict, agent: &dyn Agent) -> Result<Best, StateError> {
     let score: f64 = state.take_value("score")?;
     if score.is_nan() {
-        return Err(StateError::value("score", "is NaN; a mean cost is a number"));
+        return Err(state.refuse("score", "is NaN; a mean cost is a number"));
     }
     let decisions: u64 = state.take_value("decisions")?;
-    let wrong = |error: &dyn std::fmt::Display| StateError::value("policy", error.to_string());
-    let like = agent.policy().map_err(|error| wrong(&error))?;
+    let like = agent.policy().map_err(|error| no_policy(&state, error))?;
     let mut layers = Vec::new();
     for (name, layer) in named_layers(&like) {
         let shape = [layer.outputs(), layer.inputs()];
         let weight: Vec<f32> = state.take_finite(&format!("{name}.weight"), &shape)?;
         let bias: Vec<f32> = state.take_finite(&format!("{name}.bias"), &[layer.outputs()])?;
         let layer = Dense::from_transposed(&name, layer.inputs(), layer.outputs(), &weight, bias);
-        layers.push(layer.map_err(|error| wrong(&error))?);
+        layers.push(layer.map_err(|error| no_policy(&state, error))?);
     }
     state.finish()?;
     let value = if like.value().is_some() { layers.pop() } else { None };
-    let Some(head) = layers.pop() else { return Err(wrong(&"it has no head")) };
+    let Some(head) = layers.pop() else { return Err(no_policy(&state, "it has no head")) };
     let policy = Mlp::new(layers, head, value, like.activation(), like.ignore().to_vec());
-    Ok(Best { policy: policy.map_err(|error| wrong(&error))?, score, decisions })
+    Ok(Best { policy: policy.map_err(|error| no_policy(&state, error))?, score, decisions })
+}
+
+fn no_policy(state: &StateDict, error: impl Display) -> StateError {
+    state.refuse("policy", &error.to_string())
 }
