@@ -113,7 +113,9 @@ impl Trace {
                 self.time_us.push(time);
             }
             Column::ThinkTime => {
-                let read = |text| if text == "" { Some(0) } else { microseconds(text, factor, MAX_SPAN_S) };
+                let read = |text: &str| {
+                    if text.is_empty() { Some(0) } else { microseconds(text, factor, MAX_SPAN_S) }
+                };
                 self.think_time_us.push(record.value(at, SPAN, read)?);
             }
             Column::Load if record.text(at)?.is_empty() => {}

@@ -92,22 +92,22 @@ impl TimeSplit {
                 "the split gives {train} to training and {validate} to validation; expected numbers above 0 that leave something of 1 for tests"
             ));
         }
-        let slot_us = (slot_s * US_PER_S).round();
-        if !(slot_us.is_finite() && slot_us >= 1.0) {
+        let length_us = (slot_s * US_PER_S).round();
+        if !(length_us.is_finite() && length_us >= 1.0) {
             return refused(format!(
                 "slot_s is {slot_s}; expected a finite number of seconds, at least 0.000001"
             ));
         }
         // A float beyond 64 bits becomes the largest integer: one slot, which is refused below.
-        let slot_us = slot_us as u64;
-        let slots = (last_us / slot_us).saturating_add(1);
-        if !(MIN_SLOTS..=MAX_SLOTS).contains(&slots) {
+        let slot_us = length_us as u64;
+        let count = (last_us / slot_us).saturating_add(1);
+        if !(MIN_SLOTS..=MAX_SLOTS).contains(&count) {
             let span_s = last_us as f64 / US_PER_S;
             return refused(format!(
-                "slots of {slot_s} s cut the {span_s} s of this recording into {slots}; expected {MIN_SLOTS} to {MAX_SLOTS}, choose another slot_s"
+                "slots of {slot_s} s cut the {span_s} s of this recording into {count}; expected {MIN_SLOTS} to {MAX_SLOTS}, choose another slot_s"
             ));
         }
-        let num_slots = slots as usize;
+        let num_slots = count as usize;
         let share = |share: f64| (num_slots as f64 * share).round() as usize;
         let split = Self { slot_us, borders: [0, share(train), share(train + validate), num_slots] };
         match TracePart::ALL.into_iter().find(|part| split.slots(*part).is_empty()) {

@@ -4,6 +4,7 @@ use super::super::tests::recording;
 use super::*;
 use crate::random::{Purpose, Seed, Stream};
 use crate::units::CellId;
+use std::fmt::Write;
 
 fn rng(run: u64) -> SimRng {
     Seed::new(Purpose::Test, run).stream(Stream::Arrivals)
@@ -131,8 +132,10 @@ fn drawn_requests_have_the_mean_of_every_slot_however_bursty_they_are() {
 #[test]
 fn gaps_go_on_over_the_ends_of_slots_and_not_over_those_of_periods() {
     // Nearly regular: 0.1 a second, gaps of 10 s. Slots of 4 s: never two requests in one, never none in four.
-    let rates: String = (0..10).map(|period| format!("m,c,{},0.1,0.001,gamma\n", 600 * period)).collect();
-    let table = format!("model,client,start_s,rate_per_s,iat_cv,family\n{rates}");
+    let mut table = "model,client,start_s,rate_per_s,iat_cv,family\n".to_owned();
+    for period in 0..10 {
+        writeln!(table, "m,c,{},0.1,0.001,gamma", 600 * period).unwrap();
+    }
     let recording = ClientRates::read(table.as_bytes()).unwrap();
     let model = RatesModel::new(&recording, &TOP, 1, 1.0, (4.0, SplitShares::default()), 4).unwrap();
     let (mut renewals, mut rng) = (Vec::new(), rng(2));
