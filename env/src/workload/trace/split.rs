@@ -99,8 +99,8 @@ impl TimeSplit {
             ));
         }
         // A float beyond 64 bits becomes the largest integer: one slot, which is refused below.
-        let slot_us = length_us as u64;
-        let count = (last_us / slot_us).saturating_add(1);
+        let length_us = length_us as u64;
+        let count = (last_us / length_us).saturating_add(1);
         if !(MIN_SLOTS..=MAX_SLOTS).contains(&count) {
             let span_s = last_us as f64 / US_PER_S;
             return refused(format!(
@@ -109,10 +109,10 @@ impl TimeSplit {
         }
         let num_slots = count as usize;
         let share = |share: f64| (num_slots as f64 * share).round() as usize;
-        let split = Self { slot_us, borders: [0, share(train), share(train + validate), num_slots] };
+        let split = Self { slot_us: length_us, borders: [0, share(train), share(train + validate), num_slots] };
         match TracePart::ALL.into_iter().find(|part| split.slots(*part).is_empty()) {
             Some(part) => refused(format!(
-                "the {part} part has none of the {slots} slots; make slots shorter or its share larger"
+                "the {part} part has none of the {num_slots} slots; make slots shorter or its share larger"
             )),
             None => Ok(split),
         }
