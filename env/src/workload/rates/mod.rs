@@ -198,8 +198,8 @@ fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, Recording
         };
         rows.push((record.line(), rate));
     }
-    let starts = rows.iter().map(|(_, rate)| rate.period).filter(|start_s| *start_s > 0);
-    let Some(period_s) = starts.min() else {
+    let later = rows.iter().map(|(_, rate)| rate.period).filter(|start_s| *start_s > 0);
+    let Some(period_s) = later.min() else {
         let reason = format!("no `{}` above 0; rates of two periods or more are needed", columns[2]);
         return Err(RecordingError::at(1, reason));
     };
