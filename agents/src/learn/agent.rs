@@ -110,12 +110,9 @@ impl Metrics {
 /// What can go wrong while learning.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum AgentError {
-    /// A mask forbids everything.
-    #[error("lane {lane} has no legal action; an environment must always allow at least one")]
-    NoLegalAction {
-        /// The lane's number.
-        lane: usize,
-    },
+    /// What was handed to the learner is nothing it can learn from; the sentence names the lane or the buffer.
+    #[error("{0}")]
+    Refused(String),
     /// The learning has diverged.
     #[error("{quantity} is {value} in update {update}; lower learning_rate or reward_scale")]
     NotFinite {
@@ -128,65 +125,47 @@ pub enum AgentError {
         /// The batch that it came of, as the bytes of a safetensors file.
         batch: Vec<u8>,
     },
-    /// The environment's fault, not the learner's.
-    #[error("lane {lane} gave the reward {value}; a reward must be a finite number")]
-    Reward {
-        /// The lane's number.
-        lane: usize,
-        /// The reward.
-        value: f64,
-    },
-    /// A reward that no net could learn from.
-    #[error(
-        "lane {lane} gave the reward {value}, which times reward_scale = {scale} is beyond 1e30; lower reward_scale"
-    )]
-    RewardScale {
-        /// The lane's number.
-        lane: usize,
-        /// The reward.
-        value: f64,
-        /// What it is multiplied by.
-        scale: f64,
-    },
-    /// A buffer or a number of lanes is not what the agent was made for.
-    #[error("{what} has {got} elements, {expected} are needed")]
-    Length {
-        /// Which buffer.
-        what: &'static str,
-        /// Its length.
-        got: usize,
-        /// The right length.
-        expected: usize,
-    },
     /// The parameters make no network.
     #[error(transparent)]
     Net(#[from] NetError),
 }
 
 impl AgentError {
+    /// Returns the refusal of a mask that forbids everything in this lane.
+    pub fn no_legal_action(lane: usize) -> Self {
+        Self::Refused(format!(
+            "lane {lane} has no legal action; an environment must always allow at least one"
+        ))
+    }
+
     /// Refuses a buffer of another length.
     ///
     /// # Errors
-    /// [`AgentError::Length`].
-    pub fn check_len(what: &'static str, got: usize, expected: usize) -> Result<(), Self> {
-        if got == expected { Ok(()) } else { Err(Self::Length { what, got, expected }) }
+    /// [`AgentError::Refused`] with both lengths.
+    pub fn check_len(what: &str, got: usize, expected: usize) -> Result<(), Self> {
+        if got == expected {
+            return Ok(());
+        }
+        Err(Self::Refused(format!("{what} has {got} elements, {expected} are needed")))
     }
 
     /// Refuses rewards that are not finite numbers, or that are beyond [`MAX_REWARD`] when multiplied by `scale`: so no sum
     /// of them leaves the numbers that a net computes with.
     ///
     /// # Errors
-    /// [`AgentError::Reward`] or [`AgentError::RewardScale`] for the first such lane.
+    /// [`AgentError::Refused`] with the first such lane.
     pub fn check_rewards(rewards: &[f64], scale: f64) -> Result<(), Self> {
-        for (lane, &value) in rewards.iter().enumerate() {
-            if !value.is_finite() {
-                return Err(Self::Reward { lane, value });
-            }
-            if (value * scale).abs() > MAX_REWARD {
-                return Err(Self::RewardScale { lane, value, scale });
-            }
-        }
-        Ok(())
+        let bad = rewards.iter().enumerate().find(|(_, value)| {
+            let scaled: f64 = **value * scale;
+            !value.is_finite() || scaled.abs() > MAX_REWARD
+        });
+        let Some((lane, value)) = bad else { return Ok(()) };
+        let reason = if value.is_finite() {
+            format!(", which times reward_scale = {scale} is beyond 1e30; lower reward_scale")
+        } else {
+            "; a reward must be a finite number".to_owned()
+        };
+        Err(Self::Refused(format!("lane {lane} gave the reward {value}{reason}")))
     }
 }
 
@@ -236,7 +215,7 @@ mod tests {
              lower reward_scale"
         );
         assert_eq!(
-            AgentError::NoLegalAction { lane: 2 }.to_string(),
+            AgentError::no_legal_action(2).to_string(),
             "lane 2 has no legal action; an environment must always allow at least one"
         );
     }

@@ -237,7 +237,7 @@ impl Agent for DqnAgent {
         for (lane, legal) in masks.chunks_exact(self.num_actions).enumerate() {
             let num_legal = legal.iter().filter(|&&legal| legal).count();
             let values = &values[lane * self.num_actions..][..self.num_actions];
-            let best = best_legal(values, legal).ok_or(AgentError::NoLegalAction { lane })?;
+            let best = best_legal(values, legal).ok_or_else(|| AgentError::no_legal_action(lane))?;
             let rng = &mut self.acting[lane];
             let chosen = if rng.random::<f64>() < epsilon {
                 nth_legal(legal, rng.random_range(0..num_legal))

@@ -23,7 +23,7 @@ use super::dead_units::dead_units;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
 use super::ppo_metrics::{Sums, explained_variance};
-use super::rollout::{Rollout, RolloutError, Targets};
+use super::rollout::{Rollout, Targets};
 use super::state::{AgentState, StateDict, StateError};
 use super::threads::use_torch_threads;
 use super::{categorical, tensor_rows};
@@ -278,7 +278,7 @@ impl Agent for PpoAgent {
             let legal = &masks[lane * self.num_actions..][..self.num_actions];
             let Some((chosen, log_prob)) = categorical::sample(logits, legal, &mut self.acting[lane]) else {
                 let bad = logits.iter().zip(legal).find(|(logit, legal)| **legal && !logit.is_finite());
-                let Some((&logit, _)) = bad else { return Err(AgentError::NoLegalAction { lane }) };
+                let Some((&logit, _)) = bad else { return Err(AgentError::no_legal_action(lane)) };
                 let batch = seen(&rows, masks, &self.logits, lanes);
                 return Err(self.not_finite(("a logit", f64::from(logit)), batch));
             };
@@ -345,8 +345,8 @@ impl Agent for PpoAgent {
     }
 }
 
-/// What the user is told when the rollout does not fit.
-fn no_room(config: &PpoConfig, error: &RolloutError) -> Invalid {
+/// Returns what the user is told when the rollout does not fit.
+fn no_room(config: &PpoConfig, error: &str) -> Invalid {
     Invalid::new("ppo.n_steps", config.n_steps, format!("what fits into memory ({error})"))
 }
 

@@ -5,7 +5,6 @@
 
 use super::state::{StateDict, StateError};
 use rand::RngExt;
-use thiserror::Error;
 use thoughtcache_env::random::SimRng;
 
 /// A transition of one or more steps: `reward + discount * (value of next_row)` is what it teaches about `action` in `row`.
@@ -23,18 +22,6 @@ pub struct Transition<'a> {
     pub next_row: &'a [f32],
     /// What was legal in that row.
     pub next_legal: &'a [bool],
-}
-
-/// The machine does not give the memory.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "a replay buffer of {capacity} transitions needs {bytes} bytes, more than this machine gives; lower buffer_size"
-)]
-pub struct ReplayError {
-    /// The transitions asked for.
-    pub capacity: usize,
-    /// The bytes they take.
-    pub bytes: u64,
 }
 
 /// A ring of transitions.
@@ -76,21 +63,26 @@ impl Replay {
     ///
     /// # Errors
     /// When the machine does not give the memory.
-    pub fn new(capacity: usize, num_entries: usize, num_actions: usize) -> Result<Self, ReplayError> {
-        let bytes = bytes(capacity, num_entries, num_actions);
-        let refused = ReplayError { capacity, bytes };
+    pub fn new(capacity: usize, num_entries: usize, num_actions: usize) -> Result<Self, String> {
+        let refused = || {
+            let bytes = bytes(capacity, num_entries, num_actions);
+            format!(
+                "a replay buffer of {capacity} transitions needs {bytes} bytes, more than this machine gives; \
+                 lower buffer_size"
+            )
+        };
         Ok(Self {
             capacity,
             num_entries,
             num_actions,
             len: 0,
             next: 0,
-            rows: reserve(capacity, num_entries).ok_or_else(|| refused.clone())?,
-            next_rows: reserve(capacity, num_entries).ok_or_else(|| refused.clone())?,
-            next_legal: reserve(capacity, num_actions).ok_or_else(|| refused.clone())?,
-            actions: reserve(capacity, 1).ok_or_else(|| refused.clone())?,
-            rewards: reserve(capacity, 1).ok_or_else(|| refused.clone())?,
-            discounts: reserve(capacity, 1).ok_or(refused)?,
+            rows: reserve(capacity, num_entries).ok_or_else(refused)?,
+            next_rows: reserve(capacity, num_entries).ok_or_else(refused)?,
+            next_legal: reserve(capacity, num_actions).ok_or_else(refused)?,
+            actions: reserve(capacity, 1).ok_or_else(refused)?,
+            rewards: reserve(capacity, 1).ok_or_else(refused)?,
+            discounts: reserve(capacity, 1).ok_or_else(refused)?,
         })
     }
 
@@ -306,6 +298,6 @@ mod tests {
     #[test]
     fn a_buffer_beyond_all_memory_is_an_error() {
         let error = Replay::new(usize::MAX / 64, 191, 22).unwrap_err();
-        assert!(error.to_string().ends_with("more than this machine gives; lower buffer_size"), "{error}");
+        assert!(error.ends_with("more than this machine gives; lower buffer_size"), "{error}");
     }
 }

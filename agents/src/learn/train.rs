@@ -12,7 +12,7 @@
 //!          again when it goes on
 //! ```
 
-use super::agent::{Agent, AgentError};
+use super::agent::Agent;
 use super::config::{AgentConfig, LearnerConfig, WarmStartConfig};
 use super::dqn::DqnAgent;
 use super::input_baseline::InputBaseline;
@@ -21,6 +21,7 @@ use super::ppo::PpoAgent;
 use super::run_print::RunPrint;
 use super::warm_start::{self, Teacher};
 use crate::net_policy::Mlp;
+use std::error::Error;
 use thoughtcache_env::gym::api::{ActionId, Env, EnvSpec};
 use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
 use thoughtcache_env::invalid::Invalid;
@@ -197,9 +198,9 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
     }
 
     fn go_on(mut self, observer: &mut impl Observer) -> Result<Trained, TrainError> {
-        let (decisions, rows) = (self.decisions, self.buffers.rows());
+        let rows = self.buffers.rows();
         let seen = self.vec_env.observe_into(rows.observations, rows.masks);
-        seen.map_err(|source| TrainError::Env { decisions, source })?;
+        seen.map_err(|source| self.failed(source))?;
         while !self.is_complete() {
             if observer.should_stop() {
                 if self.kept_after != Some(self.decisions) {
@@ -242,17 +243,15 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
     fn decide(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
         let now = self.buffers.rows();
         let explored = self.agent.explore(now.observations, now.masks, &mut self.actions);
-        explored.map_err(|source| self.agent_error(source))?;
-        let decisions = self.decisions;
-        self.vec_env
-            .step_into(&self.actions, self.buffers.rows())
-            .map_err(|source| TrainError::Env { decisions, source })?;
+        explored.map_err(|source| self.failed(source))?;
+        let stepped = self.vec_env.step_into(&self.actions, self.buffers.rows());
+        stepped.map_err(|source| self.failed(source))?;
         self.decisions += self.actions.len() as u64;
         let decisions = self.decisions;
         let agent = self.agent.as_mut();
         let recorded = self.input_baseline.record(agent, &self.actions, &mut self.buffers);
         let learnt = recorded.and_then(|()| self.agent.update());
-        let learnt = learnt.map_err(|source| self.agent_error(source))?;
+        let learnt = learnt.map_err(|source| self.failed(source))?;
         count_episodes(&mut self.episodes, &self.buffers, |episode| observer.on_episode(decisions, episode));
         if let Some(metrics) = learnt {
             observer.on_update(decisions, &metrics);
@@ -268,30 +267,34 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
 
     fn checkpoint(&mut self, observer: &mut impl Observer) -> Result<(), TrainError> {
         let (decisions, state) = (self.decisions, self.state()?);
-        observer.checkpoint(&state).map_err(|source| TrainError::Checkpoint { decisions, source })?;
+        observer.checkpoint(&state).map_err(|source| {
+            TrainError::failed(format!("checkpoint after {decisions} decisions"), source)
+        })?;
         self.kept_after = Some(decisions);
         Ok(())
     }
 
-    fn agent_error(&self, source: AgentError) -> TrainError {
-        TrainError::Agent { decisions: self.decisions, source }
+    fn failed(&self, source: impl Into<Box<dyn Error + Send + Sync>>) -> TrainError {
+        TrainError::failed(format!("after {} decisions", self.decisions), source)
     }
 
     fn policy(&self) -> Result<Mlp, TrainError> {
-        self.agent.policy().map_err(|source| self.agent_error(source))
+        self.agent.policy().map_err(|source| self.failed(source))
     }
 
     /// Freezes and validates the policy of this moment, and keeps it if it is better than the best before. Returns whether
     /// the validation came to its end.
     fn validate(&mut self, observer: &mut impl Observer) -> Result<bool, TrainError> {
         let (policy, decisions) = (self.policy()?, self.decisions);
-        let score = observer
-            .validate(&policy, decisions)
-            .map_err(|source| TrainError::Validation { decisions, source })?;
-        let Some(score) = score else { return Ok(false) };
-        if score.is_nan() {
-            return Err(TrainError::Score { decisions });
-        }
+        let score = match observer.validate(&policy, decisions) {
+            Ok(None) => return Ok(false),
+            Ok(Some(score)) if score.is_nan() => Err("the mean cost is NaN".into()),
+            Ok(Some(score)) => Ok(score),
+            Err(source) => Err(source),
+        };
+        let score = score.map_err(|source| {
+            TrainError::failed(format!("validation after {decisions} decisions"), source)
+        })?;
         if self.best.as_ref().is_none_or(|best| score < best.score) {
             self.best = Some(Best { policy, score, decisions });
         }

@@ -41,8 +41,9 @@ pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
     let mut input_baseline = InputBaseline::new(config.input_baseline, &mut envs)?;
     assert_eq!(envs.len(), teachers.len(), "one teacher an environment");
     let lanes = envs.len();
-    let failed = |source: AgentError| TrainError::WarmStart { source: Box::new(source) };
-    let refused = |source: EnvError| TrainError::WarmStart { source: Box::new(source) };
+    let place = "while the rule of the warm start was watched";
+    let failed = |source: AgentError| TrainError::failed(place, source);
+    let refused = |source: EnvError| TrainError::failed(place, source);
     // Lanes beyond those of the run: nothing that is watched is met again.
     let seed = |lane: usize| Seed::new(Purpose::Train, run).with_lane((lanes + lane) as u32);
     let mut vec_env = VecEnv::with_first_lane(envs, Seed::new(Purpose::Train, run), lanes as u32);

@@ -281,12 +281,13 @@ fn mistakes_are_errors_that_say_where() {
     let mut actions = [ActionId::default(); 4];
     let masks = [true, true, true, true, false, false, true, true];
     let error = agent.explore(&[0.0; 4], &masks, &mut actions).unwrap_err();
-    assert_eq!(error, AgentError::NoLegalAction { lane: 2 });
+    assert_eq!(error, AgentError::no_legal_action(2));
     let error = agent.explore(&[0.0; 3], &masks, &mut actions).unwrap_err().to_string();
     assert_eq!(error, "observations has 3 elements, 4 are needed");
     let mut step = StepBuffers::new(4, &spec(1, 2));
     step.rewards[3] = f64::NAN;
-    assert!(matches!(agent.record(&actions, &step).unwrap_err(), AgentError::Reward { lane: 3, .. }));
+    let error = agent.record(&actions, &step).unwrap_err().to_string();
+    assert_eq!(error, "lane 3 gave the reward NaN; a reward must be a finite number");
     let unknown = DqnConfig { ignore_entries: vec!["age".into()], ..small(0.9) };
     let error = DqnAgent::new(&unknown, &spec(1, 2), 1_000, Seed::new(Purpose::Train, 1)).unwrap_err();
     assert_eq!(error.key, "dqn.ignore_entries");

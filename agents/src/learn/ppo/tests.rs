@@ -175,14 +175,15 @@ fn faults_of_the_world_are_errors_and_no_number() {
     let mut actions = [ActionId(0); 2];
     let forbidden = [true, true, true, false, false, false];
     let error = agent.explore(&[0.0; 6], &forbidden, &mut actions).unwrap_err();
-    assert_eq!(error, AgentError::NoLegalAction { lane: 1 });
+    assert_eq!(error, AgentError::no_legal_action(1));
     let error = agent.explore(&[f32::NAN; 6], &[true; 6], &mut actions).unwrap_err();
     assert!(matches!(error, AgentError::NotFinite { quantity: "a logit", .. }), "{error}");
     let error = agent.explore(&[0.0; 5], &[true; 6], &mut actions).unwrap_err();
     assert_eq!(error.to_string(), "observations has 5 elements, 6 are needed");
     let mut step = StepBuffers::new(2, &spec);
     step.rewards[1] = f64::NAN;
-    assert!(matches!(agent.record(&actions, &step).unwrap_err(), AgentError::Reward { lane: 1, .. }));
+    let error = agent.record(&actions, &step).unwrap_err().to_string();
+    assert_eq!(error, "lane 1 gave the reward NaN; a reward must be a finite number");
 }
 
 #[test]

@@ -151,6 +151,6 @@ fn a_validation_that_fails_ends_the_run_and_each_error_of_the_chain_says_its_own
     };
     let source = "no validation episodes".to_owned();
     assert_eq!(messages(f64::INFINITY), ("validation after 160 decisions".to_owned(), Some(source)));
-    let alone = "validation after 160 decisions: the mean cost is NaN".to_owned();
-    assert_eq!(messages(f64::NAN), (alone, None));
+    let source = "the mean cost is NaN".to_owned();
+    assert_eq!(messages(f64::NAN), ("validation after 160 decisions".to_owned(), Some(source)));
 }
