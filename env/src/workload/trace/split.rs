@@ -109,7 +109,8 @@ impl TimeSplit {
         }
         let num_slots = count as usize;
         let share = |share: f64| (num_slots as f64 * share).round() as usize;
-        let split = Self { slot_us: length_us, borders: [0, share(train), share(train + validate), num_slots] };
+        let split =
+            Self { slot_us: length_us, borders: [0, share(train), share(train + validate), num_slots] };
         match TracePart::ALL.into_iter().find(|part| split.slots(*part).is_empty()) {
             Some(part) => refused(format!(
                 "the {part} part has none of the {num_slots} slots; make slots shorter or its share larger"
