@@ -2,7 +2,7 @@
 
 use crate::scenario_file::{self, LoadedScenario, Setting};
 use anyhow::Result;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// Reads the value of a flag that is a whole number.
 pub(crate) fn whole(

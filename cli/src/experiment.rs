@@ -27,8 +27,9 @@ use std::sync::Arc;
 use thoughtcache_agents::learn::config::{AgentConfig, ignored_columns};
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::scenario::text::{self, ConfigError, Override};
+use thoughtcache_env::invalid::Invalid;
 use thoughtcache_env::scenario::{CHOICES, ScenarioConfig};
+use thoughtcache_env::text::{self, ConfigError, Override};
 use toml::{Table, Value};
 
 /// The fewest validation episodes that may choose a checkpoint.
@@ -333,7 +334,7 @@ impl Source {
     /// Refuses values out of their ranges, and rounds the budget up.
     fn check(&self, experiment: &mut Experiment, changes: &[Override]) -> Result<()> {
         let invalid = |key: &str, value: u64, allowed: &str| {
-            let invalid = text::Invalid::new(key, value, allowed).in_text(&self.file, &self.text);
+            let invalid = Invalid::new(key, value, allowed).in_text(&self.file, &self.text);
             scenario_file::typed(invalid, "", changes)
         };
         let lanes = experiment.agent.num_lanes() as u64;
@@ -359,7 +360,7 @@ impl Source {
         let name = &experiment.name;
         if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
             let allowed = "letters, digits, '-', '_' and '.', because run folders are named after it";
-            let invalid = text::Invalid::new("name", format!("\"{name}\""), allowed);
+            let invalid = Invalid::new("name", format!("\"{name}\""), allowed);
             bail!(scenario_file::typed(invalid.in_text(&self.file, &self.text), "", changes));
         }
         Ok(())

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::message::one_line;
-use thoughtcache_env::scenario::text::{self, ConfigError, Override};
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
+use thoughtcache_env::text::{self, ConfigError, Override};
 
 /// What `--set` keys of a scenario begin with.
 const PREFIX: &str = "scenario.";

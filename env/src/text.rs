@@ -10,8 +10,7 @@ mod read;
 pub use overrides::Override;
 pub use place::locate;
 
-pub use crate::invalid::Invalid;
-
+use crate::invalid::Invalid;
 use crate::message::{one_line, shown};
 use read::read;
 use serde::de::DeserializeOwned;

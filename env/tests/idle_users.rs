@@ -5,8 +5,8 @@ use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 
 const USERS: u32 = 1_000_000;
 /// What the issue allows.

@@ -9,8 +9,8 @@ use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::config::WorkloadConfig;
-use thoughtcache_env::scenario::text::{self, Override};
 use thoughtcache_env::scenario::{Scenario, ScenarioConfig};
+use thoughtcache_env::text::{self, Override};
 use thoughtcache_env::workload::trace::Trace;
 
 /// The decisions that are taken in an accepted scenario.

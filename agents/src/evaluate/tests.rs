@@ -5,7 +5,7 @@ use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::SimRng;
 use thoughtcache_env::scenario::shipped;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// `tight` with short episodes.
 fn short(overrides: &[(&str, &str)]) -> Arc<Scenario> {

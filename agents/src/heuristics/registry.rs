@@ -317,7 +317,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use thoughtcache_env::scenario::shipped;
-    use thoughtcache_env::scenario::text::Override;
+    use thoughtcache_env::text::Override;
 
     fn tight(key: &str, value: &str) -> Arc<Scenario> {
         let change = Override { key: key.into(), value: value.into() };

@@ -1,7 +1,7 @@
 //! Every key of an agent, wrong in every way: what a person reads.
 
 use thoughtcache_agents::learn::config::AgentConfig;
-use thoughtcache_env::scenario::text::parse;
+use thoughtcache_env::text::parse;
 
 /// What reading and validating say, `accepted` where they say nothing.
 fn verdict(text: &str) -> String {

@@ -18,7 +18,7 @@ use thoughtcache_agents::compare::{Comparison, SeedGroup};
 use thoughtcache_agents::evaluate::{self, Contender, Hooks, Protocol};
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::ConfigError;
+use thoughtcache_env::text::ConfigError;
 
 /// Test episodes without `--episodes`.
 const DEFAULT_EPISODES: u64 = 40;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use thoughtcache_agents::learn::config::AgentConfig;
 use thoughtcache_env::scenario::ScenarioConfig;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 use toml::{Table, Value};
 
 /// The text of a scenario or an agent.

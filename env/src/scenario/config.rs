@@ -4,6 +4,8 @@
 
 use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig};
 use super::sessions::SessionsConfig;
+use crate::workload::diurnal::Diurnal;
+use crate::workload::modulated::StateConfig;
 use crate::workload::rates::RateServicesConfig;
 use crate::workload::trace::{SplitShares, TraceServicesConfig};
 use serde::{Deserialize, Serialize};
@@ -261,7 +263,7 @@ pub struct PoissonConfig {
     /// Slots after which the popularity ranks are dealt anew; they stay for the episode when absent.
     pub reshuffle_slots: Option<u32>,
     /// A day with busy and quiet times; all times are alike when absent.
-    pub diurnal: Option<DiurnalConfig>,
+    pub diurnal: Option<Diurnal>,
 }
 
 /// `[workload.gamma]`, `[workload.weibull]`: one process for every service and cell.
@@ -278,7 +280,7 @@ pub struct RenewalConfig {
     /// above 1 burstier.
     pub cv: f64,
     /// As in `[workload.poisson]`.
-    pub diurnal: Option<DiurnalConfig>,
+    pub diurnal: Option<Diurnal>,
 }
 
 /// `[workload.modulated]`: one chain of states for every cell, shared by its services.
@@ -294,27 +296,7 @@ pub struct ModulatedConfig {
     /// The states, 2 to 100; any other state follows one that ends, all alike.
     pub states: Vec<StateConfig>,
     /// As in `[workload.poisson]`.
-    pub diurnal: Option<DiurnalConfig>,
-}
-
-/// A state of a modulated process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StateConfig {
-    /// How busy it is relative to the other states, 0 to 1e6; one of them is above 0.
-    pub factor: f64,
-    /// How many slots it lasts on average, 0.01 to 1e6; the length is exponential.
-    pub mean_slots: f64,
-}
-
-/// A day with busy and quiet times: a sine that multiplies all intensities, begun anywhere at reset.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiurnalConfig {
-    /// Slots of a day, 2 to 1,000,000.
-    pub period_slots: u32,
-    /// How far the intensity rises above and falls below its mean, as a share of it: above 0, at most 1.
-    pub amplitude: f64,
+    pub diurnal: Option<Diurnal>,
 }
 
 /// `[workload.trace]`.

@@ -10,7 +10,6 @@ pub mod physics;
 pub mod sessions;
 pub mod shipped;
 mod sites;
-pub use crate::text;
 pub(crate) mod validate;
 
 pub use config::ScenarioConfig;
@@ -19,7 +18,7 @@ pub use validate::SessionsWorld;
 use crate::invalid::Invalid;
 use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
-use crate::text::{ConfigError, Override};
+use crate::text::{self, ConfigError, Override};
 use crate::thought::{ContextLaw, Refresh};
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;

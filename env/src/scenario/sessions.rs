@@ -6,7 +6,8 @@
 //! requests of Mooncake's synthetic conversation trace that go on with the whole prompt of an earlier one follow it after
 //! 106 s on average, coefficient of variation 1.17; what they add varies by 1.4. Tool loops and how often a user comes: ours.
 
-use super::config::{DiurnalConfig, StateConfig};
+use crate::workload::diurnal::Diurnal;
+use crate::workload::modulated::StateConfig;
 use serde::{Deserialize, Serialize};
 
 /// `[workload.sessions]`: conversations with turns, think times and tool calls.
@@ -23,7 +24,7 @@ pub struct SessionsConfig {
     #[serde(default)]
     pub starts: StartsConfig,
     /// A day with busy and quiet times; all times are alike when absent.
-    pub diurnal: Option<DiurnalConfig>,
+    pub diurnal: Option<Diurnal>,
     /// Classes of users who start more or fewer sessions than others, in order of the users' numbers; all users are alike
     /// when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -9,14 +9,16 @@
 //! Assumptions: a sine, the same for all services and cells (ours). Source: daily cycles of production traffic, `ServeGen`,
 //! arXiv 2505.09999, and `BurstGPT`, arXiv 2401.17644.
 
+use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
-/// A validated cycle.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A day with busy and quiet times: a sine that multiplies all intensities, begun anywhere at reset.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Diurnal {
-    /// Slots of a day.
+    /// Slots of a day, 2 to 1,000,000.
     pub period_slots: u32,
-    /// How far the intensity rises above and falls below its mean, as a share of it: 0 to 1.
+    /// How far the intensity rises above and falls below its mean, as a share of it: above 0, at most 1.
     pub amplitude: f64,
 }
 

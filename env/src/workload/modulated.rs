@@ -20,6 +20,17 @@
 use super::draw;
 use crate::random::SimRng;
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+/// A state of a modulated process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateConfig {
+    /// How busy it is relative to the other states, 0 to 1e6; one of them is above 0.
+    pub factor: f64,
+    /// How many slots it lasts on average, 0.01 to 1e6; the length is exponential.
+    pub mean_slots: f64,
+}
 
 /// Validated states.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,8 +6,8 @@ use thoughtcache_env::gym::api::{ActionId, Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 
 fn env(name: &str) -> DecisionEnv {
     begun(Arc::new(Scenario::shipped(name)))

@@ -10,7 +10,7 @@ use thoughtcache_env::gym::vec_env::{StepBuffers, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::shipped;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::{CellId, ServiceId};
 
 fn scenario(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {

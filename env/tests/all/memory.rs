@@ -12,8 +12,8 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::thought::Refresh;
 use thoughtcache_env::units::ServiceId;
 

@@ -11,7 +11,7 @@ use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::shipped;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::{CellId, ServiceId};
 use thoughtcache_env::world::Pending;
 

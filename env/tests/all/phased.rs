@@ -4,8 +4,8 @@ use std::sync::Arc;
 use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::{CellId, ServiceId};
 
 const EDGE: ActionId = ActionId(0);

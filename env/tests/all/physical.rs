@@ -12,8 +12,8 @@ use thoughtcache_env::placement::Placement;
 use thoughtcache_env::placement::pipeline::Stage;
 use thoughtcache_env::placement::request::RequestFacts;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::{CellId, ServiceId};
 use thoughtcache_env::world::Pending;
 

@@ -8,8 +8,8 @@ use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::check::{CheckSettings, check_env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::{ServiceId, UserId};
 use thoughtcache_env::workload::trace::{
     SlottedRequests, SplitShares, TopModelsConfig, Trace, TracePart, TraceServicesConfig, import,

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use thiserror::Error;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::ConfigError;
+use thoughtcache_env::text::ConfigError;
 
 /// Slots of an episode of such a world.
 const HORIZON_SLOTS: u32 = 1_000;

@@ -4,8 +4,8 @@ use super::super::registry::{self, Prepared, names};
 use super::{play, play_with, street};
 use std::sync::Arc;
 use thoughtcache_env::random::{Purpose, Seed};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::thought::Refresh;
 
 fn world(name: &str, overrides: &[(&str, &str)]) -> Arc<Scenario> {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use thoughtcache_env::gym::api::{Counters, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::workload::trace::Trace;
 
 /// The world of a plain cache: one request a slot, `models[i]` in the i-th; model m takes `sizes[m]` GB of a memory of

@@ -12,7 +12,7 @@ use thoughtcache_env::gym::space::Decision;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// One cell, one service on a model of 15 GB, all seven placements. Context does not make answers better; the cloud is right in
 /// 9 cases of 10, the edge in 7, the device in 5, and perception is equally good everywhere.

@@ -8,8 +8,8 @@ use crate::net_policy::Scratch;
 use std::error::Error;
 use std::sync::Arc;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 
 /// What an observer can hear.
 #[derive(Clone, Debug, PartialEq)]

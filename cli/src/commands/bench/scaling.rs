@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::config::WorkloadConfig;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// How many people there are.
 const USERS: [u32; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::{ExactMdp, Instance, OPTIMAL, read_csv};
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// The worlds without a name on the line.
 const SHIPPED: [&str; 3] = ["tiny-unit3", "tiny-unit4", "tiny-drift4"];

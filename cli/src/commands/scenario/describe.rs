@@ -513,7 +513,7 @@ fn cut_at_number(name: &str) -> Option<(&str, usize, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thoughtcache_env::scenario::text::Override;
+    use thoughtcache_env::text::Override;
 
     #[test]
     fn names_that_count_up_are_one_group() {

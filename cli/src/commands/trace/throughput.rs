@@ -13,7 +13,7 @@ use thoughtcache_env::radio::rate_stats::RateStats;
 use thoughtcache_env::radio::recordings;
 use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::random::{Purpose, Seed};
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// Users that are simulated, at most.
 const MAX_USERS: u32 = 100;

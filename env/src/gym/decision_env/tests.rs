@@ -3,7 +3,7 @@
 use super::*;
 use crate::digest::of_bytes;
 use crate::random::{Purpose, SimRng, Stream};
-use crate::scenario::text::Override;
+use crate::text::Override;
 use crate::workload::trace::Trace;
 use rand::RngExt;
 use serde_json::{Value, json};

@@ -1,13 +1,13 @@
 //! `[workload.poisson]`, `[workload.gamma]`, `[workload.weibull]`, `[workload.modulated]`: requests that are drawn.
 
-use super::super::config::{DiurnalConfig, ScenarioConfig, StateConfig, WorkloadConfig};
+use super::super::config::{ScenarioConfig, WorkloadConfig};
 use super::{
     MAX_DECISIONS_PER_SLOT, MAX_HORIZON_SLOTS, MAX_INTENSITY, MIN_TOTAL_INTENSITY, ZIPF_EXPONENTS, reshuffle,
 };
 use crate::invalid::{Invalid, Range, number};
 use crate::workload::diurnal::Diurnal;
 use crate::workload::drawn::{DrawnModel, Process};
-use crate::workload::modulated::ModulatedModel;
+use crate::workload::modulated::{ModulatedModel, StateConfig};
 use crate::workload::renewal::GapLaw;
 
 /// The coefficients of variation of gaps.
@@ -20,12 +20,12 @@ const STATE_SLOTS: Range = Range::Between(0.01, 1e6);
 const FACTORS: Range = Range::Between(0.0, 1e6);
 
 /// The keys that all drawn workloads share.
-struct Popularity<'a> {
+struct Popularity {
     table: &'static str,
     mean: f64,
     zipf_exponent: f64,
     reshuffle_slots: Option<u32>,
-    diurnal: Option<&'a DiurnalConfig>,
+    diurnal: Option<Diurnal>,
 }
 
 /// The shared keys of a workload's table.
@@ -36,7 +36,7 @@ macro_rules! popularity {
             mean: $workload.mean_requests_per_service,
             zipf_exponent: $workload.zipf_exponent,
             reshuffle_slots: $workload.reshuffle_slots,
-            diurnal: $workload.diurnal.as_ref(),
+            diurnal: $workload.diurnal,
         }
     };
 }
@@ -71,7 +71,7 @@ impl ScenarioConfig {
         Ok(DrawnModel::new(process, self.services.len(), exponent, mean, slots, diurnal))
     }
 
-    fn process(&self) -> Result<(Popularity<'_>, Process), Invalid> {
+    fn process(&self) -> Result<(Popularity, Process), Invalid> {
         match &self.workload {
             WorkloadConfig::Gamma(workload) | WorkloadConfig::Weibull(workload) => {
                 let is_gamma = matches!(self.workload, WorkloadConfig::Gamma(_));
@@ -116,14 +116,14 @@ pub(super) fn states(key: &str, states: &[StateConfig]) -> Result<ModulatedModel
     Ok(ModulatedModel::new(factors, mean_slots))
 }
 
-pub(super) fn cycle(key: &str, day: &DiurnalConfig) -> Result<Diurnal, Invalid> {
-    if !(2..=MAX_HORIZON_SLOTS).contains(&day.period_slots) {
-        let allowed = format!("a whole number from 2 to {MAX_HORIZON_SLOTS}");
-        return Err(Invalid::new(format!("{key}.period_slots"), day.period_slots, allowed));
-    }
+/// The cycle of a day, whose intensities are not all alike.
+pub(super) fn cycle(key: &str, day: Diurnal) -> Result<Diurnal, Invalid> {
+    let allowed = format!("a whole number from 2 to {MAX_HORIZON_SLOTS}");
+    let is_inside = (2..=MAX_HORIZON_SLOTS).contains(&day.period_slots);
+    Invalid::unless(is_inside, format!("{key}.period_slots"), day.period_slots, allowed)?;
     let key = format!("{key}.amplitude");
-    if number(&key, day.amplitude, Range::Share)? == 0.0 {
-        return Err(Invalid::new(key, "0.0", "a number above 0, or no table: all times would be alike"));
-    }
-    Ok(Diurnal { period_slots: day.period_slots, amplitude: day.amplitude })
+    let amplitude = number(&key, day.amplitude, Range::Share)?;
+    let allowed = "a number above 0, or no table: all times would be alike";
+    Invalid::unless(amplitude > 0.0, key, "0.0", allowed)?;
+    Ok(day)
 }

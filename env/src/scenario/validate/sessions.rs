@@ -59,7 +59,7 @@ impl SessionsConfig {
                 Process::Modulated(states(&key("starts.modulated.states"), &law.states)?)
             }
         };
-        let diurnal = self.diurnal.as_ref().map(|day| cycle(&key("diurnal"), day)).transpose()?;
+        let diurnal = self.diurnal.map(|day| cycle(&key("diurnal"), day)).transpose()?;
         if let Some(short) = world.window_tokens.iter().position(|window| *window < 2.0) {
             let allowed = "at least 2, because a request of a session has a question and an answer";
             return Err(Invalid::new(

@@ -1,8 +1,8 @@
 //! What is refused, and what the shipped numbers become.
 
 use super::super::shipped;
-use super::super::text::Override;
 use super::*;
+use crate::text::Override;
 use crate::units::ServiceId;
 use crate::workload::drawn::Process;
 use approx::assert_relative_eq;

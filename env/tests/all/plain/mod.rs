@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// GB of weights by model: llama, mistral.
 pub(crate) const WEIGHT_GB: [f64; 2] = [16.06, 14.484];

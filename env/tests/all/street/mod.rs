@@ -10,7 +10,7 @@ use thoughtcache_env::radio::recordings::NamedSite;
 use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::files::Files;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 use thoughtcache_env::workload::trace::Trace;
 
 /// The scenario as it is shipped.

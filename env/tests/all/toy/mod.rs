@@ -7,7 +7,7 @@ use thoughtcache_env::gym::api::{ActionId, Env, Step};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::ServiceId;
 use thoughtcache_env::workload::trace::Trace;
 

@@ -10,8 +10,8 @@ use crate::heuristics::Prepared;
 use approx::assert_abs_diff_eq;
 use std::sync::Arc;
 use thoughtcache_env::placement::Placement;
-use thoughtcache_env::scenario::text::Override;
 use thoughtcache_env::scenario::{Scenario, shipped};
+use thoughtcache_env::text::Override;
 use thoughtcache_env::units::ServiceId;
 
 const FINE: f64 = 1e-9;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::scenario_file;
 use thoughtcache_env::gym::observation::DecisionObservation;
-use thoughtcache_env::scenario::text::Override;
+use thoughtcache_env::text::Override;
 
 /// At the edge where that is possible, victims by least age of thought.
 struct Edge;
