@@ -6,6 +6,9 @@ use thiserror::Error;
 /// The greatest price, length, speed or time; sums of products of them stay finite.
 pub const MAX_NUMBER: f64 = 1e12;
 
+/// How far from 1 the sum of shares may be.
+pub(crate) const SUM_TOLERANCE: f64 = 1e-6;
+
 /// A value that cannot be meant: which key, what it says, and what is allowed.
 ///
 /// Every `validate` of a config returns this one type. Whoever has the text of the file at hand adds the place with
@@ -111,6 +114,45 @@ pub fn number(key: impl Into<String>, value: f64, range: Range) -> Result<f64, I
 /// A value outside.
 pub fn between(table: &str, key: &str, value: f64, low: f64, high: f64) -> Result<f64, Invalid> {
     number(format!("{table}.{key}"), value, Range::Between(low, high))
+}
+
+/// The value of `key` where it may be absent; one that is there has to lie in a range.
+///
+/// # Errors
+/// A value outside.
+pub fn optional(key: impl Into<String>, value: Option<f64>, range: Range) -> Result<Option<f64>, Invalid> {
+    value.map(|value| number(key, value, range)).transpose()
+}
+
+/// The value of `key`, which has to be there.
+///
+/// # Errors
+/// It is absent.
+pub fn present<T>(key: impl Into<String>, value: Option<T>, allowed: &str) -> Result<T, Invalid> {
+    value.ok_or_else(|| Invalid::new(key, "absent", allowed))
+}
+
+/// The value of `key`, a share above 0; what is `allowed` is said where it is 0.
+///
+/// # Errors
+/// A value outside.
+pub fn positive_share(key: &str, value: f64, allowed: &str) -> Result<f64, Invalid> {
+    number(key, value, Range::Share)?;
+    Invalid::unless(value > 0.0, key, "0.0", allowed)?;
+    Ok(value)
+}
+
+/// Checks the values of `key`, which are called `what`: each a share, all of them together 1 within 1e-6.
+///
+/// # Errors
+/// The first value that is no share, or another sum.
+pub fn distribution(key: &str, values: &[f64], what: &str) -> Result<(), Invalid> {
+    for (index, &value) in values.iter().enumerate() {
+        number(format!("{key}[{index}]"), value, Range::Share)?;
+    }
+    let sum: f64 = values.iter().sum();
+    let allowed = format!("{what} that sum to 1; these sum to {sum}");
+    Invalid::unless((sum - 1.0).abs() <= SUM_TOLERANCE, key, format!("{values:?}"), allowed)
 }
 
 /// The value of `key`, a count from 1 to `high`.

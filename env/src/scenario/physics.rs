@@ -9,7 +9,7 @@ use super::config::{
 use super::files::PhysicalFiles;
 use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
 use super::validate::{MAX_USERS, SessionsWorld, logarithmic};
-use crate::invalid::{Invalid, Range, count, length, name, number};
+use crate::invalid::{Invalid, Range, SUM_TOLERANCE, count, length, name, number, present};
 use crate::llm::catalogue::{Catalogue, Device, Model};
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
@@ -27,8 +27,6 @@ use serde::Serialize;
 
 /// The most pairs of a user and a cell: each keeps the state of its link and a twin, 20 bytes.
 const MAX_LINKS: u64 = 20_000_000;
-/// How far from 1 the shares of the device classes may sum to.
-const SUM_TOLERANCE: f64 = 1e-6;
 
 /// A model at one site, and how good it is.
 #[derive(Clone, Debug)]
@@ -239,19 +237,12 @@ impl ScenarioConfig {
         let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
         let gpus = count("physical.server.gpus", server.gpus, 1024)?;
         let links = u64::from(config.users) * u64::from(self.cell.count);
-        if links > MAX_LINKS {
-            let allowed = format!(
-                "at most {} at {} cells: a link is kept for each user and cell",
-                MAX_LINKS / u64::from(self.cell.count),
-                self.cell.count
-            );
-            return Err(Invalid::new("physical.users", config.users, allowed));
-        }
+        let (cells, most) = (self.cell.count, MAX_LINKS / u64::from(self.cell.count).max(1));
+        let allowed = format!("at most {most} at {cells} cells: a link is kept for each user and cell");
+        Invalid::unless(links <= MAX_LINKS, "physical.users", config.users, allowed)?;
         let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes);
-        if self.cell.memory_gb > held {
-            let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
-            return Err(Invalid::new("cell.memory_gb", self.cell.memory_gb, allowed));
-        }
+        let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
+        Invalid::unless(self.cell.memory_gb <= held, "cell.memory_gb", self.cell.memory_gb, allowed)?;
         let radio = config.radio.validate("physical.radio", Some(&files.radio))?;
         let parts =
             Parts { config, catalogue: &catalogue, server_device: &server_device, gpus, radio: &radio };
@@ -296,9 +287,8 @@ impl ScenarioConfig {
     fn catalogue_model(&self, catalogue: &Catalogue, index: usize) -> Result<Model, Invalid> {
         let typed = &self.models[index];
         let key = format!("models[{index}].catalogue");
-        let Some(named) = &typed.catalogue else {
-            return Err(Invalid::new(key, "absent", "a model of the catalogue, because of [physical]"));
-        };
+        let allowed = "a model of the catalogue, because of [physical]";
+        let named = present(&key, typed.catalogue.as_ref(), allowed)?;
         let model = catalogue.model(&key, named)?.clone();
         let model = match typed.bytes_per_weight {
             Some(bytes) => {
@@ -321,8 +311,7 @@ impl ScenarioConfig {
         let model = self.model_index(index)?;
         let key = format!("models[{model}].quality");
         let allowed = "a table of how good its answers are, because of [physical]";
-        let quality = self.models[model].quality.ok_or_else(|| Invalid::new(&key, "absent", allowed))?;
-        quality.validate(&key, thought_tokens)
+        present(&key, self.models[model].quality, allowed)?.validate(&key, thought_tokens)
     }
 
     /// This scenario with what the catalogue knows in its models, without prices of its own, and with its users.
@@ -391,20 +380,16 @@ impl ScenarioConfig {
         if let Some((key, Some(value))) = numbers.iter().find(|(_, typed)| typed.is_some()) {
             return refuse(key, value.to_string());
         }
-        if self.decision.granularity != GranularityConfig::Request {
-            let allowed = "\"request\": users of a physical scenario are at different places";
-            return Err(Invalid::new("decision.granularity", "\"service\"", allowed));
-        }
-        Ok(())
+        let is_per_request = self.decision.granularity == GranularityConfig::Request;
+        let allowed = "\"request\": users of a physical scenario are at different places";
+        Invalid::unless(is_per_request, "decision.granularity", "\"service\"", allowed)
     }
 
     fn demands(&self, parts: &Parts<'_>, index: usize) -> Result<Demands, Invalid> {
         let service = &self.services[index];
         let place = format!("services[{index}].demands");
-        let Some(typed) = &service.demands else {
-            let allowed = "a table of what a request asks for, because of [physical]";
-            return Err(Invalid::new(place, "absent", allowed));
-        };
+        let allowed = "a table of what a request asks for, because of [physical]";
+        let typed = present(&place, service.demands.as_ref(), allowed)?;
         let key = |field: &str| format!("{place}.{field}");
         let sensor_bits = 1e3 * number(key("sensor_kbit"), typed.sensor_kbit, Range::Between(1e-6, 1e9))?;
         let is_split = self
@@ -484,10 +469,8 @@ impl ScenarioConfig {
                 .collect::<Result<_, Invalid>>()?;
             classes.push(DeviceClass { name: class.name.clone(), up_to_share, sites });
         }
-        if (up_to_share - 1.0).abs() > SUM_TOLERANCE {
-            let allowed = "shares that sum to 1 over all classes";
-            return Err(Invalid::new("physical.devices", format!("a sum of {up_to_share}"), allowed));
-        }
+        let (value, allowed) = (format!("a sum of {up_to_share}"), "shares that sum to 1 over all classes");
+        Invalid::unless((up_to_share - 1.0).abs() <= SUM_TOLERANCE, "physical.devices", value, allowed)?;
         Ok(classes)
     }
 
@@ -541,14 +524,10 @@ impl Parts<'_> {
         let model = self.catalogue.model("physical.cloud.model", &typed.model)?;
         let gpus = count("physical.cloud.gpus", typed.gpus, 64)?;
         let key = "physical.cloud.gpus";
-        if !gpus.is_power_of_two() {
-            return Err(Invalid::new(key, gpus, "a power of two"));
-        }
-        if model.weight_bytes() > u64::from(gpus) * device.memory_bytes {
-            let needs = bytes_to_gb(model.weight_bytes());
-            let allowed = format!("enough of them to hold the {needs} GB of the model");
-            return Err(Invalid::new(key, gpus, allowed));
-        }
+        Invalid::unless(gpus.is_power_of_two(), key, gpus, "a power of two")?;
+        let needs = bytes_to_gb(model.weight_bytes());
+        let is_held = model.weight_bytes() <= u64::from(gpus) * device.memory_bytes;
+        Invalid::unless(is_held, key, gpus, format!("enough of them to hold the {needs} GB of the model"))?;
         let (law, alignment_quality) = typed.quality.validate("physical.cloud.quality", thought_tokens)?;
         let price = |field: &str, typed: f64| {
             Ok::<f64, Invalid>(

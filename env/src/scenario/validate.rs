@@ -11,7 +11,9 @@ use super::files::PhysicalFiles;
 use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
 use crate::csv::RecordingError;
 use crate::digest;
-use crate::invalid::{Invalid, MAX_NUMBER, Range, count, length, name, number};
+use crate::invalid::{
+    Invalid, MAX_NUMBER, Range, count, distribution, length, name, number, optional, present,
+};
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
 use crate::placement::Placement;
@@ -37,8 +39,6 @@ const SLOT_S: Range = Range::Between(1e-6, 86_400.0);
 const MAX_GB: f64 = 1e6;
 /// Exponents of Zipf's law.
 const ZIPF_EXPONENTS: Range = Range::Between(0.0, 10.0);
-/// How far from 1 the probabilities of a phase may sum to.
-const SUM_TOLERANCE: f64 = 1e-6;
 /// The most users.
 pub(crate) const MAX_USERS: u32 = 1_000_000;
 /// The most bytes that a token of context may occupy.
@@ -125,7 +125,7 @@ impl ScenarioConfig {
 
     /// What an abstract scenario costs; a physical one has been given prices of 0.
     fn cost(&self) -> Result<&CostConfig, Invalid> {
-        self.cost.as_ref().ok_or_else(|| Invalid::new("cost", "absent", "[cost], or [physical]"))
+        present("cost", self.cost.as_ref(), "[cost], or [physical]")
     }
 
     fn validate_filled(&self, recording: &Recording, files: &PhysicalFiles) -> Result<Scenario, Invalid> {
@@ -135,11 +135,8 @@ impl ScenarioConfig {
         let num_cells = count("cell.count", self.cell.count, MAX_COUNT)?;
         let capacity_bytes =
             gb_to_bytes(number("cell.memory_gb", self.cell.memory_gb, Range::Between(1e-9, MAX_GB))?);
-        let compute_budget_flop = self
-            .cell
-            .compute_budget_tflop_per_slot
-            .map(|tflop| Ok(1e12 * number("cell.compute_budget_tflop_per_slot", tflop, Range::Positive)?))
-            .transpose()?;
+        let budget_tflop = self.cell.compute_budget_tflop_per_slot;
+        let budget_tflop = optional("cell.compute_budget_tflop_per_slot", budget_tflop, Range::Positive)?;
         length("services", self.services.len(), "services", MAX_COUNT as usize)?;
         let Source { arrivals, load_s, outside_requests } = self.source(recording, num_cells)?;
         let consensus_factor =
@@ -155,7 +152,7 @@ impl ScenarioConfig {
             slot_s,
             num_cells,
             capacity_bytes,
-            compute_budget_flop,
+            compute_budget_flop: budget_tflop.map(|tflop| 1e12 * tflop),
             services: self.services(load_s.as_deref())?,
             models: self.model_shapes()?,
             consensus_factor,
@@ -192,9 +189,8 @@ impl ScenarioConfig {
             if model.kv_bytes_per_token.is_some() {
                 self.kv_bytes_per_token(index)?;
             }
-            if let Some(billions) = model.active_parameters_b {
-                number(format!("models[{index}].active_parameters_b"), billions, Range::Positive)?;
-            }
+            let key = format!("models[{index}].active_parameters_b");
+            optional(key, model.active_parameters_b, Range::Positive)?;
             let is_new = self.models[..index].iter().all(|earlier| earlier.name != model.name);
             Invalid::unless(is_new, name_key, &model.name, "each name once")?;
         }
@@ -212,20 +208,16 @@ impl ScenarioConfig {
             if let Some(typed) = &service.name {
                 name(key("name"), typed)?;
             }
-            let own_price = |field: &str, typed: Option<f64>| {
-                typed.map(|price| number(key(field), price, Range::NonNegative)).transpose()
-            };
+            let own_price = |field: &str, typed: Option<f64>| optional(key(field), typed, Range::NonNegative);
             let model_index = self.model_index(index)?;
             let model = &self.models[model_index];
             let thought_tokens = self.thought_tokens(index)?;
-            let request_flop = match (needs_flop, model.active_parameters_b) {
-                (false, _) => 0.0,
-                (true, Some(billions)) => 2e9 * billions * thought_tokens * f64::from(paths),
-                (true, None) => {
-                    let key = format!("models[{model_index}].active_parameters_b");
-                    let allowed = "a number above 0, because compute is priced or limited";
-                    return Err(Invalid::new(key, "absent", allowed));
-                }
+            let request_flop = if needs_flop {
+                let key = format!("models[{model_index}].active_parameters_b");
+                let allowed = "a number above 0, because compute is priced or limited";
+                2e9 * present(key, model.active_parameters_b, allowed)? * thought_tokens * f64::from(paths)
+            } else {
+                0.0
             };
             services.push(Service {
                 name: service.name.clone().unwrap_or_else(|| format!("service-{index}")),
@@ -263,9 +255,9 @@ impl ScenarioConfig {
     /// Tokens of a thought of a service.
     pub(super) fn thought_tokens(&self, index: usize) -> Result<f64, Invalid> {
         let default_tokens = number("thought.tokens", self.thought.tokens, Range::Positive)?;
-        self.services[index].thought_tokens.map_or(Ok(default_tokens), |tokens| {
-            number(format!("services[{index}].thought_tokens"), tokens, Range::Positive)
-        })
+        let key = format!("services[{index}].thought_tokens");
+        let own_tokens = optional(key, self.services[index].thought_tokens, Range::Positive)?;
+        Ok(own_tokens.unwrap_or(default_tokens))
     }
 
     fn model_shapes(&self) -> Result<Vec<ModelShape>, Invalid> {
@@ -283,36 +275,31 @@ impl ScenarioConfig {
     fn model_gb(&self, index: usize) -> Result<f64, Invalid> {
         let key = format!("models[{index}].memory_gb");
         let allowed = "a number of GB above 0, because there is no [physical] with a catalogue";
-        let gb = self.models[index].memory_gb.ok_or_else(|| Invalid::new(&key, "absent", allowed))?;
-        number(key, gb, Range::Between(1e-9, MAX_GB))
+        number(&key, present(&key, self.models[index].memory_gb, allowed)?, Range::Between(1e-9, MAX_GB))
     }
 
     /// The window of a model; infinite where none is typed and none is needed.
     fn window_tokens(&self, index: usize) -> Result<f64, Invalid> {
         let key = format!("models[{index}].window_tokens");
-        match self.models[index].window_tokens {
-            Some(tokens) => number(key, tokens, Range::Between(1.0, MAX_NUMBER)),
-            None if self.cost()?.accuracy_weight > 0.0 => {
-                let allowed = "a number of tokens, because cost.accuracy_weight is above 0: the age of thought is \
-                               counted and seen as a share of the window";
-                Err(Invalid::new(key, "absent", allowed))
-            }
-            None => Ok(f64::INFINITY),
-        }
+        let tokens = optional(&key, self.models[index].window_tokens, Range::Between(1.0, MAX_NUMBER))?;
+        let is_needed = tokens.is_none() && self.cost()?.accuracy_weight > 0.0;
+        let allowed = "a number of tokens, because cost.accuracy_weight is above 0: the age of thought is \
+                       counted and seen as a share of the window";
+        Invalid::unless(!is_needed, key, "absent", allowed)?;
+        Ok(tokens.unwrap_or(f64::INFINITY))
     }
 
     fn kv_bytes_per_token(&self, model_index: usize) -> Result<f64, Invalid> {
         let key = format!("models[{model_index}].kv_bytes_per_token");
         match (self.memory.kv, self.models[model_index].kv_bytes_per_token) {
             (false, None) => Ok(0.0),
-            (true, Some(bytes)) => number(key, bytes, Range::Between(1.0, MAX_KV_BYTES_PER_TOKEN)),
             (false, Some(bytes)) => {
                 let allowed = "no bytes, or memory.kv = true: nothing else reads them";
                 Err(Invalid::new(key, format!("{bytes:?}"), allowed))
             }
-            (true, None) => {
+            (true, bytes) => {
                 let allowed = "a number of bytes, at least 1, because memory.kv is true";
-                Err(Invalid::new(key, "absent", allowed))
+                number(&key, present(&key, bytes, allowed)?, Range::Between(1.0, MAX_KV_BYTES_PER_TOKEN))
             }
         }
     }
@@ -352,15 +339,11 @@ impl ScenarioConfig {
         }
         let alpha_key = format!("services[{index}].alpha");
         let allowed = "[quality.linear], [quality.logarithmic] or [quality.table]";
-        let quality = self.quality.as_ref().ok_or_else(|| Invalid::new("quality", "absent", allowed))?;
-        match (quality, self.services[index].alpha) {
-            (QualityConfig::Linear(linear), Some(alpha)) => Ok(QualityLaw::linear(
-                number(alpha_key, alpha, Range::OpenShare)?,
-                number("quality.linear.beta", linear.beta, Range::OpenShare)?,
-            )),
-            (QualityConfig::Linear(_), None) => {
+        match (present("quality", self.quality.as_ref(), allowed)?, self.services[index].alpha) {
+            (QualityConfig::Linear(linear), alpha) => {
                 let allowed = "a number between 0 and 1, because of [quality.linear]";
-                Err(Invalid::new(alpha_key, "absent", allowed))
+                let alpha = number(&alpha_key, present(&alpha_key, alpha, allowed)?, Range::OpenShare)?;
+                Ok(QualityLaw::linear(alpha, number("quality.linear.beta", linear.beta, Range::OpenShare)?))
             }
             (QualityConfig::Logarithmic(_), Some(alpha)) => {
                 Err(Invalid::new(alpha_key, alpha, "no alpha: [quality.logarithmic] does not read it"))
@@ -405,7 +388,7 @@ impl ScenarioConfig {
             SwitchingConfig::PerGb(price) => Ok(priced("per_gb", price.weight)? * memory_gb),
             SwitchingConfig::PerLoad(price) => {
                 let weight = priced("per_load", price.weight)?;
-                typed_cost.map_or(Ok(weight), |cost| number(cost_key, cost, Range::NonNegative))
+                Ok(optional(cost_key, typed_cost, Range::NonNegative)?.unwrap_or(weight))
             }
             SwitchingConfig::PerLoadSecond(price) => {
                 let weight =
@@ -413,26 +396,23 @@ impl ScenarioConfig {
                 let load_s =
                     typed_load_s.or_else(|| recorded_load_s.and_then(|load_s| load_s.get(index).copied()));
                 let allowed = "seconds above 0, because no recording gives them";
-                let load_s = load_s.ok_or_else(|| Invalid::new(&load_key, "absent", allowed))?;
-                Ok(weight * number(load_key, load_s, Range::Positive)?)
+                Ok(weight * number(&load_key, present(&load_key, load_s, allowed)?, Range::Positive)?)
             }
         }
     }
 
     fn prices(&self) -> Result<Prices, Invalid> {
         let compute_weight = number("cost.compute_weight", self.cost()?.compute_weight, Range::NonNegative)?;
+        let key = "cell.compute_tflop_per_s";
         let per_flop = match (compute_weight > 0.0, self.cell.compute_tflop_per_s) {
             (false, None) => 0.0,
             (false, Some(speed)) => {
                 let allowed = "no speed, or a cost.compute_weight above 0: nothing else reads it";
-                return Err(Invalid::new("cell.compute_tflop_per_s", speed, allowed));
+                return Err(Invalid::new(key, speed, allowed));
             }
-            (true, Some(speed)) => {
-                compute_weight / (1e12 * number("cell.compute_tflop_per_s", speed, Range::Positive)?)
-            }
-            (true, None) => {
-                let allowed = "a number above 0, because cost.compute_weight is";
-                return Err(Invalid::new("cell.compute_tflop_per_s", "absent", allowed));
+            (true, speed) => {
+                let speed = present(key, speed, "a number above 0, because cost.compute_weight is")?;
+                compute_weight / (1e12 * number(key, speed, Range::Positive)?)
             }
         };
         let accuracy_weight = self.cost()?.accuracy_weight;
@@ -537,21 +517,15 @@ impl ScenarioConfig {
             let key = format!("workload.phased.popularity[{phase}]");
             let (value, services) = (format!("{} probabilities", row.len()), self.services.len());
             Invalid::unless(row.len() == services, &key, value, format!("{services}, one a service"))?;
-            for (service, &probability) in row.iter().enumerate() {
-                number(format!("{key}[{service}]"), probability, Range::Share)?;
-            }
-            let sum: f64 = row.iter().sum();
-            let allowed = format!("probabilities that sum to 1; these sum to {sum}");
-            Invalid::unless((sum - 1.0).abs() <= SUM_TOLERANCE, key, format!("{row:?}"), allowed)?;
+            distribution(&key, row, "probabilities")?;
         }
         let key = "workload.phased.stay_prob";
         let stay_prob = match (phases, workload.stay_prob) {
             (1, None | Some(1.0)) => 1.0,
             (1, Some(other)) => return Err(Invalid::new(key, other, "1, or absent: there is one phase")),
-            (_, Some(stay_prob)) => number(key, stay_prob, Range::BelowOne)?,
-            (_, None) => {
+            (_, stay_prob) => {
                 let allowed = "a number from 0 to 1, below 1, because there are several phases";
-                return Err(Invalid::new(key, "absent", allowed));
+                number(key, present(key, stay_prob, allowed)?, Range::BelowOne)?
             }
         };
         Ok(PhasedModel::new(workload.popularity.clone(), stay_prob))

@@ -4,7 +4,7 @@ use super::super::config::{ScenarioConfig, WorkloadConfig};
 use super::{
     MAX_DECISIONS_PER_SLOT, MAX_HORIZON_SLOTS, MAX_INTENSITY, MIN_TOTAL_INTENSITY, ZIPF_EXPONENTS, reshuffle,
 };
-use crate::invalid::{Invalid, Range, number};
+use crate::invalid::{Invalid, Range, number, positive_share};
 use crate::workload::diurnal::Diurnal;
 use crate::workload::drawn::{DrawnModel, Process};
 use crate::workload::modulated::{ModulatedModel, StateConfig};
@@ -51,21 +51,15 @@ impl ScenarioConfig {
         let exponent = number(format!("workload.{table}.zipf_exponent"), zipf_exponent, ZIPF_EXPONENTS)?;
         let sources = self.services.len() as f64 * f64::from(num_cells);
         let least = MIN_TOTAL_INTENSITY / sources;
-        if mean < least {
-            let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
-            return Err(Invalid::new(key, mean, allowed));
-        }
+        let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
+        Invalid::unless(mean >= least, &key, mean, allowed)?;
         let most = MAX_DECISIONS_PER_SLOT / sources;
-        if self.is_per_request() && mean > most {
-            let allowed = format!(
-                "at most {most}, or decision.granularity = \"service\": every request would be a decision of its own"
-            );
-            return Err(Invalid::new(key, mean, allowed));
-        }
-        if matches!(process, Process::Renewal(_)) && mean > most {
-            let allowed = format!("at most {most}, or [workload.poisson]: every gap is drawn");
-            return Err(Invalid::new(key, mean, allowed));
-        }
+        let allowed = format!(
+            "at most {most}, or decision.granularity = \"service\": every request would be a decision of its own"
+        );
+        Invalid::unless(mean <= most || !self.is_per_request(), &key, mean, allowed)?;
+        let allowed = format!("at most {most}, or [workload.poisson]: every gap is drawn");
+        Invalid::unless(mean <= most || !matches!(process, Process::Renewal(_)), key, mean, allowed)?;
         let slots = reshuffle(&format!("workload.{table}.reshuffle_slots"), reshuffle_slots)?;
         let diurnal = diurnal.map(|day| cycle(&format!("workload.{table}.diurnal"), day)).transpose()?;
         Ok(DrawnModel::new(process, self.services.len(), exponent, mean, slots, diurnal))
@@ -109,10 +103,8 @@ pub(super) fn states(key: &str, states: &[StateConfig]) -> Result<ModulatedModel
         factors.push(number(format!("{key}[{index}].factor"), state.factor, FACTORS)?);
         mean_slots.push(number(format!("{key}[{index}].mean_slots"), state.mean_slots, STATE_SLOTS)?);
     }
-    if factors.iter().all(|factor| *factor < 1e-6) {
-        let allowed = "a factor of at least 1e-6 in one of the states: nobody would ever ask";
-        return Err(Invalid::new(key, format!("{factors:?}"), allowed));
-    }
+    let allowed = "a factor of at least 1e-6 in one of the states: nobody would ever ask";
+    Invalid::unless(factors.iter().any(|factor| *factor >= 1e-6), key, format!("{factors:?}"), allowed)?;
     Ok(ModulatedModel::new(factors, mean_slots))
 }
 
@@ -121,9 +113,7 @@ pub(super) fn cycle(key: &str, day: Diurnal) -> Result<Diurnal, Invalid> {
     let allowed = format!("a whole number from 2 to {MAX_HORIZON_SLOTS}");
     let is_inside = (2..=MAX_HORIZON_SLOTS).contains(&day.period_slots);
     Invalid::unless(is_inside, format!("{key}.period_slots"), day.period_slots, allowed)?;
-    let key = format!("{key}.amplitude");
-    let amplitude = number(&key, day.amplitude, Range::Share)?;
     let allowed = "a number above 0, or no table: all times would be alike";
-    Invalid::unless(amplitude > 0.0, key, "0.0", allowed)?;
+    positive_share(&format!("{key}.amplitude"), day.amplitude, allowed)?;
     Ok(day)
 }

@@ -42,20 +42,16 @@ impl ScenarioConfig {
                     "a recording with requests in every part; its {part} part has none"
                 )));
             }
-            if mean < MIN_TOTAL_INTENSITY {
-                let least = (rate_scale * MIN_TOTAL_INTENSITY / mean).min(MAX_NUMBER);
-                let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
-                return Err(Invalid::new(key, rate_scale, allowed));
-            }
+            let least = (rate_scale * MIN_TOTAL_INTENSITY / mean).min(MAX_NUMBER);
+            let allowed = format!("at least {least:.1e}: fewer requests would keep the world waiting");
+            Invalid::unless(mean >= MIN_TOTAL_INTENSITY, key, rate_scale, allowed)?;
         }
         let greatest = model.greatest_mean();
-        if greatest > MAX_DECISIONS_PER_SLOT {
-            let most = rate_scale * MAX_DECISIONS_PER_SLOT / greatest;
-            let allowed = format!(
-                "at most {most:.1e}: a slot would bring {greatest:.0} requests, {MAX_DECISIONS_PER_SLOT} are allowed"
-            );
-            return Err(Invalid::new(key, rate_scale, allowed));
-        }
+        let most = rate_scale * MAX_DECISIONS_PER_SLOT / greatest;
+        let allowed = format!(
+            "at most {most:.1e}: a slot would bring {greatest:.0} requests, {MAX_DECISIONS_PER_SLOT} are allowed"
+        );
+        Invalid::unless(greatest <= MAX_DECISIONS_PER_SLOT, key, rate_scale, allowed)?;
         Ok(model)
     }
 }

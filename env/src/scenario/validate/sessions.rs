@@ -1,11 +1,11 @@
 //! `[workload.sessions]`: from what was typed to the laws of sessions.
 
 use super::super::sessions::{
-    SessionsConfig, StartsConfig, TimeConfig, TokensConfig, TurnsConfig, UserClassConfig,
+    SessionsConfig, StartsConfig, TimeConfig, TokensConfig, ToolsConfig, TurnsConfig, UserClassConfig,
 };
 use super::drawn::{CVS, cycle, states};
-use super::{MAX_DECISIONS_PER_SLOT, SUM_TOLERANCE, ZIPF_EXPONENTS, reshuffle};
-use crate::invalid::{Invalid, Range, length, number};
+use super::{MAX_DECISIONS_PER_SLOT, ZIPF_EXPONENTS, reshuffle};
+use crate::invalid::{Invalid, Range, SUM_TOLERANCE, distribution, length, number, positive_share};
 use crate::workload::drawn::Process;
 use crate::workload::renewal::GapLaw;
 use crate::workload::sessions::{GapTime, SessionsModel, Starts, Tokens, Tools, Turns, UserClass};
@@ -41,12 +41,10 @@ impl SessionsConfig {
         let rate_key = key("sessions_per_user_hour");
         let rate = number(&rate_key, self.sessions_per_user_hour, Range::Between(0.0, 3600.0))?;
         let per_slot = rate / 3600.0 * f64::from(world.num_users) * world.slot_s;
-        if per_slot < MIN_SESSIONS_PER_SLOT {
-            let allowed = format!(
-                "more sessions, users or longer slots: they bring {per_slot:e} sessions a slot, at least {MIN_SESSIONS_PER_SLOT:e} are needed"
-            );
-            return Err(Invalid::new(rate_key, rate, allowed));
-        }
+        let allowed = format!(
+            "more sessions, users or longer slots: they bring {per_slot:e} sessions a slot, at least {MIN_SESSIONS_PER_SLOT:e} are needed"
+        );
+        Invalid::unless(per_slot >= MIN_SESSIONS_PER_SLOT, &rate_key, rate, allowed)?;
         let process = match &self.starts {
             StartsConfig::Poisson(_) => Process::Poisson,
             StartsConfig::Gamma(law) => {
@@ -60,13 +58,9 @@ impl SessionsConfig {
             }
         };
         let diurnal = self.diurnal.map(|day| cycle(&key("diurnal"), day)).transpose()?;
-        if let Some(short) = world.window_tokens.iter().position(|window| *window < 2.0) {
+        for (service, window) in world.window_tokens.iter().enumerate() {
             let allowed = "at least 2, because a request of a session has a question and an answer";
-            return Err(Invalid::new(
-                format!("window of service {short}"),
-                world.window_tokens[short],
-                allowed,
-            ));
+            Invalid::unless(*window >= 2.0, format!("window of service {service}"), window, allowed)?;
         }
         let model = SessionsModel {
             slot_s: world.slot_s,
@@ -80,45 +74,34 @@ impl SessionsConfig {
             think_time: time(&key("think_time"), &self.think_time)?,
             new_tokens: tokens(&key("new_tokens"), &self.new_tokens)?,
             output_tokens: tokens(&key("output_tokens"), &self.output_tokens)?,
-            tools: match &self.tools {
-                None => None,
-                Some(tools) => Some(Tools {
-                    prob: positive_share(key("tools.prob"), tools.prob)?,
-                    more_prob: 1.0
-                        - 1.0
-                            / number(
-                                key("tools.mean_calls"),
-                                tools.mean_calls,
-                                Range::Between(1.0, MAX_TURNS),
-                            )?,
-                    time: time(&key("tools.time"), &tools.time)?,
-                    result_tokens: tokens(&key("tools.result_tokens"), &tools.result_tokens)?,
-                }),
-            },
+            tools: self.tools.as_ref().map(tools).transpose()?,
         };
         let requests = model.requests_per_slot();
-        if requests > MAX_DECISIONS_PER_SLOT {
-            let allowed = format!(
-                "fewer sessions, turns or calls: they bring {requests:.0} requests a slot, {MAX_DECISIONS_PER_SLOT} are allowed"
-            );
-            return Err(Invalid::new(rate_key, rate, allowed));
-        }
+        let allowed = format!(
+            "fewer sessions, turns or calls: they bring {requests:.0} requests a slot, {MAX_DECISIONS_PER_SLOT} are allowed"
+        );
+        Invalid::unless(requests <= MAX_DECISIONS_PER_SLOT, &rate_key, rate, allowed)?;
         let under_way: f64 = model.live_by_kind().iter().sum();
-        if under_way > MAX_UNDER_WAY {
-            let allowed = format!(
-                "fewer sessions, turns or calls, or shorter times between them: {under_way:.0} sessions would be under way, {MAX_UNDER_WAY} are allowed"
-            );
-            return Err(Invalid::new(rate_key, rate, allowed));
-        }
+        let allowed = format!(
+            "fewer sessions, turns or calls, or shorter times between them: {under_way:.0} sessions would be under way, {MAX_UNDER_WAY} are allowed"
+        );
+        Invalid::unless(under_way <= MAX_UNDER_WAY, rate_key, rate, allowed)?;
         Ok(model)
     }
 }
 
-fn positive_share(key: String, share: f64) -> Result<f64, Invalid> {
-    if number(&key, share, Range::Share)? == 0.0 {
-        return Err(Invalid::new(key, "0.0", "a number above 0, at most 1, or no table"));
-    }
-    Ok(share)
+/// What a share that may not be 0 has to be.
+const SHARE: &str = "a number above 0, at most 1, or no table";
+
+fn tools(typed: &ToolsConfig) -> Result<Tools, Invalid> {
+    let key = |key: &str| format!("{TABLE}.tools.{key}");
+    let mean_calls = number(key("mean_calls"), typed.mean_calls, Range::Between(1.0, MAX_TURNS));
+    Ok(Tools {
+        prob: positive_share(&key("prob"), typed.prob, SHARE)?,
+        more_prob: 1.0 - 1.0 / mean_calls?,
+        time: time(&key("time"), &typed.time)?,
+        result_tokens: tokens(&key("result_tokens"), &typed.result_tokens)?,
+    })
 }
 
 fn user_classes(mix: &[UserClassConfig], num_users: u32) -> Result<Vec<UserClass>, Invalid> {
@@ -128,16 +111,14 @@ fn user_classes(mix: &[UserClassConfig], num_users: u32) -> Result<Vec<UserClass
     let table = format!("{TABLE}.user_mix");
     let (mut shares, mut starts) = (0.0, 0.0);
     for (index, class) in mix.iter().enumerate() {
-        shares += positive_share(format!("{table}[{index}].share"), class.share)?;
+        shares += positive_share(&format!("{table}[{index}].share"), class.share, SHARE)?;
         starts += class.share
             * number(format!("{table}[{index}].activity"), class.activity, Range::Between(0.0, 1e6))?;
     }
-    if (shares - 1.0).abs() > SUM_TOLERANCE {
-        return Err(Invalid::new(table, format!("shares that sum to {shares}"), "shares that sum to 1"));
-    }
-    if starts < 1e-6 {
-        return Err(Invalid::new(table, "no activity", "an activity above 0: nobody would ever ask"));
-    }
+    let value = format!("shares that sum to {shares}");
+    Invalid::unless((shares - 1.0).abs() <= SUM_TOLERANCE, &table, value, "shares that sum to 1")?;
+    let allowed = "an activity above 0: nobody would ever ask";
+    Invalid::unless(starts >= 1e-6, &table, "no activity", allowed)?;
     let (mut below, mut first) = (0.0, 0);
     let mut classes = Vec::with_capacity(mix.len());
     for (index, class) in mix.iter().enumerate() {
@@ -147,10 +128,8 @@ fn user_classes(mix: &[UserClassConfig], num_users: u32) -> Result<Vec<UserClass
         } else {
             (libm::round(below * f64::from(num_users)) as u32).min(num_users)
         };
-        if end <= first {
-            let allowed = format!("a share of at least one of the {num_users} users");
-            return Err(Invalid::new(format!("{table}[{index}].share"), class.share, allowed));
-        }
+        let allowed = format!("a share of at least one of the {num_users} users");
+        Invalid::unless(end > first, format!("{table}[{index}].share"), class.share, allowed)?;
         let start_share = class.share * class.activity / starts;
         classes.push(UserClass { first, count: end - first, start_share });
         first = end;
@@ -167,14 +146,7 @@ fn turns(typed: &TurnsConfig) -> Result<Turns, Invalid> {
         TurnsConfig::Empirical(law) => {
             let key = format!("{TABLE}.turns.empirical.shares");
             length(&key, law.shares.len(), "shares", MAX_TURNS as usize)?;
-            for (index, &share) in law.shares.iter().enumerate() {
-                number(format!("{key}[{index}]"), share, Range::Share)?;
-            }
-            let sum: f64 = law.shares.iter().sum();
-            if (sum - 1.0).abs() > SUM_TOLERANCE {
-                let allowed = format!("shares that sum to 1; these sum to {sum}");
-                return Err(Invalid::new(key, format!("{:?}", law.shares), allowed));
-            }
+            distribution(&key, &law.shares, "shares")?;
             Ok(Turns::empirical(&law.shares))
         }
     }
