@@ -282,7 +282,7 @@ fn wrapped(lead: &str, words: &str) -> String {
 fn write_list(text: &mut String, items: &[Node], indent: usize) {
     for item in items {
         if let Node::Text(sentence) = item {
-            *text += &format!("{:indent$}{}\n", "", one_line(sentence));
+            text.extend([" ".repeat(indent), one_line(sentence), "\n".to_owned()]);
         }
     }
     let objects =

@@ -47,10 +47,11 @@ impl Table {
         for row in &self.rows {
             let mut line = " ".repeat(indent);
             for ((cell, align), &width) in row.iter().zip(&self.align).zip(&widths) {
-                line += &match align {
+                let padded = match align {
                     Align::Left => format!("{cell:<width$}  "),
                     Align::Right => format!("{cell:>width$}  "),
                 };
+                line += &padded;
             }
             text += line.trim_end();
             text.push('\n');

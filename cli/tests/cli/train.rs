@@ -334,7 +334,7 @@ mod with_torch {
         let desk = Desk::new();
         desk.write("tiny.toml", TINY);
         let free = ["accuracy_weight", "edge_per_request", "cloud_per_request", "switching.per_gb.weight"];
-        let free: String = free.iter().map(|key| format!(" --set scenario.cost.{key}=0")).collect();
+        let free = free.map(|key| format!(" --set scenario.cost.{key}=0")).concat();
         let line = format!("train --config tiny.toml --set scenario.horizon_slots=5 --out run{free}");
         let outcome = desk.run(&line).expect(0);
         assert!(outcome.stderr.contains("(least-aot costs nothing)"), "{}", outcome.stderr);
