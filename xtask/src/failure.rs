@@ -8,7 +8,8 @@ use crate::progress::size;
 /// The version of libtorch that the crate `tch` of this workspace is written for; it refuses any other.
 pub(crate) const LIBTORCH_VERSION: &str = "2.11.0";
 
-const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/to/libtorch, \
+/// What may be done instead of a download.
+pub(crate) const OWN_LIBTORCH: &str = "bring your own libtorch 2.11.0 with LIBTORCH=/path/to/libtorch, \
                             or that of an installed PyTorch 2.11.0 with LIBTORCH_USE_PYTORCH=1";
 
 /// A situation that ends the program, in the words that its user reads.
@@ -91,19 +92,10 @@ pub(crate) enum Failure {
     WrongWheel { expected: String, found: String, program: String },
 
     #[error(
-        "the download of {requirement} failed: \"{program} -m pip download\" ended with {status} and said
-{said}
-  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type again:  cargo xtask setup
-  without a network: {OWN_LIBTORCH}"
+        "{what} failed: \"{program} -m pip\" ended with {status}, and says why above
+  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type the command again{instead}"
     )]
-    Pip { requirement: String, program: String, status: String, said: String },
-
-    #[error(
-        "python's packages could not be installed: \"{program} -m pip install\" ended with {status} and said
-{said}
-  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type the command again"
-    )]
-    PythonTests { program: String, status: String, said: String },
+    Pip { what: String, program: String, status: String, instead: String },
 
     #[error("cannot unpack {}: {said}\n  it was thrown away; type again:  cargo xtask setup", .wheel.display())]
     Unpack { wheel: PathBuf, said: String },

@@ -15,6 +15,7 @@ use fs4::{FileExt, TryLockError};
 
 use crate::clock::{Stopwatch, human};
 use crate::failure::{Failure, LIBTORCH_VERSION};
+use crate::files;
 use crate::machine::{Machine, numbers, said};
 use crate::progress::{say, size};
 use crate::workspace::Workspace;
@@ -92,7 +93,7 @@ fn set_up(recipe: &Recipe, workspace: &Workspace, machine: &Machine) -> Result<(
     machine.check_space(workspace.root(), recipe.kept_bytes, recipe.kept_bytes)?;
     say("unpacking");
     assemble::assemble(recipe, machine, &wheels, &place)?;
-    fs::remove_dir_all(&downloads).map_err(Failure::file("remove", &downloads))?;
+    files::remove(&downloads)?;
     say(&format!(
         "libtorch {} is ready: {} in {}",
         recipe.version,
@@ -107,7 +108,7 @@ fn is_whole(recipe: &Recipe, place: &Path) -> bool {
     let version = fs::read_to_string(place.join("build-version")).unwrap_or_default();
     version.trim() == recipe.version
         && place.join(HEADER).is_file()
-        && recipe.libraries.iter().all(|name| {
+        && recipe.libraries().all(|name| {
             fs::metadata(place.join("lib").join(name)).is_ok_and(|found| found.is_file() && found.len() > 0)
         })
 }

@@ -53,23 +53,41 @@ impl Machine {
         self.python.to_string_lossy().into_owned()
     }
 
-    /// Python and pip run, and are young enough.
-    pub(crate) fn check_python(&self) -> Result<(), Failure> {
+    /// Makes sure that python and pip run and are young enough; returns python's version.
+    pub(crate) fn check_python(&self) -> Result<String, Failure> {
         let program = self.python_name();
-        let version = "import sys; print('%d.%d' % sys.version_info[:2])";
-        let version = match Command::new(&self.python).args(["-c", version]).stdin(Stdio::null()).output() {
-            Ok(output) if output.status.success() => first_line(&output.stdout),
-            Ok(output) => return Err(Failure::NoPython { program, said: said(&output) }),
-            Err(error) => return Err(Failure::NoPython { program, said: why(&error) }),
+        let ask = |arguments: &[&str]| {
+            let output = Command::new(&self.python).args(arguments).stdin(Stdio::null()).output();
+            let output = output.map_err(|error| why(&error))?;
+            if output.status.success() { Ok(first_line(&output.stdout)) } else { Err(said(&output)) }
         };
+        let version = ask(&["-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+            .map_err(|said| Failure::NoPython { program: program.clone(), said })?;
         if numbers(&version).is_some_and(|found| found < OLDEST_PYTHON) {
             return Err(Failure::OldPython { program, version });
         }
-        match Command::new(&self.python).args(["-m", "pip", "--version"]).stdin(Stdio::null()).output() {
-            Ok(output) if output.status.success() => Ok(()),
-            Ok(output) => Err(Failure::NoPip { program, said: said(&output) }),
-            Err(error) => Err(Failure::NoPip { program, said: why(&error) }),
+        ask(&["-m", "pip", "--version"]).map_err(|said| Failure::NoPip { program, said })?;
+        Ok(version)
+    }
+
+    /// Returns pip's `command` for wheels alone. What it prints goes to stderr: its progress, and what it complains of.
+    pub(crate) fn pip(&self, command: &str) -> Command {
+        let mut pip = Command::new(&self.python);
+        pip.args(["-m", "pip", command, "--no-deps", "--only-binary=:all:", "--no-input"])
+            .arg("--disable-pip-version-check")
+            .stdin(Stdio::null())
+            .stdout(io::stderr());
+        pip
+    }
+
+    /// Runs pip; a failure tells `what` it was for and, on lines of its own, what may be done `instead`.
+    pub(crate) fn run_pip(&self, pip: &mut Command, what: String, instead: String) -> Result<(), Failure> {
+        let program = self.python_name();
+        let status = pip.status().map_err(|source| Failure::Start { program: program.clone(), source })?;
+        if status.success() {
+            return Ok(());
         }
+        Err(Failure::Pip { what, program, status: ended(status), instead })
     }
 
     /// The C and the C++ compiler run and find their headers.

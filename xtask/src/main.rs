@@ -12,6 +12,7 @@ mod clock;
 mod commands;
 mod config_tables;
 mod failure;
+mod files;
 mod libtorch;
 mod machine;
 mod progress;

@@ -3,13 +3,13 @@
 //! Only python3 and its pip are asked for, no `venv`: the packages lie in a folder that the tests put on `PYTHONPATH`. Their
 //! versions are those of the requirements, and their checksums where these have some. Assembled beside and renamed.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::clock::{Stopwatch, human};
 use crate::failure::Failure;
-use crate::machine::{Machine, ended, said};
+use crate::files;
+use crate::machine::Machine;
 use crate::progress::say;
 use crate::workspace::Workspace;
 
@@ -47,8 +47,6 @@ const PACKAGES: &str = "site-packages";
 const STAMP: &str = "stamp";
 /// How a test calls that python.
 const PYTHON: &str = "python";
-/// How many lines of pip's complaint are repeated.
-const LINES_OF_PIP: usize = 8;
 
 /// Makes sure of the packages; returns what belongs on `PYTHONPATH`.
 pub(crate) fn ensure(
@@ -56,9 +54,9 @@ pub(crate) fn ensure(
     machine: &Machine,
     packages: &Packages,
 ) -> Result<PathBuf, Failure> {
-    machine.check_python()?;
+    let version = machine.check_python()?;
     let place = workspace.root().join(packages.folder);
-    let stamp = format!("{}\n{}", version(machine)?, packages.requirements);
+    let stamp = format!("{version}\n{}", packages.requirements);
     if fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp) {
         say(&format!("python's packages are in {}", place.display()));
         return Ok(place.join(PACKAGES));
@@ -66,65 +64,27 @@ pub(crate) fn ensure(
     let stopwatch = Stopwatch::start();
     say(&format!("setting up python's packages in {}, once", place.display()));
     let beside = workspace.root().join(format!("{}.new", packages.folder));
-    remove(&beside)?;
-    fs::create_dir(&beside).map_err(Failure::file("create", &beside))?;
+    files::replace(&beside)?;
     install(machine, &beside, packages)?;
-    write(&beside.join(PYTHON), &machine.python_name())?;
-    write(&beside.join(STAMP), &stamp)?;
-    remove(&place)?;
+    files::write(&beside.join(PYTHON), &machine.python_name())?;
+    files::write(&beside.join(STAMP), &stamp)?;
+    files::remove(&place)?;
     fs::rename(&beside, &place).map_err(Failure::file("write", &place))?;
     say(&format!("python's packages are ready in {}", human(stopwatch.elapsed())));
     Ok(place.join(PACKAGES))
 }
 
-fn version(machine: &Machine) -> Result<String, Failure> {
-    let program = machine.python_name();
-    let script = "import sys; print('%d.%d' % sys.version_info[:2])";
-    let output = Command::new(&machine.python).args(["-c", script]).stdin(Stdio::null()).output();
-    let output = output.map_err(|source| Failure::Start { program: program.clone(), source })?;
-    if !output.status.success() {
-        return Err(Failure::NoPython { program, said: said(&output) });
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
 fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<(), Failure> {
-    let program = machine.python_name();
     let requirements = beside.join("requirements.txt");
-    write(&requirements, packages.requirements)?;
-    let log_path = beside.join("pip.log");
-    let log = File::create(&log_path).map_err(Failure::file("create", &log_path))?;
-    let errors = log.try_clone().map_err(Failure::file("write", &log_path))?;
-    let status = Command::new(&machine.python)
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"])
+    files::write(&requirements, packages.requirements)?;
+    let mut pip = machine.pip("install");
+    pip.args(["--quiet", "--progress-bar", "off"])
         .args(packages.has_checksums.then_some("--require-hashes"))
-        .args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
         .arg("--target")
         .arg(beside.join(PACKAGES))
         .arg("-r")
-        .arg(&requirements)
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .status()
-        .map_err(|source| Failure::Start { program: program.clone(), source })?;
-    if status.success() {
-        return Ok(());
-    }
-    let text = fs::read_to_string(&log_path).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let last: Vec<String> =
-        lines[lines.len().saturating_sub(LINES_OF_PIP)..].iter().map(|line| format!("    {line}")).collect();
-    let said = if last.is_empty() { "    (nothing)".to_owned() } else { last.join("\n") };
-    Err(Failure::PythonTests { program, status: ended(status), said })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(Failure::file("write", PathBuf::from(path)))
-}
-
-fn remove(folder: &Path) -> Result<(), Failure> {
-    if folder.exists() { fs::remove_dir_all(folder).map_err(Failure::file("remove", folder)) } else { Ok(()) }
+        .arg(&requirements);
+    machine.run_pip(&mut pip, "the installation of python's packages".to_owned(), String::new())
 }
 
 #[cfg(test)]
@@ -171,12 +131,15 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn pip_that_fails_is_quoted_and_leaves_nothing_that_looks_whole() {
+    fn pip_that_fails_leaves_nothing_that_looks_whole() {
         let room = Room::new();
         let body = "[ \"$1\" = -c ] && echo 3.11 && exit 0\n[ \"$3\" = install ] && echo no route >&2 && exit 1\nexit 0";
         let machine = Machine { python: room.script("python3", body).into(), ..Machine::this() };
         let failure = ensure(&Workspace::at(room.path()), &machine, &TESTS).unwrap_err();
-        assert!(failure.to_string().contains("    no route"), "{failure}");
+        assert!(
+            failure.to_string().starts_with("the installation of python's packages failed: "),
+            "{failure}"
+        );
         assert_eq!(failure.exit_code(), 2);
         assert!(!room.path().join(".venv-test").exists());
     }

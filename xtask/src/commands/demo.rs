@@ -1,7 +1,5 @@
 //! `cargo xtask demo`: trains a PPO and a DQN on `street`, and compares them with every heuristic.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use signal_hook::consts::TERM_SIGNALS;
@@ -10,6 +8,7 @@ use signal_hook::flag;
 use super::{call, program};
 use crate::clock::{Stopwatch, human};
 use crate::failure::Failure;
+use crate::files;
 use crate::libtorch;
 use crate::machine::Machine;
 use crate::workspace::Workspace;
@@ -30,7 +29,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
             .map_err(|source| Failure::Start { program: "the watch for Ctrl-C".to_owned(), source })?;
     }
     call(workspace.cargo().args(["build", "--release"]))?;
-    replace(&workspace.root().join(FOLDER))?;
+    files::replace(&workspace.root().join(FOLDER))?;
     for learner in LEARNERS {
         call(program(workspace).args(train(learner)))?;
     }
@@ -55,12 +54,4 @@ fn compare() -> Vec<String> {
     words.extend(LEARNERS.map(|learner| format!("{FOLDER}/{learner}")));
     words.extend(["--out-text", TABLES[0], "--out-csv", TABLES[1]].map(str::to_owned));
     words
-}
-
-/// An empty folder, whatever was there.
-fn replace(folder: &Path) -> Result<(), Failure> {
-    if folder.symlink_metadata().is_ok() {
-        fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
-    }
-    fs::create_dir_all(folder).map_err(Failure::file("create", folder))
 }

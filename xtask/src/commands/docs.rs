@@ -3,6 +3,7 @@
 use super::{call, results};
 use crate::config_tables::Sources;
 use crate::failure::Failure;
+use crate::files::{read, write};
 use crate::libtorch;
 use crate::machine::Machine;
 use crate::python_tests;
@@ -48,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
     let fresh = generated(workspace, &text)?;
     if fresh != text {
         let beside = path.with_extension("md.new");
-        fs::write(&beside, fresh).map_err(Failure::file("write", &beside))?;
+        write(&beside, &fresh)?;
         fs::rename(&beside, &path).map_err(Failure::file("write", &path))?;
         println!("wrote {DOCUMENT}");
     }
@@ -99,10 +100,6 @@ pub(crate) fn generated(workspace: &Workspace, text: &str) -> Result<String, Fai
         tables += &sources.tables(root, path);
     }
     Ok(format!("{before}{BEGIN}\n{tables}\n{END}{after}"))
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|source| Failure::File { doing: "read", path: path.to_owned(), source })
 }
 
 /// The file, or all files below the folder, tests left out.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::{call, chosen, program, typed};
 use crate::clock::{Stopwatch, human};
 use crate::failure::Failure;
+use crate::files;
 use crate::libtorch;
 use crate::machine::{Machine, ended};
 use crate::progress::say;
@@ -88,10 +89,7 @@ impl Proof {
     /// Whether it holds, and what the last command printed.
     fn prove(&self, workspace: &Workspace, machine: &Machine) -> Result<(bool, String), Failure> {
         let work = workspace.root().join(WORK).join(&self.name);
-        if work.exists() {
-            fs::remove_dir_all(&work).map_err(Failure::file("remove", &work))?;
-        }
-        fs::create_dir_all(&work).map_err(Failure::file("create", &work))?;
+        files::replace(&work)?;
         let (last, before) = self.commands.split_last().expect("every proof has a command");
         for line in before {
             call(&mut command(line, workspace, machine)?)?;
@@ -115,11 +113,11 @@ impl Proof {
             human(time)
         );
         let path = kept.join(format!("{name}.txt"));
-        fs::write(&path, text).map_err(Failure::file("write", &path))?;
+        files::write(&path, &text)?;
         let line = format!("{name},{},{},{commit},\"{machine}\",\"{what}\"", verdict(holds), time.as_secs());
         let path = kept.join(CSV);
         let before = fs::read_to_string(&path).unwrap_or_default();
-        fs::write(&path, with_line(&before, name, &line)).map_err(Failure::file("write", &path))
+        files::write(&path, &with_line(&before, name, &line))
     }
 }
 

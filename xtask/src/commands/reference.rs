@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{call, chosen, program, results, status, typed};
 use crate::failure::Failure;
+use crate::files;
 use crate::libtorch;
 use crate::machine::{Machine, ended};
 use crate::progress::say;
@@ -120,7 +121,7 @@ fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64)
     }
     let folders: Vec<String> = seeds.iter().map(|(_, folder)| folder.clone()).collect();
     let target = format!("{KEPT}/{experiment}");
-    remove(&workspace.root().join(&target))?;
+    files::remove(&workspace.root().join(&target))?;
     seeds.sort_by(|a, b| a.0.total_cmp(&b.0));
     let median = &seeds[(seeds.len() - 1) / 2].1;
     for file in FILES {
@@ -173,16 +174,9 @@ fn compare(
 
 /// The least validation cost of a run, from the second column of its `eval.csv`.
 fn best_cost(file: &Path) -> Result<f64, Failure> {
-    let text = fs::read_to_string(file).map_err(Failure::file("read", file))?;
+    let text = files::read(file)?;
     let costs = text.lines().skip(1).filter_map(|line| line.split(',').nth(1)?.parse::<f64>().ok());
     Ok(costs.fold(f64::INFINITY, f64::min))
-}
-
-fn remove(folder: &Path) -> Result<(), Failure> {
-    if folder.symlink_metadata().is_ok() {
-        fs::remove_dir_all(folder).map_err(Failure::file("remove", folder))?;
-    }
-    Ok(())
 }
 
 fn copy(from: &Path, to: &PathBuf) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::reference::scenarios;
 use crate::failure::Failure;
+use crate::files::{read, write};
 
 /// The pages, beside those of the folder.
 const README: &str = "README.md";
@@ -20,7 +21,7 @@ pub(super) fn refresh(root: &Path) -> Result<(), Failure> {
         let text = read(&page)?;
         let fresh = with_tables(&text, root)?;
         if fresh != text {
-            fs::write(&page, fresh).map_err(Failure::file("write", &page))?;
+            write(&page, &fresh)?;
             println!("wrote {}", page.display());
         }
     }
@@ -132,10 +133,6 @@ fn margin(verdicts: &str, learner: &str, rule: &str) -> Option<String> {
 fn four_digits(number: f64) -> String {
     let digits_before = number.log10().floor();
     format!("{number:.*}", (3.0 - digits_before).max(0.0) as usize)
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(Failure::file("read", path))
 }
 
 #[cfg(test)]

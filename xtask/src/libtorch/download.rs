@@ -6,25 +6,20 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::recipe::{Recipe, Wheel};
-use crate::failure::Failure;
-use crate::machine::{Machine, ended};
-use crate::progress::{Progress, say, size};
-
-/// How many lines of pip's complaint are repeated.
-const LINES_OF_PIP: usize = 8;
+use crate::failure::{Failure, OWN_LIBTORCH};
+use crate::files;
+use crate::machine::Machine;
+use crate::progress::{say, size};
 
 /// Makes sure that every wheel of `recipe` is in `folder`, whole; gives their paths in the recipe's order.
 pub(crate) fn fetch(recipe: &Recipe, machine: &Machine, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
     let partial = folder.join("partial");
-    throw_away_half_a_download(&partial)?;
+    files::remove(&partial)?;
     let mut missing = Vec::new();
     for wheel in recipe.wheels {
         if !is_there(wheel, folder)? {
@@ -35,22 +30,14 @@ pub(crate) fn fetch(recipe: &Recipe, machine: &Machine, folder: &Path) -> Result
         machine.check_python()?;
         machine.check_space(folder, recipe.peak_bytes(&missing), recipe.kept_bytes)?;
         fs::create_dir(&partial).map_err(Failure::file("create", &partial))?;
-        let downloaded = download(&missing, machine, &partial, folder);
-        let removed = fs::remove_dir_all(&partial).map_err(Failure::file("remove", &partial));
+        let downloaded = missing.iter().try_for_each(|wheel| {
+            download(wheel, machine, &partial)?;
+            accept(wheel, machine, &partial, folder)
+        });
+        let removed = files::remove(&partial);
         downloaded.and(removed)?;
     }
     Ok(recipe.wheels.iter().map(|wheel| folder.join(wheel.file)).collect())
-}
-
-fn throw_away_half_a_download(partial: &Path) -> Result<(), Failure> {
-    if !partial.exists() {
-        return Ok(());
-    }
-    let bytes = largest_file(partial);
-    if bytes > 0 {
-        say(&format!("half a download was left from before ({}): thrown away", size(bytes)));
-    }
-    fs::remove_dir_all(partial).map_err(Failure::file("remove", partial))
 }
 
 /// Whether a whole wheel is left from an earlier run; anything else under its name is removed.
@@ -69,66 +56,17 @@ fn is_there(wheel: &Wheel, folder: &Path) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn download(missing: &[Wheel], machine: &Machine, partial: &Path, folder: &Path) -> Result<(), Failure> {
-    let total_bytes = missing.iter().map(|wheel| wheel.bytes).sum();
-    let mut progress = Progress::start("libtorch", total_bytes);
-    progress.set(0);
-    let mut done_bytes = 0;
-    for wheel in missing {
-        let result = pip(wheel, machine, partial, |bytes| progress.set(done_bytes + bytes.min(wheel.bytes)))
-            .and_then(|()| accept(wheel, machine, partial, folder));
-        if let Err(failure) = result {
-            progress.end();
-            return Err(failure);
-        }
-        done_bytes += wheel.bytes;
-        progress.set(done_bytes);
-    }
-    progress.end();
-    Ok(())
-}
-
-/// Has pip download one wheel into `partial`, telling `arrived` now and then how many bytes there are.
-fn pip(
-    wheel: &Wheel,
-    machine: &Machine,
-    partial: &Path,
-    mut arrived: impl FnMut(u64),
-) -> Result<(), Failure> {
-    let program = machine.python_name();
-    let log_path = partial.join("pip.log");
-    let log = File::create(&log_path).map_err(Failure::file("create", &log_path))?;
-    let errors = log.try_clone().map_err(Failure::file("write", &log_path))?;
-    let mut pip = Command::new(&machine.python);
-    pip.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--no-cache-dir"])
-        .args(["--disable-pip-version-check", "--progress-bar", "off", "--python-version", "3.11"]);
-    for platform in wheel.platforms {
-        pip.args(["--platform", platform]);
-    }
-    if wheel.is_for_cpython_311 {
+/// Has pip download one wheel into `partial`.
+fn download(wheel: &Wheel, machine: &Machine, partial: &Path) -> Result<(), Failure> {
+    let mut pip = machine.pip("download");
+    pip.args(["--no-cache-dir", "--python-version", "3.11", "--platform", wheel.platform()]);
+    if wheel.is_for_cpython_311() {
         pip.args(["--implementation", "cp", "--abi", "cp311"]);
     }
-    // pip's temporary files lie in the same place, so that they can be watched and are thrown away with the rest.
+    // pip's temporary files lie in the same place, so that they are thrown away with the rest.
     pip.arg("-d").arg(partial).arg(wheel.requirement).env("TMPDIR", partial);
-    let mut child = pip
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .spawn()
-        .map_err(|source| Failure::Start { program: program.clone(), source })?;
-    let status: ExitStatus = loop {
-        let ended = child.try_wait().map_err(|source| Failure::Start { program: program.clone(), source })?;
-        if let Some(status) = ended {
-            break status;
-        }
-        arrived(largest_file(partial));
-        thread::sleep(Duration::from_millis(100));
-    };
-    if status.success() {
-        return Ok(());
-    }
-    let said = last_lines(&fs::read_to_string(&log_path).unwrap_or_default(), LINES_OF_PIP);
-    Err(Failure::Pip { requirement: wheel.requirement.to_owned(), program, status: ended(status), said })
+    let what = format!("the download of {}", wheel.requirement);
+    machine.run_pip(&mut pip, what, format!("\n  without a network: {OWN_LIBTORCH}"))
 }
 
 /// Moves the wheel that pip brought to its place, if it is the right one.
@@ -161,17 +99,6 @@ fn wheels_in(folder: &Path) -> String {
     if names.is_empty() { "no wheel".to_owned() } else { names.join(", ") }
 }
 
-/// Bytes of the largest file at or below a folder: of a download that is copied in the end, not twice its size.
-fn largest_file(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(found) if found.is_dir() => largest_file(&entry.path()),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    });
-    sizes.max().unwrap_or(0)
-}
-
 fn sha256(path: &Path) -> Result<String, Failure> {
     let mut file = File::open(path).map_err(Failure::file("open", path))?;
     let mut hash = Sha256::new();
@@ -189,11 +116,4 @@ fn sha256(path: &Path) -> Result<String, Failure> {
 /// Two digits a byte, as checksums are written.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let last: Vec<String> =
-        lines[lines.len().saturating_sub(count)..].iter().map(|line| format!("    {line}")).collect();
-    if last.is_empty() { "    (nothing)".to_owned() } else { last.join("\n") }
 }

@@ -20,8 +20,6 @@ pub(crate) struct Recipe {
     pub version: &'static str,
     /// In the order of their download: the largest last, which keeps the need for disk small.
     pub wheels: &'static [Wheel],
-    /// The libraries that make a `lib` folder complete.
-    pub libraries: &'static [&'static str],
     /// Bytes of what is kept, rounded up.
     pub kept_bytes: u64,
     /// Whether `libtorch.so` is made here, because that of the wheel needs the CUDA side.
@@ -37,10 +35,6 @@ pub(crate) struct Wheel {
     pub requirement: &'static str,
     /// The name of the file that it brings.
     pub file: &'static str,
-    /// Platform tags, as pip's `--platform`.
-    pub platforms: &'static [&'static str],
-    /// Whether the file is for one version of `CPython`. Which one does not matter: no Python of it is kept.
-    pub is_for_cpython_311: bool,
     pub bytes: u64,
     pub sha256: &'static str,
     pub keep: &'static [Keep],
@@ -76,6 +70,19 @@ impl Keep {
     }
 }
 
+impl Wheel {
+    /// The first platform tag of the file's name, as pip's `--platform`.
+    pub(crate) fn platform(&self) -> &'static str {
+        let tags = self.file.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default();
+        tags.split('.').next().unwrap_or_default()
+    }
+
+    /// Whether the file is for one version of `CPython`. Which one does not matter: no Python of it is kept.
+    pub(crate) fn is_for_cpython_311(&self) -> bool {
+        self.file.contains("-cp311-")
+    }
+}
+
 impl Recipe {
     /// The recipe for a machine, if there is one.
     pub(crate) fn of(machine: &Machine) -> Result<&'static Self, Failure> {
@@ -98,6 +105,16 @@ impl Recipe {
             return Err(Failure::OldGlibc { need, have: machine.libc.clone() });
         }
         Ok(recipe)
+    }
+
+    /// The libraries that make a `lib` folder complete.
+    pub(crate) fn libraries(&self) -> impl Iterator<Item = &'static str> {
+        let keeps = self.wheels.iter().flat_map(|wheel| wheel.keep);
+        let kept = keeps.filter_map(|keep| match keep {
+            Keep::Library(file) => file.rsplit('/').next(),
+            Keep::Folder { .. } => None,
+        });
+        kept.chain(self.makes_stub.then_some("libtorch.so"))
     }
 
     /// Disk needed at the worst moment, when `missing` wheels have to be downloaded and the others are there.
@@ -124,8 +141,6 @@ const LINUX_X86_64: Recipe = Recipe {
         Wheel {
             requirement: "nvidia-cuda-runtime==13.0.96",
             file: "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
-            platforms: &["manylinux2014_x86_64"],
-            is_for_cpython_311: false,
             bytes: 2_243_632,
             sha256: "7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548",
             keep: CUDART,
@@ -133,8 +148,6 @@ const LINUX_X86_64: Recipe = Recipe {
         Wheel {
             requirement: "nvidia-cuda-cupti==13.0.85",
             file: "nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_x86_64.whl",
-            platforms: &["manylinux_2_25_x86_64"],
-            is_for_cpython_311: false,
             bytes: 10_715_597,
             sha256: "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
             keep: CUPTI,
@@ -142,8 +155,6 @@ const LINUX_X86_64: Recipe = Recipe {
         Wheel {
             requirement: "torch==2.11.0",
             file: "torch-2.11.0-cp311-cp311-manylinux_2_28_x86_64.whl",
-            platforms: &["manylinux_2_28_x86_64"],
-            is_for_cpython_311: true,
             bytes: 530_604_548,
             sha256: "7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a",
             keep: &[
@@ -153,14 +164,6 @@ const LINUX_X86_64: Recipe = Recipe {
                 Keep::Library("torch/lib/libgomp.so.1"),
             ],
         },
-    ],
-    libraries: &[
-        "libtorch.so",
-        "libtorch_cpu.so",
-        "libc10.so",
-        "libgomp.so.1",
-        "libcupti.so.13",
-        "libcudart.so.13",
     ],
     kept_bytes: 520_000_000,
     makes_stub: true,
@@ -173,8 +176,6 @@ const LINUX_AARCH64: Recipe = Recipe {
         Wheel {
             requirement: "nvidia-cuda-runtime==13.0.96",
             file: "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_aarch64.manylinux_2_17_aarch64.whl",
-            platforms: &["manylinux2014_aarch64"],
-            is_for_cpython_311: false,
             bytes: 2_261_060,
             sha256: "ef9bcbe90493a2b9d810e43d249adb3d02e98dd30200d86607d8d02687c43f55",
             keep: CUDART,
@@ -182,8 +183,6 @@ const LINUX_AARCH64: Recipe = Recipe {
         Wheel {
             requirement: "nvidia-cuda-cupti==13.0.85",
             file: "nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_aarch64.whl",
-            platforms: &["manylinux_2_25_aarch64"],
-            is_for_cpython_311: false,
             bytes: 10_310_827,
             sha256: "796bd679890ee55fb14a94629b698b6db54bcfd833d391d5e94017dd9d7d3151",
             keep: CUPTI,
@@ -191,8 +190,6 @@ const LINUX_AARCH64: Recipe = Recipe {
         Wheel {
             requirement: "torch==2.11.0",
             file: "torch-2.11.0-cp311-cp311-manylinux_2_28_aarch64.whl",
-            platforms: &["manylinux_2_28_aarch64"],
-            is_for_cpython_311: true,
             bytes: 419_718_178,
             sha256: "d91aac77f24082809d2c5a93f52a5f085032740a1ebc9252a7b052ef5a4fddc6",
             keep: &[
@@ -209,20 +206,6 @@ const LINUX_AARCH64: Recipe = Recipe {
             ],
         },
     ],
-    libraries: &[
-        "libtorch.so",
-        "libtorch_cpu.so",
-        "libc10.so",
-        "libgomp.so.1",
-        "libarm_compute.so",
-        "libarm_compute_graph.so",
-        "libnvpl_blas_core.so.0",
-        "libnvpl_blas_lp64_gomp.so.0",
-        "libnvpl_lapack_core.so.0",
-        "libnvpl_lapack_lp64_gomp.so.0",
-        "libcupti.so.13",
-        "libcudart.so.13",
-    ],
     kept_bytes: 360_000_000,
     makes_stub: true,
     is_tried: false,
@@ -233,13 +216,17 @@ const MACOS_AARCH64: Recipe = Recipe {
     wheels: &[Wheel {
         requirement: "torch==2.11.0",
         file: "torch-2.11.0-cp311-cp311-macosx_11_0_arm64.whl",
-        platforms: &["macosx_11_0_arm64"],
-        is_for_cpython_311: true,
         bytes: 80_529_712,
         sha256: "7b6a60d48062809f58595509c524b88e6ddec3ebe25833d6462eeab81e5f2ce4",
-        keep: &[INCLUDE, Keep::Folder { from: "torch/lib/", to: "lib/" }],
+        keep: &[
+            INCLUDE,
+            Keep::Library("torch/lib/libtorch.dylib"),
+            Keep::Library("torch/lib/libtorch_cpu.dylib"),
+            Keep::Library("torch/lib/libc10.dylib"),
+            Keep::Library("torch/lib/libomp.dylib"),
+            Keep::Folder { from: "torch/lib/", to: "lib/" },
+        ],
     }],
-    libraries: &["libtorch.dylib", "libtorch_cpu.dylib", "libc10.dylib", "libomp.dylib"],
     kept_bytes: 310_000_000,
     makes_stub: false,
     is_tried: false,
@@ -289,18 +276,12 @@ mod tests {
     }
 
     #[test]
-    fn every_library_of_a_recipe_comes_from_somewhere() {
+    fn every_platform_has_the_libraries_that_torch_sys_links() {
         for recipe in [LINUX_X86_64, LINUX_AARCH64, MACOS_AARCH64] {
-            for library in recipe.libraries {
-                let is_made = recipe.makes_stub && *library == "libtorch.so";
-                let inside = format!("torch/lib/{library}");
-                let nvidia = format!("nvidia/cu13/lib/{library}");
-                let is_kept = recipe.wheels.iter().flat_map(|wheel| wheel.keep).any(|keep| {
-                    [&inside, &nvidia]
-                        .iter()
-                        .any(|name| keep.destination(name) == Some(format!("lib/{library}")))
-                });
-                assert!(is_made != is_kept, "{library}");
+            let end = if recipe.makes_stub { "so" } else { "dylib" };
+            for library in ["libtorch", "libtorch_cpu", "libc10"] {
+                let library = format!("{library}.{end}");
+                assert_eq!(recipe.libraries().filter(|name| **name == library).count(), 1, "{library}");
             }
         }
     }
@@ -311,7 +292,9 @@ mod tests {
             assert!(wheel.sha256.len() == 64 && wheel.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
             let name = wheel.requirement.replace('-', "_").replace("==", "-");
             assert!(wheel.file.starts_with(&format!("{name}-")), "{}", wheel.file);
-            assert!(wheel.platforms.iter().all(|tag| wheel.file.contains(tag)), "{}", wheel.file);
+            let systems = ["manylinux", "macosx"];
+            assert!(systems.iter().any(|system| wheel.platform().starts_with(system)), "{}", wheel.file);
+            assert_eq!(wheel.is_for_cpython_311(), wheel.requirement.starts_with("torch=="));
         }
     }
 
