@@ -70,8 +70,8 @@ impl InputBaseline {
 mod tests {
     use super::*;
     use crate::learn::config::AgentConfig;
+    use crate::learn::fixtures::recorder::{self, Heard, Recorder};
     use crate::learn::ppo_config::PpoConfig;
-    use crate::learn::train::recorder::{self, Heard, Recorder};
     use crate::learn::train::{TrainSettings, train};
     use crate::tests::anchors::probes;
     use thoughtcache_env::gym::decision_env::DecisionEnv;

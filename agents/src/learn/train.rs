@@ -326,8 +326,6 @@ mod damage_tests;
 #[cfg(test)]
 mod nan_tests;
 #[cfg(test)]
-pub(crate) mod recorder;
-#[cfg(test)]
 mod resume_tests;
 #[cfg(test)]
 mod tests;

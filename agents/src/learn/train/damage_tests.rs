@@ -4,9 +4,9 @@
 //! somebody wrote, and nonsense), it is a refusal or a run; never a panic, and never numbers that are not finite.
 //! 300 in every test run; 10,000 of each kind in the tests that are ignored, which `cargo xtask proofs` runs.
 
-use super::recorder::{Recorder, SETTINGS, dqn, go_on, ppo, run};
 use super::*;
 use crate::checkpoint::{Algorithm, Checkpoint, LOG_FILE, REPLAY_FILE, TRAINER_FILE};
+use crate::learn::fixtures::recorder::{Recorder, SETTINGS, dqn, go_on, ppo, run};
 use crate::tests::anchors::{TableWorld, probes};
 use rand::RngExt;
 use std::error::Error;

@@ -1,8 +1,8 @@
 //! Numbers that are not finite, provoked by worlds and settings.
 
-use super::recorder::{Recorder, dqn, ppo};
 use super::*;
 use crate::learn::dqn_config::DqnConfig;
+use crate::learn::fixtures::recorder::{Recorder, dqn, ppo};
 use crate::learn::ppo_config::PpoConfig;
 use crate::learn::state::StateDict;
 use crate::policy::Policy;

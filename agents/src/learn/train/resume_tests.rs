@@ -1,8 +1,8 @@
 //! A run that was kept and resumed is the run that was not, to the last bit.
 
-use super::recorder::{Heard, Outcome, Recorder, SETTINGS, dqn, go_on, ppo, run, tight};
 use super::*;
 use crate::learn::dqn_config::DqnConfig;
+use crate::learn::fixtures::recorder::{Heard, Outcome, Recorder, SETTINGS, dqn, go_on, ppo, run, tight};
 use crate::learn::ppo_config::PpoConfig;
 use crate::tests::anchors::probes;
 use safetensors::tensor::TensorView;
