@@ -51,7 +51,7 @@ impl StationView {
         };
         let loading = &station.loading;
         if self.tiers.len() != models.len() {
-            self.model_tiers.resize(physical.model_bytes().len(), Tier::Remote);
+            self.model_tiers.resize(physical.model_bytes.len(), Tier::Remote);
             self.tiers.resize(models.len(), Tier::Remote);
             self.loading_s.resize(models.len(), 0.0);
         }
@@ -88,7 +88,7 @@ type Value = (&'static str, fn(&Asked<'_>) -> f32);
 const BATCH: [Value; 5] = [
     ("payload", |asked| asked.of_service.payload),
     ("deadline", |asked| asked.of_service.deadline),
-    ("together", |asked| asked.request.edge_batch as f32 / asked.physical.max_batch() as f32),
+    ("together", |asked| asked.request.edge_batch as f32 / asked.physical.max_batch as f32),
     ("tier", |asked| asked.tier),
     ("loading", |asked| asked.loading),
 ];
@@ -100,14 +100,14 @@ const USER: [Value; 6] = [
     ("los", |asked| f32::from(u8::from(asked.request.link.is_los))),
     ("blocked", |asked| f32::from(u8::from(asked.request.link.is_blocked))),
     ("sensing", |asked| asked.request.link.sensing_quality as f32),
-    ("twin", |asked| asked.physical.twin().grounding(asked.request.twin_age_slots) as f32),
+    ("twin", |asked| asked.physical.twin.grounding(asked.request.twin_age_slots) as f32),
 ];
 
 /// Names and bounds, see the [module](self).
 pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
     let services = |feature| (0..num_services).map(move |service| format!("service.{service}.{feature}"));
     let modalities = Modality::ALL.map(|modality| format!("batch.modality.{}", modality.name()));
-    let classes = physical.classes().iter().map(|class| format!("user.class.{}", class.name()));
+    let classes = physical.classes.iter().map(|class| format!("user.class.{}", class.name()));
     let names = services("tier")
         .chain(services("loading"))
         .chain(["batch.prompt".to_owned()])
@@ -121,7 +121,7 @@ pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
 
 /// How many entries there are.
 pub(super) fn num_entries(physical: &Physical, num_services: usize) -> usize {
-    2 * num_services + 1 + Modality::ALL.len() + BATCH.len() + physical.classes().len() + USER.len() + 1
+    2 * num_services + 1 + Modality::ALL.len() + BATCH.len() + physical.classes.len() + USER.len() + 1
 }
 
 fn saturate(seconds: f64) -> f32 {
@@ -190,7 +190,7 @@ pub(super) fn encode(
     let (modalities, rest) = rest.split_at_mut(Modality::ALL.len());
     modalities[physical.demands(request.service).modality as usize] = 1.0;
     let (batch, rest) = rest.split_at_mut(BATCH.len());
-    let (classes, user) = rest.split_at_mut(physical.classes().len());
+    let (classes, user) = rest.split_at_mut(physical.classes.len());
     classes[request.class as usize] = 1.0;
     let (of_service, tier, loading) = (&demand_entries[own], services[own], services[n + own]);
     let asked = Asked { request, physical, of_service, tier, loading };

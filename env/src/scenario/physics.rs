@@ -101,45 +101,40 @@ pub struct Weights {
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Physical {
-    gpus: f64,
-    max_batch: u32,
+    /// GPUs of a cell.
+    pub gpus: f64,
+    /// The most requests of one service that run together.
+    pub max_batch: u32,
     pub(crate) server_device: Device,
-    pub(crate) path: LoadPath,
-    model_bytes: Vec<u64>,
-    classes: Vec<DeviceClass>,
+    /// The way of weights into GPU memory.
+    pub path: LoadPath,
+    /// Bytes of the weights of each model.
+    pub model_bytes: Vec<u64>,
+    /// The classes of devices.
+    pub classes: Vec<DeviceClass>,
     demands: Vec<Demands>,
     num_users: u32,
     pub(crate) slot_s: f64,
-    sessions: SessionsModel,
+    /// The laws of conversations.
+    pub sessions: SessionsModel,
     mean_output_tokens: f64,
-    radio: RadioParameters,
+    /// The air between users and cells.
+    pub radio: RadioParameters,
     /// Transmit powers of both ends.
     pub(crate) device_w: f64,
     pub(crate) base_w: f64,
-    cells: Vec<Position>,
+    /// Where the base stations stand.
+    pub cells: Vec<Position>,
     pub(crate) backhaul_bps: f64,
     pub(crate) core_delay_s: f64,
-    pub(crate) twin: TwinLaw,
-    pub(crate) carries_context: bool,
+    /// How pictures of users go stale.
+    pub twin: TwinLaw,
+    /// Whether device and cloud are sent the context of a request.
+    pub carries_context: bool,
     pub(crate) weights: Weights,
 }
 
 impl Physical {
-    /// GPUs of a cell.
-    pub fn num_gpus(&self) -> f64 {
-        self.gpus
-    }
-
-    /// The most requests of one service that run together.
-    pub fn max_batch(&self) -> u32 {
-        self.max_batch
-    }
-
-    /// The classes of devices.
-    pub fn classes(&self) -> &[DeviceClass] {
-        &self.classes
-    }
-
     /// The class of a user's device: users are spread over the classes by their number, so that every episode has the same
     /// shares.
     pub fn class_of(&self, user: crate::units::UserId) -> usize {
@@ -164,45 +159,10 @@ impl Physical {
         self.slot_s
     }
 
-    /// The laws of conversations.
-    pub fn sessions(&self) -> &SessionsModel {
-        &self.sessions
-    }
-
     /// Tokens of an answer on average, as far as the window allows.
     pub fn expected_output_tokens(&self, service: ServiceId) -> f64 {
         let window_tokens = f64::from(self.sessions.window_tokens[service.index()]);
         self.mean_output_tokens.min(window_tokens / 2.0)
-    }
-
-    /// The air between users and cells.
-    pub fn radio(&self) -> &RadioParameters {
-        &self.radio
-    }
-
-    /// Where the base stations stand.
-    pub fn cells(&self) -> &[Position] {
-        &self.cells
-    }
-
-    /// The way of weights into GPU memory.
-    pub fn load_path(&self) -> &LoadPath {
-        &self.path
-    }
-
-    /// Bytes of the weights of each model.
-    pub fn model_bytes(&self) -> &[u64] {
-        &self.model_bytes
-    }
-
-    /// How pictures of users go stale.
-    pub fn twin(&self) -> &TwinLaw {
-        &self.twin
-    }
-
-    /// Whether device and cloud are sent the context of a request.
-    pub fn carries_context(&self) -> bool {
-        self.carries_context
     }
 
     /// What a device of a class brings to requests of a service.

@@ -91,7 +91,7 @@ impl Physics {
         let num_cells = scenario.num_cells() as usize;
         let num_users = law.num_users() as usize;
         Self {
-            sessions: Sessions::new(law.sessions().clone()),
+            sessions: Sessions::new(law.sessions.clone()),
             now: Now {
                 radios: UserRadios::new(num_users, num_cells),
                 twins: vec![Twin::default(); num_cells * num_users],
@@ -211,7 +211,7 @@ impl Physics {
     fn connect(&mut self, slot: u64) {
         let Now { radios, seed, handovers, num_clamped, .. } = &mut self.now;
         let now_s = slot as f64 * self.law.slot_s();
-        let cells = self.law.cells();
+        let cells = &self.law.cells;
         let places = UserRadios::places_per_slot(cells.len());
         self.active.fill(0);
         self.connections.clear();
@@ -222,7 +222,7 @@ impl Physics {
             {
                 known.push(user);
             }
-            let connection = radios.advance(user, cells, now_s, rng, self.law.radio());
+            let connection = radios.advance(user, cells, now_s, rng, &self.law.radio);
             self.active[connection.cell.index()] += 1;
             *handovers += u64::from(connection.handover_from.is_some());
             *num_clamped += u64::from(connection.num_clamped);
@@ -232,7 +232,7 @@ impl Physics {
 
     /// The link of a user, who shares the air of the cell with everybody else that asks there.
     fn link(&self, connection: &Connection, user: UserId, slot: u64) -> UserLink {
-        let (radio, slot_s, seed) = (self.law.radio(), self.law.slot_s(), self.now.seed);
+        let (radio, slot_s, seed) = (&self.law.radio, self.law.slot_s(), self.now.seed);
         let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
         let (walked_m, span_s) = (self.now.radios.user(user).walked_m, (slot as f64 * slot_s, slot_s));
         let rates = radio.user_rates_bits_per_s(connection, (seed, user), walked_m, span_s, time_share);
@@ -286,7 +286,7 @@ impl Physics {
             station.loading.seconds_left(service)
         } else {
             let bytes = cache.marginal_bytes(service);
-            station.loading.expected_s(self.law.load_path(), entry.model, bytes)
+            station.loading.expected_s(&self.law.path, entry.model, bytes)
         };
         let twin = self.now.twins[self.twin_place(cell, facts.user)];
         self.facts = Some(RequestFacts {
@@ -312,7 +312,7 @@ impl Physics {
 
     /// Weights of so many bytes begin their way into the memory of a cell; returns the cost of that, waiting apart.
     pub(super) fn load(&mut self, cell: CellId, service: ServiceId, bytes: u64) -> f64 {
-        let (path, model_bytes) = (self.law.load_path(), self.law.model_bytes());
+        let (path, model_bytes) = (&self.law.path, &self.law.model_bytes);
         let model = self.scenario.service(service).model;
         let station = &mut self.now.stations[cell.index()];
         let store_bytes = if station.loading.tier(model) == Tier::Remote { bytes } else { 0 };
@@ -328,14 +328,14 @@ impl Physics {
         station.loading.cancel(service);
         if cache.marginal_bytes(service) > 0 {
             let model = self.scenario.service(service).model;
-            station.loading.evicted(self.law.load_path(), self.law.model_bytes(), model);
+            station.loading.evicted(&self.law.path, &self.law.model_bytes, model);
         }
     }
 
     /// A slot passes at a cell; returns the cost of what is in its memory.
     pub(super) fn end_slot(&mut self, cell: CellId, cache: &Cache) -> f64 {
         let station = &mut self.now.stations[cell.index()];
-        station.backlog.drain(self.law.num_gpus(), self.law.slot_s());
+        station.backlog.drain(self.law.gpus, self.law.slot_s());
         station.loading.advance(self.law.slot_s());
         self.law.holding_cost(cache.capacity_bytes() - cache.free_bytes())
     }
@@ -352,7 +352,7 @@ impl Physics {
         let (now, services) = (&state.now, self.scenario.services().len());
         self.sessions.check(&state.sessions)?;
         let is_sound = |station: &Station| {
-            station.loading.fits(self.law.model_bytes().len(), services)
+            station.loading.fits(self.law.model_bytes.len(), services)
                 && station.served.len() == services
                 && station.served.iter().all(|&served| served as usize <= batches.len())
                 && station.batch_waiting_s.len() == services
@@ -370,7 +370,7 @@ impl Physics {
             facts.service == batch.service
                 && batch.num_requests == 1
                 && facts.user.index() < now.radios.num_users()
-                && (facts.class as usize) < self.law.classes().len()
+                && (facts.class as usize) < self.law.classes.len()
                 && facts.link.uplink_bps.min(facts.link.downlink_bps) >= LEAST_BPS
                 && facts.exogenous().into_iter().all(kept::is_amount)
         };
@@ -400,7 +400,7 @@ impl World {
     pub fn backlog_s(&self, cell: CellId) -> f64 {
         self.serving
             .physics()
-            .map_or(0.0, |physics| physics.station(cell).backlog.waiting_s(physics.law.num_gpus()))
+            .map_or(0.0, |physics| physics.station(cell).backlog.waiting_s(physics.law.gpus))
     }
 
     /// The bill of the last served request; `None` before it and in abstract scenarios.

@@ -36,7 +36,7 @@ impl Station {
     /// Begins an episode.
     pub(super) fn begin_anew(&mut self, law: &Physical) {
         self.backlog = Backlog::default();
-        self.loading.begin_anew(law.load_path(), law.model_bytes());
+        self.loading.begin_anew(&law.path, &law.model_bytes);
         self.served.fill(0);
         self.batch_waiting_s.fill(0.0);
         self.busy_until_s.fill(0.0);
@@ -44,17 +44,13 @@ impl Station {
 
     /// The number of requests in the batch that the next request of a service would be part of, itself included.
     pub(super) fn next_batch(&self, service: ServiceId, law: &Physical) -> u32 {
-        1 + self.served[service.index()] % law.max_batch()
+        1 + self.served[service.index()] % law.max_batch
     }
 
     /// Seconds that a request of a service waits for the GPUs: for the work before its batch, not for the batch itself.
     pub(super) fn waiting_s(&self, service: ServiceId, law: &Physical) -> f64 {
-        let is_joining = !self.served[service.index()].is_multiple_of(law.max_batch());
-        if is_joining {
-            self.batch_waiting_s[service.index()]
-        } else {
-            self.backlog.waiting_s(law.num_gpus())
-        }
+        let is_joining = !self.served[service.index()].is_multiple_of(law.max_batch);
+        if is_joining { self.batch_waiting_s[service.index()] } else { self.backlog.waiting_s(law.gpus) }
     }
 
     /// Takes on a request that will be done at `until_s`.

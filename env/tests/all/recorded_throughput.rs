@@ -73,7 +73,7 @@ fn users_meet_the_rates_that_were_measured_and_tests_replay_other_traces() {
         let mean = met.iter().sum::<f64>() / met.len() as f64;
         assert!((mean / expected - 1.0).abs() < 0.1, "{purpose:?}: {mean} met, {expected} recorded");
     }
-    let rates = scenario.physical().unwrap().radio().recorded_rates.as_ref().unwrap();
+    let rates = scenario.physical().unwrap().radio.recorded_rates.as_ref().unwrap();
     let names = |purpose| -> BTreeSet<&str> {
         rates.traces(purpose).traces().iter().map(ThroughputTrace::name).collect()
     };

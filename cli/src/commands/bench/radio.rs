@@ -83,7 +83,7 @@ impl Args {
         let report = Report {
             scenario: scenario.name().to_owned(),
             users: air.num_users,
-            cells: physical.cells().len(),
+            cells: physical.cells.len(),
             user_slots_per_s: user_slots as f64 / clock.busy_s(),
             mean_downlink_bits_per_s: downlink / user_slots as f64,
             circumstances,
@@ -120,7 +120,7 @@ struct Air<'a> {
 
 impl<'a> Air<'a> {
     fn new(physical: &'a Physical) -> Self {
-        let (num_users, num_cells) = (physical.num_users(), physical.cells().len());
+        let (num_users, num_cells) = (physical.num_users(), physical.cells.len());
         Self {
             physical,
             num_users,
@@ -134,7 +134,7 @@ impl<'a> Air<'a> {
 
     /// A slot passes for everybody; returns the sum of downlink rates in bit/s.
     fn redraw(&mut self) -> f64 {
-        let (radio, cells) = (self.physical.radio(), self.physical.cells());
+        let (radio, cells) = (&self.physical.radio, &self.physical.cells);
         let now_s = f64::from(self.slot) * self.physical.slot_s();
         let place = self.slot.wrapping_mul(UserRadios::places_per_slot(cells.len()));
         self.active.fill(0);

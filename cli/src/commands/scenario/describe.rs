@@ -275,11 +275,11 @@ impl Optimum {
 
 impl Physics {
     fn new(scenario: &Scenario, physical: &Physical) -> Self {
-        let radio = physical.radio();
+        let radio = &physical.radio;
         Self {
             base_station_w: radio.band.base.power.to_w(),
             device_w: radio.band.device.power.to_w(),
-            sites_m: physical.cells().iter().map(|place| [place.x_m, place.y_m]).collect(),
+            sites_m: physical.cells.iter().map(|place| [place.x_m, place.y_m]).collect(),
             blocked_share: radio.blockage.map_or(0.0, |blockage| blockage.prob()),
             holding_cost_per_slot: physical.holding_cost(scenario.capacity_bytes()),
         }
@@ -305,7 +305,7 @@ fn model(scenario: &Scenario, index: usize) -> Option<ModelRow> {
     let shape = scenario.model(id);
     let full_bytes = (shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64;
     let edge = scenario.physical().map(|physical| {
-        let (site, path) = (physical.edge(first), physical.load_path());
+        let (site, path) = (physical.edge(first), &physical.path);
         let load_s = |tier| path.load_s(tier, shape.bytes);
         AtEdge {
             speed: Speed::new(&site),
@@ -353,7 +353,7 @@ fn demands(config: &ScenarioConfig, scenario: &Scenario, physical: &Physical) ->
     let demand = services.filter_map(|(index, (service, typed))| {
         let demands = physical.demands(ServiceId::from_index(index));
         let features =
-            |which: usize| physical.radio().features.map(|laws| laws[which].of(demands.sensor_bits).quality);
+            |which: usize| physical.radio.features.map(|laws| laws[which].of(demands.sensor_bits).quality);
         Some(Demand {
             name: service.name.clone(),
             model: scenario.model_name(service.model).to_owned(),
@@ -403,7 +403,7 @@ fn load(scenario: &Scenario) -> Vec<Load> {
             always(model.by_rank.iter().sum::<f64>() * f64::from(scenario.num_cells()))
         }
         ArrivalModel::Sessions => {
-            always(scenario.physical().map_or(0.0, |physical| physical.sessions().requests_per_slot()))
+            always(scenario.physical().map_or(0.0, |physical| physical.sessions.requests_per_slot()))
         }
         ArrivalModel::Phased(_) => always(1.0),
     }

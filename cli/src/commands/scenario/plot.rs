@@ -95,8 +95,7 @@ impl Args {
         for path in [&channel_path, &episode_path, &placements_path] {
             output::prepare(path)?;
         }
-        let is_recorded =
-            scenario.physical().is_some_and(|physical| physical.radio().recorded_rates.is_some());
+        let is_recorded = scenario.physical().is_some_and(|physical| physical.radio.recorded_rates.is_some());
         let channel =
             (!is_recorded).then(|| Channel::look(scenario, self.seed, UserId(self.user as u32))).flatten();
         let episode = Episode::play(scenario, contender, self.seed, CellId(self.cell as u32))?;

@@ -499,11 +499,11 @@ impl Met {
             })
         };
         Some(Self {
-            device: physical.classes()[request.class as usize].name().to_owned(),
+            device: physical.classes[request.class as usize].name().to_owned(),
             place: Place {
                 east_m: place.x_m.round(),
                 north_m: place.y_m.round(),
-                distance_m: place.distance_m(*physical.cells().get(observation.cell.index())?).round(),
+                distance_m: place.distance_m(*physical.cells.get(observation.cell.index())?).round(),
             },
             radio: Radio::look(world),
             modality: demands.modality.name(),
@@ -511,7 +511,7 @@ impl Met {
             deadline_s: demands.deadline_s,
             expected_output_tokens: observation.request?.output_tokens,
             weights_are_in: *observation.station.tiers.get(request.service.index())?,
-            twin_factor: physical.twin().grounding(request.twin_age_slots),
+            twin_factor: physical.twin.grounding(request.twin_age_slots),
             options: legal.filter_map(choice).collect(),
             request,
         })
@@ -521,7 +521,7 @@ impl Met {
 impl Radio {
     /// How the user of the pending request is connected; `None` where rates are recorded.
     fn look(world: &World) -> Option<Self> {
-        let (connection, radio) = (world.connection()?, world.scenario().physical()?.radio());
+        let (connection, radio) = (world.connection()?, &world.scenario().physical()?.radio);
         if radio.recorded_rates.is_some() {
             return None;
         }

@@ -89,7 +89,7 @@ fn simulated(name: &str, changes: &[Override], recorded: &ThroughputTraces, seed
     let mean_s = traces.iter().map(ThroughputTrace::duration_s).sum::<f64>() / traces.len() as f64;
     let size = (physical.num_users().min(MAX_USERS), mean_s.round().max(1.0) as u32);
     let seed = Seed::new(Purpose::Test, seed);
-    let stats = rate_process(physical.radio(), physical.cells(), size, seed)
+    let stats = rate_process(&physical.radio, &physical.cells, size, seed)
         .and_then(|traces| RateStats::new(traces.traces()))
         .context("the scenario has no users")?;
     Ok(Row { of: format!("{}, alone in the cell", scenario.name()), is_recorded: false, stats })

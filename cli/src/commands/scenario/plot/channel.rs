@@ -84,7 +84,7 @@ impl<'a> Channel<'a> {
     /// Returns `None` where the scenario has no radio.
     pub(super) fn look(scenario: &'a Scenario, run: u64, user: UserId) -> Option<Self> {
         let physical = scenario.physical()?;
-        let (radio, cells) = (physical.radio(), physical.cells());
+        let (radio, cells) = (&physical.radio, &physical.cells);
         let seed = Seed::new(Purpose::Test, run);
         let num_users = physical.num_users();
         let mut quantiles = [Vec::new(), Vec::new()];
