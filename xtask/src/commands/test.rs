@@ -58,8 +58,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "tests without torch",
-        arguments: "test --release --no-fail-fast -p thoughtcache --test cli --no-default-features \
-                    without_torch",
+        // Of the whole workspace, so that what it depends on has the features of the other steps and is built once.
+        arguments: "test --release --no-fail-fast --workspace --test cli --no-default-features without_torch",
         environment: Environment::NoTorch,
     },
     Step {
