@@ -182,7 +182,8 @@ pub fn crossed_relative_difference(
     }
     let tables = [(rows, 1.0 / of_baseline), (baseline, -of_rows / (of_baseline * of_baseline))];
     let mean = of_rows / of_baseline - 1.0;
-    Some(Estimate { mean, ci95: crossed_interval(mean, &tables, is_series, RESAMPLES) })
+    let ci95 = crossed_interval(mean, &tables, is_series, RESAMPLES);
+    (ci95.low.is_finite() && ci95.high.is_finite()).then_some(Estimate { mean, ci95 })
 }
 
 fn grand_mean(rows: &[Vec<f64>]) -> f64 {

@@ -13,7 +13,6 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process;
 
 /// Whether a path means standard output.
 pub(crate) fn is_stdout(path: &Path) -> bool {
@@ -101,10 +100,10 @@ impl Output {
                 beside: None,
             });
         }
-        // A name that is no user's: `.table.csv.4711.new`.
+        // `.table.csv.new`: a name that is no user's, and that the next write finds where one was killed.
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{}.new", process::id()));
+        name.push(".new");
         let beside = path.with_file_name(name);
         let file = File::create(&beside).with_context(context)?;
         let out = BufWriter::new(file.try_clone().with_context(context)?);

@@ -78,11 +78,7 @@ impl RunDir {
     /// # Errors
     /// When something else is in it already, its name cannot stand in files and commands, or it cannot be made.
     pub(crate) fn create(root: &Path) -> Result<Self> {
-        ensure!(
-            root.to_str().is_some_and(|name| !name.contains(char::is_control)),
-            "{} cannot be a run's folder: its name must be UTF-8 text without control characters",
-            root.display()
-        );
+        check_name(root)?;
         match fs::read_dir(root) {
             Ok(mut entries) => ensure!(
                 entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == UNFINISHED_CONFIG)),
@@ -142,6 +138,19 @@ impl RunDir {
     pub(crate) fn checkpoints(&self) -> Checkpoints {
         Checkpoints::of(&self.root)
     }
+}
+
+/// Makes sure that the name of a folder can stand in files and in commands that are printed.
+///
+/// # Errors
+/// When it is no text, or has control characters.
+pub(crate) fn check_name(root: &Path) -> Result<()> {
+    ensure!(
+        root.to_str().is_some_and(|name| !name.contains(char::is_control)),
+        "{} cannot be a run's folder: its name must be UTF-8 text without control characters",
+        root.display()
+    );
+    Ok(())
 }
 
 /// Makes sure that a folder is a run's.

@@ -63,8 +63,9 @@ impl<'de> Visitor<'de> for Nodes {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut object = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            object.push(entry);
+        // What is absent stands in no sheet, so that a choice with nothing but absent keys is the choice alone.
+        while let Some((key, node)) = entries.next_entry::<String, Option<Node>>()? {
+            object.extend(node.map(|node| (key, node)));
         }
         Ok(Node::Object(object))
     }

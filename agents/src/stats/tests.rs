@@ -223,6 +223,7 @@ fn two_seeds_that_differ_and_episodes_that_do_not_have_the_interval_of_two_numbe
     assert_relative_eq!(relative.mean, -0.5);
     assert_relative_eq!(relative.ci95.high, -0.5 + reach / 4.0, epsilon = 1e-9);
     assert_eq!(crossed_relative_difference(&[vec![1.0; 2]], &[vec![0.0; 2]], false), None);
+    assert_eq!(crossed_relative_difference(&[vec![1.0, 2.0]], &[vec![1e-200, 2e-200]], false), None);
     assert_eq!(crossed_relative_difference(&[vec![1.0; 2]], &[vec![1.0; 3]], false), None);
 }
 

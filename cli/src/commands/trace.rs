@@ -100,11 +100,14 @@ impl StatsArgs {
             return tell(console, &throughput::Comparison::new(file, format, scenario, self.seed)?);
         }
         if recording::has_rates(file)? {
-            anyhow::ensure!(
-                self.slot_s.is_none(),
-                "{} holds rates and no requests: leave --slot-s away",
-                file.display()
-            );
+            let options = [("--slot-s", self.slot_s.is_some()), ("--split", self.split.is_some())];
+            for (option, is_given) in options {
+                anyhow::ensure!(
+                    !is_given,
+                    "{} holds rates and no requests: leave {option} away",
+                    file.display()
+                );
+            }
             return tell(console, &rates::Summary::new(file, &recording::rates(file)?));
         }
         let trace = recording::requests(file)?;

@@ -824,11 +824,13 @@ fn commands_that_a_run_prints_can_be_pasted() {
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }
     for name in ["a\nb", "a\u{1b}[31mb"] {
-        let output = thoughtcache(&[&train[..], &[name]].concat());
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.contains("its name must be UTF-8 text without control characters"), "{stderr}");
-        assert!(!stderr.contains('\u{1b}') && !desk.path(name).exists());
+        for seeds in [&[][..], &["--seeds", "1,2"]] {
+            let output = thoughtcache(&[&train[..], &[name], seeds].concat());
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{stderr}");
+            assert!(stderr.contains("its name must be UTF-8 text without control characters"), "{stderr}");
+            assert!(!stderr.contains('\u{1b}') && !desk.path(name).exists());
+        }
     }
 }
 

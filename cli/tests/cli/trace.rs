@@ -76,6 +76,7 @@ fn imported_rates_are_summarised_checked_and_drawn_from() {
             "trace import rates.csv --format servegen --out servegen.csv.gz",
             "trace stats servegen.csv.gz",
             "trace stats servegen.csv.gz --slot-s 1",
+            "trace stats servegen.csv.gz --split 0.5,0.2",
             "trace check servegen.csv.gz",
             "scenario check two.toml",
             "scenario check trace-azure --set scenario.workload.trace.path=servegen.csv.gz",

@@ -185,8 +185,8 @@ fn put_best(state: &mut StateDict, best: &Best) {
 /// The best policy has the shape of the present one.
 fn take_best(mut state: StateDict, agent: &dyn Agent) -> Result<Best, StateError> {
     let score: f64 = state.take_value("score")?;
-    if score.is_nan() {
-        return Err(state.refuse("score", "is NaN; a mean cost is a number"));
+    if !score.is_finite() {
+        return Err(state.refuse("score", "is not finite; a mean cost is a number"));
     }
     let decisions: u64 = state.take_value("decisions")?;
     let like = agent.policy().map_err(|error| no_policy(&state, error))?;

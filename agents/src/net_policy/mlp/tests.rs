@@ -96,5 +96,5 @@ fn what_does_not_fit_is_refused_with_its_place() {
         Mlp::new(vec![layer(2, 3), layer(4, 5)], layer(5, 1), None, Activation::Tanh, vec![]).unwrap_err();
     assert_eq!(gap.to_string(), "hidden.1 takes 4 inputs, the layer before gives 3");
     let beyond = Mlp::new(vec![], layer(2, 1), None, Activation::Tanh, vec![2]).unwrap_err();
-    assert_eq!(beyond.to_string(), "hidden.0: ignore has 3 numbers, 2 are needed");
+    assert_eq!(beyond.to_string(), "hidden.0: entry 2 is to be ignored, a row has entries 0 to 1");
 }

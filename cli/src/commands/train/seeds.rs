@@ -17,18 +17,21 @@ use crate::interrupt::{Interrupt, Stop, StopReason};
 use crate::machine::{self, Machine};
 use crate::patience::Patience;
 use crate::progress;
-use crate::run_dir::{CONFIG_FILE, Provenance, RunDir, write_whole};
+use crate::run_dir::{CONFIG_FILE, Provenance, RunDir, check_name, write_whole};
 use crate::table::{Align, Table, grouped};
 use crate::text_file;
 use crate::world::differences;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
+#[cfg(unix)]
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -81,6 +84,7 @@ pub(super) fn begin(
 ) -> Result<Verdict> {
     let experiment = experiment.load_for(console)?;
     let root = out.map_or_else(|| Path::new("runs").join(&experiment.name), Path::to_owned);
+    check_name(&root)?;
     fs::create_dir_all(&root).with_context(|| format!("cannot make the folder {}", root.display()))?;
     let folder = RunDir::lock(&root)?;
     let text =
@@ -217,8 +221,12 @@ impl Runs {
                 };
                 let Worker { seed, complaints, .. } = workers.swap_remove(at);
                 let said = complaints.join().unwrap_or_default();
-                let is_stopped = status.code() == Some(Verdict::Interrupted.exit_code().into());
+                let is_stopped = is_asked_to_end(status);
                 outcome.is_interrupted |= is_stopped;
+                let warnings = said.lines().filter_map(|line| line.strip_prefix("warning: "));
+                for warning in warnings.filter(|_| status.success() || is_stopped) {
+                    bar.suspend(|| console.warn(&format!("seed {seed}: {warning}")));
+                }
                 if !status.success() && !is_stopped {
                     let said = said.trim().trim_start_matches("error: ");
                     let message =
@@ -270,12 +278,18 @@ impl Runs {
     /// Starts the child that trains with a seed: a new run, or one that goes on.
     fn start(&self, seed: u64, terms: Terms, elapsed: Duration, threads: usize) -> Result<Worker> {
         let run = self.run(seed);
+        // One word each: a folder may be called `-h`.
+        let option = |name: &str, path: &Path| {
+            let mut word = OsString::from(name);
+            word.push(path);
+            word
+        };
         let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
         command.args(["train", "--quiet", "--end-with-input"]);
         if run.join(CONFIG_FILE).is_file() {
-            command.arg("--resume").arg(&run);
+            command.arg(option("--resume=", &run));
         } else {
-            command.arg("--config").arg(self.root.join(EXPERIMENT_FILE)).arg("--out").arg(&run);
+            command.arg(option("--config=", &self.root.join(EXPERIMENT_FILE))).arg(option("--out=", &run));
             command.args(["--seed", &seed.to_string()]);
         }
         if let Some(limit) = terms.time_limit {
@@ -303,6 +317,15 @@ impl Runs {
         let text = fs::read_to_string(self.run(seed).join("eval.csv")).unwrap_or_default();
         text.lines().filter_map(Validation::read).collect()
     }
+}
+
+/// Whether a child ended because it was asked to: in good order, or by the signal itself before it listened.
+fn is_asked_to_end(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    if let Some(SIGINT | SIGTERM) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return true;
+    }
+    status.code() == Some(Verdict::Interrupted.exit_code().into())
 }
 
 /// Whether memory is free for one more run; where the system does not tell, it is.
@@ -423,6 +446,18 @@ impl Trained {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_child_that_a_signal_ended_before_it_listened_was_asked_to_end() {
+        let end = |script: &str| Command::new("sh").args(["-c", script]).status().unwrap();
+        for (script, is_asked) in
+            [("kill -INT $$", true), ("kill -TERM $$", true), ("exit 130", true), ("kill -KILL $$", false)]
+        {
+            assert_eq!(is_asked_to_end(end(script)), is_asked, "{script}");
+        }
+        assert!(!is_asked_to_end(end("exit 2")) && !is_asked_to_end(end("true")));
+    }
 
     #[test]
     fn a_line_of_a_validation_is_read_and_half_of_one_is_not() {
