@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// What was measured when the house was rebuilt; a change that needs more says why.
-const MOST: usize = 35_100;
+const MOST: usize = 35_400;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind
 /// `#[cfg(test)]`.
@@ -55,12 +55,15 @@ fn comments_blank_lines_and_tests_are_no_code() {
 #[test]
 fn the_product_is_small() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let crates = ["env", "agents", "cli", "xtask", "benches"];
+    let crates = ["env", "agents", "cli", "xtask", "benches", "docs"];
     let counts = crates.map(|name| lines_below(&root.join(name)));
     for (name, count) in crates.iter().zip(counts) {
         println!("{name:<8} {count:>6}");
     }
-    let all: usize = counts.iter().sum();
+    // Worlds for learners that were public once: what became a test of its own counts all the same.
+    let moved = lines_below(&root.join("agents/src/tests/anchors"));
+    println!("{:<8} {moved:>6}", "moved");
+    let all = counts.iter().sum::<usize>() + moved;
     println!("{:<8} {all:>6}", "all");
     assert!(all <= MOST, "{all} lines of code, at most {MOST} are allowed");
 }
