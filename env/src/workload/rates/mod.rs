@@ -22,7 +22,7 @@ use std::io::{self, Read, Write};
 const LIMITS: Limits = Limits { what: "recorded rates", rows: 1 << 22, megabytes: 512 };
 /// The most clients of a recording.
 const MAX_CLIENTS: usize = 1 << 16;
-/// The most periods.
+/// The most periods, and the most seconds of one.
 const MAX_PERIODS: u32 = 1_000_000;
 const COLUMNS: [&str; 6] = ["model", "client", "start_s", "rate_per_s", "iat_cv", "family"];
 const SERVEGEN: [&str; 6] = ["model", "client", "t_start_s", "rate_req_s", "iat_cv", "arrival_family"];
@@ -203,6 +203,10 @@ fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, Recording
         let reason = format!("no `{}` above 0; rates of two periods or more are needed", columns[2]);
         return Err(RecordingError::at(1, reason));
     };
+    if period_s > MAX_PERIODS {
+        let reason = format!("periods of {period_s} s, allowed are 1 to {MAX_PERIODS}");
+        return Err(RecordingError::at(1, reason));
+    }
     for (line, rate) in &mut rows {
         let start_s = rate.period;
         rate.period = start_s / period_s;
@@ -287,7 +291,10 @@ pub(crate) mod tests {
         .map(|(from, to)| {
             import(&format!("{good}\n{}\n", good.replacen(from, to, 1))).unwrap_err().to_string()
         })
-        .chain(["", "m,c,0,1,1,gamma"].map(|text| import(text).unwrap_err().to_string()))
+        .chain(
+            ["", "m,c,0,1,1,gamma", "m,c,1000001,1,1,gamma"]
+                .map(|text| import(text).unwrap_err().to_string()),
+        )
         .collect();
         insta::assert_snapshot!(refusals.join("\n"));
     }

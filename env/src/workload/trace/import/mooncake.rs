@@ -92,7 +92,10 @@ fn lines(source: impl Read) -> Result<Vec<Line>, RecordingError> {
             let reason = format!("more than {MAX_LINE_BYTES} bytes; expected {OBJECT}");
             return Err(RecordingError::at(number, reason));
         }
-        let text = String::from_utf8_lossy(&buffer);
+        let text = std::str::from_utf8(&buffer).map_err(|error| {
+            let reason = format!("byte {} of the line is not UTF-8 text", error.valid_up_to());
+            RecordingError::at(number, reason)
+        })?;
         let text = text.trim_start_matches('\u{feff}').trim();
         if !text.is_empty() {
             rows.push(parse(text).map_err(|reason| RecordingError::at(number, reason))?);
