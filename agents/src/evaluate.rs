@@ -106,7 +106,7 @@ impl std::fmt::Debug for Contender {
 /// Which episodes are played.
 #[derive(Clone, Debug)]
 pub struct Protocol {
-    /// What is played.
+    /// The world of the episodes.
     pub scenario: Arc<Scenario>,
     /// The coordinates of the episodes: purpose, run number and lane.
     pub seed: Seed,

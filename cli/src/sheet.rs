@@ -228,6 +228,7 @@ fn quantity(key: &str, value: f64) -> String {
         Some((_, write)) => write(value),
         None if key == "seconds" => seconds(value),
         None if key.ends_with("joules") => joules(value),
+        None if key == "share" => percent(value),
         None if value.fract() == 0.0 && (0.0..1e15).contains(&value) => grouped(value as u64),
         None => short(value),
     }

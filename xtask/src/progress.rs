@@ -1,4 +1,4 @@
-//! What is said while a command works.
+//! Lines on stderr that say where a command stands.
 
 /// Says where a command stands, on stderr.
 pub(crate) fn say(text: &str) {

@@ -53,8 +53,8 @@ Examples:
   thoughtcache trace stats gentd26.csv.gz --slot-s 600
   thoughtcache trace stats lumos5g_abr_traces_1s.csv.gz --format throughput --scenario street
 
-Outage is the share of seconds below 1 Mbit/s; lag 1 is the correlation of neighbouring seconds, each about the mean of
-its trace.")]
+Outage is the share of seconds below 1 Mbit/s; lag 1 is the correlation of neighbouring seconds,
+each about the mean of its trace.")]
     Stats(StatsArgs),
     /// Read a recording to its end and list what is odd: rows out of order, parts of the split that are too small
     #[command(after_help = "Example:\n  thoughtcache trace check gentd26.csv.gz")]

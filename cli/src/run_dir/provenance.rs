@@ -109,8 +109,12 @@ impl Provenance {
         toml::from_str(&fs::read_to_string(run.join(FILE)).ok()?).ok()
     }
 
-    /// Whether the run has come to its end.
-    pub(crate) fn is_done(&self) -> bool {
+    /// Whether the run in a folder has come to its end, as far as is known.
+    pub(crate) fn is_of_a_done_run(run: &Path) -> bool {
+        Self::read(run).is_some_and(|provenance| provenance.is_done())
+    }
+
+    fn is_done(&self) -> bool {
         self.ending.as_deref() == Some("done")
     }
 

@@ -98,8 +98,6 @@ pub struct LinkState {
     pub is_los: bool,
 }
 
-impl LinkState {}
-
 /// Correlations over a way, the same for all links of a user; that of a shadow is computed when a link first needs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Walk {

@@ -3,6 +3,7 @@
 use super::health::{self, Finding};
 use super::kept::{self, Kept};
 use super::log_state::{Inputs, LogState};
+use super::validation::relative;
 use super::watch::{BEST, Watch, Watched};
 use crate::clock::human;
 use crate::console::{Console, Verdict, pasted, shown};
@@ -89,7 +90,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
             }
         }
         // `done` is said of a run whose folder keeps only some of its files, too.
-        None if Provenance::read(folder.root()).is_some_and(|provenance| provenance.is_done()) => {
+        None if Provenance::is_of_a_done_run(folder.root()) => {
             return finished(console, &experiment, &folder);
         }
         None => check_nothing_is_lost(&folder)?,
@@ -132,7 +133,7 @@ fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
 fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Result<Verdict> {
     let checkpoints = folder.checkpoints();
     checkpoints.recover()?;
-    if !Provenance::read(folder.root()).is_some_and(|provenance| provenance.is_done()) {
+    if !Provenance::is_of_a_done_run(folder.root()) {
         if let Err(error) = checkpoints.retain(experiment.keep_checkpoints) {
             console.warn(&format!("{error:#}; remove it by hand"));
         }
@@ -356,9 +357,7 @@ impl Finished {
             best_cost: best.map(|best| best.score),
             best_decisions: best.map(|best| best.decisions),
             least_aot_cost: watched.least_aot_cost,
-            relative: best
-                .map(|best| best.score / watched.least_aot_cost - 1.0)
-                .filter(|relative| relative.is_finite()),
+            relative: best.and_then(|best| relative(best.score, watched.least_aot_cost)),
             trajectory_hash: format!("{:016x}", trained.trajectory_hash),
             health: health::of(&folder.path("metrics.jsonl"), algorithm, experiment.decisions)?,
             run,

@@ -5,7 +5,7 @@
 
 use super::log_state::{Exact, Inputs, LogState, Mean, Seen, Times};
 use super::logs::Logs;
-use super::validation::hit_ratio;
+use super::validation::{hit_ratio, relative};
 use crate::clock::Stopwatch;
 use anyhow::{Context, Result};
 use thoughtcache_agents::evaluate::Totals;
@@ -150,7 +150,7 @@ impl RunLog {
     /// When a file cannot be written.
     pub(super) fn validation(&mut self, totals: &Totals) -> Result<Validation> {
         let cost = totals.cost_per_slot();
-        let relative = Some(cost / self.seen.baseline_cost - 1.0).filter(|relative| relative.is_finite());
+        let relative = relative(cost, self.seen.baseline_cost);
         let hit_ratio = hit_ratio(&totals.counters);
         let (episodes, slots) = (totals.episodes as f64, totals.slots as f64);
         self.scalar("eval/mean_reward", -totals.cost.total() / episodes)?;

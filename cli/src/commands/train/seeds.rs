@@ -161,7 +161,7 @@ impl Runs {
     }
 
     fn is_done(&self, seed: u64) -> bool {
-        Provenance::read(&self.run(seed)).is_some_and(|provenance| provenance.is_done())
+        Provenance::is_of_a_done_run(&self.run(seed))
     }
 
     fn train(&self, console: Console, terms: Terms, jobs: Option<usize>) -> Result<Verdict> {

@@ -19,6 +19,11 @@ pub(super) fn hit_ratio(counters: &Counters) -> Option<f64> {
     (counters.requests > 0).then(|| counters.hits as f64 / counters.requests as f64)
 }
 
+/// Returns how much more a policy costs than the baseline, as a share of it; nothing where the baseline costs nothing.
+pub(super) fn relative(cost: f64, baseline_cost: f64) -> Option<f64> {
+    Some(cost / baseline_cost - 1.0).filter(|relative| relative.is_finite())
+}
+
 /// Lets the baseline play; `None` when it was stopped.
 ///
 /// # Errors

@@ -306,14 +306,9 @@ impl People {
 
     fn validation(&self, decisions: u64, decisions_per_s: f64, validation: &Validation) {
         let Validation { cost, relative, is_best } = validation;
-        let (word, bar) = relative.map_or_else(
-            || ("(least-aot costs nothing)".to_owned(), format!("cost {cost:.6}")),
-            |ratio| {
-                (
-                    format!("{:+5.1} % vs least-aot", 100.0 * ratio),
-                    format!("{:+.1} % vs least-aot", 100.0 * ratio),
-                )
-            },
+        let word = relative.map_or_else(
+            || "(least-aot costs nothing)".to_owned(),
+            |ratio| format!("{:+5.1} % vs least-aot", 100.0 * ratio),
         );
         let line = format!(
             "  {:>11} decisions  {:>7} a second  cost {cost:.6}  {word}{}",
@@ -322,6 +317,6 @@ impl People {
             if *is_best { "  best" } else { "" }
         );
         self.bar.suspend(|| self.console.note(&line));
-        self.bar.set_message(bar);
+        self.bar.set_message(word.trim_start().to_owned());
     }
 }

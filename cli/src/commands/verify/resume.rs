@@ -241,7 +241,7 @@ mod proof {
                     fs::remove_dir_all(run).with_context(|| format!("cannot remove {}", run.display()))?;
                 }
                 let config = self.config.clone();
-                if Provenance::read(run).is_some_and(|provenance| provenance.is_done()) {
+                if Provenance::is_of_a_done_run(run) {
                     return Ok(()); // killed when everything was done
                 }
                 let begin = if is_there { Begin::Resume } else { Begin::New(&config) };

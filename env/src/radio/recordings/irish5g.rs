@@ -1,6 +1,7 @@
 //! Commercial 5G seen by a phone, second by second, Dublin and Cork 2019 to 2020.
 //!
-//! *Columns used.* `app`, `mobility`, `file`, `Timestamp` (whole seconds), `DL_bitrate` (kbit/s); `-` is a missing value. Only rows of the app `Download` are kept: a phone that streams a film does not ask for all that the link can carry.
+//! *Columns used.* `app`, `mobility`, `file`, `Timestamp` (whole seconds), `DL_bitrate` (kbit/s); `-` is a missing value. Only
+//! rows of the app `Download` are kept: a phone that streams a film does not ask for all that the link can carry.
 //!
 //! *Source.* Raca et al., "Beyond throughput, the next generation: a 5G dataset with channel and context metrics", MMSys 2020;
 //! uccmisl/5Gdataset, GPL-3.0.
