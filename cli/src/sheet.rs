@@ -3,72 +3,21 @@
 //! Keys become labels, and their endings units: `load_s` is a time, `memory_gb` a size. A list of flat objects is a table; other
 //! lists and objects are indented below their name. What is absent, empty or false is left out.
 
+use crate::console::Console;
 use crate::quantity::{bits, bits_per_s, gb, joules, number, percent, seconds, short};
 use crate::table::{Align, Table, grouped};
 use anyhow::{Context, Result};
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use std::fmt;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use thoughtcache_env::message::one_line;
 
-/// A JSON value whose keys keep their order.
-#[derive(Clone, Debug, PartialEq)]
-enum Node {
-    Nothing,
-    Yes,
-    Number(f64),
-    Text(String),
-    List(Vec<Node>),
-    Object(Vec<(String, Node)>),
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Nodes)
-    }
-}
-
-struct Nodes;
-
-impl<'de> Visitor<'de> for Nodes {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Nothing)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(if value { Node::Yes } else { Node::Nothing })
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(value))
-    }
-    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::Text(value.to_owned()))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Node::List(list))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let mut object = Vec::new();
-        // What is absent stands in no sheet, so that a choice with nothing but absent keys is the choice alone.
-        while let Some((key, node)) = entries.next_entry::<String, Option<Node>>()? {
-            object.extend(node.map(|node| (key, node)));
-        }
-        Ok(Node::Object(object))
-    }
+/// Shows a document as a page, or as JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn show<T: Serialize>(console: Console, document: &T) -> Result<()> {
+    let text = text(document)?;
+    console.result(document, || text)
 }
 
 /// The text of a document.
@@ -76,98 +25,105 @@ impl<'de> Visitor<'de> for Nodes {
 /// # Errors
 /// When it cannot be written as JSON.
 pub(crate) fn text<T: Serialize>(document: &T) -> Result<String> {
-    let json = serde_json::to_string(document).context("cannot write the result as JSON")?;
-    let node: Node = serde_json::from_str(&json).context("cannot read the result as JSON")?;
     let mut text = String::new();
-    if let Node::Object(entries) = node {
-        write_object(&mut text, &entries, 0);
+    match serde_json::to_value(document).context("cannot write the result as JSON")? {
+        Value::Object(entries) => write_object(&mut text, &entries, 0),
+        Value::Array(items) => write_list(&mut text, &items, 0),
+        _ => {}
     }
     Ok(text)
+}
+
+/// An object with the entries of another behind its own.
+pub(crate) fn joined(mut object: Value, more: Value) -> Value {
+    if let (Value::Object(entries), Value::Object(more)) = (&mut object, more) {
+        entries.extend(more);
+    }
+    object
 }
 
 /// Columns of a page.
 const WIDTH: usize = 110;
 /// Columns of a table; what is wider is written as lines.
-const WIDEST: usize = 170;
+const WIDEST: usize = 190;
 /// Bytes of a text that stands in a row with others; longer ones are sentences and have lines of their own.
 const LONGEST_WORD: usize = 40;
 
-impl Node {
-    /// Whether it says nothing.
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Nothing => true,
-            Self::List(items) => items.iter().all(Self::is_empty),
-            // An object without entries is a choice: `path_loss.umi`.
-            Self::Object(entries) => !entries.is_empty() && entries.iter().all(|(_, node)| node.is_empty()),
-            Self::Text(text) => text.is_empty(),
-            Self::Yes | Self::Number(_) => false,
+/// Whether a value says nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(is_so) => !is_so,
+        Value::Number(_) => false,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.iter().all(is_empty),
+        Value::Object(entries) => !is_choice(entries) && entries.values().all(is_empty),
+    }
+}
+
+/// Whether an object has nothing but absent keys: `path_loss.umi`, which says what was chosen.
+fn is_choice(entries: &Map<String, Value>) -> bool {
+    entries.values().all(Value::is_null)
+}
+
+/// The entries that say something.
+fn said(entries: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    entries.iter().filter(|(_, value)| !is_empty(value))
+}
+
+/// Whether a value stands on a few lines: no object in a list, and not much in all.
+fn is_inline(key: &str, value: &Value) -> bool {
+    fn is_flat(value: &Value) -> bool {
+        match value {
+            Value::Array(items) => items.iter().all(|item| match item {
+                Value::Object(_) => false,
+                Value::String(text) => text.len() <= LONGEST_WORD,
+                item => is_flat(item),
+            }),
+            Value::Object(entries) => entries.values().all(is_flat),
+            _ => true,
         }
     }
+    is_flat(value) && inline(key, value).len() < 4 * WIDTH
+}
 
-    /// Whether it stands on a few lines: no object in a list, and not much in all.
-    fn is_inline(&self, key: &str) -> bool {
-        fn is_flat(node: &Node) -> bool {
-            match node {
-                Node::List(items) => items.iter().all(|item| match item {
-                    Node::Object(_) => false,
-                    Node::Text(text) => text.len() <= LONGEST_WORD,
-                    item => is_flat(item),
-                }),
-                Node::Object(entries) => entries.iter().all(|(_, node)| is_flat(node)),
-                _ => true,
-            }
-        }
-        is_flat(self) && self.inline(key).len() < 4 * WIDTH
-    }
-
-    /// On a line, with the unit of its key.
-    fn inline(&self, key: &str) -> String {
-        match self {
-            Self::Nothing => String::new(),
-            Self::Yes => "yes".to_owned(),
-            Self::Number(value) => quantity(key, *value),
-            Self::Text(text) => one_line(text),
-            Self::List(items) => {
-                let items: Vec<String> = items
-                    .iter()
-                    .map(|item| match item {
-                        Self::List(place) => {
-                            let place: Vec<String> = place.iter().map(|part| part.inline(key)).collect();
-                            format!("({})", place.join(", "))
-                        }
-                        item => item.inline(key),
-                    })
-                    .collect();
-                let is_range = matches!(self.numbers(), Some([_, _]));
-                if is_range && items[0] == items[1] {
-                    items[0].clone()
-                } else {
-                    items.join(if is_range { " to " } else { ", " })
+/// A value on a line, with the unit of its key.
+fn inline(key: &str, value: &Value) -> String {
+    match value {
+        Value::Null | Value::Bool(false) => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Number(value) => quantity(key, value.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => one_line(text),
+        Value::Array(items) => {
+            let place = |item: &Value| match item {
+                Value::Array(parts) => {
+                    let parts: Vec<String> = parts.iter().map(|part| inline(key, part)).collect();
+                    format!("({})", parts.join(", "))
                 }
+                item => inline(key, item),
+            };
+            let is_range = items.len() == 2 && items.iter().all(Value::is_number);
+            let mut items: Vec<String> = items.iter().map(place).collect();
+            if is_range {
+                items.dedup();
             }
-            Self::Object(entries) => {
-                let said = entries.iter().filter(|(_, node)| !node.is_empty());
-                let words = said.map(|(part, node)| match node {
-                    Self::Yes => label(part),
-                    Self::Object(inner) if inner.is_empty() => label(part),
-                    Self::Object(_) => format!("{} ({})", label(part), node.inline(part)),
-                    // A percentile has the unit of what it is one of.
-                    _ if is_statistic(part) => format!("{part} {}", node.inline(key)),
-                    _ => format!("{} {}", label(part), node.inline(part)),
-                });
-                words.collect::<Vec<_>>().join(", ")
-            }
+            items.join(if is_range { " to " } else { ", " })
         }
+        Value::Object(entries) => inline_entries(key, said(entries)),
     }
+}
 
-    /// The items of a list of numbers.
-    fn numbers(&self) -> Option<&[Self]> {
-        match self {
-            Self::List(items) if items.iter().all(|item| matches!(item, Self::Number(_))) => Some(items),
-            _ => None,
-        }
-    }
+/// Entries behind each other, each with its label; `key` is that of their object.
+fn inline_entries<'a>(key: &str, entries: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+    let words = entries.map(|(part, value)| match value {
+        Value::Bool(_) => label(part),
+        Value::Object(inner) if is_choice(inner) => label(part),
+        Value::Object(_) => format!("{} ({})", label(part), inline(part, value)),
+        // A percentile has the unit of what it is one of.
+        _ if is_statistic(part) => format!("{part} {}", inline(key, value)),
+        _ => format!("{} {}", label(part), inline(part, value)),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a key names a percentile or the greatest value of what its object is about.
@@ -188,9 +144,10 @@ fn label(key: &str) -> String {
 /// An ending of a key, and how its numbers are written.
 type Unit = (&'static str, fn(f64) -> String);
 
-const UNITS: [Unit; 22] = [
+const UNITS: [Unit; 23] = [
     ("_s", seconds),
     ("_ms", |value| seconds(value / 1e3)),
+    ("_ns", |value| seconds(value / 1e9)),
     ("_m", |value| format!("{} m", number(value))),
     ("_m_per_s", |value| format!("{} m/s", number(value))),
     ("_gb", gb),
@@ -229,35 +186,36 @@ fn quantity(key: &str, value: f64) -> String {
         None if key == "seconds" => seconds(value),
         None if key.ends_with("joules") => joules(value),
         None if key == "share" => percent(value),
-        None if value.fract() == 0.0 && (0.0..1e15).contains(&value) => grouped(value as u64),
+        None if (1e3..1e15).contains(&value) || value.fract() == 0.0 && (0.0..1e15).contains(&value) => {
+            grouped(value.round() as u64)
+        }
         None => short(value),
     }
 }
 
 /// Writes an object line by line; what is larger than a few lines comes below its name.
-fn write_object(text: &mut String, entries: &[(String, Node)], indent: usize) {
-    let said = || entries.iter().filter(|(_, node)| !node.is_empty());
-    let inline = said().filter(|(key, node)| node.is_inline(key));
-    let width = inline.map(|(key, _)| label(key).chars().count()).max().unwrap_or(0);
-    for (key, node) in said() {
-        if node.is_inline(key) {
+fn write_object(text: &mut String, entries: &Map<String, Value>, indent: usize) {
+    let inline_keys = said(entries).filter(|(key, value)| is_inline(key, value)).map(|(key, _)| key);
+    let width = inline_keys.map(|key| label(key).chars().count()).max().unwrap_or(0);
+    for (key, value) in said(entries) {
+        if is_inline(key, value) {
             let lead = format!("{:indent$}{:width$}  ", "", label(key));
-            *text += &wrapped(&lead, &node.inline(key));
+            *text += &wrapped(&lead, &inline(key, value));
         } else {
-            write_section(text, key, node, indent);
+            write_section(text, key, value, indent);
         }
     }
 }
 
 /// Writes what is larger than a few lines, between empty lines.
-fn write_section(text: &mut String, key: &str, node: &Node, indent: usize) {
+fn write_section(text: &mut String, key: &str, value: &Value, indent: usize) {
     if !text.is_empty() && !text.ends_with("\n\n") {
         text.push('\n');
     }
     text.extend([" ".repeat(indent), label(key), "\n".to_owned()]);
-    match node {
-        Node::List(items) => write_list(text, items, indent + 2),
-        Node::Object(entries) => write_object(text, entries, indent + 2),
+    match value {
+        Value::Array(items) => write_list(text, items, indent + 2),
+        Value::Object(entries) => write_object(text, entries, indent + 2),
         _ => {}
     }
     if !text.ends_with("\n\n") {
@@ -281,16 +239,12 @@ fn wrapped(lead: &str, words: &str) -> String {
 }
 
 /// Writes objects as the rows of a table where they are flat and it is not too wide, else as numbered blocks.
-fn write_list(text: &mut String, items: &[Node], indent: usize) {
-    for item in items {
-        if let Node::Text(sentence) = item {
-            text.extend([" ".repeat(indent), one_line(sentence), "\n".to_owned()]);
-        }
+fn write_list(text: &mut String, items: &[Value], indent: usize) {
+    for sentence in items.iter().filter_map(Value::as_str) {
+        text.extend([" ".repeat(indent), one_line(sentence), "\n".to_owned()]);
     }
-    let objects =
-        items.iter().filter_map(|item| if let Node::Object(entries) = item { Some(entries) } else { None });
-    let objects: Vec<&Vec<(String, Node)>> = objects.collect();
-    if objects.iter().all(|entries| entries.iter().all(|(key, node)| node.is_inline(key))) {
+    let objects: Vec<&Map<String, Value>> = items.iter().filter_map(Value::as_object).collect();
+    if objects.iter().all(|entries| entries.iter().all(|(key, value)| is_inline(key, value))) {
         let table = table(&objects).text(indent);
         if table.lines().all(|line| line.chars().count() <= WIDEST) {
             *text += &table;
@@ -303,7 +257,7 @@ fn write_list(text: &mut String, items: &[Node], indent: usize) {
 }
 
 /// A table; those columns are left out that are empty in all rows.
-fn table(objects: &[&Vec<(String, Node)>]) -> Table {
+fn table(objects: &[&Map<String, Value>]) -> Table {
     let rows: Vec<Vec<Cell>> = objects.iter().map(|entries| cells(entries)).collect();
     let mut columns: Vec<(&str, Align)> = Vec::new();
     for cell in rows.iter().flatten().filter(|cell| !cell.text.is_empty()) {
@@ -329,48 +283,44 @@ struct Cell {
 }
 
 /// The cells of a row. Parts of an object are cells of their own, those of a total under their own names.
-fn cells(entries: &[(String, Node)]) -> Vec<Cell> {
-    let cell = |heading: String, key: &str, node: &Node| {
-        let align = if matches!(node, Node::Number(_)) { Align::Right } else { Align::Left };
-        Cell { heading, text: node.inline(key), align }
+fn cells(entries: &Map<String, Value>) -> Vec<Cell> {
+    let cell = |heading: String, key: &str, value: &Value| {
+        let align = if value.is_number() { Align::Right } else { Align::Left };
+        Cell { heading, text: inline(key, value), align }
     };
     let mut cells = Vec::new();
-    for (key, node) in entries {
-        let Node::Object(parts) = node else {
-            cells.push(cell(label(key), key, node));
+    for (key, value) in entries {
+        let Value::Object(parts) = value else {
+            cells.push(cell(label(key), key, value));
             continue;
         };
-        let has_total = parts.iter().any(|(part, _)| part == "total");
-        cells.extend(parts.iter().map(|(part, node)| match part.as_str() {
-            "total" => cell(label(key), part, node),
-            _ if has_total => cell(label(part), part, node),
-            _ => cell(format!("{} {}", label(key), label(part)), part, node),
+        let has_total = parts.contains_key("total");
+        cells.extend(parts.iter().map(|(part, value)| match part.as_str() {
+            "total" => cell(label(key), part, value),
+            _ if has_total => cell(label(part), part, value),
+            _ => cell(format!("{} {}", label(key), label(part)), part, value),
         }));
     }
     cells
 }
 
 /// Writes an object behind its number: single values follow each other, all else has lines of its own.
-fn write_block(text: &mut String, number: &str, entries: &[(String, Node)]) {
+fn write_block(text: &mut String, number: &str, entries: &Map<String, Value>) {
     let indent = number.chars().count();
-    let is_value = |node: &Node| matches!(node, Node::Yes | Node::Number(_) | Node::Text(_) | Node::List(_));
-    let mut entries: Vec<(String, Node)> =
-        entries.iter().filter(|(_, node)| !node.is_empty()).cloned().collect();
-    let mut lead = number.to_owned();
-    while !entries.is_empty() {
-        let run = entries.iter().take_while(|(key, node)| is_value(node) && node.is_inline(key)).count();
-        let rest = entries.split_off(run.max(1));
+    let entries: Vec<(&String, &Value)> = said(entries).collect();
+    let (mut rest, mut lead) = (entries.as_slice(), number.to_owned());
+    while let Some((key, value)) = rest.first() {
+        let is_word = |(key, value): &&(&String, &Value)| !value.is_object() && is_inline(key, value);
+        let run = rest.iter().take_while(is_word).count();
         if run > 0 {
-            *text += &wrapped(&lead, &Node::Object(entries).inline(""));
-        } else if let Some((key, node)) = entries.first() {
-            if node.is_inline(key) {
-                *text += &wrapped(&format!("{lead}{:9} ", label(key)), &node.inline(key));
-            } else {
-                write_section(text, key, node, indent);
-            }
+            *text += &wrapped(&lead, &inline_entries("", rest[..run].iter().copied()));
+        } else if is_inline(key, value) {
+            *text += &wrapped(&format!("{lead}{:9} ", label(key)), &inline(key, value));
+        } else {
+            write_section(text, key, value, indent);
         }
         lead = " ".repeat(indent);
-        entries = rest;
+        rest = &rest[run.max(1)..];
     }
     text.push('\n');
 }
@@ -381,11 +331,7 @@ mod tests {
     use serde_json::json;
 
     fn page(json: &str) -> String {
-        let node: Node = serde_json::from_str(json).unwrap();
-        let Node::Object(entries) = node else { panic!("{json}") };
-        let mut text = String::new();
-        write_object(&mut text, &entries, 0);
-        text
+        text(&serde_json::from_str::<Value>(json).unwrap()).unwrap()
     }
 
     #[test]

@@ -14,13 +14,16 @@ impl RunPrint {
     pub fn new(config: &AgentConfig, budget: u64, eval_freq: u64, run: u64, spec: &EnvSpec) -> Self {
         let entries: Vec<Value> =
             spec.entries.iter().map(|entry| json!([entry.name, entry.low, entry.high])).collect();
-        Self(json!({
+        let mut print = json!({
             "agent": config,
             "decisions": budget,
             "env": {"id": spec.id, "entries": entries, "actions": spec.actions},
             "eval_freq": eval_freq,
             "seed": run,
-        }))
+        });
+        // Saved runs are compared byte by byte with what they print.
+        print.sort_all_objects();
+        Self(print)
     }
 
     /// The print that [`to_string`](ToString::to_string) wrote, as bytes; `None` when they are none.

@@ -7,7 +7,7 @@ mod throughput;
 use crate::args::{SettingArgs, number, whole};
 use crate::console::{Console, Verdict};
 use crate::recording;
-use crate::sheet;
+use crate::sheet::show;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
@@ -97,7 +97,7 @@ impl StatsArgs {
         if let Some(format) = self.format {
             let changes = self.set.overrides()?;
             let scenario = self.scenario.as_deref().map(|name| (name, changes.as_slice()));
-            return tell(console, &throughput::Comparison::new(file, format, scenario, self.seed)?);
+            return show(console, &throughput::Comparison::new(file, format, scenario, self.seed)?);
         }
         if recording::has_rates(file)? {
             let options = [("--slot-s", self.slot_s.is_some()), ("--split", self.split.is_some())];
@@ -108,7 +108,7 @@ impl StatsArgs {
                     file.display()
                 );
             }
-            return tell(console, &rates::Summary::new(file, &recording::rates(file)?));
+            return show(console, &rates::Summary::new(file, &recording::rates(file)?));
         }
         let trace = recording::requests(file)?;
         let stats = TraceStats::new(&trace, self.slot_s, self.split.unwrap_or_default())
@@ -137,12 +137,6 @@ impl Args {
     }
 }
 
-/// Shows a document as a page, or as JSON.
-fn tell(console: Console, document: &impl Serialize) -> Result<()> {
-    let text = sheet::text(document)?;
-    console.result(document, || text)
-}
-
 /// The statistics of a file.
 #[derive(Serialize)]
 struct FileStats<'a> {
@@ -156,7 +150,7 @@ fn tell_stats(console: Console, file: &Path, mut stats: TraceStats) -> Result<()
     if !console.is_json() {
         stats.models.truncate(LISTED);
     }
-    tell(console, &FileStats { file: file.display().to_string(), stats: &stats })
+    show(console, &FileStats { file: file.display().to_string(), stats: &stats })
 }
 
 /// Reads a recording to its end and shows what is odd about it.
@@ -164,7 +158,7 @@ fn check(console: Console, path: &Path) -> Result<()> {
     let file = path.display().to_string();
     if recording::has_rates(path)? {
         let rates = recording::rates(path)?.rates().len();
-        return tell(console, &json!({ "file": file, "rates": rates, "verdict": "ok" }));
+        return show(console, &json!({ "file": file, "rates": rates, "verdict": "ok" }));
     }
     let TraceStats {
         requests, requests_without_model, num_models, first_request_s, warnings, mut notes, ..
@@ -179,5 +173,5 @@ fn check(console: Console, path: &Path) -> Result<()> {
     let found = json!({
         "file": file, "notes": notes, "requests": requests, "verdict": verdict, "warnings": warnings
     });
-    tell(console, &found)
+    show(console, &found)
 }

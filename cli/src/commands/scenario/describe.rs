@@ -6,9 +6,10 @@ use crate::console::Console;
 use crate::policies::TOLERANCE;
 use crate::quantity::number;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
-use crate::sheet;
+use crate::sheet::{self, joined};
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::ExactMdp;
 use thoughtcache_agents::heuristics::registry;
@@ -17,6 +18,7 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::llm::inference::Tokens;
 use thoughtcache_env::llm::loading::Tier;
 use thoughtcache_env::placement::pipeline::SiteView;
+use thoughtcache_env::scenario::physical::PhysicalConfig;
 use thoughtcache_env::scenario::physics::Physical;
 use thoughtcache_env::scenario::{Scenario, ScenarioConfig, Service};
 use thoughtcache_env::units::{ModelId, ServiceId, bytes_to_gb};
@@ -41,158 +43,11 @@ pub(super) struct Args {
     policy: String,
 }
 
-/// Everything that is said, for people and programs.
-#[derive(Serialize)]
-struct Description {
-    scenario: String,
-    summary: String,
-    num_cells: u32,
-    memory_gb: f64,
-    /// The weights of all services, those that are shared once.
-    catalogue_gb: f64,
-    catalogue_fits_share: f64,
-    users: Option<u32>,
-    /// Where the user of a request comes from: `recorded`, `drawn`, or `drawn for a recording` that names none.
-    users_are: Option<&'static str>,
-    /// Recorded requests for other models, or of other clients, which are served elsewhere.
-    outside_requests: Option<u64>,
-    /// The fresh context with which the edge begins to cost less than the cloud: the least and the greatest over the services.
-    edge_pays_off_tokens: Option<[f64; 2]>,
-    requests: Vec<Load>,
-    /// The scenario's file with every value in place, but for the tables that are shown apart.
-    settings: ScenarioConfig,
-    physics: Option<Physics>,
-    models: Vec<ModelRow>,
-    /// Models that answer outside the cell, in physical scenarios.
-    elsewhere: Vec<Elsewhere>,
-    services: Vec<Demand>,
-    costs: Vec<Price>,
-    optimum: Option<Optimum>,
-    num_entries: usize,
-    entries: Vec<Group>,
-    num_actions: usize,
-    actions: Vec<Group>,
-    story: Story,
-}
-
 /// The discount of the optimum that is told.
 const OPTIMUM_GAMMA: f64 = 0.95;
 
-/// The least cost of any policy, in worlds that are small enough to know it.
-#[derive(Serialize)]
-struct Optimum {
-    /// The bounds of the least average cost of a slot.
-    average_cost: [f64; 2],
-    /// From an empty memory on, before the first request is drawn.
-    discounted_cost: f64,
-    gamma: f64,
-    states: usize,
-}
-
-/// How much is asked for.
-#[derive(Serialize)]
-struct Load {
-    /// `every episode`, or a part of a recording.
-    of: String,
-    requests_per_slot: f64,
-    num_slots: Option<u64>,
-}
-
-/// What follows from the settings of a physical scenario.
-#[derive(Serialize)]
-struct Physics {
-    base_station_w: f64,
-    device_w: f64,
-    /// Where the base stations stand, to the east and to the north.
-    sites_m: Vec<[f64; 2]>,
-    /// The share of the time that a passer-by is in the way of a user.
-    blocked_share: f64,
-    /// What a slot costs while the whole memory of a cell is full.
-    holding_cost_per_slot: f64,
-}
-
-#[derive(Serialize)]
-struct ModelRow {
-    name: String,
-    services: usize,
-    memory_gb: f64,
-    /// Absent without a limit.
-    window_tokens: Option<f64>,
-    /// What a context takes that fills the window, where context takes room.
-    full_context_gb: Option<f64>,
-    /// The least and the greatest cost of a load over its services, in abstract scenarios.
-    load_cost: Option<[f64; 2]>,
-    #[serde(flatten)]
-    edge: Option<AtEdge>,
-}
-
-/// How a model does on the servers of a cell.
-#[derive(Serialize)]
-struct AtEdge {
-    #[serde(flatten)]
-    speed: Speed,
-    accuracy_with_full_context: f64,
-    load: LoadTimes,
-}
-
-/// Seconds from each tier into GPU memory.
-#[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "a key carries its unit")]
-struct LoadTimes {
-    host_s: f64,
-    nvme_s: f64,
-    store_s: f64,
-}
-
 /// The request by which models are compared.
 const EXAMPLE: Tokens = Tokens { prompt: 1000.0, reused: 0.0, output: 200.0 };
-
-/// How a model does at a site.
-#[derive(Serialize)]
-struct Speed {
-    gpus: f64,
-    /// Of the answer, while nothing else runs: 1,000 tokens of prompt and 200 of answer.
-    tokens_per_s: f64,
-    /// Without context.
-    accuracy: f64,
-    /// How well it aligns an answer with what its user wants.
-    alignment: f64,
-}
-
-#[derive(Serialize)]
-struct Elsewhere {
-    /// The class of devices, or `cloud`.
-    site: String,
-    /// The users that carry such a device.
-    users_share: Option<f64>,
-    hardware: String,
-    model: String,
-    #[serde(flatten)]
-    speed: Speed,
-}
-
-/// What a service of a physical scenario asks for.
-#[derive(Serialize)]
-struct Demand {
-    name: String,
-    model: String,
-    modality: &'static str,
-    /// How much of what is there the sensor shows, without the cell's help.
-    perception: f64,
-    sensor_bits: f64,
-    perception_gflop: f64,
-    /// The share of the meaning that features carry, where splits are allowed.
-    coarse: Option<f64>,
-    fine: Option<f64>,
-    deadline_s: f64,
-}
-
-#[derive(Serialize)]
-struct Price {
-    component: &'static str,
-    amount: String,
-    per: &'static str,
-}
 
 /// Numbered things of one kind: `service.0..19.age`.
 #[derive(Debug, PartialEq, Serialize)]
@@ -209,162 +64,165 @@ impl Args {
         let loaded = source.load(&self.set.overrides()?)?;
         let mut policy = registry::build(&self.policy, &loaded.scenario)?;
         let story = story::tell(&loaded.scenario, policy.as_mut(), self.seed, self.slot)?;
-        let description = Description::new(&loaded, source.summary(), story);
-        let text = sheet::text(&description)?;
-        console.result(&description, || text)
+        sheet::show(console, &description(&loaded, &source.summary(), &story))
     }
 }
 
-impl Description {
-    fn new(LoadedScenario { config, scenario }: &LoadedScenario, summary: String, story: Story) -> Self {
-        let env = DecisionEnv::new(Arc::clone(scenario));
-        let spec = env.spec();
-        let (memory_gb, catalogue_gb) = (bytes_to_gb(scenario.capacity_bytes()), catalogue_gb(scenario));
-        let users_are = match (scenario.has_recorded_users(), scenario.is_recorded()) {
-            (true, _) => "recorded",
-            (false, true) => "drawn for a recording",
-            (false, false) => "drawn",
-        };
-        let physical = config.physical.as_ref().zip(scenario.physical());
-        let mut settings = ScenarioConfig { models: Vec::new(), services: Vec::new(), ..config.clone() };
-        if let Some(physical) = &mut settings.physical {
-            physical.devices = Vec::new();
-        }
-        Self {
-            scenario: scenario.name().to_owned(),
-            summary,
-            num_cells: scenario.num_cells(),
-            memory_gb,
-            catalogue_gb,
-            catalogue_fits_share: (memory_gb / catalogue_gb).min(1.0),
-            users: scenario.num_users(),
-            users_are: scenario.num_users().map(|_| users_are),
-            outside_requests: Some(scenario.outside_requests()).filter(|&requests| requests > 0),
-            edge_pays_off_tokens: break_even_tokens(scenario),
-            requests: load(scenario),
-            settings,
-            physics: physical.map(|(_, physical)| Physics::new(scenario, physical)),
-            models: (0..config.models.len()).filter_map(|index| model(scenario, index)).collect(),
-            elsewhere: physical.map(|(_, physical)| elsewhere(config, physical)).unwrap_or_default(),
-            services: physical.map(|(_, physical)| demands(config, scenario, physical)).unwrap_or_default(),
-            costs: costs(config, scenario),
-            optimum: Optimum::of(scenario),
-            num_entries: spec.num_entries(),
-            entries: grouped_names(
-                spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high]))),
-            ),
-            num_actions: spec.num_actions(),
-            actions: grouped_names(spec.actions.iter().map(|name| (name.as_str(), None))),
-            story,
-        }
+/// Everything that is said, for people and programs.
+fn description(LoadedScenario { config, scenario }: &LoadedScenario, summary: &str, story: &Story) -> Value {
+    let env = DecisionEnv::new(Arc::clone(scenario));
+    let spec = env.spec();
+    let (memory_gb, catalogue_gb) = (bytes_to_gb(scenario.capacity_bytes()), catalogue_gb(scenario));
+    let users_are = match (scenario.has_recorded_users(), scenario.is_recorded()) {
+        (true, _) => "recorded",
+        (false, true) => "drawn for a recording",
+        (false, false) => "drawn",
+    };
+    let physical = config.physical.as_ref().zip(scenario.physical());
+    // The file with every value in place, but for the tables that are shown apart.
+    let mut settings = ScenarioConfig { models: Vec::new(), services: Vec::new(), ..config.clone() };
+    if let Some(physical) = &mut settings.physical {
+        physical.devices = Vec::new();
     }
+    let entries = spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high])));
+    json!({
+        "scenario": scenario.name(),
+        "summary": summary,
+        "num_cells": scenario.num_cells(),
+        "memory_gb": memory_gb,
+        "catalogue_gb": catalogue_gb,
+        "catalogue_fits_share": (memory_gb / catalogue_gb).min(1.0),
+        "users": scenario.num_users(),
+        // Where the user of a request comes from.
+        "users_are": scenario.num_users().map(|_| users_are),
+        // Recorded requests for other models, or of other clients, which are served elsewhere.
+        "outside_requests": Some(scenario.outside_requests()).filter(|&requests| requests > 0),
+        "edge_pays_off_tokens": break_even_tokens(scenario),
+        "requests": load(scenario),
+        "settings": settings,
+        "physics": physical.map(|(_, physical)| physics(scenario, physical)),
+        "models": (0..config.models.len()).filter_map(|index| model(scenario, index)).collect::<Vec<_>>(),
+        "elsewhere": physical.map(|(settings, physical)| elsewhere(settings, physical)).unwrap_or_default(),
+        "services": physical.map(|(_, physical)| demands(config, scenario, physical)).unwrap_or_default(),
+        "costs": costs(config, scenario),
+        "optimum": optimum(scenario),
+        "num_entries": spec.num_entries(),
+        "entries": grouped_names(entries),
+        "num_actions": spec.num_actions(),
+        "actions": grouped_names(spec.actions.iter().map(|name| (name.as_str(), None))),
+        "story": story,
+    })
 }
 
-impl Optimum {
-    fn of(scenario: &Arc<Scenario>) -> Option<Self> {
-        let mdp = ExactMdp::new(scenario).ok()?;
-        let average = mdp.average(TOLERANCE).ok()?;
-        Some(Self {
-            average_cost: [average.lower, average.upper],
-            discounted_cost: mdp.discounted(OPTIMUM_GAMMA, TOLERANCE).ok()?.value,
-            gamma: OPTIMUM_GAMMA,
-            states: mdp.num_states(),
-        })
-    }
+/// The least cost of any policy, in worlds that are small enough to know it.
+fn optimum(scenario: &Arc<Scenario>) -> Option<Value> {
+    let mdp = ExactMdp::new(scenario).ok()?;
+    let average = mdp.average(TOLERANCE).ok()?;
+    Some(json!({
+        // The bounds of the least average cost of a slot.
+        "average_cost": [average.lower, average.upper],
+        // From an empty memory on, before the first request is drawn.
+        "discounted_cost": mdp.discounted(OPTIMUM_GAMMA, TOLERANCE).ok()?.value,
+        "gamma": OPTIMUM_GAMMA,
+        "states": mdp.num_states(),
+    }))
 }
 
-impl Physics {
-    fn new(scenario: &Scenario, physical: &Physical) -> Self {
-        let radio = &physical.radio;
-        Self {
-            base_station_w: radio.band.base.power.to_w(),
-            device_w: radio.band.device.power.to_w(),
-            sites_m: physical.cells.iter().map(|place| [place.x_m, place.y_m]).collect(),
-            blocked_share: radio.blockage.map_or(0.0, |blockage| blockage.prob()),
-            holding_cost_per_slot: physical.holding_cost(scenario.capacity_bytes()),
-        }
-    }
+/// What follows from the settings of a physical scenario.
+fn physics(scenario: &Scenario, physical: &Physical) -> Value {
+    let radio = &physical.radio;
+    json!({
+        "base_station_w": radio.band.base.power.to_w(),
+        "device_w": radio.band.device.power.to_w(),
+        // Where the base stations stand, to the east and to the north.
+        "sites_m": physical.cells.iter().map(|place| [place.x_m, place.y_m]).collect::<Vec<_>>(),
+        // The share of the time that a passer-by is in the way of a user.
+        "blocked_share": radio.blockage.map_or(0.0, |blockage| blockage.prob()),
+        // What a slot costs while the whole memory of a cell is full.
+        "holding_cost_per_slot": physical.holding_cost(scenario.capacity_bytes()),
+    })
 }
 
-impl Speed {
-    fn new(site: &SiteView<'_>) -> Self {
-        Self {
-            gpus: site.server.num_gpus,
-            tokens_per_s: EXAMPLE.output / site.server.serve(&EXAMPLE, 1).decode_s,
-            accuracy: site.law.accuracy(0.0),
-            alignment: site.alignment_quality,
-        }
-    }
+/// How a model does at a site.
+fn speed(site: &SiteView<'_>) -> Value {
+    json!({
+        "gpus": site.server.num_gpus,
+        // Of the answer to the example, while nothing else runs.
+        "tokens_per_s": EXAMPLE.output / site.server.serve(&EXAMPLE, 1).decode_s,
+        // Without context.
+        "accuracy": site.law.accuracy(0.0),
+        // How well it aligns an answer with what its user wants.
+        "alignment": site.alignment_quality,
+    })
 }
 
 /// A model that cells can hold; `None` where no service uses it.
-fn model(scenario: &Scenario, index: usize) -> Option<ModelRow> {
+fn model(scenario: &Scenario, index: usize) -> Option<Value> {
     let id = ModelId::from_index(index);
     let services = || scenario.services().iter().enumerate().filter(move |(_, service)| service.model == id);
     let first = ServiceId::from_index(services().next()?.0);
     let shape = scenario.model(id);
     let full_bytes = (shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64;
-    let edge = scenario.physical().map(|physical| {
-        let (site, path) = (physical.edge(first), &physical.path);
-        let load_s = |tier| path.load_s(tier, shape.bytes);
-        AtEdge {
-            speed: Speed::new(&site),
-            accuracy_with_full_context: site.law.accuracy(shape.window_tokens),
-            load: LoadTimes {
-                host_s: load_s(Tier::Host),
-                nvme_s: load_s(Tier::Nvme),
-                store_s: load_s(Tier::Remote),
-            },
-        }
+    let is_abstract = scenario.physical().is_none();
+    let row = json!({
+        "name": shape.name,
+        "services": services().count(),
+        "memory_gb": bytes_to_gb(shape.bytes),
+        // Absent without a limit.
+        "window_tokens": shape.window_tokens,
+        // What a context takes that fills the window, where context takes room.
+        "full_context_gb": scenario.has_kv().then(|| bytes_to_gb(full_bytes)),
+        // The least and the greatest over its services.
+        "load_cost": is_abstract.then(|| least_and_most(services().map(|(_, service)| service.load_cost))),
     });
-    Some(ModelRow {
-        name: shape.name.clone(),
-        services: services().count(),
-        memory_gb: bytes_to_gb(shape.bytes),
-        window_tokens: Some(shape.window_tokens).filter(|window| window.is_finite()),
-        full_context_gb: scenario.has_kv().then(|| bytes_to_gb(full_bytes)),
-        load_cost: edge.is_none().then(|| least_and_most(services().map(|(_, service)| service.load_cost))),
-        edge,
-    })
+    let Some(physical) = scenario.physical() else { return Some(row) };
+    let (site, path) = (physical.edge(first), &physical.path);
+    let load_s = |tier| path.load_s(tier, shape.bytes);
+    let context = json!({
+        "accuracy_with_full_context": site.law.accuracy(shape.window_tokens),
+        // From each tier into GPU memory.
+        "load": {
+            "host_s": load_s(Tier::Host), "nvme_s": load_s(Tier::Nvme), "store_s": load_s(Tier::Remote)
+        },
+    });
+    Some(joined(row, joined(speed(&site), context)))
 }
 
-fn elsewhere(config: &ScenarioConfig, physical: &Physical) -> Vec<Elsewhere> {
-    let Some(settings) = &config.physical else { return Vec::new() };
+/// Models that answer outside the cell: on each class of devices, and in the cloud.
+fn elsewhere(settings: &PhysicalConfig, physical: &Physical) -> Vec<Value> {
     let service = ServiceId(0);
-    let devices = settings.devices.iter().enumerate().map(|(class, typed)| Elsewhere {
-        site: typed.name.clone(),
-        users_share: Some(typed.share),
-        hardware: typed.device.clone(),
-        model: typed.model.clone(),
-        speed: Speed::new(&physical.device(class, service)),
-    });
-    let cloud = Elsewhere {
-        site: "cloud".to_owned(),
-        users_share: None,
-        hardware: settings.cloud.device.clone(),
-        model: settings.cloud.model.clone(),
-        speed: Speed::new(&physical.cloud(service)),
+    let row = |site: &str, users_share: Option<f64>, hardware: &str, model: &str, view: &SiteView<'_>| {
+        let who = json!({ "site": site, "users_share": users_share, "hardware": hardware, "model": model });
+        joined(who, speed(view))
     };
-    devices.chain([cloud]).collect()
+    let devices = settings.devices.iter().enumerate().map(|(class, typed)| {
+        let view = physical.device(class, service);
+        row(&typed.name, Some(typed.share), &typed.device, &typed.model, &view)
+    });
+    let cloud = &settings.cloud;
+    devices.chain([row("cloud", None, &cloud.device, &cloud.model, &physical.cloud(service))]).collect()
 }
 
-fn demands(config: &ScenarioConfig, scenario: &Scenario, physical: &Physical) -> Vec<Demand> {
+/// What each service of a physical scenario asks for.
+fn demands(config: &ScenarioConfig, scenario: &Scenario, physical: &Physical) -> Vec<Value> {
     let services = scenario.services().iter().zip(&config.services).enumerate();
     let demand = services.filter_map(|(index, (service, typed))| {
         let demands = physical.demands(ServiceId::from_index(index));
         let features =
             |which: usize| physical.radio.features.map(|laws| laws[which].of(demands.sensor_bits).quality);
-        Some(Demand {
-            name: service.name.clone(),
-            model: scenario.model_name(service.model).to_owned(),
-            modality: demands.modality.name(),
-            perception: demands.modality.quality(),
-            sensor_bits: demands.sensor_bits,
-            perception_gflop: typed.demands.as_ref()?.perception_gflop,
-            coarse: features(0),
-            fine: features(1),
-            deadline_s: demands.deadline_s,
-        })
+        Some(json!({
+            "name": service.name,
+            "model": scenario.model_name(service.model),
+            "modality": demands.modality.name(),
+            // How much of what is there the sensor shows, without the cell's help.
+            "perception": demands.modality.quality(),
+            "sensor_bits": demands.sensor_bits,
+            "perception_gflop": typed.demands.as_ref()?.perception_gflop,
+            // The share of the meaning that features carry, where splits are allowed.
+            "coarse": features(0),
+            "fine": features(1),
+            "deadline_s": demands.deadline_s,
+        }))
     });
     demand.collect()
 }
@@ -379,25 +237,21 @@ fn catalogue_gb(scenario: &Scenario) -> f64 {
     services.iter().enumerate().filter(is_counted).map(|(_, service)| bytes_to_gb(service.bytes)).sum()
 }
 
-fn load(scenario: &Scenario) -> Vec<Load> {
-    let always =
-        |requests_per_slot| vec![Load { of: "every episode".into(), requests_per_slot, num_slots: None }];
+/// How much is asked for: in every episode, or in the parts of a recording.
+fn load(scenario: &Scenario) -> Vec<Value> {
+    let load = |of: &str, requests_per_slot: f64, num_slots: Option<usize>| json!({ "of": of, "requests_per_slot": requests_per_slot, "num_slots": num_slots });
+    let part = |part: TracePart, requests_per_slot, num_slots| {
+        load(&format!("the {part} part"), requests_per_slot, Some(num_slots))
+    };
+    let always = |requests_per_slot| vec![load("every episode", requests_per_slot, None)];
     match scenario.arrivals() {
         ArrivalModel::Recorded { parts, .. } => parts
             .iter()
-            .map(|part| Load {
-                of: format!("the {} part", part.part()),
-                requests_per_slot: part.num_requests() as f64 / part.num_slots() as f64,
-                num_slots: Some(part.num_slots() as u64),
-            })
+            .map(|own| part(own.part(), own.num_requests() as f64 / own.num_slots() as f64, own.num_slots()))
             .collect(),
         ArrivalModel::Rates(model) => TracePart::ALL
             .iter()
-            .map(|&part| Load {
-                of: format!("the {part} part"),
-                requests_per_slot: model.mean_requests(part),
-                num_slots: Some(model.split().slots(part).len() as u64),
-            })
+            .map(|&own| part(own, model.mean_requests(own), model.split().slots(own).len()))
             .collect(),
         ArrivalModel::Drawn(model) => {
             always(model.by_rank.iter().sum::<f64>() * f64::from(scenario.num_cells()))
@@ -409,8 +263,8 @@ fn load(scenario: &Scenario) -> Vec<Load> {
     }
 }
 
-fn costs(config: &ScenarioConfig, scenario: &Scenario) -> Vec<Price> {
-    let price = |component, amount: String, per| Price { component, amount, per };
+fn costs(config: &ScenarioConfig, scenario: &Scenario) -> Vec<Value> {
+    let price = |component: &str, amount: String, per: &str| json!({ "component": component, "amount": amount, "per": per });
     if let (Some(settings), Some(physical)) = (&config.physical, scenario.physical()) {
         let weights = &settings.weights;
         let holding = physical.holding_cost(scenario.capacity_bytes());
@@ -543,7 +397,7 @@ mod tests {
             let loaded = crate::scenario_file::load("tight", &changes).unwrap();
             let mut policy = registry::build("least-aot", &loaded.scenario).unwrap();
             let story = story::tell(&loaded.scenario, policy.as_mut(), 0, 3).unwrap();
-            sheet::text(&Description::new(&loaded, String::new(), story)).unwrap()
+            sheet::text(&description(&loaded, "", &story)).unwrap()
         };
         let rules = [
             "478 GB",

@@ -1,7 +1,9 @@
 //! One slot of a test episode, decision by decision: what is asked, what is in memory, what is done, what it costs.
 
+use crate::sheet::joined;
 use anyhow::{Context, Result, ensure};
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use thoughtcache_agents::policy::Policy;
@@ -10,8 +12,7 @@ use thoughtcache_env::gym::api::{ActionId, Counters, Env, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::llm::loading::Tier;
 use thoughtcache_env::placement::Placement;
-use thoughtcache_env::placement::pipeline::{Stage, StageBill, StageLine};
-use thoughtcache_env::placement::request::RequestFacts;
+use thoughtcache_env::placement::pipeline::Stage;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::thought::{Refresh, Thought};
@@ -141,81 +142,10 @@ struct Told {
     /// How many contexts were cleared.
     cleared: Option<u64>,
     #[serde(flatten)]
-    met: Option<Box<Met>>,
+    met: Option<Value>,
     #[serde(flatten)]
-    served: Option<Box<Served>>,
+    served: Option<Value>,
     cost: Cost,
-}
-
-/// A request of a physical scenario before it is decided: who asks from where, and the options.
-#[derive(Debug, Serialize)]
-struct Met {
-    device: String,
-    request: RequestFacts,
-    place: Place,
-    /// What the link's rates are made of; absent where they are recorded.
-    radio: Option<Radio>,
-    modality: &'static str,
-    sensor_bits: f64,
-    deadline_s: f64,
-    expected_output_tokens: f64,
-    /// Where the weights are.
-    weights_are_in: Tier,
-    /// How much the user's twin, at its age, improves the answer: a factor of its quality.
-    twin_factor: f64,
-    /// The legal placements, with the expected length of the answer.
-    options: Vec<Choice>,
-}
-
-/// The bill of a request of a physical scenario.
-#[derive(Debug, Serialize)]
-struct Served {
-    placement: Placement,
-    stages: Vec<StageRow>,
-    #[serde(flatten)]
-    bill: StageBill,
-    is_late: bool,
-}
-
-/// Where a user is.
-#[derive(Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "a key carries its unit")]
-struct Place {
-    east_m: f64,
-    north_m: f64,
-    /// From the foot of the base station.
-    distance_m: f64,
-}
-
-#[derive(Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "a key carries its unit")]
-struct Radio {
-    /// Path loss, shadow, passers-by, air and antennas.
-    gain_db: f64,
-    /// Signal over noise and interference, averaged over fading.
-    downlink_sinr_db: f64,
-    uplink_sinr_db: f64,
-    /// Power of the direct path over scattered power; absent without a line of sight.
-    rician_k_db: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Choice {
-    placement: Placement,
-    latency_s: f64,
-    first_token_s: f64,
-    quality: f64,
-    joules: f64,
-    money: f64,
-    is_late: bool,
-    cost: Cost,
-}
-
-#[derive(Debug, Serialize)]
-struct StageRow {
-    stage: &'static str,
-    #[serde(flatten)]
-    line: StageLine,
 }
 
 /// A cost: the total, and the components that are not 0.
@@ -439,7 +369,7 @@ impl Teller<'_> {
         let finds_weights = before.is_none() && world.cell(cell).cache.marginal_bytes(batch.service) == 0;
         let users = world.scenario().num_users().map(|_| world.visits().len());
         let edge_obstacle = self.edge_obstacle(batch);
-        let met = Met::look(&self.env);
+        let met = met(&self.env);
         let (actions, info) = self.finish()?;
         let Counters { edge_requests, loads, refreshes, .. } = info.counters;
         let scenario = self.scenario();
@@ -469,87 +399,88 @@ impl Teller<'_> {
             after,
             is_refreshed: refreshes > 0,
             cleared: (refreshes > 0 && scenario.refresh() == Refresh::Clear).then_some(refreshes),
-            served: Served::look(self.env.world(), actions.first(), met.as_ref()),
-            met: met.map(Box::new),
+            served: served(self.env.world(), actions.first(), batch.service),
+            met,
             actions,
             cost: Cost(info.cost),
         })
     }
 }
 
-impl Met {
-    /// Looks at the pending request; `None` in abstract scenarios.
-    fn look(env: &DecisionEnv) -> Option<Self> {
-        let (world, observation) = (env.world(), env.observation());
-        let (request, physical) = (world.facts()?, world.scenario().physical()?);
-        let demands = physical.demands(request.service);
-        let place = world.position(request.user)?;
-        let legal = world.scenario().placements().iter().filter(|&&placement| world.can_serve(placement));
-        let choice = |&placement: &Placement| {
-            let (bill, cost) = observation.estimate(placement)?;
-            Some(Choice {
-                placement,
-                latency_s: bill.latency_s,
-                first_token_s: bill.first_token_s,
-                quality: bill.quality,
-                joules: bill.joules,
-                money: bill.money,
-                is_late: physical.is_late(&bill, request.service),
-                cost: Cost(cost),
-            })
-        };
-        Some(Self {
-            device: physical.classes[request.class as usize].name().to_owned(),
-            place: Place {
-                east_m: place.x_m.round(),
-                north_m: place.y_m.round(),
-                distance_m: place.distance_m(*physical.cells.get(observation.cell.index())?).round(),
-            },
-            radio: Radio::look(world),
-            modality: demands.modality.name(),
-            sensor_bits: demands.sensor_bits,
-            deadline_s: demands.deadline_s,
-            expected_output_tokens: observation.request?.output_tokens,
-            weights_are_in: *observation.station.tiers.get(request.service.index())?,
-            twin_factor: physical.twin.grounding(request.twin_age_slots),
-            options: legal.filter_map(choice).collect(),
-            request,
-        })
-    }
-}
-
-impl Radio {
-    /// How the user of the pending request is connected; `None` where rates are recorded.
-    fn look(world: &World) -> Option<Self> {
-        let (connection, radio) = (world.connection()?, &world.scenario().physical()?.radio);
-        if radio.recorded_rates.is_some() {
-            return None;
-        }
-        let db = |ratio: f64| Decibel::from_linear(ratio).0;
-        let (gain, share) = (connection.gain, connection.straight_share);
-        Some(Self {
-            gain_db: db(gain),
-            downlink_sinr_db: db(radio.link.downlink_sinr(gain, connection.gain_of_others)),
-            uplink_sinr_db: db(radio.link.uplink_sinr(gain)),
-            rician_k_db: connection.is_los.then(|| db(share / (1.0 - share))),
-        })
-    }
-}
-
-impl Served {
-    /// What became of a request; `action` is the name of what was chosen first.
-    fn look(world: &World, action: Option<&String>, met: Option<&Met>) -> Option<Box<Self>> {
-        let (bill, met) = (world.last_bill()?, met?);
-        let name = action?.split(' ').next()?;
-        let stages = Stage::ALL.into_iter().map(|stage| (stage, bill.line(stage)));
-        let paid = stages.filter(|(_, line)| line.seconds != 0.0 || line.money != 0.0);
-        Some(Box::new(Self {
-            placement: Placement::ALL.into_iter().find(|placement| placement.name() == name)?,
-            stages: paid.map(|(stage, line)| StageRow { stage: stage.name(), line: *line }).collect(),
-            is_late: bill.latency_s > met.deadline_s,
-            bill,
+/// The pending request of a physical scenario before it is decided: who asks from where, and the options.
+fn met(env: &DecisionEnv) -> Option<Value> {
+    let (world, observation) = (env.world(), env.observation());
+    let (request, physical) = (world.facts()?, world.scenario().physical()?);
+    let demands = physical.demands(request.service);
+    let place = world.position(request.user)?;
+    let legal = world.scenario().placements().iter().filter(|&&placement| world.can_serve(placement));
+    let option = |&placement: &Placement| {
+        let (bill, cost) = observation.estimate(placement)?;
+        Some(json!({
+            "placement": placement,
+            "latency_s": bill.latency_s,
+            "first_token_s": bill.first_token_s,
+            "quality": bill.quality,
+            "joules": bill.joules,
+            "money": bill.money,
+            "is_late": physical.is_late(&bill, request.service),
+            "cost": Cost(cost),
         }))
+    };
+    Some(json!({
+        "device": physical.classes[request.class as usize].name(),
+        "request": request,
+        "place": {
+            "east_m": place.x_m.round(),
+            "north_m": place.y_m.round(),
+            // From the foot of the base station.
+            "distance_m": place.distance_m(*physical.cells.get(observation.cell.index())?).round(),
+        },
+        "radio": radio(world),
+        "modality": demands.modality.name(),
+        "sensor_bits": demands.sensor_bits,
+        "deadline_s": demands.deadline_s,
+        "expected_output_tokens": observation.request?.output_tokens,
+        "weights_are_in": observation.station.tiers.get(request.service.index())?,
+        // How much the user's twin, at its age, improves the answer: a factor of its quality.
+        "twin_factor": physical.twin.grounding(request.twin_age_slots),
+        // The legal placements, with the expected length of the answer.
+        "options": legal.filter_map(option).collect::<Vec<_>>(),
+    }))
+}
+
+/// What the link's rates of the pending request are made of; `None` where they are recorded.
+fn radio(world: &World) -> Option<Value> {
+    let (connection, radio) = (world.connection()?, &world.scenario().physical()?.radio);
+    if radio.recorded_rates.is_some() {
+        return None;
     }
+    let db = |ratio: f64| Decibel::from_linear(ratio).0;
+    let (gain, share) = (connection.gain, connection.straight_share);
+    Some(json!({
+        // Path loss, shadow, passers-by, air and antennas.
+        "gain_db": db(gain),
+        // Signal over noise and interference, averaged over fading.
+        "downlink_sinr_db": db(radio.link.downlink_sinr(gain, connection.gain_of_others)),
+        "uplink_sinr_db": db(radio.link.uplink_sinr(gain)),
+        // Power of the direct path over scattered power; absent without a line of sight.
+        "rician_k_db": connection.is_los.then(|| db(share / (1.0 - share))),
+    }))
+}
+
+/// The bill of a request of a physical scenario; `action` is the name of what was chosen first.
+fn served(world: &World, action: Option<&String>, service: ServiceId) -> Option<Value> {
+    let (bill, physical) = (world.last_bill()?, world.scenario().physical()?);
+    let name = action?.split(' ').next()?;
+    let lines = Stage::ALL.into_iter().map(|stage| (stage, bill.line(stage)));
+    let paid = lines.filter(|(_, line)| line.seconds != 0.0 || line.money != 0.0);
+    let stages = paid.map(|(stage, line)| joined(json!({ "stage": stage.name() }), json!(line)));
+    let served = json!({
+        "placement": Placement::ALL.into_iter().find(|placement| placement.name() == name)?,
+        "stages": stages.collect::<Vec<_>>(),
+    });
+    let is_late = json!({ "is_late": physical.is_late(&bill, service) });
+    Some(joined(joined(served, json!(bill)), is_late))
 }
 
 #[cfg(test)]

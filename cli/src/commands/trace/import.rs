@@ -1,11 +1,12 @@
 //! `thoughtcache trace import`: tables and logs of others become a recording that scenarios replay.
 
-use super::{rates, tell, tell_stats};
+use super::{rates, tell_stats};
 use crate::args::{number, whole};
 use crate::console::Console;
 use crate::output::{self, Output};
 use crate::progress;
 use crate::recording;
+use crate::sheet::show;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use flate2::{Compression, write::GzEncoder};
@@ -81,7 +82,7 @@ impl Args {
             bar.finish_and_clear();
             let rates = rates?;
             write(out, |sink| rates.write(sink).map(drop))?;
-            return if is_silent { Ok(()) } else { tell(console, &rates::Summary::new(out, &rates)) };
+            return if is_silent { Ok(()) } else { show(console, &rates::Summary::new(out, &rates)) };
         }
         let mut load_times = self.load_times.as_deref().map(recording::open).transpose()?;
         let load_times = load_times.as_mut().map(|file| -> &mut dyn Read { file });
