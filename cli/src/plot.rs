@@ -8,7 +8,7 @@ pub(crate) mod colors;
 mod panel;
 
 pub(crate) use axis::Axis;
-pub(crate) use panel::{Key, Panel, Place};
+pub(crate) use panel::{Key, Mark, Panel, Place};
 
 use anyhow::Result;
 use plotters::backend::SVGBackend;

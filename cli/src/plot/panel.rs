@@ -13,43 +13,31 @@ use plotters::element::{
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, TextStyle, WHITE};
 
-/// An entry of a legend.
-#[derive(Clone, Debug)]
-pub(crate) struct Key {
-    label: String,
-    color: RGBColor,
-    kind: Kind,
-}
-
+/// What an entry of a legend shows beside its words.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(crate) enum Mark {
     Fill,
     Line,
     Dashes,
     Dot,
 }
 
+impl Mark {
+    /// The entry of a legend with this mark.
+    pub(crate) fn key(self, label: impl Into<String>, color: RGBColor) -> Key {
+        Key { label: label.into(), color, mark: self }
+    }
+}
+
+/// An entry of a legend.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    label: String,
+    color: RGBColor,
+    mark: Mark,
+}
+
 impl Key {
-    /// A coloured area.
-    pub(crate) fn fill(label: impl Into<String>, color: RGBColor) -> Self {
-        Self { label: label.into(), color, kind: Kind::Fill }
-    }
-
-    /// A line.
-    pub(crate) fn line(label: impl Into<String>, color: RGBColor) -> Self {
-        Self { label: label.into(), color, kind: Kind::Line }
-    }
-
-    /// A dashed line.
-    pub(crate) fn dashes(label: impl Into<String>, color: RGBColor) -> Self {
-        Self { label: label.into(), color, kind: Kind::Dashes }
-    }
-
-    /// A dot.
-    pub(crate) fn dot(label: impl Into<String>, color: RGBColor) -> Self {
-        Self { label: label.into(), color, kind: Kind::Dot }
-    }
-
     /// Pixels that it takes in a row.
     fn width(&self) -> i32 {
         SWATCH + 6 + (0.55 * f64::from(SMALL) * self.label.chars().count() as f64) as i32 + 18
@@ -58,11 +46,11 @@ impl Key {
     /// Draws it to the right of a place, which is in the middle of its height.
     fn draw(&self, area: &Area<'_>, (x, y): (i32, i32)) -> Result<()> {
         let ends = [(x, y), (x + SWATCH, y)];
-        match self.kind {
-            Kind::Fill => area.draw(&Rectangle::new([(x, y - 6), (x + SWATCH, y + 6)], self.color.filled())),
-            Kind::Line => area.draw(&PathElement::new(ends, self.color.stroke_width(3))),
-            Kind::Dashes => area.draw(&DashedPathElement::new(ends, DASH, GAP, self.color.stroke_width(2))),
-            Kind::Dot => area.draw(&Circle::new((x + SWATCH / 2, y), 4, self.color.filled())),
+        match self.mark {
+            Mark::Fill => area.draw(&Rectangle::new([(x, y - 6), (x + SWATCH, y + 6)], self.color.filled())),
+            Mark::Line => area.draw(&PathElement::new(ends, self.color.stroke_width(3))),
+            Mark::Dashes => area.draw(&DashedPathElement::new(ends, DASH, GAP, self.color.stroke_width(2))),
+            Mark::Dot => area.draw(&Circle::new((x + SWATCH / 2, y), 4, self.color.filled())),
         }?;
         let style = small(colors::INK, HPos::Left, VPos::Center);
         Ok(area.draw_text(&self.label, &style, (x + SWATCH + 6, y))?)

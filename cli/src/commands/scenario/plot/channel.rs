@@ -4,15 +4,13 @@
 //! [`rate_process`](thoughtcache_env::radio::rate_process).
 
 use thoughtcache_env::radio::RadioParameters;
-use thoughtcache_env::radio::fading::block::BlockFading;
-use thoughtcache_env::radio::large_scale::LinkState;
 use thoughtcache_env::radio::link::Fade;
 use thoughtcache_env::radio::mobility::Position;
 use thoughtcache_env::radio::rician::straight_share;
 use thoughtcache_env::radio::user::{Connection, UserRadios};
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::{CellId, Decibel, UserId};
+use thoughtcache_env::units::{Decibel, UserId};
 
 /// Users and seconds behind the distribution of rates.
 const USERS: u32 = 50;
@@ -38,14 +36,22 @@ pub(super) type Rates = [f64; 2];
 pub(super) struct Channel<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) radio: &'a RadioParameters,
+    pub(super) cells: &'a [Position],
     pub(super) seed: u64,
     pub(super) law: Law,
     /// Rates of the distribution from the least to the greatest, by direction, bit/s.
     pub(super) quantiles: [Vec<f64>; 2],
     pub(super) user: UserId,
-    /// The link and the rates of one user, second by second.
-    pub(super) seconds: Vec<(Connection, Rates)>,
+    /// Ways of users, second by second, the shown user's first.
+    pub(super) ways: Vec<Vec<Second>>,
     pub(super) map: Map,
+}
+
+/// A second of a user.
+pub(super) struct Second {
+    pub(super) link: Connection,
+    pub(super) rates: Rates,
+    pub(super) place: Position,
 }
 
 /// What depends on the distance on the map.
@@ -69,15 +75,10 @@ pub(super) struct AtDistance {
 
 /// The area from above.
 pub(super) struct Map {
-    pub(super) width_m: f64,
-    pub(super) depth_m: f64,
     pub(super) columns: usize,
     pub(super) rows: usize,
     /// Mean uplink rates, row by row from the south, bit/s.
     pub(super) mean_uplink: Vec<f64>,
-    pub(super) cells: Vec<Position>,
-    /// Ways of users, the shown user's first.
-    pub(super) ways: Vec<Vec<Position>>,
 }
 
 impl<'a> Channel<'a> {
@@ -87,33 +88,24 @@ impl<'a> Channel<'a> {
         let (radio, cells) = (&physical.radio, &physical.cells);
         let seed = Seed::new(Purpose::Test, run);
         let num_users = physical.num_users();
+        let walk = |user, seconds| walk(radio, cells, seed, user, seconds);
         let mut quantiles = [Vec::new(), Vec::new()];
-        for id in 0..num_users.min(USERS) {
-            for (_, rates) in Walk::new(radio, cells, seed, UserId(id)).take(SECONDS as usize) {
-                quantiles[0].push(rates[0]);
-                quantiles[1].push(rates[1]);
-            }
+        for second in (0..num_users.min(USERS)).flat_map(|id| walk(UserId(id), SECONDS)) {
+            quantiles[0].push(second.rates[0]);
+            quantiles[1].push(second.rates[1]);
         }
-        let mut ways = Vec::new();
         let others = (0..num_users).map(UserId).filter(|&other| other != user);
-        for id in std::iter::once(user).chain(others.take(WAYS as usize - 1)) {
-            let mut walk = Walk::new(radio, cells, seed, id);
-            let mut way = Vec::new();
-            for _ in 0..SHOWN_SECONDS {
-                walk.next();
-                way.push(walk.position());
-            }
-            ways.push(way);
-        }
+        let shown = std::iter::once(user).chain(others.take(WAYS as usize - 1));
         Some(Self {
             scenario,
             radio,
+            cells,
             seed: run,
             law: Law::of(radio),
             quantiles: quantiles.map(quantiles_of),
             user,
-            seconds: Walk::new(radio, cells, seed, user).take(SHOWN_SECONDS as usize).collect(),
-            map: Map::of(radio, cells, seed, ways),
+            ways: shown.map(|id| walk(id, SHOWN_SECONDS)).collect(),
+            map: Map::of(radio, cells, seed),
         })
     }
 }
@@ -167,65 +159,33 @@ fn median_rates(radio: &RadioParameters, gain: Decibel, is_los: bool) -> Rates {
 }
 
 /// A user second by second.
-struct Walk<'a> {
-    radio: &'a RadioParameters,
-    cells: &'a [Position],
-    radios: UserRadios,
-    rng: SimRng,
-    waves: Option<BlockFading>,
-    now_s: f64,
-}
-
-impl<'a> Walk<'a> {
-    fn new(radio: &'a RadioParameters, cells: &'a [Position], seed: Seed, user: UserId) -> Self {
-        Self {
-            radio,
-            cells,
-            radios: UserRadios::new(1, cells.len()),
-            rng: seed.stream_at(Stream::Channel, u64::from(user.0), 0),
-            waves: radio.waves(seed, user),
-            now_s: 0.0,
-        }
-    }
-
-    fn position(&self) -> Position {
-        self.radios.user(UserId(0)).position()
-    }
-}
-
-impl Iterator for Walk<'_> {
-    type Item = (Connection, Rates);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let connection = self.radios.advance(UserId(0), self.cells, self.now_s, &mut self.rng, self.radio);
-        self.now_s += 1.0;
-        let walked_m = self.radios.user(UserId(0)).walked_m;
-        let waves = self.waves.as_ref().map(|waves| (waves, walked_m));
-        let rates = self.radio.rates_bits_per_s(&connection, waves, self.radio.communication_share());
-        Some((connection, rates))
-    }
+fn walk(radio: &RadioParameters, cells: &[Position], seed: Seed, id: UserId, seconds: u32) -> Vec<Second> {
+    let mut radios = UserRadios::new(1, cells.len());
+    let mut rng = seed.stream_at(Stream::Channel, u64::from(id.0), 0);
+    let waves = radio.waves(seed, id);
+    let second = |second| {
+        let link = radios.advance(UserId(0), cells, f64::from(second), &mut rng, radio);
+        let user = radios.user(UserId(0));
+        let waves = waves.as_ref().map(|waves| (waves, user.walked_m));
+        let rates = radio.rates_bits_per_s(&link, waves, radio.communication_share());
+        Second { link, rates, place: user.position() }
+    };
+    (0..seconds).map(second).collect()
 }
 
 impl Map {
-    fn of(radio: &RadioParameters, cells: &[Position], seed: Seed, ways: Vec<Vec<Position>>) -> Self {
+    fn of(radio: &RadioParameters, cells: &[Position], seed: Seed) -> Self {
         let (width_m, depth_m) = (radio.area.width_m, radio.area.depth_m);
         let longer_m = width_m.max(depth_m);
         let places = |side_m: f64| ((PLACES as f64 * side_m / longer_m).round() as usize).max(1);
         let (columns, rows) = (places(width_m), places(depth_m));
         let mean = |index: usize| {
-            let place = Position {
-                x_m: width_m * ((index % columns) as f64 + 0.5) / columns as f64,
-                y_m: depth_m * ((index / columns) as f64 + 0.5) / rows as f64,
-            };
-            mean_uplink(
-                radio,
-                cells,
-                place,
-                &mut seed.stream_at(Stream::Channel, FIRST_PLACE + index as u64, 0),
-            )
+            let x_m = width_m * ((index % columns) as f64 + 0.5) / columns as f64;
+            let y_m = depth_m * ((index / columns) as f64 + 0.5) / rows as f64;
+            let mut rng = seed.stream_at(Stream::Channel, FIRST_PLACE + index as u64, 0);
+            mean_uplink(radio, cells, Position { x_m, y_m }, &mut rng)
         };
-        let mean_uplink = (0..columns * rows).map(mean).collect();
-        Self { width_m, depth_m, columns, rows, mean_uplink, cells: cells.to_vec(), ways }
+        Self { columns, rows, mean_uplink: (0..columns * rows).map(mean).collect() }
     }
 }
 
@@ -234,35 +194,19 @@ fn mean_uplink(radio: &RadioParameters, cells: &[Position], place: Position, rng
     let law = &radio.large_scale;
     let mut sum = 0.0;
     for _ in 0..LINKS {
-        let mut common = radio.link.antennas;
-        let mut is_blocked = false;
-        if let Some(blockage) = &radio.blockage {
-            is_blocked = blockage.draw(rng);
-            common = if is_blocked { common - blockage.loss } else { common };
-        }
-        let mut best: Option<(f64, LinkState, usize)> = None;
-        for (index, cell) in cells.iter().enumerate() {
+        let blockage = radio.blockage.filter(|blockage| blockage.draw(rng));
+        let common = blockage.map_or(radio.link.antennas, |blockage| radio.link.antennas - blockage.loss);
+        let (mut strongest, mut straight_share) = (0.0, 0.0);
+        for cell in cells {
             let separation = law.separation(place.distance_m(*cell));
             let link = law.draw(separation, rng);
             let gain = (common - law.loss(&link, separation)).to_linear();
-            if best.as_ref().is_none_or(|(strongest, ..)| gain > *strongest) {
-                best = Some((gain, link, index));
+            if gain > strongest {
+                (strongest, straight_share) = (gain, law.straight_share(&link));
             }
         }
-        let Some((gain, link, index)) = best else { continue };
-        let connection = Connection {
-            cell: CellId::from_index(index),
-            handover_from: None,
-            gain,
-            gain_of_others: 0.0,
-            straight_share: law.straight_share(&link),
-            distance_m: law.separation(place.distance_m(cells[index])).d3d_m,
-            is_los: link.is_los,
-            is_blocked,
-            moved_m: 0.0,
-            num_clamped: 0,
-        };
-        sum += radio.rates_bits_per_s(&connection, None, radio.communication_share())[1];
+        let (sinr, fade) = (radio.link.uplink_sinr(strongest), Fade::Mean { straight_share });
+        sum += radio.link.rate_bits_per_s(sinr, fade, radio.communication_share());
     }
     sum / f64::from(LINKS)
 }
@@ -289,7 +233,7 @@ mod tests {
             assert!(farther.median_rates[1][1] <= farther.median_rates[0][1]);
         }
         assert!(channel.quantiles.iter().all(|quantiles| quantiles.is_sorted() && quantiles.len() == 121));
-        assert_eq!((channel.seconds.len(), channel.map.ways.len()), (300, 6));
+        assert_eq!((channel.ways[0].len(), channel.ways.len()), (300, 6));
         // Near the cell the mean is far above that of a corner.
         let map = &channel.map;
         assert_eq!((map.columns, map.rows, map.mean_uplink.len()), (40, 40, 1600));

@@ -1,9 +1,10 @@
 //! The channel as a sheet of six panels.
 
-use super::channel::{AtDistance, Channel, Law, Map, SHOWN_SECONDS};
-use crate::plot::Area;
-use crate::plot::{Axis, Key, Panel, Place, colors, sheet};
+use super::channel::{AtDistance, Channel, Law, Map, SHOWN_SECONDS, Second};
+use crate::plot::{Area, Axis, Mark, Panel, Place, colors, sheet};
+use crate::quantity::short;
 use anyhow::Result;
+use thoughtcache_env::radio::user::Connection;
 
 const WIDTH: u32 = 1200;
 const ROWS: [u32; 3] = [350, 350, 500];
@@ -17,7 +18,7 @@ const DIRECTIONS: [(&str, plotters::style::RGBColor); 2] =
 /// Draws everything; the same channel gives the same bytes.
 pub(super) fn draw(channel: &Channel<'_>) -> Result<String> {
     let title = format!("{}: the channel", channel.scenario.name());
-    let cells = match channel.map.cells.len() {
+    let cells = match channel.cells.len() {
         1 => "one cell".to_owned(),
         number => format!("{number} cells"),
     };
@@ -54,8 +55,8 @@ fn losses(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let law = &channel.law;
     let farthest_m = law.at.last().map_or(1.0, |at| at.d2d_m);
     let keys = [
-        Key::line(format!("LOS, deviation {} dB", law.sigma_db[0]), colors::BLUE),
-        Key::line(format!("NLOS, {} dB", law.sigma_db[1]), colors::VERMILLION),
+        Mark::Line.key(format!("LOS, deviation {} dB", law.sigma_db[0]), colors::BLUE),
+        Mark::Line.key(format!("NLOS, {} dB", law.sigma_db[1]), colors::VERMILLION),
     ];
     let spread = |view: usize| move |at: &AtDistance| (at.median_loss_db[view], law.sigma_db[view]);
     let ends = [0, 1].map(|view| law.at.iter().map(spread(view)).collect::<Vec<_>>());
@@ -79,12 +80,12 @@ fn losses(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
 }
 
 fn views(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
-    let mut keys = vec![Key::line("line of sight (LOS)", colors::BLUE)];
+    let mut keys = vec![Mark::Line.key("line of sight (LOS)", colors::BLUE)];
     if channel.radio.blockage.is_some() {
-        keys.push(Key::dashes("blocked by somebody", colors::ORANGE));
+        keys.push(Mark::Dashes.key("blocked by somebody", colors::ORANGE));
     }
     if channel.radio.sensing.is_some() {
-        keys.push(Key::line("quality of sensing if clear", colors::GREEN));
+        keys.push(Mark::Line.key("quality of sensing if clear", colors::GREEN));
     }
     let x = distances(channel, channel.law.diagonal_m);
     let y = Axis::linear("probability, quality", 0.0, 1.0);
@@ -117,15 +118,15 @@ fn rate_axis(rates: impl Iterator<Item = f64>) -> Axis {
 fn rates(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let [down, up] = DIRECTIONS;
     let keys = [
-        Key::line("downlink, LOS", down.1),
-        Key::dashes("downlink, NLOS", down.1),
-        Key::line("uplink, LOS", up.1),
-        Key::dashes("uplink, NLOS", up.1),
+        Mark::Line.key("downlink, LOS", down.1),
+        Mark::Dashes.key("downlink, NLOS", down.1),
+        Mark::Line.key("uplink, LOS", up.1),
+        Mark::Dashes.key("uplink, NLOS", up.1),
     ];
     let at = || up_to(&channel.law, channel.law.diagonal_m);
     let all = at().flat_map(|at| at.median_rates.into_iter().flatten());
     let (x, y) = (distances(channel, channel.law.diagonal_m), rate_axis(all));
-    let others = if channel.map.cells.len() > 1 { " and other cells" } else { "" };
+    let others = if channel.cells.len() > 1 { " and other cells" } else { "" };
     let title = format!("Rate without shadowing{others}");
     let panel = Panel::new(area, (&title, &keys), (x, y), Place::default())?;
     for (direction, (_, color)) in DIRECTIONS.into_iter().enumerate() {
@@ -140,7 +141,8 @@ fn distribution(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let median = |values: &[f64]| values.get(values.len() / 2).copied().unwrap_or(0.0) / MEGA;
     let keys = [0, 1].map(|direction| {
         let (name, color) = DIRECTIONS[direction];
-        Key::line(format!("{name}, median {} Mbit/s", short(median(&channel.quantiles[direction]))), color)
+        Mark::Line
+            .key(format!("{name}, median {} Mbit/s", short(median(&channel.quantiles[direction]))), color)
     });
     // One user in a hundred seconds is slower than what is shown.
     let shown = channel.quantiles.iter().flat_map(|values| values.iter().skip(values.len() / 100).copied());
@@ -153,28 +155,19 @@ fn distribution(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A number with two or three digits.
-fn short(number: f64) -> String {
-    let decimals = match number {
-        number if number >= 10.0 => 0,
-        number if number >= 1.0 => 1,
-        _ => 2,
-    };
-    format!("{number:.decimals$}")
-}
-
 fn map(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
-    let Map { width_m, depth_m, columns, rows, mean_uplink, cells, ways } = &channel.map;
+    let Map { columns, rows, mean_uplink } = &channel.map;
+    let (width_m, depth_m) = (channel.radio.area.width_m, channel.radio.area.depth_m);
     let keys = [
-        Key::fill("base station", colors::INK),
-        Key::line(format!("user {}", channel.user.0), colors::VERMILLION),
-        Key::line(format!("{} other users", ways.len() - 1), colors::ORANGE),
+        Mark::Fill.key("base station", colors::INK),
+        Mark::Line.key(format!("user {}", channel.user.0), colors::VERMILLION),
+        Mark::Line.key(format!("{} other users", channel.ways.len() - 1), colors::ORANGE),
     ];
     // A metre is as long in both directions: the plot shows more of the shorter side, empty.
     let aspect = Panel::aspect(area, MAP);
     let (wide_m, deep_m) = (width_m.max(depth_m * aspect), depth_m.max(width_m / aspect));
     let around = |side_m: f64, shown_m: f64| [(side_m - shown_m) / 2.0, f64::midpoint(side_m, shown_m)];
-    let ([west, east], [south, north]) = (around(*width_m, wide_m), around(*depth_m, deep_m));
+    let ([west, east], [south, north]) = (around(width_m, wide_m), around(depth_m, deep_m));
     let x = Axis::linear("east, m", west, east).without_grid();
     let y = Axis::linear("north, m", south, north).without_grid();
     let title = format!("Mean uplink rate, and ways of {} minutes", SHOWN_SECONDS / 60);
@@ -186,20 +179,20 @@ fn map(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
             .iter()
             .map(|rate| colors::step(rate / most))
             .collect();
-        let north = [row, row + 1].map(|row| place(row, *depth_m, *rows));
+        let north = [row, row + 1].map(|row| place(row, depth_m, *rows));
         for [from, to, step] in runs(&steps) {
-            let east = [from, to].map(|column| place(column, *width_m, *columns));
+            let east = [from, to].map(|column| place(column, width_m, *columns));
             panel.bar(east, north, colors::scale(step))?;
         }
     }
-    for (index, way) in ways.iter().enumerate().rev() {
+    for (index, way) in channel.ways.iter().enumerate().rev() {
         let color = if index == 0 { colors::VERMILLION } else { colors::ORANGE };
-        panel.line(way.iter().map(|place| (place.x_m, place.y_m)), color, 2)?;
+        panel.line(way.iter().map(|second| (second.place.x_m, second.place.y_m)), color, 2)?;
         if let Some(start) = way.first() {
-            panel.dot((start.x_m, start.y_m), 4, color)?;
+            panel.dot((start.place.x_m, start.place.y_m), 4, color)?;
         }
     }
-    for cell in cells {
+    for cell in channel.cells {
         panel.mast((cell.x_m, cell.y_m))?;
     }
     panel.scale_bar("Mbit/s", 0.0, most / MEGA)
@@ -218,33 +211,33 @@ pub(super) fn runs(values: &[usize]) -> Vec<[usize; 3]> {
 }
 
 fn seconds(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
-    let seconds = &channel.seconds;
-    let mut keys = DIRECTIONS.map(|(name, color)| Key::line(name, color)).to_vec();
-    keys.push(Key::fill("NLOS", colors::SHADE));
+    let seconds = &channel.ways[0];
+    let mut keys = DIRECTIONS.map(|(name, color)| Mark::Line.key(name, color)).to_vec();
+    keys.push(Mark::Fill.key("NLOS", colors::SHADE));
     if channel.radio.blockage.is_some() {
-        keys.push(Key::fill("blocked by somebody", BLOCKED));
+        keys.push(Mark::Fill.key("blocked by somebody", BLOCKED));
     }
-    if seconds.iter().any(|(link, _)| link.handover_from.is_some()) {
-        keys.push(Key::dot("to another cell", colors::INK));
+    if seconds.iter().any(|second| second.link.handover_from.is_some()) {
+        keys.push(Mark::Dot.key("to another cell", colors::INK));
     }
     let x = Axis::linear("time, s", 0.0, f64::from(SHOWN_SECONDS));
-    let y = rate_axis(seconds.iter().flat_map(|(_, rates)| *rates));
+    let y = rate_axis(seconds.iter().flat_map(|second| second.rates));
     let title = format!("User {}, second by second", channel.user.0);
     let panel = Panel::new(area, (&title, &keys), (x, y), Place::default())?;
-    let shades: Vec<usize> =
-        seconds.iter().map(|(link, _)| if link.is_blocked { 2 } else { usize::from(!link.is_los) }).collect();
+    let shade = |link: &Connection| if link.is_blocked { 2 } else { usize::from(!link.is_los) };
+    let shades: Vec<usize> = seconds.iter().map(|second| shade(&second.link)).collect();
     for [from, to, shade] in runs(&shades) {
         if shade > 0 {
             let color = if shade == 2 { BLOCKED } else { colors::SHADE };
             panel.shade([from as f64, to as f64], color)?;
         }
     }
-    for (at, _) in seconds.iter().enumerate().filter(|(_, (link, _))| link.handover_from.is_some()) {
+    for (at, _) in seconds.iter().enumerate().filter(|(_, second)| second.link.handover_from.is_some()) {
         panel.dot((at as f64, 0.0), 3, colors::INK)?;
     }
     for (direction, (_, color)) in DIRECTIONS.into_iter().enumerate() {
-        let line =
-            seconds.iter().enumerate().map(|(at, (_, rates))| (at as f64 + 0.5, rates[direction] / MEGA));
+        let rate = |(at, second): (usize, &Second)| (at as f64 + 0.5, second.rates[direction] / MEGA);
+        let line = seconds.iter().enumerate().map(rate);
         panel.line(line, color, 2)?;
     }
     Ok(())

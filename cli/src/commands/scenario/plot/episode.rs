@@ -15,29 +15,17 @@ use thoughtcache_env::world::{Pending, World};
 
 /// See the [module](self).
 pub(super) struct Episode {
-    pub(super) scenario: String,
+    pub(super) scenario: Arc<Scenario>,
     pub(super) policy: String,
     pub(super) seed: u64,
-    pub(super) slot_s: f64,
     pub(super) cell: CellId,
-    pub(super) num_cells: u32,
-    pub(super) is_physical: bool,
-    pub(super) has_context_bytes: bool,
-    pub(super) capacity_gb: f64,
-    /// Placements that the scenario allows, from the device to the cloud.
-    pub(super) placements: Vec<Placement>,
-    pub(super) services: Vec<Service>,
+    /// How often each service was asked for at the cell.
+    pub(super) requests: Vec<u64>,
     pub(super) slots: Vec<Slot>,
     /// Requests of physical scenarios, in order.
     pub(super) answers: Vec<Answer>,
     pub(super) cost: CostBreakdown,
     pub(super) counters: Counters,
-}
-
-/// A service, and how often it was asked for at the cell.
-pub(super) struct Service {
-    pub(super) name: String,
-    pub(super) requests: u64,
 }
 
 /// A slot: its beginning at the cell, and what all cells decided in it.
@@ -105,6 +93,10 @@ impl Memory {
 }
 
 impl Episode {
+    pub(super) fn is_physical(&self) -> bool {
+        self.scenario.physical().is_some()
+    }
+
     /// Plays the first test episode of a run number.
     ///
     /// # Errors
@@ -120,21 +112,12 @@ impl Episode {
         let mut rng = seed.stream(Stream::Policy);
         env.reset(seed);
         policy.begin_episode();
-        let names = scenario.services().iter();
-        let mut placements = scenario.placements().to_vec();
-        placements.sort_unstable_by_key(|placement| placement.rank());
         let mut played = Self {
-            scenario: scenario.name().to_owned(),
+            scenario: Arc::clone(scenario),
             policy: contender.name.clone(),
             seed: run,
-            slot_s: scenario.slot_s(),
             cell,
-            num_cells: scenario.num_cells(),
-            is_physical: scenario.physical().is_some(),
-            has_context_bytes: scenario.has_kv(),
-            capacity_gb: bytes_to_gb(scenario.capacity_bytes()),
-            placements,
-            services: names.map(|service| Service { name: service.name.clone(), requests: 0 }).collect(),
+            requests: vec![0; scenario.services().len()],
             slots: vec![Slot::default(); env.world().horizon_slots() as usize],
             answers: Vec::new(),
             cost: CostBreakdown::default(),
@@ -155,7 +138,7 @@ impl Episode {
             played.cost += step.info.cost;
             played.counters += step.info.counters;
             if let Some(batch) = batch.filter(|batch| batch.cell == cell) {
-                played.services[batch.service.index()].requests += step.info.counters.requests;
+                played.requests[batch.service.index()] += step.info.counters.requests;
             }
             if let Some(at) = played.slots.get_mut(slot as usize) {
                 at.cost += step.info.cost;

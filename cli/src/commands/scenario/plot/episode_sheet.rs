@@ -2,10 +2,14 @@
 
 use super::channel_sheet::runs;
 use super::episode::{Entry, Episode, Slot};
-use crate::plot::{Area, Axis, Key, Panel, Place, colors, sheet};
+use crate::plot::{Area, Axis, Key, Mark, Panel, Place, colors, sheet};
+use crate::quantity::short;
+use crate::table::grouped;
 use anyhow::Result;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::placement::Placement;
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::units::bytes_to_gb;
 
 const WIDTH: u32 = 1200;
 /// At most so many columns of slots, and so many services and answers.
@@ -22,45 +26,39 @@ const LOADING: plotters::style::RGBColor = colors::ORANGE;
 
 /// Draws everything; the same episode gives the same bytes.
 pub(super) fn draw(episode: &Episode) -> Result<String> {
-    let shown = shown_services(episode);
-    let mut heights = vec![240, 220];
-    if episode.is_physical {
-        heights.push(220);
-    }
-    heights.push(AROUND_SERVICES + SERVICE * shown.len() as u32);
-    heights.push(190);
-    if episode.is_physical {
-        heights.push(160);
-    }
-    let title = format!("{}: one episode of {}", episode.scenario, episode.policy);
+    let services = AROUND_SERVICES + SERVICE * shown_services(episode).len() as u32;
+    let is_physical = episode.is_physical();
+    let panels: [(u32, bool, PanelOf); 6] = [
+        (240, true, costs),
+        (220, true, requests),
+        (220, is_physical, answers),
+        (services, true, residents),
+        (190, true, memory),
+        (160, is_physical, backlog),
+    ];
+    let shown = || panels.iter().filter(|(_, is_shown, _)| *is_shown);
+    let heights: Vec<u32> = shown().map(|(height, ..)| *height).collect();
+    let title = format!("{}: one episode of {}", episode.scenario.name(), episode.policy);
     sheet([&title, &subtitle(episode)], (WIDTH, &heights), |rows| {
-        let mut rows = rows.iter();
-        let mut next = |panel: fn(&Area<'_>, &Episode) -> Result<()>| {
-            rows.next().map_or(Ok(()), |row| panel(row, episode))
-        };
-        next(costs)?;
-        next(requests)?;
-        if episode.is_physical {
-            next(answers)?;
-        }
-        next(residents)?;
-        next(memory)?;
-        if episode.is_physical {
-            next(backlog)?;
-        }
-        Ok(())
+        rows.iter().zip(shown()).try_for_each(|(row, (.., panel))| panel(row, episode))
     })
 }
+
+/// Draws a panel of an episode.
+type PanelOf = fn(&Area<'_>, &Episode) -> Result<()>;
 
 fn subtitle(episode: &Episode) -> String {
     let slots = episode.slots.len().max(1) as f64;
     let requests = episode.counters.requests;
     let share = |part: u64| format!("{:.0} %", 100.0 * part as f64 / requests.max(1) as f64);
-    let late =
-        if episode.is_physical { format!(", {} late", share(episode.counters.late)) } else { String::new() };
+    let late = if episode.is_physical() {
+        format!(", {} late", share(episode.counters.late))
+    } else {
+        String::new()
+    };
     format!(
         "cost per slot {}; {requests} requests, {} hits, {} at the edge{late}; {} loads, {} evictions; seed {}",
-        significant(episode.cost.total() / slots),
+        short(episode.cost.total() / slots),
         share(episode.counters.hits),
         share(episode.counters.edge_requests),
         episode.counters.loads,
@@ -74,15 +72,8 @@ pub(super) fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.005 { "< 1 %".to_owned() } else { format!("{:.0} %", 100.0 * share) }
 }
 
-/// A number with three digits that count.
-fn significant(number: f64) -> String {
-    let digits = if number > 0.0 { 2 - number.log10().floor() as i32 } else { 0 };
-    let decimals = usize::try_from(digits).unwrap_or(0).min(9);
-    format!("{number:.decimals$}")
-}
-
 fn time(episode: &Episode) -> Axis {
-    let label = match episode.slot_s {
+    let label = match episode.scenario.slot_s() {
         1.0 => "slot, of 1 second".to_owned(),
         seconds => format!("slot, of {seconds} seconds"),
     };
@@ -142,7 +133,7 @@ fn costs(area: &Area<'_>, episode: &Episode) -> Result<()> {
     let keys: Vec<Key> = used
         .map(|index| {
             let share = percent(parts[index] / total);
-            Key::fill(format!("{} {share}", CostBreakdown::NAMES[index]), colors::COMPONENTS[index])
+            Mark::Fill.key(format!("{} {share}", CostBreakdown::NAMES[index]), colors::COMPONENTS[index])
         })
         .collect();
     let y = Axis::linear("cost per slot", 0.0, 1.05 * highest(episode, values));
@@ -154,20 +145,26 @@ fn costs(area: &Area<'_>, episode: &Episode) -> Result<()> {
 fn requests(area: &Area<'_>, episode: &Episode) -> Result<()> {
     let values = |slot: &Slot| slot.placed.map(f64::from);
     let served: u64 = episode.slots.iter().flat_map(|slot| slot.placed).map(u64::from).sum();
-    let keys: Vec<Key> = episode
-        .placements
-        .iter()
-        .map(|&placement| {
+    let keys: Vec<Key> = allowed(&episode.scenario)
+        .into_iter()
+        .map(|placement| {
             let here: u64 = episode.slots.iter().map(|slot| u64::from(slot.placed[placement.rank()])).sum();
             let share = percent(here as f64 / served.max(1) as f64);
-            Key::fill(format!("{} {share}", words(placement)), colors::PLACEMENTS[placement.rank()])
+            Mark::Fill.key(format!("{} {share}", words(placement)), colors::PLACEMENTS[placement.rank()])
         })
         .collect();
     let y = Axis::linear("requests per slot", 0.0, 1.05 * highest(episode, values));
-    let cells = if episode.num_cells > 1 { " of all cells" } else { "" };
+    let cells = if episode.scenario.num_cells() > 1 { " of all cells" } else { "" };
     let title = format!("Requests{cells} by placement{}", grouping(episode));
     let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
     stack(&panel, episode, values, colors::PLACEMENTS)
+}
+
+/// The placements that a scenario allows, from the device to the cloud.
+pub(super) fn allowed(scenario: &Scenario) -> Vec<Placement> {
+    let mut placements = scenario.placements().to_vec();
+    placements.sort_unstable_by_key(|placement| placement.rank());
+    placements
 }
 
 pub(super) fn words(placement: Placement) -> String {
@@ -177,13 +174,12 @@ pub(super) fn words(placement: Placement) -> String {
 fn answers(area: &Area<'_>, episode: &Episode) -> Result<()> {
     let every = episode.answers.len().div_ceil(MOST_ANSWERS).max(1);
     let late = episode.answers.iter().filter(|answer| answer.is_late).count();
-    let mut keys: Vec<Key> = episode
-        .placements
-        .iter()
-        .filter(|&&placement| episode.answers.iter().any(|answer| answer.placement == placement))
-        .map(|&placement| Key::dot(words(placement), colors::PLACEMENTS[placement.rank()]))
+    let mut keys: Vec<Key> = allowed(&episode.scenario)
+        .into_iter()
+        .filter(|&placement| episode.answers.iter().any(|answer| answer.placement == placement))
+        .map(|placement| Mark::Dot.key(words(placement), colors::PLACEMENTS[placement.rank()]))
         .collect();
-    keys.push(Key::dot(format!("ringed: late ({late})"), colors::VERMILLION));
+    keys.push(Mark::Dot.key(format!("ringed: late ({late})"), colors::VERMILLION));
     let latencies = || episode.answers.iter().map(|answer| answer.latency_s);
     let (low, high) = (latencies().fold(f64::INFINITY, f64::min), latencies().fold(0.0, f64::max));
     let y = if low < high {
@@ -206,8 +202,8 @@ fn answers(area: &Area<'_>, episode: &Episode) -> Result<()> {
 
 /// The services that are asked for most at the cell, and all that were ever resident come before those that never were.
 fn shown_services(episode: &Episode) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..episode.services.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(episode.services[index].requests));
+    let mut order: Vec<usize> = (0..episode.requests.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(episode.requests[index]));
     order.truncate(MOST_SERVICES);
     order
 }
@@ -220,19 +216,22 @@ fn residents(area: &Area<'_>, episode: &Episode) -> Result<()> {
     });
     let most = ages.fold(0.0, f64::max);
     let mut keys = Vec::new();
-    if episode.is_physical {
-        keys.push(Key::fill("weights on their way", LOADING));
+    if episode.is_physical() {
+        keys.push(Mark::Fill.key("weights on their way", LOADING));
     }
     for step in FRESH_STEPS {
         let share = (step - FRESH_STEPS[0]) as f64 / (FRESH_STEPS[2] - FRESH_STEPS[0]) as f64;
-        keys.push(Key::fill(format!("{} fresh tokens", whole(tokens_of(most, share))), colors::scale(step)));
+        keys.push(Mark::Fill.key(
+            format!("{} fresh tokens", grouped(tokens_of(most, share).round() as u64)),
+            colors::scale(step),
+        ));
     }
-    let names = shown.iter().map(|&index| {
-        let service = &episode.services[index];
-        format!("{} ({})", shortened(&service.name), service.requests)
-    });
-    let of = if episode.services.len() > shown.len() {
-        format!("the {} most requested of {}", shown.len(), episode.services.len())
+    let services = episode.scenario.services();
+    let names = shown
+        .iter()
+        .map(|&index| format!("{} ({})", shortened(&services[index].name), episode.requests[index]));
+    let of = if services.len() > shown.len() {
+        format!("the {} most requested of {}", shown.len(), services.len())
     } else {
         "requests in brackets".to_owned()
     };
@@ -284,7 +283,7 @@ fn tokens_of(most: f64, share: f64) -> f64 {
 }
 
 fn at_cell(episode: &Episode) -> String {
-    if episode.num_cells > 1 { format!(" of cell {}", episode.cell.0) } else { String::new() }
+    if episode.scenario.num_cells() > 1 { format!(" of cell {}", episode.cell.0) } else { String::new() }
 }
 
 /// A name that fits beside its row.
@@ -297,24 +296,20 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// A whole number with commas.
-fn whole(number: f64) -> String {
-    crate::table::grouped(number.round() as u64)
-}
-
 fn memory(area: &Area<'_>, episode: &Episode) -> Result<()> {
     let values = |slot: &Slot| [slot.memory.weights_gb, slot.memory.contexts_gb];
     let palette = [colors::SKY, colors::GREEN];
-    let mut keys = vec![Key::fill("weights", palette[0])];
-    if episode.has_context_bytes {
-        keys.push(Key::fill("contexts", palette[1]));
+    let capacity_gb = bytes_to_gb(episode.scenario.capacity_bytes());
+    let mut keys = vec![Mark::Fill.key("weights", palette[0])];
+    if episode.scenario.has_kv() {
+        keys.push(Mark::Fill.key("contexts", palette[1]));
     }
-    keys.push(Key::dashes(format!("size of the memory, {} GB", episode.capacity_gb), colors::INK));
-    let y = Axis::linear("GB", 0.0, 1.05 * episode.capacity_gb);
+    keys.push(Mark::Dashes.key(format!("size of the memory, {capacity_gb} GB"), colors::INK));
+    let y = Axis::linear("GB", 0.0, 1.05 * capacity_gb);
     let panel =
         Panel::new(area, (&format!("Memory{} in use", at_cell(episode)), &keys), (time(episode), y), PLACE)?;
     stack(&panel, episode, values, palette)?;
-    panel.level(episode.capacity_gb, colors::INK)
+    panel.level(capacity_gb, colors::INK)
 }
 
 fn backlog(area: &Area<'_>, episode: &Episode) -> Result<()> {
@@ -333,11 +328,6 @@ fn backlog(area: &Area<'_>, episode: &Episode) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_three_digits_that_count() {
-        assert_eq!([12.3456, 0.012_345_6, 123.4, 0.0].map(significant), ["12.3", "0.0123", "123", "0"]);
-    }
 
     #[test]
     fn colours_of_fresh_tokens_grow_with_their_logarithm() {

@@ -3,8 +3,8 @@
 //! Requests of several episodes are sorted by the uplink rate that they find and cut into bins of equally many; each bin is a
 //! stack of shares. Below it: of those that leave the device, the share that sends features and not raw data.
 
-use super::episode_sheet::{percent, words};
-use crate::plot::{Area, Axis, Key, Panel, Place, colors, sheet};
+use super::episode_sheet::{allowed, percent, words};
+use crate::plot::{Area, Axis, Key, Mark, Panel, Place, colors, sheet};
 use crate::table::grouped;
 use anyhow::{Context, Result};
 use std::sync::Arc;
@@ -31,12 +31,10 @@ const SPLITS: [Placement; 4] = [
 
 /// See the [module](self).
 pub(super) struct Placements {
-    scenario: String,
+    scenario: Arc<Scenario>,
     policy: String,
     seed: u64,
     episodes: u64,
-    /// Placements that the scenario allows, from the device to the cloud.
-    allowed: Vec<Placement>,
     /// The uplink rate that a request found, bit/s, and where it was served; slowest first.
     requests: Vec<(f64, Placement)>,
 }
@@ -100,10 +98,8 @@ impl Placements {
             }
         }
         requests.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut allowed = scenario.placements().to_vec();
-        allowed.sort_unstable_by_key(|placement| placement.rank());
-        let (scenario, policy) = (scenario.name().to_owned(), contender.name.clone());
-        Ok(Some(Self { scenario, policy, seed: run, episodes, allowed, requests }))
+        let (scenario, policy) = (Arc::clone(scenario), contender.name.clone());
+        Ok(Some(Self { scenario, policy, seed: run, episodes, requests }))
     }
 
     fn bins(&self) -> Vec<Bin> {
@@ -123,7 +119,7 @@ fn bin(requests: &[(f64, Placement)]) -> Bin {
 
 /// Draws both panels; the same requests give the same bytes.
 pub(super) fn draw(placements: &Placements) -> Result<String> {
-    let title = format!("{}: where {} serves", placements.scenario, placements.policy);
+    let title = format!("{}: where {} serves", placements.scenario.name(), placements.policy);
     let bins = placements.bins();
     let subtitle = format!(
         "{} requests of {} episodes, {} groups by the uplink that they find; seed {}",
@@ -147,13 +143,12 @@ fn rates(bins: &[Bin]) -> Axis {
 
 fn shares(area: &Area<'_>, placements: &Placements, bins: &[Bin]) -> Result<()> {
     let total = placements.requests.len().max(1) as f64;
-    let keys: Vec<Key> = placements
-        .allowed
-        .iter()
-        .map(|&placement| {
+    let keys: Vec<Key> = allowed(&placements.scenario)
+        .into_iter()
+        .map(|placement| {
             let here = placements.requests.iter().filter(|(_, chosen)| *chosen == placement).count();
             let label = format!("{} {}", words(placement), percent(here as f64 / total));
-            Key::fill(label, colors::PLACEMENTS[placement.rank()])
+            Mark::Fill.key(label, colors::PLACEMENTS[placement.rank()])
         })
         .collect();
     let y = Axis::linear("share of the requests", 0.0, 1.0);
