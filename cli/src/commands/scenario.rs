@@ -7,14 +7,14 @@ mod story;
 use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
 use crate::quantity::gb;
-use crate::scenario_file::{self, LoadedScenario, ScenarioText};
-use crate::table::{Align, Table};
-use anyhow::{Context, Result};
-use serde::Serialize;
+use crate::scenario_file::{self, ScenarioText};
+use crate::sheet;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::{Scenario, shipped};
-use thoughtcache_env::units::{BYTES_PER_GB, ModelId, bytes_to_gb};
+use thoughtcache_env::units::{ModelId, bytes_to_gb};
 
 /// List, show, check, describe and draw scenarios
 #[derive(Debug, clap::Args)]
@@ -83,48 +83,24 @@ impl Args {
     }
 }
 
-#[derive(Serialize)]
-struct Listed {
-    name: &'static str,
-    summary: String,
-    services: usize,
-    memory_gb: f64,
-    requests: &'static str,
-}
-
 fn list(console: Console) -> Result<()> {
-    let listed = shipped::names()
-        .map(|name| {
-            let source = ScenarioText::find(name)?;
-            let config = source.config(&[])?;
-            let requests = match config.workload {
-                WorkloadConfig::Trace(_) => "recorded",
-                WorkloadConfig::Rates(_) => "recorded rates",
-                _ => "drawn",
-            };
-            let memory_gb = config.cell.memory_gb;
-            Ok(Listed {
-                name,
-                summary: source.summary(),
-                services: config.services.len(),
-                memory_gb,
-                requests,
-            })
-        })
-        .collect::<Result<Vec<Listed>>>()?;
-    console.result(&listed, || {
-        let mut table = Table::new([
-            ("scenario", Align::Left),
-            ("services", Align::Right),
-            ("memory", Align::Right),
-            ("requests", Align::Left),
-            ("", Align::Left),
-        ]);
-        for Listed { name, summary, services, memory_gb, requests } in &listed {
-            table.row([*name, &services.to_string(), &format!("{memory_gb} GB"), requests, summary]);
-        }
-        table.text(0)
-    })
+    let row = |name| -> Result<Value> {
+        let source = ScenarioText::find(name)?;
+        let config = source.config(&[])?;
+        let requests = match config.workload {
+            WorkloadConfig::Trace(_) => "recorded",
+            WorkloadConfig::Rates(_) => "recorded rates",
+            _ => "drawn",
+        };
+        Ok(json!({
+            "name": name,
+            "services": config.services.len(),
+            "memory_gb": config.cell.memory_gb,
+            "requests": requests,
+            "summary": source.summary(),
+        }))
+    };
+    sheet::show(console, &shipped::names().map(row).collect::<Result<Vec<Value>>>()?)
 }
 
 fn show(console: Console, name: &str, set: &SettingArgs) -> Result<()> {
@@ -135,50 +111,33 @@ fn show(console: Console, name: &str, set: &SettingArgs) -> Result<()> {
     console.result(&config, || text)
 }
 
-#[derive(Serialize)]
-struct Checked<'a> {
-    scenario: &'a str,
-    ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
 /// Checks that each scenario can be played; exit code 2 when one cannot.
 fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdict> {
     let overrides = set.overrides()?;
-    let mut sizes = Vec::new();
-    let checked: Vec<Checked<'_>> = names
-        .iter()
-        .map(|name| match scenario_file::load(name, &overrides) {
+    let (mut checked, mut lines, mut wrong) = (Vec::new(), Vec::new(), 0);
+    for name in names {
+        let shown = one_line(name);
+        match scenario_file::load(name, &overrides) {
             Ok(loaded) => {
-                sizes.push(sizes_line(&loaded));
                 if let Some(models) = too_large(&loaded.scenario) {
                     console.warn(&format!(
-                        "{}: larger than the memory of a cell, and so never at the edge: {models}",
-                        one_line(name)
+                        "{shown}: larger than the memory of a cell, and so never at the edge: {models}"
                     ));
                 }
-                Checked { scenario: name, ok: true, message: None }
+                lines.push(format!("{shown}: ok ({})", sizes(&loaded.scenario)));
+                checked.push(json!({ "scenario": name, "ok": true }));
             }
             Err(error) => {
-                sizes.push(String::new());
-                Checked { scenario: name, ok: false, message: Some(format!("{error:#}")) }
+                wrong += 1;
+                let message = format!("{error:#}");
+                let place = if message.starts_with(&shown) { String::new() } else { format!("{shown}: ") };
+                lines.push(format!("{place}{message}"));
+                checked.push(json!({ "scenario": name, "ok": false, "message": message }));
             }
-        })
-        .collect();
-    console.result(&checked, || {
-        let line = |(checked, sizes): (&Checked<'_>, &String)| {
-            let name = one_line(checked.scenario);
-            match &checked.message {
-                None => format!("{name}: ok ({sizes})\n"),
-                Some(message) if message.starts_with(&name) => format!("{message}\n"),
-                Some(message) => format!("{name}: {message}\n"),
-            }
-        };
-        checked.iter().zip(&sizes).map(line).collect()
-    })?;
-    let wrong = checked.iter().filter(|checked| !checked.ok).count();
-    anyhow::ensure!(wrong == 0, "{wrong} of {} scenarios cannot be played", checked.len());
+        }
+    }
+    console.result(&checked, || lines.join("\n"))?;
+    ensure!(wrong == 0, "{wrong} of {} scenarios cannot be played", names.len());
     Ok(Verdict::Done)
 }
 
@@ -196,8 +155,7 @@ fn too_large(scenario: &Scenario) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-fn sizes_line(loaded: &LoadedScenario) -> String {
-    let scenario = &loaded.scenario;
-    let gb = scenario.capacity_bytes() as f64 / BYTES_PER_GB;
+fn sizes(scenario: &Scenario) -> String {
+    let gb = bytes_to_gb(scenario.capacity_bytes());
     format!("{} services, {gb} GB, {} slots", scenario.services().len(), scenario.horizon_slots())
 }

@@ -8,8 +8,7 @@ use crate::args::{DEFAULT_SCENARIO, SettingArgs, number};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::scenario_file::ScenarioText;
-use crate::table::{Align, Table, grouped};
-use crate::{output, progress};
+use crate::{output, progress, sheet};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -85,6 +84,8 @@ struct Report {
 struct Measurement {
     threads: usize,
     decisions_per_s: f64,
+    /// Over one thread.
+    speed_up: f64,
     #[serde(skip)]
     hash: u64,
 }
@@ -109,8 +110,11 @@ impl Args {
             let spinner = progress::spinner(console, format!("{threads} threads, {} s", self.seconds));
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
-            measurements
-                .push(pool.install(|| measure(&scenario, self.lanes as usize, threads, self.seconds))?);
+            let mut own = pool.install(|| measure(&scenario, self.lanes as usize, threads, self.seconds))?;
+            own.speed_up = measurements
+                .first()
+                .map_or(1.0, |one: &Measurement| own.decisions_per_s / one.decisions_per_s);
+            measurements.push(own);
             spinner.finish_and_clear();
         }
         let hash = measurements[0].hash;
@@ -138,7 +142,7 @@ impl Args {
             circumstances,
         };
         if !is_taken {
-            console.result(&report, || report.text())?;
+            sheet::show(console, &report)?;
         }
         if report.measurements.iter().any(|measurement| measurement.hash != hash) {
             console.warn("the trajectory hash depends on the number of threads; it must not");
@@ -164,34 +168,6 @@ impl Args {
     }
 }
 
-impl Report {
-    fn text(&self) -> String {
-        let mut table = Table::new([
-            ("threads", Align::Right),
-            ("decisions/s", Align::Right),
-            ("speed-up", Align::Right),
-        ]);
-        for Measurement { threads, decisions_per_s, .. } in &self.measurements {
-            let speed_up = decisions_per_s / self.measurements[0].decisions_per_s;
-            table.row([threads.to_string(), grouped(*decisions_per_s as u64), format!("{speed_up:.2}")]);
-        }
-        format!(
-            "{} x {} lanes ({} observation entries, {} actions), random legal actions;\n\
-             resets, observation and mask rows, rewards and cost breakdown included\n\n{}\n\
-             trajectory hash after {} steps: {}\n{}{}\n",
-            self.scenario,
-            self.lanes,
-            self.num_entries,
-            self.num_actions,
-            table.text(2),
-            grouped(self.hashed_steps),
-            self.trajectory_hash,
-            scaling::text(&self.users),
-            self.circumstances.line()
-        )
-    }
-}
-
 fn measure(scenario: &Arc<Scenario>, lanes: usize, threads: usize, seconds: f64) -> Result<Measurement> {
     let mut play = RandomPlay::new(scenario, lanes, threads)?;
     for _ in 0..HASHED_STEPS {
@@ -206,5 +182,6 @@ fn measure(scenario: &Arc<Scenario>, lanes: usize, threads: usize, seconds: f64)
         }
         steps += STEPS_PER_LOOK;
     }
-    Ok(Measurement { threads, decisions_per_s: stopwatch.rate_per_s(steps * lanes as u64), hash })
+    let decisions_per_s = stopwatch.rate_per_s(steps * lanes as u64);
+    Ok(Measurement { threads, decisions_per_s, speed_up: 1.0, hash })
 }

@@ -17,13 +17,6 @@ impl Circumstances {
     pub(super) fn now() -> Self {
         Self { machine: Machine::this(), load_average: load_average() }
     }
-
-    pub(super) fn line(&self) -> String {
-        let load = self.load_average.map_or(String::new(), |[one, five, fifteen]| {
-            format!("; load average at the start {one:.2} {five:.2} {fifteen:.2}")
-        });
-        format!("{}{load}", self.machine.line())
-    }
 }
 
 /// Counts the processor time of this thread, so that other programs count for nothing; the time of the wall where the system

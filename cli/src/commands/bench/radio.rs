@@ -7,8 +7,7 @@ use super::env;
 use super::measure::{BusyClock, Circumstances};
 use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
-use crate::table::grouped;
-use crate::{progress, scenario_file};
+use crate::{progress, scenario_file, sheet};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use std::hint::black_box;
@@ -88,22 +87,8 @@ impl Args {
             mean_downlink_bits_per_s: downlink / user_slots as f64,
             circumstances,
         };
-        console.result(&report, || report.text())?;
+        sheet::show(console, &report)?;
         Ok(Verdict::Done)
-    }
-}
-
-impl Report {
-    fn text(&self) -> String {
-        format!(
-            "{}: {} user-slots/s ({} users, {} cells, everybody redrawn every slot, one thread, processor time); downlink {:.1} Mbit/s on average\n{}\n",
-            self.scenario,
-            grouped(self.user_slots_per_s as u64),
-            grouped(u64::from(self.users)),
-            self.cells,
-            1e-6 * self.mean_downlink_bits_per_s,
-            self.circumstances.line()
-        )
     }
 }
 

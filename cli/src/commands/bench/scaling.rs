@@ -10,10 +10,9 @@ use super::play::RandomPlay;
 use crate::console::Console;
 use crate::progress;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
-use crate::table::{Align, Table, grouped};
+use crate::table::grouped;
 use anyhow::{Result, bail};
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::scenario::config::WorkloadConfig;
@@ -153,33 +152,4 @@ fn point(scenario: &Arc<Scenario>, users: u32, seconds: f64, fewest_ns: Option<f
         ratio: decision_ns / fewest_ns.unwrap_or(decision_ns),
         idle_user_bytes,
     })
-}
-
-/// Tables of the curves.
-pub(super) fn text(curves: &[Curve]) -> String {
-    let mut text = String::new();
-    for Curve { demand, points } in curves {
-        let mut table = Table::new([
-            ("users", Align::Right),
-            ("decisions a slot", Align::Right),
-            ("decisions/s", Align::Right),
-            ("ns a decision", Align::Right),
-            ("ratio", Align::Right),
-            ("bytes an idle user", Align::Right),
-        ]);
-        for point in points {
-            table.row([
-                grouped(u64::from(point.users)),
-                format!("{:.1}", point.decisions_per_slot),
-                grouped(point.decisions_per_s as u64),
-                grouped(point.decision_ns as u64),
-                format!("{:.2}", point.ratio),
-                point.idle_user_bytes.to_string(),
-            ]);
-        }
-        let (words, table) = (demand.words(), table.text(2));
-        // A String takes everything.
-        let _ = write!(text, "\n{words}; one lane, whole episodes, processor time:\n\n{table}\n");
-    }
-    text
 }

@@ -37,7 +37,7 @@ impl Args {
         use super::measure::Circumstances;
         use crate::clock::Stopwatch;
         use crate::machine::peak_resident_bytes;
-        use crate::progress;
+        use crate::{progress, sheet};
         use serde::Serialize;
         use std::sync::Arc;
         use thoughtcache_agents::learn::train::{TrainSettings, train};
@@ -77,19 +77,7 @@ impl Args {
             peak_resident_bytes: peak_resident_bytes(),
             circumstances,
         };
-        console.result(&report, || {
-            use crate::table::grouped;
-            let memory = report.peak_resident_bytes.map_or(String::new(), |bytes| {
-                format!("; at most {} MB resident", grouped(bytes / 1_000_000))
-            });
-            format!(
-                "{}: {} decisions/s over {} decisions{memory}\n{}\n",
-                report.experiment,
-                grouped(report.decisions_per_s as u64),
-                grouped(report.decisions),
-                report.circumstances.line()
-            )
-        })?;
+        sheet::show(console, &report)?;
         Ok(super::measure::judge(console, "training", report.decisions_per_s, self.at_least))
     }
 }

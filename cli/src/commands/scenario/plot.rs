@@ -14,9 +14,12 @@ use anyhow::{Context, Result, ensure};
 use channel::Channel;
 use episode::Episode;
 use placements::Placements;
-use serde::Serialize;
+use serde_json::json;
 use std::path::PathBuf;
 use thoughtcache_env::units::{CellId, UserId};
+
+/// The pictures; those of a channel and of placements are drawn where there is a radio.
+const KINDS: [&str; 3] = ["channel", "episode", "placements"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -43,21 +46,6 @@ pub(super) struct Args {
     /// The folder for the pictures; files of the same names are replaced
     #[arg(long, value_name = "DIR", default_value = "runs/plots")]
     out: PathBuf,
-}
-
-/// What was written.
-#[derive(Serialize)]
-struct Written {
-    scenario: String,
-    policy: String,
-    seed: u64,
-    /// `None` where there is no radio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<PathBuf>,
-    episode: PathBuf,
-    /// `None` where there is no radio.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    placements: Option<PathBuf>,
 }
 
 impl Args {
@@ -90,49 +78,41 @@ impl Args {
             );
         }
         let stem = file_stem(scenario.name());
-        let [channel_path, episode_path, placements_path] =
-            ["channel", "episode", "placements"].map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
-        for path in [&channel_path, &episode_path, &placements_path] {
-            output::prepare(path)?;
-        }
+        let paths = KINDS.map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
+        paths.iter().try_for_each(|path| output::prepare(path))?;
         let is_recorded = scenario.physical().is_some_and(|physical| physical.radio.recorded_rates.is_some());
         let channel =
             (!is_recorded).then(|| Channel::look(scenario, self.seed, UserId(self.user as u32))).flatten();
         let episode = Episode::play(scenario, contender, self.seed, CellId(self.cell as u32))?;
         let placements = Placements::play(scenario, contender, self.seed, self.episodes)?;
         // All are drawn before one is written: a mistake leaves no part of a set behind.
-        let channel = channel.map(|channel| channel_sheet::draw(&channel)).transpose()?;
-        let episode = episode_sheet::draw(&episode)?;
-        let placements = placements.map(|placements| placements::draw(&placements)).transpose()?;
-        if let Some(svg) = &channel {
-            output::write(&channel_path, svg.as_bytes())?;
-        } else if is_recorded {
+        let has_channel = channel.is_some();
+        let pictures = [
+            channel.map(|channel| channel_sheet::draw(&channel)).transpose()?,
+            Some(episode_sheet::draw(&episode)?),
+            placements.map(|placements| placements::draw(&placements)).transpose()?,
+        ];
+        if is_recorded {
             console.note(&format!(
                 "{} replays recorded throughput: `trace stats` summarises it, and there is no channel to draw",
                 scenario.name()
             ));
-        } else {
+        } else if !has_channel {
             console.note(&format!(
                 "{} has no radio: only scenarios with [physical] have a channel to draw",
                 scenario.name()
             ));
         }
-        output::write(&episode_path, episode.as_bytes())?;
-        if let Some(svg) = &placements {
-            output::write(&placements_path, svg.as_bytes())?;
+        let mut written = json!({ "scenario": scenario.name(), "policy": contender.name, "seed": self.seed });
+        let mut lines = Vec::new();
+        for ((kind, path), svg) in KINDS.into_iter().zip(&paths).zip(pictures) {
+            if let Some(svg) = svg {
+                output::write(path, svg.as_bytes())?;
+                written[kind] = json!(path.display().to_string());
+                lines.push(shown(path));
+            }
         }
-        let written = Written {
-            scenario: scenario.name().to_owned(),
-            policy: contender.name.clone(),
-            seed: self.seed,
-            channel: channel.is_some().then_some(channel_path),
-            episode: episode_path,
-            placements: placements.is_some().then_some(placements_path),
-        };
-        console.result(&written, || {
-            let paths = written.channel.iter().chain([&written.episode]).chain(&written.placements);
-            paths.map(|path| shown(path)).collect::<Vec<_>>().join("\n")
-        })
+        console.result(&written, || lines.join("\n"))
     }
 }
 
