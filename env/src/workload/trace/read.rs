@@ -104,11 +104,13 @@ impl Trace {
     ) -> Result<(), RecordingError> {
         match column {
             Column::Time => {
-                let expected = if is_import { INSTANT } else { SECONDS };
+                // An instant has no unit that a factor could change.
+                let takes_instants = is_import && factor.is_none();
+                let expected = if takes_instants { INSTANT } else { SECONDS };
                 let time = record.value(at, expected, |text| {
                     microseconds(text, factor, MAX_TIME_S)
                         .map(|us| us * NS_PER_US)
-                        .or_else(|| if is_import { super::import::instant_ns(text) } else { None })
+                        .or_else(|| if takes_instants { super::import::instant_ns(text) } else { None })
                 })?;
                 self.time_us.push(time);
             }

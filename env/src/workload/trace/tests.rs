@@ -144,6 +144,9 @@ fn instants_are_told_apart_to_the_nanosecond() {
         let error = import(&format!("t\n{wrong}\n"), &["time_s=t"], None).unwrap_err().to_string();
         assert!(error.contains("an instant like 2023-11-16 18:15:46.68"), "{value}: {error}");
     }
+    // Milliseconds of an instant mean nothing.
+    let error = import(text, &["time_s=TIMESTAMP*0.001"], None).unwrap_err().to_string();
+    assert!(error.ends_with("allowed is seconds, 0 to 4000000000"), "{error}");
 }
 
 #[test]
@@ -163,6 +166,9 @@ fn sessions_whose_clocks_begin_anew_start_at_random_at_the_rate_that_was_asked_f
         let first = *begins.entry(trace.column(Column::Session)[row]).or_insert(*time_us);
         assert!([0, 7_000_000].contains(&(time_us - first)), "row {row}");
     }
+    let late = SessionClock { sessions_per_s: 1e-9, seed: 0 };
+    let late = import("session,t\na,0\nb,0\n", &maps, Some(late)).unwrap_err().to_string();
+    assert!(late.contains("after the first; allowed are 4000000000"), "{late}");
     let nameless = import("session,t\n,0\n", &maps, clock(1)).unwrap_err().to_string();
     assert_eq!(nameless, "request 1 names no session, whose clock its time is");
     let missing = import("session,t\na,0\n", &["time_s=t"], clock(1)).unwrap_err().to_string();

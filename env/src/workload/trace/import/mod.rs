@@ -3,8 +3,8 @@
 //! Each reads from any `impl Read`, plain or gzip, and believes no line: a line that is not what the source's description says is an
 //! error with line, column, value and what is allowed. Importing the same bytes twice gives the same recording.
 //!
-//! Rows are sorted by time as the source writes it (to the nanosecond), rows of one time keep the order of the file; times are then
-//! whole microseconds since the first row, rounded down.
+//! Numbers of seconds are rounded to the nearest microsecond; instants are kept to the nanosecond. Rows are sorted by them, and rows of
+//! one time keep the order of the file; times are then whole microseconds since the first row, those of instants rounded down.
 
 mod gentd26;
 mod mooncake;
@@ -123,7 +123,7 @@ fn session_starts_ns(sessions: usize, sessions_per_s: f64, seed: u64) -> Vec<u64
         .map(|session| {
             let uniform: f64 = seed.stream_at(Stream::Arrivals, session as u64, 0).random();
             start_s -= libm::log1p(-uniform) / sessions_per_s;
-            (start_s * 1e6).round() as u64 * 1_000
+            ((start_s * 1e6).round() as u64).saturating_mul(NS_PER_US)
         })
         .collect()
 }
