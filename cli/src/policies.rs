@@ -1,8 +1,8 @@
 //! From names on the command line to policies: a heuristic by its name, a run or a checkpoint by its folder.
 
 use crate::console::Console;
-use crate::run_dir::CONFIG_FILE;
 use crate::run_dir::checkpoints::Checkpoints;
+use crate::run_dir::{CONFIG_FILE, Provenance};
 use crate::text_file;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -53,7 +53,8 @@ pub(crate) fn run_of(place: &Path) -> Option<PathBuf> {
     typed.map(Path::to_owned).or_else(whole)
 }
 
-/// The names, each folder of training runs (`DIR/seed-1`, `DIR/seed-2` ...) replaced by the runs in it that have a policy.
+/// The names, each folder of training runs (`DIR/seed-1`, `DIR/seed-2` ...) replaced by the runs in it that are finished; where
+/// none is, by those that have a policy. Says which runs are left out, or that the policies are unfinished.
 pub(crate) fn expand(console: Console, names: &[String]) -> Vec<String> {
     let mut expanded = Vec::new();
     for name in names {
@@ -66,14 +67,31 @@ pub(crate) fn expand(console: Console, names: &[String]) -> Vec<String> {
         }
         // Seed 2 before seed 10.
         runs.sort_by_key(|run| (run.len(), run.clone()));
-        for run in runs {
-            match find(Path::new(&run)) {
-                Ok(_) => expanded.push(run),
-                Err(_) => console.note(&format!("{} has no policy yet: it is left out", one_line(&run))),
-            }
+        let (playable, bare): (Vec<String>, Vec<String>) =
+            runs.into_iter().partition(|run| find(Path::new(run)).is_ok());
+        let (done, unfinished): (Vec<String>, Vec<String>) =
+            playable.into_iter().partition(|run| is_done(Path::new(run)));
+        let listed = |runs: &[String]| runs.iter().map(|run| one_line(run)).collect::<Vec<_>>().join(", ");
+        if !bare.is_empty() {
+            console.note(&format!("left out, without a policy yet: {}", listed(&bare)));
         }
+        if done.is_empty() {
+            console.note(&format!("unfinished, with the best policy so far: {}", listed(&unfinished)));
+            expanded.extend(unfinished);
+            continue;
+        }
+        if !unfinished.is_empty() {
+            let listed = listed(&unfinished);
+            console.note(&format!("left out, unfinished (named themselves, they play): {listed}"));
+        }
+        expanded.extend(done);
     }
     expanded
+}
+
+/// Whether a run has come to its end. A reference run without provenance counts as finished.
+fn is_done(run: &Path) -> bool {
+    Provenance::read(run).is_none_or(|provenance| provenance.is_done())
 }
 
 /// The folders in this one that have the config of a run.

@@ -25,7 +25,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use files::write_whole;
-#[cfg(feature = "torch")]
 pub(crate) use provenance::Provenance;
 
 /// Where runs without `--out` are put.

@@ -5,7 +5,7 @@ use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::patience::Patience;
 use crate::report::{self, Compared, comparison};
-use crate::scenario_file::Setting;
+use crate::scenario_file::{LoadedScenario, Setting};
 use crate::world::{World, note_differences};
 use crate::{output, policies, progress};
 use anyhow::{Context, Result, anyhow, bail};
@@ -92,10 +92,13 @@ impl PlayArgs {
     /// The scenario with what was set; says where it is not the one that a run was trained on.
     pub(super) fn load(&self, console: Console, world: &World, names: &[String]) -> Result<Arc<Scenario>> {
         let loaded = world.load(&self.set.settings)?;
-        if self.scenario.is_some() {
-            note_differences(console, names, &loaded.config)?;
-        }
+        self.note_differences(console, names, &loaded)?;
         Ok(loaded.scenario)
+    }
+
+    /// Says where a typed scenario is not the one that a run was trained on.
+    fn note_differences(&self, console: Console, names: &[String], loaded: &LoadedScenario) -> Result<()> {
+        if self.scenario.is_none() { Ok(()) } else { note_differences(console, names, &loaded.config) }
     }
 
     /// The test episodes; says that a recorded scenario has one, where another number was typed.
@@ -255,8 +258,11 @@ impl Args {
                 Ok(error) => anyhow!(error),
                 Err(error) => error,
             });
-            let scenario = loaded.with_context(|| format!("--sweep {key}={value}"))?.scenario;
-            Ok((Some(value.clone()), scenario))
+            let loaded = loaded.with_context(|| format!("--sweep {key}={value}"))?;
+            if *value == values[0] {
+                self.play.note_differences(console, names, &loaded)?;
+            }
+            Ok((Some(value.clone()), loaded.scenario))
         };
         values.iter().map(load).collect()
     }

@@ -114,7 +114,8 @@ impl Provenance {
         Self::read(run).is_some_and(|provenance| provenance.is_done())
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether the run has come to its end.
+    pub(crate) fn is_done(&self) -> bool {
         self.ending.as_deref() == Some("done")
     }
 

@@ -225,6 +225,10 @@ fn a_run_plays_the_scenario_that_it_was_trained_on() {
     let (tight, note) = hash("evaluate small lru --scenario tight --set scenario.horizon_slots=20");
     assert_ne!(tight, small);
     assert_eq!(note, "small was trained on another scenario than it plays: cell.memory_gb 480.0 -> 960.0\n");
+    let sweep = "compare small --only --episodes 1 --scenario tight --set scenario.horizon_slots=20 --sweep scenario.cell.memory_gb=240,960";
+    let output = run_in(folder, &sweep.split(' ').collect::<Vec<_>>());
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(note.matches("cell.memory_gb 480.0 -> 240.0").count(), 1, "{note}");
     let plot = run_in(folder, &["scenario", "plot", "--policy", "small", "--episodes", "1", "--out", "svg"]);
     assert_eq!(stdout(&plot), "svg/tight-episode.svg\n");
     assert!(fs::read_to_string(folder.join("svg/tight-episode.svg")).unwrap().contains("480"));

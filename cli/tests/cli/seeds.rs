@@ -161,12 +161,34 @@ fn what_cannot_be_meant_by_seeds_is_told() {
         "train --resume one --seeds 1..3",
         "train --resume one --from last",
     ]));
+    // Killed before the seeds were noted.
+    std::fs::rename(desk.path("one/seeds.toml"), desk.path("noted")).unwrap();
+    let stderr = desk.run("train --resume one").expect(2).stderr;
+    assert!(stderr.contains("thoughtcache train --config one/experiment.toml --out one --seeds"), "{stderr}");
+    std::fs::rename(desk.path("noted"), desk.path("one/seeds.toml")).unwrap();
     // The first error is reported with its seed; what else can be trained, is.
     std::fs::create_dir_all(desk.path("one/seed-5")).unwrap();
     desk.write("one/seed-5/notes", "mine");
     let outcome = desk.run(&format!("{train} --seeds 5,6 --out one")).expect(2);
     assert!(outcome.stderr.contains("error: seed 5: one/seed-5 is not empty"), "{}", outcome.stderr);
     assert!(desk.path("one/seed-6/checkpoints/best/policy.safetensors").is_file());
+    // Of finished and unfinished runs, the finished ones are compared; where all are unfinished, these, and it is said.
+    let provenance = desk.read("one/seed-6/provenance.toml");
+    desk.write("one/seed-6/provenance.toml", &provenance.replace("\"done\"", "\"interrupted\""));
+    let outcome = desk.run("compare one --only --episodes 1").expect(0);
+    assert!(
+        outcome.stderr.contains("left out, unfinished (named themselves, they play): one/seed-6"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stdout.contains("seed-4") && !outcome.stdout.contains("seed-6"), "{}", outcome.stdout);
+    std::fs::remove_dir_all(desk.path("one/seed-4")).unwrap();
+    let outcome = desk.run("compare one --only --episodes 1").expect(0);
+    assert!(
+        outcome.stderr.contains("unfinished, with the best policy so far: one/seed-6"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 /// `cargo xtask proofs ten-seeds` runs it: ten million decisions, twice.

@@ -38,6 +38,7 @@ mod with_torch {
     use std::collections::BTreeMap;
     use std::path::Path;
     use std::process::{Command, Stdio};
+    use std::thread;
     use std::time::Duration;
 
     const SHORT: &str = "--set scenario.horizon_slots=5";
@@ -227,6 +228,30 @@ mod with_torch {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn a_request_to_end_is_heard_during_a_validation() {
+        let desk = Desk::new();
+        desk.write("tiny.toml", TINY);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_thoughtcache"))
+            .current_dir(desk.path(""))
+            .args("train --config tiny.toml --set eval_episodes=1000000 --out long".split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !desk.path("long/config.toml").exists() && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(Duration::from_millis(300)); // into the validation, which takes minutes
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains("played the validation episodes"), "{stdout}");
+        assert!(desk.read("long/provenance.toml").contains("ending = \"interrupted\""));
+    }
+
+    #[test]
     #[cfg(target_os = "linux")]
     fn a_run_that_does_not_fit_into_memory_is_one_message() {
         let desk = Desk::new();
@@ -261,7 +286,7 @@ mod with_torch {
             if is_under_way() {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
         assert!(is_under_way());
         Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -300,11 +325,11 @@ mod with_torch {
                 if desk.path(&format!("{trial}/checkpoints/best/meta.json")).exists() {
                     break;
                 }
-                std::thread::sleep(Duration::from_millis(50));
+                thread::sleep(Duration::from_millis(50));
             }
             for _ in 0..2 {
                 Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-                std::thread::sleep(Duration::from_millis(2));
+                thread::sleep(Duration::from_millis(2));
             }
             let output = child.wait_with_output().unwrap();
             assert_eq!(output.status.code(), Some(130), "{:?}", output.status);

@@ -8,7 +8,7 @@ use crate::tensorboard::TensorBoard;
 use anyhow::Result;
 use thoughtcache_env::cost::CostBreakdown;
 
-const METRICS_FILE: &str = "metrics.jsonl";
+pub(super) const METRICS_FILE: &str = "metrics.jsonl";
 const EVAL_FILE: &str = "eval.csv";
 
 /// `metrics.jsonl`, `eval.csv` and TensorBoard's file.

@@ -10,6 +10,7 @@
 //! command, or `train --resume OUT`, leaves finished runs alone and goes on with the others.
 
 use super::learn::Terms;
+use super::logs::METRICS_FILE;
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict, pasted};
 use crate::experiment::{Experiment, ExperimentArgs};
@@ -49,6 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(1);
 /// Free memory that the next run needs, as a multiple of what the largest running one occupies.
 const ROOM: f64 = 1.25;
+/// How long a run that logs nothing may take to load: longer does not hold up the next.
+const LOADS: Duration = Duration::from_secs(10);
 
 #[derive(Serialize, Deserialize)]
 struct SeedsFile {
@@ -66,7 +69,7 @@ struct Runs {
 
 /// Whether a folder is one of several seeds.
 pub(super) fn is_folder_of_seeds(folder: &Path) -> bool {
-    folder.join(SEEDS_FILE).is_file()
+    folder.join(EXPERIMENT_FILE).is_file()
 }
 
 /// Trains an experiment with these seeds, in `runs/EXPERIMENT` unless another folder is named; goes on where runs of the same
@@ -110,7 +113,7 @@ pub(super) fn begin(
         );
         write_whole(&path, text.as_bytes())?;
     }
-    let mut all = if is_folder_of_seeds(&root) { known_seeds(&root)? } else { Vec::new() };
+    let mut all = if root.join(SEEDS_FILE).is_file() { known_seeds(&root)? } else { Vec::new() };
     all.extend_from_slice(seeds);
     all.sort_unstable();
     all.dedup();
@@ -127,13 +130,20 @@ pub(super) fn begin(
 /// As [`begin`].
 pub(super) fn go_on(console: Console, root: &Path, terms: Terms, jobs: Option<usize>) -> Result<Verdict> {
     let folder = RunDir::lock(root)?;
-    let experiment = ExperimentArgs::new(root.join(EXPERIMENT_FILE), Vec::new(), None).load()?;
     let seeds = known_seeds(root)?;
+    let experiment = ExperimentArgs::new(root.join(EXPERIMENT_FILE), Vec::new(), None).load()?;
     Runs { root: root.to_owned(), experiment, seeds, _folder: folder }.train(console, terms, jobs)
 }
 
 fn known_seeds(root: &Path) -> Result<Vec<u64>> {
     let path = root.join(SEEDS_FILE);
+    ensure!(
+        path.is_file(),
+        "{root}: the command that made it was ended before it noted its seeds in {SEEDS_FILE}; to train them, type: thoughtcache \
+         train --config {config} --out {root} --seeds 1..10, say",
+        root = pasted(root),
+        config = pasted(&root.join(EXPERIMENT_FILE)),
+    );
     let text = text_file::read(&path, SEEDS_FILE)?;
     let file: SeedsFile = toml::from_str(&text).with_context(|| path.display().to_string())?;
     Ok(file.seeds)
@@ -146,6 +156,24 @@ struct Worker {
     /// Closed when the child is to end in good order.
     input: Option<ChildStdin>,
     complaints: JoinHandle<String>,
+    since: Stopwatch,
+    /// The log of its run, and how long that was at the start.
+    log: (PathBuf, u64),
+}
+
+impl Worker {
+    /// Whether the child may still be loading: until it has logged a line, or for [`LOADS`]. The most memory that it has occupied,
+    /// where the system tells.
+    fn occupied(&self) -> (bool, Option<u64>) {
+        let (log, before) = &self.log;
+        let is_loading = size(log) <= *before && self.since.elapsed() <= LOADS;
+        (is_loading, machine::peak_resident_bytes_of(&self.child.id().to_string()))
+    }
+}
+
+/// The size of a file, 0 where there is none.
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
 }
 
 /// What became of all runs.
@@ -177,7 +205,7 @@ impl Runs {
             self.seeds.len(),
             unfinished.len()
         ));
-        let total = self.experiment.decisions * self.seeds.len() as u64;
+        let total = self.experiment.decisions.saturating_mul(self.seeds.len() as u64);
         let bar = progress::bar(console, total, "decisions");
         let patience = Patience::with(console, &bar, "decisions");
         let outcome = self.work(console, unfinished.into(), terms, &stop, (jobs, threads), &bar);
@@ -254,10 +282,19 @@ impl Runs {
                 return Ok(outcome);
             }
             let is_held = |seed: u64| self.run(seed).is_dir() && RunDir::lock(&self.run(seed)).is_err();
-            if workers.len() < jobs && has_room(&workers) {
+            if workers.len() < jobs
+                && has_room(
+                    &workers.iter().map(Worker::occupied).collect::<Vec<_>>(),
+                    machine::available_bytes(),
+                )
+            {
                 let free = waiting.iter().position(|&seed| since.elapsed() > PATIENCE || !is_held(seed));
                 if let Some(seed) = free.and_then(|at| waiting.remove(at)) {
-                    workers.push(self.start(seed, terms, since.elapsed(), threads)?);
+                    match self.start(seed, terms, since.elapsed(), threads) {
+                        Ok(worker) => workers.push(worker),
+                        // The others go on.
+                        Err(error) => outcome.failed.push((seed, format!("{error:#}"))),
+                    }
                 }
             }
             if looks.is_multiple_of(LOOKS_PER_READING) {
@@ -305,7 +342,10 @@ impl Runs {
             let _ = pipe.read_to_end(&mut said); // what was said until then counts
             String::from_utf8_lossy(&said).into_owned()
         });
-        Ok(Worker { seed, input: child.stdin.take(), child, complaints })
+        let log = run.join(METRICS_FILE);
+        let before = size(&log);
+        let (input, since) = (child.stdin.take(), Stopwatch::start());
+        Ok(Worker { seed, child, input, complaints, since, log: (log, before) })
     }
 
     /// How far a run is, by the last validation in its log.
@@ -328,16 +368,12 @@ fn is_asked_to_end(status: ExitStatus) -> bool {
     status.code() == Some(Verdict::Interrupted.exit_code().into())
 }
 
-/// Whether memory is free for one more run; where the system does not tell, it is.
-fn has_room(workers: &[Worker]) -> bool {
-    let occupied = workers
-        .iter()
-        .filter_map(|worker| machine::peak_resident_bytes_of(&worker.child.id().to_string()))
-        .max();
-    match (occupied, machine::available_bytes()) {
-        (Some(occupied), Some(free)) => free as f64 >= ROOM * occupied as f64,
-        _ => true,
-    }
+/// Whether `free` bytes hold one more run beside those that load (`true`) or occupy so many bytes: never while one is loading, and
+/// always where the system does not tell.
+fn has_room(running: &[(bool, Option<u64>)], free: Option<u64>) -> bool {
+    let largest = running.iter().filter_map(|(_, bytes)| *bytes).max();
+    let is_loading = running.iter().any(|(is_loading, _)| *is_loading);
+    !is_loading && largest.zip(free).is_none_or(|(largest, free)| free as f64 >= ROOM * largest as f64)
 }
 
 /// A line of `eval.csv`.
@@ -457,6 +493,15 @@ mod tests {
             assert_eq!(is_asked_to_end(end(script)), is_asked, "{script}");
         }
         assert!(!is_asked_to_end(end("exit 2")) && !is_asked_to_end(end("true")));
+    }
+
+    #[test]
+    fn one_more_run_starts_when_the_others_have_loaded_and_memory_holds_it() {
+        assert!(has_room(&[], Some(0)), "the first run starts anyway");
+        assert!(!has_room(&[(false, Some(400)), (true, None)], Some(9_999)), "one is still loading");
+        assert!(has_room(&[(false, Some(400)), (false, Some(100))], Some(500)), "1.25 times the largest");
+        assert!(!has_room(&[(false, Some(400)), (false, Some(100))], Some(499)));
+        assert!(has_room(&[(false, None)], Some(0)) && has_room(&[(false, Some(400))], None), "untold");
     }
 
     #[test]
