@@ -23,25 +23,22 @@ fn rounded(value: f64, digits: i32) -> String {
     }
 }
 
-/// The value in the largest of the units that leaves at least 1 before the point; units ascend by size.
+/// The value in the largest of the units that leaves at least 1 before the point, 0 in the one of size 1; units ascend by size.
 fn scaled(value: f64, units: &[(f64, &str)]) -> String {
-    let fitting = units.iter().rev().find(|(size, _)| value.abs() >= *size);
+    let size = if value == 0.0 { 1.0 } else { value.abs() };
+    let fitting = units.iter().rev().find(|(unit, _)| size >= *unit);
     let (size, unit) = fitting.or(units.first()).copied().unwrap_or((1.0, ""));
     format!("{} {unit}", short(value / size))
 }
 
 /// `250 us`, `12.5 ms`, `1.5 s`.
 pub(crate) fn seconds(value: f64) -> String {
-    if value == 0.0 { "0 s".to_owned() } else { scaled(value, &[(1e-6, "us"), (1e-3, "ms"), (1.0, "s")]) }
+    scaled(value, &[(1e-6, "us"), (1e-3, "ms"), (1.0, "s")])
 }
 
 /// `250 mJ`, `1.5 J`, `12 kJ`.
 pub(crate) fn joules(value: f64) -> String {
-    if value == 0.0 {
-        "0 J".to_owned()
-    } else {
-        scaled(value, &[(1e-6, "uJ"), (1e-3, "mJ"), (1.0, "J"), (1e3, "kJ")])
-    }
+    scaled(value, &[(1e-6, "uJ"), (1e-3, "mJ"), (1.0, "J"), (1e3, "kJ")])
 }
 
 /// `450 kbit`, `8 Mbit`.

@@ -7,9 +7,8 @@ mod throughput;
 use crate::args::{SettingArgs, number, whole};
 use crate::console::{Console, Verdict};
 use crate::recording;
-use crate::sheet::show;
+use crate::sheet::{joined, show};
 use anyhow::{Context, Result};
-use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use thoughtcache_env::workload::trace::{SplitShares, TraceStats};
@@ -97,7 +96,7 @@ impl StatsArgs {
         if let Some(format) = self.format {
             let changes = self.set.overrides()?;
             let scenario = self.scenario.as_deref().map(|name| (name, changes.as_slice()));
-            return show(console, &throughput::Comparison::new(file, format, scenario, self.seed)?);
+            return show(console, &throughput::comparison(file, format, scenario, self.seed)?);
         }
         if recording::has_rates(file)? {
             let options = [("--slot-s", self.slot_s.is_some()), ("--split", self.split.is_some())];
@@ -108,7 +107,7 @@ impl StatsArgs {
                     file.display()
                 );
             }
-            return show(console, &rates::Summary::new(file, &recording::rates(file)?));
+            return show(console, &rates::summary(file, &recording::rates(file)?));
         }
         let trace = recording::requests(file)?;
         let stats = TraceStats::new(&trace, self.slot_s, self.split.unwrap_or_default())
@@ -137,20 +136,12 @@ impl Args {
     }
 }
 
-/// The statistics of a file.
-#[derive(Serialize)]
-struct FileStats<'a> {
-    file: String,
-    #[serde(flatten)]
-    stats: &'a TraceStats,
-}
-
 /// Shows the statistics of a recording of requests; to people only the models that are asked for most.
 fn tell_stats(console: Console, file: &Path, mut stats: TraceStats) -> Result<()> {
     if !console.is_json() {
         stats.models.truncate(LISTED);
     }
-    show(console, &FileStats { file: file.display().to_string(), stats: &stats })
+    show(console, &joined(json!({ "file": file.display().to_string() }), json!(stats)))
 }
 
 /// Reads a recording to its end and shows what is odd about it.

@@ -1,18 +1,22 @@
 //! `bench env`: random legal actions, everything included that a learner would ask for.
 
-use super::measure::{Circumstances, judge};
+use super::measure::{circumstances, judge};
 use super::play::RandomPlay;
 use super::scaling::{self, Curve};
 use super::scaling_plot;
 use crate::args::{DEFAULT_SCENARIO, SettingArgs, number};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
+use crate::machine::Machine;
 use crate::scenario_file::ScenarioText;
-use crate::{output, progress, sheet};
+use crate::sheet::{joined, show};
+use crate::{output, progress};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::Scenario;
 
@@ -65,22 +69,6 @@ pub(super) fn seconds(typed: &str) -> Result<f64, String> {
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
-    scenario: String,
-    lanes: u32,
-    num_entries: usize,
-    num_actions: usize,
-    measurements: Vec<Measurement>,
-    /// After [`HASHED_STEPS`] steps of all lanes, whatever the number of threads.
-    trajectory_hash: String,
-    hashed_steps: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    users: Vec<Curve>,
-    #[serde(flatten)]
-    circumstances: Circumstances,
-}
-
-#[derive(Debug, Serialize)]
 struct Measurement {
     threads: usize,
     decisions_per_s: f64,
@@ -104,9 +92,9 @@ impl Args {
         let is_taken =
             self.scaling && output::takes_stdout(console, &[("--plot", Some(self.plot.as_path()))])?;
         output::prepare(&self.plot)?;
-        let circumstances = Circumstances::now();
+        let circumstances = circumstances();
         let mut measurements = Vec::new();
-        for threads in self.threads(circumstances.machine.cores) {
+        for threads in self.threads(Machine::this().cores) {
             let spinner = progress::spinner(console, format!("{threads} threads, {} s", self.seconds));
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
@@ -128,28 +116,29 @@ impl Args {
                 .with_context(|| format!("cannot draw {}", self.plot.display()))?;
             console.note(&format!("the curve over users is drawn in {}", self.plot.display()));
         }
-        let spec = DecisionEnv::new(Arc::clone(&scenario));
-        let spec = thoughtcache_env::gym::api::Env::spec(&spec);
-        let report = Report {
-            scenario: scenario.name().to_owned(),
-            lanes: self.lanes,
-            num_entries: spec.num_entries(),
-            num_actions: spec.num_actions(),
-            measurements,
-            trajectory_hash: format!("{hash:016x}"),
-            hashed_steps: HASHED_STEPS,
-            users,
-            circumstances,
-        };
         if !is_taken {
-            sheet::show(console, &report)?;
+            let env = DecisionEnv::new(Arc::clone(&scenario));
+            let mut report = json!({
+                "scenario": scenario.name(),
+                "lanes": self.lanes,
+                "num_entries": env.spec().num_entries(),
+                "num_actions": env.spec().num_actions(),
+                "measurements": measurements,
+                // After these steps of all lanes, whatever the number of threads.
+                "trajectory_hash": format!("{hash:016x}"),
+                "hashed_steps": HASHED_STEPS,
+            });
+            if !users.is_empty() {
+                report["users"] = json!(users);
+            }
+            show(console, &joined(report, circumstances))?;
         }
-        if report.measurements.iter().any(|measurement| measurement.hash != hash) {
+        if measurements.iter().any(|measurement| measurement.hash != hash) {
             console.warn("the trajectory hash depends on the number of threads; it must not");
             return Ok(Verdict::Failed);
         }
-        let verdict = judge(console, "one thread", report.measurements[0].decisions_per_s, self.at_least);
-        let growth = report.users.iter().map(Curve::growth).fold(1.0, f64::max);
+        let verdict = judge(console, "one thread", measurements[0].decisions_per_s, self.at_least);
+        let growth = users.iter().map(Curve::growth).fold(1.0, f64::max);
         if let Some(most) = self.grows_at_most.filter(|&most| growth > most) {
             console.warn(&format!(
                 "a decision takes up to {growth:.2} times as long, --grows-at-most {most} was stated"

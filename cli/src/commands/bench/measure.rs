@@ -3,20 +3,11 @@
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::machine::{Machine, load_average, thread_cpu_s};
-use serde::Serialize;
+use serde_json::{Value, json};
 
-/// What a measurement depends on.
-#[derive(Debug, Serialize)]
-pub(super) struct Circumstances {
-    pub(super) machine: Machine,
-    /// Over 1, 5 and 15 minutes, when the measurement began.
-    load_average: Option<[f64; 3]>,
-}
-
-impl Circumstances {
-    pub(super) fn now() -> Self {
-        Self { machine: Machine::this(), load_average: load_average() }
-    }
+/// What a measurement depends on: the machine, and its load over 1, 5 and 15 minutes when the measurement began.
+pub(super) fn circumstances() -> Value {
+    json!({ "machine": Machine::this(), "load_average": load_average() })
 }
 
 /// Counts the processor time of this thread, so that other programs count for nothing; the time of the wall where the system

@@ -4,12 +4,13 @@
 //! among all of its users, both rates with their fading averaged, and sensing.
 
 use super::env;
-use super::measure::{BusyClock, Circumstances};
+use super::measure::{BusyClock, circumstances};
 use crate::args::{DEFAULT_SCENARIO, SettingArgs};
 use crate::console::{Console, Verdict};
-use crate::{progress, scenario_file, sheet};
+use crate::sheet::{joined, show};
+use crate::{progress, scenario_file};
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde_json::json;
 use std::hint::black_box;
 use thoughtcache_env::radio::user::{Connection, UserRadios};
 use thoughtcache_env::random::{Purpose, Seed, Stream};
@@ -39,19 +40,6 @@ pub(super) struct Args {
     seconds: f64,
 }
 
-#[derive(Debug, Serialize)]
-struct Report {
-    scenario: String,
-    users: u32,
-    cells: usize,
-    /// Of processor time, where the system tells it.
-    user_slots_per_s: f64,
-    /// Downlink rate, averaged over users and slots: what was computed.
-    mean_downlink_bits_per_s: f64,
-    #[serde(flatten)]
-    circumstances: Circumstances,
-}
-
 impl Args {
     pub(super) fn run(self, console: Console) -> Result<Verdict> {
         let scenario = scenario_file::load(&self.scenario, &self.set.overrides()?)?.scenario;
@@ -61,7 +49,7 @@ impl Args {
                 scenario.name()
             );
         };
-        let circumstances = Circumstances::now();
+        let circumstances = circumstances();
         let spinner =
             progress::spinner(console, format!("the radio of {}, {} s", scenario.name(), self.seconds));
         let mut air = Air::new(physical);
@@ -79,15 +67,16 @@ impl Args {
         }
         spinner.finish_and_clear();
         let user_slots = slots * u64::from(air.num_users);
-        let report = Report {
-            scenario: scenario.name().to_owned(),
-            users: air.num_users,
-            cells: physical.cells.len(),
-            user_slots_per_s: user_slots as f64 / clock.busy_s(),
-            mean_downlink_bits_per_s: downlink / user_slots as f64,
-            circumstances,
-        };
-        sheet::show(console, &report)?;
+        let report = json!({
+            "scenario": scenario.name(),
+            "users": air.num_users,
+            "cells": physical.cells.len(),
+            // Of processor time, where the system tells it.
+            "user_slots_per_s": user_slots as f64 / clock.busy_s(),
+            // Averaged over users and slots: what was computed.
+            "mean_downlink_bits_per_s": downlink / user_slots as f64,
+        });
+        show(console, &joined(report, circumstances))?;
         Ok(Verdict::Done)
     }
 }

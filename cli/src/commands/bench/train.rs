@@ -34,30 +34,21 @@ impl Args {
 #[cfg(feature = "torch")]
 impl Args {
     pub(super) fn run(mut self, console: Console) -> Result<Verdict> {
-        use super::measure::Circumstances;
+        use super::measure::circumstances;
         use crate::clock::Stopwatch;
         use crate::machine::peak_resident_bytes;
-        use crate::{progress, sheet};
-        use serde::Serialize;
+        use crate::progress;
+        use crate::sheet::{joined, show};
+        use serde_json::json;
         use std::sync::Arc;
         use thoughtcache_agents::learn::train::{TrainSettings, train};
         use thoughtcache_env::gym::decision_env::DecisionEnv;
-
-        #[derive(Serialize)]
-        struct Report {
-            experiment: String,
-            decisions: u64,
-            decisions_per_s: f64,
-            peak_resident_bytes: Option<u64>,
-            #[serde(flatten)]
-            circumstances: Circumstances,
-        }
 
         if let Some(decisions) = self.decisions {
             self.experiment.set("decisions", &decisions.to_string());
         }
         let experiment = self.experiment.load_for(console)?;
-        let circumstances = Circumstances::now();
+        let circumstances = circumstances();
         let bar = progress::bar(console, experiment.decisions, "decisions");
         let _patience = crate::patience::Patience::with(console, &bar, "decisions");
         let mut timed = Timed { stopwatch: Stopwatch::start(), bar };
@@ -70,15 +61,15 @@ impl Args {
         };
         let trained = train(&experiment.agent, |_| env.clone(), settings, &mut timed)?;
         timed.bar.finish_and_clear();
-        let report = Report {
-            experiment: experiment.name,
-            decisions: trained.decisions,
-            decisions_per_s: timed.stopwatch.rate_per_s(trained.decisions),
-            peak_resident_bytes: peak_resident_bytes(),
-            circumstances,
-        };
-        sheet::show(console, &report)?;
-        Ok(super::measure::judge(console, "training", report.decisions_per_s, self.at_least))
+        let decisions_per_s = timed.stopwatch.rate_per_s(trained.decisions);
+        let report = json!({
+            "experiment": experiment.name,
+            "decisions": trained.decisions,
+            "decisions_per_s": decisions_per_s,
+            "peak_resident_bytes": peak_resident_bytes(),
+        });
+        show(console, &joined(report, circumstances))?;
+        Ok(super::measure::judge(console, "training", decisions_per_s, self.at_least))
     }
 }
 

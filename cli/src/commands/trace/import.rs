@@ -82,7 +82,7 @@ impl Args {
             bar.finish_and_clear();
             let rates = rates?;
             write(out, |sink| rates.write(sink).map(drop))?;
-            return if is_silent { Ok(()) } else { show(console, &rates::Summary::new(out, &rates)) };
+            return if is_silent { Ok(()) } else { show(console, &rates::summary(out, &rates)) };
         }
         let mut load_times = self.load_times.as_deref().map(recording::open).transpose()?;
         let load_times = load_times.as_mut().map(|file| -> &mut dyn Read { file });

@@ -3,9 +3,10 @@
 
 use crate::recording;
 use crate::scenario_file;
+use crate::sheet::joined;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use thoughtcache_env::radio::rate_process::rate_process;
@@ -28,59 +29,45 @@ pub(super) enum Format {
     Irish5g,
 }
 
-/// The rates of a file by kind, and those of a scenario.
-#[derive(Serialize)]
-pub(super) struct Comparison {
-    file: String,
-    rates: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    /// The kind of the recorded traces, or the name of a scenario.
-    of: String,
-    is_recorded: bool,
-    #[serde(flatten)]
-    stats: RateStats,
-}
-
-impl Comparison {
-    /// Compares a recording, and a scenario where one is named, with changes and a seed.
-    pub(super) fn new(
-        file: &Path,
-        format: Format,
-        scenario: Option<(&str, &[Override])>,
-        seed: u64,
-    ) -> Result<Self> {
-        let source = recording::open(file)?;
-        let traces = match format {
-            Format::Throughput => recordings::throughput(source),
-            Format::Irish5g => recordings::irish5g(source),
-        };
-        let traces = traces.with_context(|| file.display().to_string())?;
-        let mut by_kind: BTreeMap<&str, Vec<&ThroughputTrace>> = BTreeMap::new();
-        for trace in traces.traces() {
-            by_kind.entry(trace.kind()).or_default().push(trace);
-        }
-        let recorded = |kind: &str, stats| Row { of: kind.to_owned(), is_recorded: true, stats };
-        let has_kinds = by_kind.len() > 1;
-        let mut rates: Vec<Row> = by_kind
-            .into_iter()
-            .filter_map(|(kind, traces)| Some(recorded(kind, RateStats::new(traces)?)))
-            .collect();
-        if has_kinds && let Some(stats) = RateStats::new(traces.traces()) {
-            rates.push(recorded("all", stats));
-        }
-        ensure!(!rates.is_empty(), "{}: no trace has a whole second", file.display());
-        if let Some((name, changes)) = scenario {
-            rates.push(simulated(name, changes, &traces, seed)?);
-        }
-        Ok(Self { file: file.display().to_string(), rates })
+/// Compares the rates of a recording by kind, and those of a scenario where one is named, with changes and a seed.
+pub(super) fn comparison(
+    file: &Path,
+    format: Format,
+    scenario: Option<(&str, &[Override])>,
+    seed: u64,
+) -> Result<Value> {
+    let source = recording::open(file)?;
+    let traces = match format {
+        Format::Throughput => recordings::throughput(source),
+        Format::Irish5g => recordings::irish5g(source),
+    };
+    let traces = traces.with_context(|| file.display().to_string())?;
+    let mut by_kind: BTreeMap<&str, Vec<&ThroughputTrace>> = BTreeMap::new();
+    for trace in traces.traces() {
+        by_kind.entry(trace.kind()).or_default().push(trace);
     }
+    let has_kinds = by_kind.len() > 1;
+    let mut rates: Vec<Value> = by_kind
+        .into_iter()
+        .filter_map(|(kind, traces)| Some(row(kind, true, &RateStats::new(traces)?)))
+        .collect();
+    if has_kinds && let Some(stats) = RateStats::new(traces.traces()) {
+        rates.push(row("all", true, &stats));
+    }
+    ensure!(!rates.is_empty(), "{}: no trace has a whole second", file.display());
+    if let Some((name, changes)) = scenario {
+        rates.push(simulated(name, changes, &traces, seed)?);
+    }
+    Ok(json!({ "file": file.display().to_string(), "rates": rates }))
+}
+
+/// The statistics of a kind of recorded traces, or of a scenario.
+fn row(of: &str, is_recorded: bool, stats: &RateStats) -> Value {
+    joined(json!({ "of": of, "is_recorded": is_recorded }), json!(stats))
 }
 
 /// The rates of users of a scenario, for as long as the recorded ones last on average.
-fn simulated(name: &str, changes: &[Override], recorded: &ThroughputTraces, seed: u64) -> Result<Row> {
+fn simulated(name: &str, changes: &[Override], recorded: &ThroughputTraces, seed: u64) -> Result<Value> {
     let scenario = scenario_file::load(name, changes)?.scenario;
     let Some(physical) = scenario.physical() else {
         anyhow::bail!("scenario {} has no [physical] and so no radio: name one that has", scenario.name());
@@ -92,5 +79,5 @@ fn simulated(name: &str, changes: &[Override], recorded: &ThroughputTraces, seed
     let stats = rate_process(&physical.radio, &physical.cells, size, seed)
         .and_then(|traces| RateStats::new(traces.traces()))
         .context("the scenario has no users")?;
-    Ok(Row { of: format!("{}, alone in the cell", scenario.name()), is_recorded: false, stats })
+    Ok(row(&format!("{}, alone in the cell", scenario.name()), false, &stats))
 }
