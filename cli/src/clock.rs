@@ -1,5 +1,6 @@
 //! The only place where time is read. No result depends on it: times are reported, and kept under `time/`.
 
+use jiff::{Span, SpanRelativeTo, Timestamp};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A clock that can be stopped and started.
@@ -69,18 +70,9 @@ fn since_1970() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Seconds since 1970 as a date: the calendar repeats every 400 years, which begin in March 2000.
+/// Seconds since 1970 as a date.
 fn utc(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    Timestamp::from_second(seconds.cast_signed()).unwrap_or_default().to_string()
 }
 
 /// A duration for people: `0.8 s`, `48 s`, `3 min 05 s`, `2 h 10 min`, `23.0 days`.
@@ -100,25 +92,13 @@ pub(crate) fn human(duration: Duration) -> String {
 /// # Errors
 /// What it may look like.
 pub(crate) fn parse_duration(typed: &str) -> Result<Duration, String> {
-    const ALLOWED: &str = "it looks like 90m, 3600s, 1h30m or 2d, and is at least 1s";
-    let (mut seconds, mut digits) = (0_u64, String::new());
-    for letter in typed.trim().chars() {
-        let unit = match letter {
-            '0'..='9' => {
-                digits.push(letter);
-                continue;
-            }
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            _ => return Err(ALLOWED.to_owned()),
-        };
-        let count: u64 = digits.parse().map_err(|_| ALLOWED.to_owned())?;
-        seconds = count.checked_mul(unit).and_then(|more| seconds.checked_add(more)).ok_or(ALLOWED)?;
-        digits.clear();
-    }
-    if digits.is_empty() && seconds > 0 { Ok(Duration::from_secs(seconds)) } else { Err(ALLOWED.to_owned()) }
+    let is_plain = typed.trim().chars().all(|letter| letter.is_ascii_digit() || "smhd".contains(letter));
+    let span: Option<Span> = typed.trim().parse().ok().filter(|_| is_plain);
+    let time = span.and_then(|span| {
+        Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
+    });
+    time.filter(|time| !time.is_zero())
+        .ok_or_else(|| "it looks like 90m, 3600s, 1h30m or 2d, and is at least 1s".to_owned())
 }
 
 #[cfg(test)]

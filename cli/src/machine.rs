@@ -66,13 +66,11 @@ pub(crate) fn load_average() -> Option<[f64; 3]> {
 /// Memory that a program may still take without anything being written to disk for it, in bytes, where the system tells:
 /// that of the machine, or of the group that the process is confined to if there is less of it.
 pub(crate) fn available_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let available = bytes("/proc/meminfo", "MemAvailable:")?;
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let limit = number("/sys/fs/cgroup/memory.max");
     let left = limit.map(|limit| limit.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
-    Some((kibibytes * 1024).min(left.unwrap_or(u64::MAX)))
+    Some(available.min(left.unwrap_or(u64::MAX)))
 }
 
 /// The most memory that this process ever had resident, in bytes, where the system tells.
@@ -82,8 +80,13 @@ pub(crate) fn peak_resident_bytes() -> Option<u64> {
 
 /// The most memory that a process ever had resident, in bytes, where the system tells.
 pub(crate) fn peak_resident_bytes_of(process: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    bytes(&format!("/proc/{process}/status"), "VmHWM:")
+}
+
+/// What a file of the system says behind a key, in kB there.
+fn bytes(path: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -12,8 +12,7 @@ pub(crate) fn bar(console: Console, total: u64, unit: &str) -> ProgressBar {
     let template = format!(
         "{{bar:24.cyan/dim}} {{percent:>3}} %  {{human_pos}}/{{human_len}} {unit}  {{rate}}  {{eta}} left  {{msg}}"
     );
-    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    draw(console, ProgressBar::new(total).with_style(style.with_key("rate", write_rate)))
+    styled(console, total, &template)
 }
 
 /// Units a second. A precision in the template (`{per_sec:.0}`) would be read as a colour.
@@ -28,27 +27,31 @@ pub(crate) fn spinner(console: Console, sentence: impl Into<String>) -> Progress
     bar
 }
 
+fn styled(console: Console, total: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    draw(console, ProgressBar::new(total).with_style(style.with_key("rate", write_rate)))
+}
+
 fn draw(console: Console, bar: ProgressBar) -> ProgressBar {
-    if console.shows_progress() {
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+    let is_shown = console.shows_progress();
+    bar.set_draw_target(if is_shown {
+        ProgressDrawTarget::stderr_with_hz(8)
     } else {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
+        ProgressDrawTarget::hidden()
+    });
     bar
 }
 
 /// A bar over the bytes of a file.
 pub(crate) fn bytes(console: Console, total: u64) -> ProgressBar {
     let template = "{bar:24.cyan/dim} {percent:>3} %  {bytes}/{total_bytes}  {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    draw(console, ProgressBar::new(total).with_style(style))
+    styled(console, total, template)
 }
 
 /// The bar of a training run: its prefix is the speed, its message how good the policy is.
 pub(crate) fn training(console: Console, decisions: u64) -> ProgressBar {
     let template = "  {bar:24.cyan/dim} {percent:>3} %  {human_pos} of {human_len} decisions  {prefix}  {eta} left  {msg}";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    draw(console, ProgressBar::new(decisions).with_style(style))
+    styled(console, decisions, template)
 }
 
 #[cfg(test)]
