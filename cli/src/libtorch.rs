@@ -2,9 +2,6 @@
 
 use serde::Serialize;
 
-/// What to type for learners.
-pub(crate) const HOW_TO_BUILD: &str = "cargo xtask setup && cargo build --release";
-
 /// The state of the learners in this program.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,7 +18,6 @@ pub(crate) enum Learners {
 pub(crate) struct LibTorch {
     version: Option<String>,
     path: Option<String>,
-    found_by: &'static str,
     threads: i32,
     cuda_devices: i64,
     /// The gradient of a small sum, in milliseconds; `None` when it came out wrong.
@@ -31,17 +27,14 @@ pub(crate) struct LibTorch {
 impl Learners {
     /// Whether what is there works.
     pub(crate) fn work(&self) -> bool {
-        match self {
-            Self::Absent => true,
-            Self::Present(library) => library.smoke_test_ms.is_some(),
-        }
+        !matches!(self, Self::Present(LibTorch { smoke_test_ms: None, .. }))
     }
 
     /// Lines of a table: a label, a sentence.
     pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
-        let Self::Present(LibTorch { version, path, found_by, threads, cuda_devices, smoke_test_ms }) = self
-        else {
-            return vec![("learners", format!("not in this build; to train, type: {HOW_TO_BUILD}"))];
+        let Self::Present(LibTorch { version, path, threads, cuda_devices, smoke_test_ms }) = self else {
+            let how = "not in this build; to train, type: cargo xtask setup && cargo build --release";
+            return vec![("learners", how.to_owned())];
         };
         let version = version.as_deref().unwrap_or("of unknown version");
         let path = path.as_deref().unwrap_or("at an unknown place");
@@ -56,7 +49,6 @@ impl Learners {
         };
         vec![
             ("libtorch", format!("{version}, {path}")),
-            ("  found by", (*found_by).to_owned()),
             ("  threads", format!("{threads} by default; runs use torch_threads of their config (1)")),
             ("  cuda", cuda),
             ("  smoke test", smoke),
@@ -77,8 +69,8 @@ pub(crate) use present::{examine, version};
 mod present {
     use super::{Learners, LibTorch};
     use crate::clock::Stopwatch;
+    use std::fs;
     use std::path::{Path, PathBuf};
-    use std::{env, fs};
     use tch::{Kind, Tensor};
 
     /// The library whose presence tells where libtorch lies.
@@ -86,11 +78,9 @@ mod present {
 
     /// Looks at the learners of this program.
     pub(crate) fn examine() -> Learners {
-        let path = loaded();
         Learners::Present(LibTorch {
             version: version(),
-            found_by: found_by(path.as_deref()),
-            path: path.map(|path| path.display().to_string()),
+            path: loaded().map(|path| path.display().to_string()),
             threads: tch::get_num_threads(),
             cuda_devices: tch::Cuda::device_count(),
             smoke_test_ms: smoke_test_ms(),
@@ -117,21 +107,6 @@ mod present {
             let path = Path::new(line.get(line.find('/')?..)?);
             path.file_name()?.to_str()?.starts_with(LIBRARY).then(|| path.to_owned())
         })
-    }
-
-    fn found_by(path: Option<&Path>) -> &'static str {
-        let Some(folder) = path.and_then(Path::parent).and_then(|folder| folder.canonicalize().ok()) else {
-            return "the system's loader";
-        };
-        let is_same = |other: &Path| other.canonicalize().is_ok_and(|other| other == folder);
-        let listed = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-        if env::split_paths(&listed).any(|listed| is_same(&listed)) {
-            "LD_LIBRARY_PATH"
-        } else if option_env!("LIBTORCH").is_some_and(|built| is_same(&Path::new(built).join("lib"))) {
-            "LIBTORCH when the program was built (.libtorch unless you set it)"
-        } else {
-            "the system's loader"
-        }
     }
 
     /// The gradient of x^2 at 1, 2, 3 is 2, 4, 6.

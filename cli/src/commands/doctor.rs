@@ -2,7 +2,7 @@
 
 use crate::console::{Console, Verdict};
 use crate::libtorch::{self, Learners};
-use crate::machine::{Machine, load_average};
+use crate::machine::Machine;
 use crate::scenario_file::{self, ScenarioText};
 use crate::scenario_files;
 use crate::table::{Align, Table};
@@ -19,8 +19,6 @@ pub(crate) struct Args {}
 struct Report {
     version: &'static str,
     machine: Machine,
-    load_average: Option<[f64; 3]>,
-    cpu_features: Vec<&'static str>,
     rayon_threads: usize,
     learners: Learners,
     recordings: Vec<Recording>,
@@ -41,8 +39,6 @@ impl Args {
         let report = Report {
             version: env!("CARGO_PKG_VERSION"),
             machine: Machine::this(),
-            load_average: load_average(),
-            cpu_features: cpu_features(),
             rayon_threads: rayon::current_num_threads(),
             learners: libtorch::examine(),
             recordings: shipped::names().filter_map(recording).collect(),
@@ -57,12 +53,6 @@ impl Report {
     fn text(&self) -> String {
         let mut table = Table::new([("thoughtcache", Align::Left), (self.version, Align::Left)]);
         table.row(["machine", &self.machine.line()]);
-        if let Some([one, five, fifteen]) = self.load_average {
-            table.row(["load average", &format!("{one:.2} {five:.2} {fifteen:.2}")]);
-        }
-        if !self.cpu_features.is_empty() {
-            table.row(["cpu features", &self.cpu_features.join(" ")]);
-        }
         table.row(["threads", &format!("{} (rayon; RAYON_NUM_THREADS changes it)", self.rayon_threads)]);
         for (label, line) in self.learners.lines() {
             table.row([label, line.as_str()]);
@@ -86,22 +76,4 @@ fn recording(scenario: &'static str) -> Option<Recording> {
         }
     };
     Some(Recording { scenario, ok, message })
-}
-
-#[cfg(target_arch = "x86_64")]
-fn cpu_features() -> Vec<&'static str> {
-    let features = [
-        ("sse4.2", std::is_x86_feature_detected!("sse4.2")),
-        ("avx", std::is_x86_feature_detected!("avx")),
-        ("avx2", std::is_x86_feature_detected!("avx2")),
-        ("fma", std::is_x86_feature_detected!("fma")),
-        ("avx512f", std::is_x86_feature_detected!("avx512f")),
-        ("avx512vnni", std::is_x86_feature_detected!("avx512vnni")),
-    ];
-    features.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn cpu_features() -> Vec<&'static str> {
-    Vec::new()
 }

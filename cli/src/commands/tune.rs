@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use thoughtcache_agents::heuristics::check_parameters;
-use thoughtcache_agents::tune::{self, Trial, TuneReport, TuneSettings};
+use thoughtcache_agents::tune::{self, TuneReport, TuneSettings};
 
 /// Tune the parameters of heuristics on validation episodes
 #[derive(Debug, clap::Args)]
@@ -66,20 +66,19 @@ impl Args {
             scenario: scenario.name(),
             episodes: self.episodes,
             seed: self.seed,
-            trials: report.trials.iter().map(document_of).collect(),
+            trials: report
+                .trials
+                .iter()
+                .map(|trial| TrialDocument {
+                    policy: &trial.policy,
+                    parameters: trial.setting.iter().copied().collect(),
+                    mean_cost: trial.mean_cost,
+                    best: trial.is_best,
+                })
+                .collect(),
         };
         console.result(&document, || text(scenario.name(), settings, &report))?;
         Ok(Verdict::Done)
-    }
-}
-
-fn document_of(trial: &Trial) -> TrialDocument<'_> {
-    let Trial { policy, setting, mean_cost, is_best, .. } = trial;
-    TrialDocument {
-        policy,
-        parameters: setting.iter().copied().collect(),
-        mean_cost: *mean_cost,
-        best: *is_best,
     }
 }
 

@@ -4,6 +4,7 @@ use super::figures::{CostUnit, TIMED, micros, percent};
 use super::summary::component_table;
 use crate::table::{Align, Table};
 use std::io::IsTerminal;
+use std::iter;
 use thoughtcache_agents::compare::{Comparison, Row};
 use thoughtcache_agents::metrics::Summary;
 
@@ -94,18 +95,13 @@ pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
         ]);
     }
     let summaries: Vec<&Summary> = policies.iter().map(|row| &row.summary).collect();
-    let paint =
-        |line: &str, code: &str| if is_colored { format!("{code}{line}{PLAIN}") } else { line.to_owned() };
+    let paint = |line: &str, code: &str| {
+        if is_colored && !code.is_empty() { format!("{code}{line}{PLAIN}") } else { line.to_owned() }
+    };
     let paint_rows = |text: String| -> String {
-        let learned = policies.iter().map(|row| row.summary.kind.is_learned());
-        let mut lines = text.lines();
-        let mut painted: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
-        painted.extend(lines.zip(learned).map(
-            |(line, is_learned)| {
-                if is_learned { paint(line, BOLD) } else { line.to_owned() }
-            },
-        ));
-        painted.join("\n")
+        let codes = policies.iter().map(|row| if row.summary.kind.is_learned() { BOLD } else { "" });
+        let lines = text.lines().zip(iter::once("").chain(codes));
+        lines.map(|(line, code)| paint(line, code)).collect::<Vec<_>>().join("\n")
     };
     let pairs = if comparison.episodes == 1 { "slot" } else { "episode" };
     let resampled = if comparison.episodes == 1 { "; intervals by moving blocks of slots" } else { "" };

@@ -1,7 +1,6 @@
 //! Comparisons as comma-separated values: one line a policy (and value of a sweep), every number in full.
 
 use super::comparison::Compared;
-use std::borrow::Cow;
 use thoughtcache_agents::compare::{Comparison, Row};
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::placement::Placement;
@@ -75,11 +74,11 @@ fn line(fields: &[String]) -> String {
 }
 
 /// RFC 4180: quotes around what holds a comma, a quote or a line end.
-fn quoted(field: &str) -> Cow<'_, str> {
+fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
-        Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
+        format!("\"{}\"", field.replace('"', "\"\""))
     } else {
-        Cow::Borrowed(field)
+        field.to_owned()
     }
 }
 
