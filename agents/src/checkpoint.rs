@@ -35,7 +35,7 @@ use weights::{net_from_bytes, net_to_bytes};
 mod meta;
 mod weights;
 
-pub use meta::{Meta, sha256, sha256_of_reader, verify_checksum};
+pub use meta::{Meta, hexadecimal, sha256, sha256_of_reader, verify_checksum};
 #[cfg(feature = "torch")]
 pub(crate) use weights::named_layers;
 

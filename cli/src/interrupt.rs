@@ -12,47 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Whether Ctrl-C was pressed (or the system asked to end: SIGTERM, SIGHUP). The first one asks a run to end in good order,
-/// the second one ends the program at once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
-
-impl Interrupt {
-    /// Listens from now on; once per program.
-    ///
-    /// # Errors
-    /// When the system refuses a signal handler.
-    pub(crate) fn listen() -> Result<Self> {
-        let interrupt = Self::default();
-        let pressed = Arc::clone(&interrupt.0);
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for Ctrl-C")?;
-        thread::spawn(move || {
-            for _ in signals.forever() {
-                if pressed.swap(true, Ordering::Relaxed) {
-                    // Not `process::exit`: libtorch's destructors crash while its threads work.
-                    exit(Verdict::Interrupted.exit_code().into());
-                }
-                say("\nCtrl-C: finishing this step and saving; once more to end at once");
-            }
-        });
-        Ok(interrupt)
-    }
-
-    /// Counts the end of standard input as Ctrl-C: it is a pipe that the program holds that started this one.
-    pub(crate) fn press_at_end_of_input(&self) {
-        let pressed = Arc::clone(&self.0);
-        thread::spawn(move || {
-            let _ = io::copy(&mut io::stdin(), &mut io::sink()); // an error is an end, too
-            pressed.store(true, Ordering::Relaxed);
-        });
-    }
-
-    /// Whether the run should end.
-    pub(crate) fn is_pressed(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Why a run ended before its budget was spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopReason {
@@ -80,23 +39,52 @@ impl StopReason {
     }
 }
 
-/// Ctrl-C or the end of a time, whichever comes first.
+/// Ctrl-C (or the system that asks to end: SIGTERM, SIGHUP) or the end of a time, whichever comes first.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
-    interrupt: Interrupt,
+    is_pressed: Arc<AtomicBool>,
     since: Stopwatch,
     limit: Option<Duration>,
 }
 
 impl Stop {
-    /// A limit counts from now.
-    pub(crate) fn new(interrupt: Interrupt, limit: Option<Duration>) -> Self {
-        Self { interrupt, since: Stopwatch::start(), limit }
+    /// Listens from now on; once per program. A limit counts from now. The first Ctrl-C asks a run to end in good order, the
+    /// second one ends the program at once.
+    ///
+    /// # Errors
+    /// When the system refuses a signal handler.
+    pub(crate) fn listen(limit: Option<Duration>) -> Result<Self> {
+        let stop = Self::after(limit);
+        let is_pressed = Arc::clone(&stop.is_pressed);
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for Ctrl-C")?;
+        thread::spawn(move || {
+            for _ in signals.forever() {
+                if is_pressed.swap(true, Ordering::Relaxed) {
+                    // Not `process::exit`: libtorch's destructors crash while its threads work.
+                    exit(Verdict::Interrupted.exit_code().into());
+                }
+                say("\nCtrl-C: finishing this step and saving; once more to end at once");
+            }
+        });
+        Ok(stop)
+    }
+
+    fn after(limit: Option<Duration>) -> Self {
+        Self { is_pressed: Arc::default(), since: Stopwatch::start(), limit }
+    }
+
+    /// Counts the end of standard input as Ctrl-C: it is a pipe that the program holds that started this one.
+    pub(crate) fn press_at_end_of_input(&self) {
+        let is_pressed = Arc::clone(&self.is_pressed);
+        thread::spawn(move || {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink()); // an error is an end, too
+            is_pressed.store(true, Ordering::Relaxed);
+        });
     }
 
     /// Why the run should end, if it should.
     pub(crate) fn reason(&self) -> Option<StopReason> {
-        if self.interrupt.is_pressed() {
+        if self.is_pressed.load(Ordering::Relaxed) {
             return Some(StopReason::Interrupted);
         }
         let is_over = self.limit.is_some_and(|limit| self.since.elapsed() >= limit);
@@ -115,12 +103,11 @@ mod tests {
 
     #[test]
     fn a_limit_ends_a_run_and_ctrl_c_comes_first() {
-        let interrupt = Interrupt::default();
-        assert_eq!(Stop::new(interrupt.clone(), None).reason(), None);
-        assert_eq!(Stop::new(interrupt.clone(), Some(Duration::from_secs(3_600))).reason(), None);
-        let over = Stop::new(interrupt.clone(), Some(Duration::ZERO));
+        assert_eq!(Stop::after(None).reason(), None);
+        assert_eq!(Stop::after(Some(Duration::from_secs(3_600))).reason(), None);
+        let over = Stop::after(Some(Duration::ZERO));
         assert_eq!(over.reason(), Some(StopReason::TimeLimit));
-        interrupt.0.store(true, Ordering::Relaxed);
+        over.is_pressed.store(true, Ordering::Relaxed);
         assert_eq!(over.reason(), Some(StopReason::Interrupted));
     }
 }

@@ -1,4 +1,4 @@
-//! `metrics.jsonl`: the authoritative record of a run, and the trait that it shares with TensorBoard.
+//! `metrics.jsonl`: the authoritative record of a run.
 //!
 //! A line is a JSON object: `decisions` first, then tags. Numbers that are not finite are written as `null`. Times stand
 //! under `time/`: without them, the files of two runs of one config and seed are equal.
@@ -10,21 +10,6 @@ use std::path::Path;
 
 /// The key of a line that says when it was written.
 pub(crate) const DECISIONS: &str = "decisions";
-
-/// Where named numbers of a run go.
-pub(crate) trait MetricSink {
-    /// Takes the number of `tag` after so many decisions; decisions never decrease.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()>;
-
-    /// Makes sure that everything taken so far outlives the program.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn flush(&mut self) -> Result<()>;
-}
 
 /// The file `metrics.jsonl`.
 #[derive(Debug)]
@@ -43,11 +28,24 @@ impl MetricsLog {
         Ok(Self { log: Log::open(path, prefix)?, decisions: 0, line: Map::new() })
     }
 
+    /// Takes the number of `tag` after so many decisions; decisions never decrease.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()> {
+        if decisions != self.decisions || self.line.contains_key(tag) {
+            self.end_line()?;
+            self.decisions = decisions;
+        }
+        self.line.insert(tag.to_owned(), Value::from(value)); // null unless finite
+        Ok(())
+    }
+
     /// Waits until all lines are on the disk. Returns the part of the file that they are.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn prefix(&mut self) -> Result<Prefix> {
+    pub(crate) fn flush(&mut self) -> Result<Prefix> {
         self.end_line()?;
         self.log.flush()
     }
@@ -60,21 +58,6 @@ impl MetricsLog {
         line.insert(DECISIONS.to_owned(), self.decisions.into());
         line.append(&mut self.line);
         self.log.line(&Value::from(line).to_string())
-    }
-}
-
-impl MetricSink for MetricsLog {
-    fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()> {
-        if decisions != self.decisions || self.line.contains_key(tag) {
-            self.end_line()?;
-            self.decisions = decisions;
-        }
-        self.line.insert(tag.to_owned(), Value::from(value)); // null unless finite
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.prefix().map(drop)
     }
 }
 
@@ -113,7 +96,7 @@ mod tests {
         let path = folder.path().join("metrics.jsonl");
         let mut log = MetricsLog::open(&path, &Prefix::default()).unwrap();
         log.scalar("time/fps", 1, 1.0).unwrap();
-        let (prefix, kept) = (log.prefix().unwrap(), fs::read_to_string(&path).unwrap());
+        let (prefix, kept) = (log.flush().unwrap(), fs::read_to_string(&path).unwrap());
         assert_eq!(prefix.bytes, kept.len() as u64);
         log.scalar("time/fps", 2, 1.0).unwrap();
         log.flush().unwrap();

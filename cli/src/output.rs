@@ -7,7 +7,7 @@
 //! | `-`, `/dev/stdout` | standard output, which then carries nothing else |
 
 use crate::console::Console;
-use crate::run_dir::files::sync_folder;
+use crate::run_dir::files::put;
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -94,11 +94,8 @@ impl Output {
                 .create(is_new)
                 .truncate(!is_opened_already)
                 .open(&path);
-            return Ok(Self {
-                out: Box::new(BufWriter::new(file.with_context(context)?)),
-                path,
-                beside: None,
-            });
+            let out = BufWriter::new(file.with_context(context)?);
+            return Ok(Self { path, out: Box::new(out), beside: None });
         }
         // `.table.csv.new`: a name that is no user's, and that the next write finds where one was killed.
         let mut name = OsString::from(".");
@@ -117,17 +114,12 @@ impl Output {
     pub(crate) fn finish(mut self) -> Result<()> {
         self.flush().with_context(|| cannot_write(&self.path))?;
         let Some((beside, file)) = &self.beside else { return Ok(()) };
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        file.sync_all()
-            .and_then(|()| fs::rename(beside, &self.path))
-            .and_then(|()| sync_folder(folder.unwrap_or(Path::new("."))))
-            .with_context(|| cannot_write(&self.path))?;
+        let written = file.sync_all().and_then(|()| put(beside, &self.path));
+        written.with_context(|| cannot_write(&self.path))?;
         self.beside = None;
         Ok(())
     }
-}
 
-impl Output {
     /// A reader that has gone away (`| head`) has seen enough.
     fn is_fine(&self, error: &io::Error) -> bool {
         self.beside.is_none() && error.kind() == io::ErrorKind::BrokenPipe

@@ -1,7 +1,7 @@
 //! From names on the command line to policies: a heuristic by its name, a run or a checkpoint by its folder.
 
 use crate::console::Console;
-use crate::run_dir::checkpoints::Checkpoints;
+use crate::run_dir::checkpoints::{BEST, Checkpoints};
 use crate::run_dir::{CONFIG_FILE, Provenance};
 use crate::text_file;
 use anyhow::{Context, Result, bail};
@@ -19,9 +19,6 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::Scenario;
 use toml::{Table, Value};
-
-/// The checkpoint of a run that plays unless another one is named.
-const BEST: &str = "best";
 
 /// Whether this is the name of a heuristic.
 pub(crate) fn is_heuristic(name: &str) -> bool {

@@ -78,22 +78,16 @@ impl RunDir {
     /// When something else is in it already, its name cannot stand in files and commands, or it cannot be made.
     pub(crate) fn create(root: &Path) -> Result<Self> {
         check_name(root)?;
-        match fs::read_dir(root) {
-            Ok(mut entries) => ensure!(
-                entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == UNFINISHED_CONFIG)),
-                "{} is not empty: a run is never overwritten; name another folder with --out, or remove that one",
-                root.display()
-            ),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(root)
-                    .with_context(|| format!("cannot make the run's folder {}", root.display()))?;
-            }
-            Err(_) if root.is_file() => bail!("{} is a file; name a folder for the run", root.display()),
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("cannot use {} as the run's folder", root.display()));
-            }
-        }
+        ensure!(!root.is_file(), "{} is a file; name a folder for the run", root.display());
+        fs::create_dir_all(root)
+            .with_context(|| format!("cannot make the run's folder {}", root.display()))?;
+        let mut entries = fs::read_dir(root)
+            .with_context(|| format!("cannot use {} as the run's folder", root.display()))?;
+        ensure!(
+            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == UNFINISHED_CONFIG)),
+            "{} is not empty: a run is never overwritten; name another folder with --out, or remove that one",
+            root.display()
+        );
         Self::lock(root)
     }
 
@@ -157,29 +151,21 @@ pub(crate) fn check_name(root: &Path) -> Result<()> {
 /// # Errors
 /// When it is not there, cannot be looked into, or has no config.
 pub(crate) fn check_is_run(root: &Path) -> Result<()> {
-    let name = root.display();
-    match fs::metadata(root) {
-        Ok(found) if !found.is_dir() => {
-            bail!("{name} is a file: name the folder of a run, as `train` printed it")
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("no folder {name}: name the folder of a run, as `train` printed it")
-        }
-        Err(error) => return Err(error).with_context(|| format!("cannot look into {name}")),
+    let (name, hint) = (root.display(), "name the folder of a run, as `train` printed it");
+    let look = |path: &Path| match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some).with_context(|| format!("cannot look into {name}")),
+    };
+    let Some(folder) = look(root)? else { bail!("no folder {name}: {hint}") };
+    ensure!(folder.is_dir(), "{name} is a file: {hint}");
+    if look(&root.join(CONFIG_FILE))?.is_some_and(|config| config.is_file()) {
+        return Ok(());
     }
-    match fs::metadata(root.join(CONFIG_FILE)) {
-        Ok(found) if found.is_file() => Ok(()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot look into {name}"))
-        }
-        _ if root.join(UNFINISHED_CONFIG).exists() => {
-            bail!(
-                "the run in {name} was ended before it began: start it again with train --config FILE --out {name}"
-            )
-        }
-        _ => bail!("{name} is no run's folder: it has no {CONFIG_FILE}"),
-    }
+    ensure!(
+        !root.join(UNFINISHED_CONFIG).exists(),
+        "the run in {name} was ended before it began: start it again with train --config FILE --out {name}"
+    );
+    bail!("{name} is no run's folder: it has no {CONFIG_FILE}")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::scenario_files::ScenarioFiles;
 use crate::text_file;
 use anyhow::{Result, anyhow, bail};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
@@ -22,6 +23,13 @@ pub(crate) struct Setting {
     pub(crate) value: String,
 }
 
+impl Setting {
+    /// A key of the experiment with a number.
+    pub(crate) fn new(key: &str, number: u64) -> Self {
+        Self { key: key.to_owned(), value: number.to_string() }
+    }
+}
+
 impl std::str::FromStr for Setting {
     type Err = String;
 
@@ -36,11 +44,13 @@ impl std::str::FromStr for Setting {
 }
 
 /// A scenario that is ready to be played, and what it was made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
 pub(crate) struct LoadedScenario {
     /// As typed, with every change; paths of files are those that were opened.
     pub(crate) config: ScenarioConfig,
     /// As meant.
+    #[serde(skip)]
     pub(crate) scenario: Arc<Scenario>,
 }
 
@@ -61,18 +71,10 @@ impl ScenarioText {
     /// # Errors
     /// When there is neither; the message lists the names.
     pub(crate) fn find(name: &str) -> Result<Self> {
-        if let Some(text) = shipped::text(name) {
-            return Ok(Self { file: name.to_owned(), text: text.to_owned(), folder: None });
-        }
-        let path = Path::new(name);
-        if !path.exists() {
-            let (names, hint) =
-                (shipped::names().collect::<Vec<_>>().join(", "), text_file::hint(name, shipped::names()));
-            let name = one_line(name);
-            bail!("no scenario \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
-        }
-        let text = text_file::read(path, "scenario.toml")?;
-        Ok(Self { file: one_line(name), text, folder: path.parent().map(Path::to_owned) })
+        let (shipped, names) = (shipped::text(name), shipped::names().collect::<Vec<_>>());
+        let text = text_file::find("scenario", name, shipped, &names)?;
+        let folder = Path::new(name).parent().filter(|_| shipped.is_none());
+        Ok(Self { file: one_line(name), text, folder: folder.map(Path::to_owned) })
     }
 
     /// What the text says with the changes; nothing is validated but the shape, and no recording is read.
@@ -94,19 +96,15 @@ impl ScenarioText {
         let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
         files.write_paths(&mut config);
         registry::check_parameters(&scenario).map_err(|error| {
-            let line = text::locate(&self.text, &error.key());
-            let (file, key, message) = (self.file.clone(), error.key(), error.to_string());
-            let path = &key;
-            let holds = |change: &&Override| {
-                path.strip_prefix(&change.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-                    || change.key.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'))
-            };
-            match overrides.iter().rfind(holds) {
-                Some(change) => {
-                    typed(ConfigError::Override { typed: vec![change.clone()], message }, PREFIX, overrides)
-                }
-                None => ConfigError::Shape { file, line, column: None, key, message },
+            let (key, message) = (error.key(), error.to_string());
+            let change =
+                overrides.iter().rfind(|change| is_in(&key, &change.key) || is_in(&change.key, &key));
+            if let Some(change) = change {
+                let error = ConfigError::Override { typed: vec![change.clone()], message };
+                return typed(error, PREFIX, overrides);
             }
+            let (file, line) = (self.file.clone(), text::locate(&self.text, &key));
+            ConfigError::Shape { file, line, column: None, key, message }
         })?;
         Ok(LoadedScenario { config, scenario: Arc::new(scenario) })
     }
@@ -170,6 +168,11 @@ pub(crate) fn overrides(settings: &[Setting]) -> Result<Vec<Override>> {
         .collect()
 }
 
+/// Whether a path is a key, or that of a value below it.
+fn is_in(path: &str, key: &str) -> bool {
+    path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Rewrites an error for the person who typed these overrides, whose keys stand behind `prefix`: a value that was typed is not
 /// looked for in a file.
 pub(crate) fn typed(error: ConfigError, prefix: &str, overrides: &[Override]) -> ConfigError {
@@ -180,26 +183,16 @@ pub(crate) fn typed(error: ConfigError, prefix: &str, overrides: &[Override]) ->
         }
         ConfigError::Value { file, line, key, value, allowed } => {
             let path = key.replace('[', ".").replace(']', "");
-            let holds = |change: &&Override| {
-                path.strip_prefix(&change.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            match overrides.iter().rfind(holds) {
-                Some(change) if path == change.key => {
-                    ConfigError::Override { typed: vec![whole(change)], message: allowed }
-                }
-                Some(change) => ConfigError::Override {
-                    typed: vec![whole(change)],
-                    message: format!("{prefix}{key} = {value}: {allowed}"),
-                },
-                None if overrides.is_empty() => ConfigError::Value { file, line, key, value, allowed },
-                None => {
-                    // What stands in the file may be right without what was typed.
-                    let typed: Vec<String> =
-                        overrides.iter().map(|change| format!("--set {}", whole(change))).collect();
-                    let allowed = format!("{allowed} (with {})", typed.join(" "));
-                    ConfigError::Value { file, line, key, value, allowed }
-                }
+            if let Some(change) = overrides.iter().rfind(|change| is_in(&path, &change.key)) {
+                let message =
+                    if path == change.key { allowed } else { format!("{prefix}{key} = {value}: {allowed}") };
+                return ConfigError::Override { typed: vec![whole(change)], message };
             }
+            let typed: Vec<String> =
+                overrides.iter().map(|change| format!("--set {}", whole(change))).collect();
+            // What stands in the file may be right without what was typed.
+            let with = if typed.is_empty() { String::new() } else { format!(" (with {})", typed.join(" ")) };
+            ConfigError::Value { file, line, key, value, allowed: allowed + &with }
         }
         error @ ConfigError::Shape { .. } => error,
     }

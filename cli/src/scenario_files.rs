@@ -5,7 +5,7 @@
 
 use crate::console::shown;
 use crate::recording;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -45,31 +45,8 @@ impl<'a> ScenarioFiles<'a> {
         }
     }
 
-    /// Finds a file in the current directory, else beside the scenario's file; `what` it is, and `how` one comes by it.
-    fn find(&mut self, path: &str, what: &str, how: impl FnOnce() -> String) -> Result<PathBuf> {
-        let folder = self.folder.filter(|folder| !folder.as_os_str().is_empty());
-        let beside = folder.map(|folder| folder.join(path));
-        let found = [Some(PathBuf::from(path)), beside].into_iter().flatten().find(|path| path.is_file());
-        let found = found.ok_or_else(|| {
-            let places = match folder {
-                Some(folder) => format!("the current directory and in {}", shown(folder)),
-                None => "the current directory".to_owned(),
-            };
-            anyhow!("no such {what} in {places}; {}", how())
-        })?;
-        self.opened.push((path.to_owned(), found.clone()));
-        Ok(found)
-    }
-
-    fn recording(&mut self, path: &str, format: &str) -> Result<PathBuf> {
-        let line = self.import_line.clone();
-        self.find(path, "recording", || {
-            let typed = || format!("thoughtcache trace import FILE --format {format} --out {path}");
-            format!("make it with: {}", line.unwrap_or_else(typed))
-        })
-    }
-
-    /// A file that is read whole by one of the readers of recordings.
+    /// Finds a file in the current directory, else beside the scenario's file, and reads it whole by one of the readers of
+    /// recordings; `what` it is, and `how` one comes by it.
     fn read<T>(
         &mut self,
         path: &str,
@@ -77,26 +54,34 @@ impl<'a> ScenarioFiles<'a> {
         how: &str,
         read: impl FnOnce(BufReader<File>) -> Result<T, RecordingError>,
     ) -> Result<T, String> {
-        let found = self.find(path, what, || how.to_owned()).map_err(told)?;
-        let file = recording::open(&found).map_err(told)?;
-        read(file).with_context(|| found.display().to_string()).map_err(told)
+        let folder = self.folder.filter(|folder| !folder.as_os_str().is_empty());
+        let beside = folder.map(|folder| folder.join(path));
+        let found = [Some(PathBuf::from(path)), beside].into_iter().flatten().find(|path| path.is_file());
+        let Some(found) = found else {
+            let also = folder.map_or_else(String::new, |folder| format!(" and in {}", shown(folder)));
+            return Err(format!("no such {what} in the current directory{also}; {how}"));
+        };
+        self.opened.push((path.to_owned(), found.clone()));
+        let read = |file| read(file).with_context(|| found.display().to_string());
+        recording::open(&found).and_then(read).map_err(|error| format!("{error:#}"))
     }
-}
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn told(error: anyhow::Error) -> String {
-    format!("{error:#}")
+    /// How one comes by a recording that this program makes.
+    fn import(&self, path: &str, format: &str) -> String {
+        let typed = || format!("thoughtcache trace import FILE --format {format} --out {path}");
+        format!("make it with: {}", self.import_line.clone().unwrap_or_else(typed))
+    }
 }
 
 impl Files for ScenarioFiles<'_> {
     fn requests(&mut self, path: &str) -> Result<Trace, String> {
-        let found = self.recording(path, "azure|gentd26|mooncake").map_err(told)?;
-        recording::requests(&found).map_err(told)
+        let how = self.import(path, "azure|gentd26|mooncake");
+        self.read(path, "recording", &how, Trace::read)
     }
 
     fn rates(&mut self, path: &str) -> Result<ClientRates, String> {
-        let found = self.recording(path, "servegen").map_err(told)?;
-        recording::rates(&found).map_err(told)
+        let how = self.import(path, "servegen");
+        self.read(path, "recording", &how, ClientRates::read)
     }
 
     fn ways(&mut self, path: &str) -> Result<RecordedPaths, String> {

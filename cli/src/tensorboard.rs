@@ -7,11 +7,10 @@
 //!   clock does, because readers take files in that order;
 //! - a start that goes on after `n` decisions says so (`SessionLog` START at `n + 1`): readers forget what an earlier file
 //!   says of later decisions, so that each step is seen once;
-//! - an event is buffered, and on disk after [`flush`](MetricSink::flush); a full disk is an error that names the file;
+//! - an event is buffered, and on disk after [`flush`](TensorBoard::flush); a full disk is an error that names the file;
 //! - NaN and infinities break charts: they are left out (`metrics.jsonl` has them as `null`).
 
 use crate::clock;
-use crate::metrics_log::MetricSink;
 use anyhow::{Context, Result, anyhow};
 use protobuf::{Message, RepeatedField};
 use std::fs::{self, File};
@@ -53,32 +52,24 @@ impl TensorBoard {
         let (path, file) = create(folder).with_context(context)?;
         let writer = file.try_clone().map(BufWriter::new).with_context(context)?;
         let mut board = Self { path, file, records: RecordWriter::new(writer) };
-        let mut version = Event::new();
-        version.set_file_version(FILE_VERSION.to_owned());
-        board.write(version, 0)?;
-        board.start(decisions + 1)?; // at step 0 stands the config
+        board.write(0, |event| event.set_file_version(FILE_VERSION.to_owned()))?;
+        // Readers forget this step and later ones; at step 0 stands the config.
+        let mut session = SessionLog::new();
+        session.set_status(SessionLog_SessionStatus::START);
+        board.write(decisions + 1, |event| event.set_session_log(session))?;
         let block = block(config);
         if !is_shown(folder, &board.path, &block).with_context(context)? {
-            let mut config_shown = Event::new();
-            config_shown.set_summary(text(CONFIG, block));
-            board.write(config_shown, 0)?;
+            board.write(0, |event| event.set_summary(text(CONFIG, block)))?;
         }
         board.flush()?;
         Ok(board)
     }
 
-    /// Readers forget this step and later ones.
-    fn start(&mut self, step: u64) -> Result<()> {
-        let mut session = SessionLog::new();
-        session.set_status(SessionLog_SessionStatus::START);
-        let mut start = Event::new();
-        start.set_session_log(session);
-        self.write(start, step)
-    }
-
-    fn write(&mut self, mut event: Event, decisions: u64) -> Result<()> {
+    fn write(&mut self, decisions: u64, fill: impl FnOnce(&mut Event)) -> Result<()> {
         let path = &self.path;
         let step = i64::try_from(decisions).context("more decisions than TensorBoard can count")?;
+        let mut event = Event::new();
+        fill(&mut event);
         event.set_step(step);
         event.set_wall_time(clock::seconds_since_1970());
         let bytes = event
@@ -86,20 +77,24 @@ impl TensorBoard {
             .map_err(|error| anyhow!("cannot write {}: an event: {error}", path.display()))?;
         self.records.write(&bytes).with_context(|| format!("cannot write {}", path.display()))
     }
-}
 
-impl MetricSink for TensorBoard {
-    fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()> {
+    /// Takes the number of `tag` after so many decisions.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub(crate) fn scalar(&mut self, tag: &str, decisions: u64, value: f64) -> Result<()> {
         let value = value as f32;
         if !value.is_finite() {
             return Ok(());
         }
-        let mut event = Event::new();
-        event.set_summary(scalar(tag, value));
-        self.write(event, decisions)
+        self.write(decisions, |event| event.set_summary(scalar(tag, value)))
     }
 
-    fn flush(&mut self) -> Result<()> {
+    /// Makes sure that everything taken so far outlives the program.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn flush(&mut self) -> Result<()> {
         let written = self.records.flush().and_then(|()| self.file.sync_data());
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
@@ -109,9 +104,9 @@ impl MetricSink for TensorBoard {
 fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
     let mut second = clock::seconds_since_1970() as u64;
     for entry in fs::read_dir(folder)? {
-        if let Some(taken) = second_of(&entry?.file_name().to_string_lossy()) {
-            second = second.max(taken.saturating_add(1));
-        }
+        let name = entry?.file_name();
+        let taken = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('.').next()?.parse().ok());
+        second = second.max(taken.map_or(0, |taken: u64| taken.saturating_add(1)));
     }
     loop {
         let path = folder.join(format!("{PREFIX}{second:010}.thoughtcache.{}.0", std::process::id()));
@@ -121,11 +116,6 @@ fn create(folder: &Path) -> io::Result<(PathBuf, File)> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// The second in an event file's name.
-fn second_of(name: &str) -> Option<u64> {
-    name.strip_prefix(PREFIX)?.split('.').next()?.parse().ok()
 }
 
 /// A text as TensorBoard's text page shows it as it is: an indented block of Markdown.
@@ -169,12 +159,6 @@ fn text(tag: &str, block: String) -> Summary {
     let mut summary = Summary::new();
     summary.set_value(RepeatedField::from_vec(vec![value]));
     summary
-}
-
-impl Drop for TensorBoard {
-    fn drop(&mut self) {
-        let _ = self.records.flush(); // the authoritative log has it all
-    }
 }
 
 #[cfg(test)]

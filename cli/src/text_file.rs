@@ -5,7 +5,8 @@ use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use thoughtcache_env::message::nearest;
+use thoughtcache_env::message::{nearest, one_line};
+use toml::{Table, Value};
 
 /// The longest text, bytes; a scenario with the most services has a tenth of it.
 const MAX_BYTES: u64 = 4 << 20;
@@ -37,7 +38,31 @@ pub(crate) fn read(path: &Path, within: &str) -> Result<String> {
     }
 }
 
-/// `, did you mean NAME?` where a shipped name is much like what was typed.
-pub(crate) fn hint<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(typed, known).map_or_else(String::new, |name| format!(", did you mean {name}?"))
+/// The text behind a shipped name or a path; `what` it is of.
+///
+/// # Errors
+/// When there is neither; the message lists the shipped names.
+pub(crate) fn find(what: &str, name: &str, shipped: Option<&str>, names: &[&str]) -> Result<String> {
+    if let Some(text) = shipped {
+        return Ok(text.to_owned());
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        let hint = nearest(name, names.iter().copied());
+        let hint = hint.map_or_else(String::new, |name| format!(", did you mean {name}?"));
+        let (name, names) = (one_line(name), names.join(", "));
+        bail!("no {what} \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
+    }
+    read(path, &format!("{what}.toml"))
+}
+
+/// Every value of a table that is no table, with its path.
+pub(crate) fn leaves(table: &Table, trail: &str, found: &mut impl FnMut(String, &Value)) {
+    for (name, value) in table {
+        let key = if trail.is_empty() { name.clone() } else { format!("{trail}.{name}") };
+        match value {
+            Value::Table(below) if !below.is_empty() => leaves(below, &key, found),
+            value => found(key, value),
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::experiment::ExperimentArgs;
 use crate::policies;
 use crate::run_dir::CONFIG_FILE;
 use crate::scenario_file::{self, LoadedScenario, ScenarioText, Setting};
+use crate::text_file::{self, leaves};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ impl World {
     }
 
     fn of_runs(names: &[String]) -> Result<Self> {
-        let mut first: Option<(&String, PathBuf, Table)> = None;
+        let mut runs = Vec::new();
         for name in names {
             let Some(place) = policies::checkpoint(name)? else { continue };
             let Some(run) = policies::run_of(&place) else {
@@ -51,26 +52,22 @@ impl World {
                     one_line(name)
                 );
             };
-            let own = own_scenario(&run)?;
-            match &first {
-                None => first = Some((name, run, own)),
-                Some((other, _, theirs)) if *theirs != own => {
-                    let [first, second] = [*other, name].map(|name| pasted(Path::new(name)));
-                    bail!(
-                        "{} and {} were trained on different scenarios ({}); type --scenario {first} or \
-                         --scenario {second} to compare both on one",
-                        one_line(other),
-                        one_line(name),
-                        differences(theirs, &own)
-                    )
-                }
-                Some(_) => {}
-            }
+            runs.push((name, own_scenario(&run)?, run));
         }
-        match first {
-            Some((_, run, _)) => Ok(Self::Run(run)),
-            None => Ok(Self::Text(ScenarioText::find(DEFAULT_SCENARIO)?)),
+        let Some((first, theirs, run)) = runs.first() else {
+            return Ok(Self::Text(ScenarioText::find(DEFAULT_SCENARIO)?));
+        };
+        if let Some((name, own, _)) = runs.iter().find(|(_, own, _)| own != theirs) {
+            let [one, other] = [first, name].map(|name| pasted(Path::new(name)));
+            bail!(
+                "{} and {} were trained on different scenarios ({}); type --scenario {one} or --scenario {other} to \
+                 compare both on one",
+                one_line(first),
+                one_line(name),
+                differences(theirs, own)
+            );
         }
+        Ok(Self::Run(run.clone()))
     }
 
     /// Reads, changes and validates the scenario, with its recording if it names one.
@@ -109,7 +106,7 @@ pub(crate) fn note_differences(console: Console, names: &[String], played: &Scen
 /// The scenario in a run's config, as it is written there.
 fn own_scenario(run: &Path) -> Result<Table> {
     let path = run.join(CONFIG_FILE);
-    let text = crate::text_file::read(&path, CONFIG_FILE)?;
+    let text = text_file::read(&path, CONFIG_FILE)?;
     let mut config: Table = toml::from_str(&text).with_context(|| path.display().to_string())?;
     match config.remove("scenario") {
         Some(Value::Table(scenario)) => Ok(scenario),
@@ -134,17 +131,6 @@ pub(crate) fn differences(from: &Table, to: &Table) -> String {
     let rest = values.len() - named.len();
     let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
     format!("{}{more}", named.join(", "))
-}
-
-/// Every value of a table that is no table, with its path.
-fn leaves(table: &Table, trail: &str, found: &mut impl FnMut(String, &Value)) {
-    for (name, value) in table {
-        let key = if trail.is_empty() { name.clone() } else { format!("{trail}.{name}") };
-        match value {
-            Value::Table(below) => leaves(below, &key, found),
-            value => found(key, value),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ pub fn sha256_of_reader(mut source: impl std::io::Read) -> std::io::Result<Strin
     }
 }
 
-fn hexadecimal(digest: &[u8]) -> String {
+/// A digest in hexadecimal digits.
+pub fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}"); // a String takes everything
         text

@@ -1,8 +1,9 @@
 //! The shipped agents by name, and agents in files.
 
+use super::part::Part;
 use crate::text_file;
-use anyhow::{Result, bail};
-use std::path::Path;
+use anyhow::Result;
+use thoughtcache_env::message::one_line;
 
 /// Names and texts, in the order in which they are listed.
 const SHIPPED: [(&str, &str); 8] = [
@@ -16,33 +17,14 @@ const SHIPPED: [(&str, &str); 8] = [
     ("dqn-street", include_str!("../../../configs/agents/dqn-street.toml")),
 ];
 
-/// The text of an agent and where it came from.
-#[derive(Clone, Debug)]
-pub(super) struct AgentText {
-    /// The shipped name or the path.
-    pub(super) file: String,
-    /// The TOML.
-    pub(super) text: String,
-}
-
-impl AgentText {
-    /// The text behind a shipped name or a path.
-    ///
-    /// # Errors
-    /// When there is neither; the message lists the names.
-    pub(super) fn find(name: &str) -> Result<Self> {
-        if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
-            return Ok(Self { file: name.to_owned(), text: (*text).to_owned() });
-        }
-        let path = Path::new(name);
-        if !path.exists() {
-            let names = SHIPPED.map(|(shipped, _)| shipped);
-            let (hint, names) = (text_file::hint(name, names), names.join(", "));
-            bail!("no agent \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
-        }
-        let text = text_file::read(path, "agent.toml")?;
-        Ok(Self { file: name.to_owned(), text })
-    }
+/// The text of an agent behind a shipped name or a path.
+///
+/// # Errors
+/// When there is neither; the message lists the names.
+pub(super) fn find(name: &str) -> Result<Part> {
+    let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
+    let text = text_file::find("agent", name, shipped, &SHIPPED.map(|(shipped, _)| shipped))?;
+    Ok(Part { file: one_line(name), text, folder: None, derived_for: None, typed: None })
 }
 
 #[cfg(test)]

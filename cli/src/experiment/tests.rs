@@ -19,7 +19,7 @@ fn the_resolved_config_is_an_experiment_that_resolves_to_itself() {
     let text = first.to_toml().unwrap();
     let second = resolve(&text, &[]).unwrap();
     assert_eq!(second.to_toml().unwrap(), text);
-    assert_eq!(second.name, "x");
+    assert_eq!(second.name(), "x");
     assert_eq!(second.scenario.scenario.horizon_slots(), 50);
     assert_eq!(second.agent, first.agent);
 }
@@ -50,9 +50,9 @@ fn a_budget_is_rounded_up_to_whole_steps_of_all_lanes() {
 
 #[test]
 fn a_run_is_kept_as_often_as_it_is_validated_unless_told_otherwise() {
-    assert_eq!(resolve(PLAIN, &["eval_every_decisions=6400"]).unwrap().checkpoint_every_decisions, 6_400);
+    assert_eq!(resolve(PLAIN, &["eval_every_decisions=6400"]).unwrap().checkpoint_every(), 6_400);
     let keys = ["eval_every_decisions=6400", "checkpoint_every_decisions=0"];
-    assert_eq!(resolve(PLAIN, &keys).unwrap().checkpoint_every_decisions, 0);
+    assert_eq!(resolve(PLAIN, &keys).unwrap().checkpoint_every(), 0);
 }
 
 #[test]
@@ -71,10 +71,10 @@ fn every_key_of_the_file_can_be_set() {
         "scenario=paper",
     ];
     let experiment = resolve(PLAIN, &keys).unwrap();
-    assert_eq!((experiment.name.as_str(), experiment.decisions, experiment.seed), ("y", 3200, 9));
+    assert_eq!((experiment.name(), experiment.decisions, experiment.seed), ("y", 3200, 9));
     assert_eq!((experiment.eval_every_decisions, experiment.eval_episodes), (0, 21));
     assert_eq!((experiment.eval_seed, experiment.log_every_decisions), (4, 1));
-    assert_eq!((experiment.checkpoint_every_decisions, experiment.keep_checkpoints), (5, 2));
+    assert_eq!((experiment.checkpoint_every(), experiment.keep_checkpoints), (5, 2));
     assert_eq!(experiment.agent.algorithm().name(), "dqn");
     assert_eq!(experiment.scenario.scenario.name(), "paper");
 }
@@ -153,7 +153,7 @@ fn every_shipped_experiment_resolves_or_says_how_to_make_its_recording() {
         let path = entry.unwrap().path();
         let config = ExperimentArgs { config: path.clone(), settings: Vec::new(), seed: None };
         match config.load() {
-            Ok(experiment) => assert_eq!(experiment.name, path.file_stem().unwrap().to_str().unwrap()),
+            Ok(experiment) => assert_eq!(experiment.name(), path.file_stem().unwrap().to_str().unwrap()),
             Err(error) => {
                 let error = format!("{error:#}");
                 assert!(

@@ -11,7 +11,7 @@
 //! the newest that is, [`Checkpoints::recover`] puts it in its place. A folder is renamed before it is removed, so that no
 //! part of one stands under its name; what cannot be removed is tried again later and stops nothing.
 
-use super::files::write_synced;
+use super::files::{sync_folder, write_synced};
 use anyhow::{Context, Result};
 use std::fs;
 use std::io;
@@ -19,6 +19,10 @@ use std::path::{Path, PathBuf};
 
 /// The description beside the other files; it is written last, and has their checksums.
 pub(crate) const META_FILE: &str = "meta.json";
+/// The policy with the least validation cost.
+pub(crate) const BEST: &str = "best";
+/// The newest state of a run.
+pub(crate) const LAST: &str = "last";
 /// What the checkpoints of single moments are called, before their number.
 const STEP: &str = "step-";
 /// What folders that are being removed are called, before their number.
@@ -33,13 +37,6 @@ pub(crate) struct Checkpoints {
     root: PathBuf,
 }
 
-/// The three places that one checkpoint can be in.
-struct Places {
-    place: PathBuf,
-    fresh: PathBuf,
-    stale: PathBuf,
-}
-
 impl Checkpoints {
     /// Those of the run in this folder.
     pub(crate) fn of(run: &Path) -> Self {
@@ -51,12 +48,9 @@ impl Checkpoints {
         self.root.join(name)
     }
 
-    fn places(&self, name: &str) -> Places {
-        Places {
-            place: self.place(name),
-            fresh: self.root.join(format!(".{name}.new")),
-            stale: self.root.join(format!(".{name}.old")),
-        }
+    /// The three places that one checkpoint can be in: its own, the fresh one's and the stale one's.
+    fn places(&self, name: &str) -> [PathBuf; 3] {
+        [name, &format!(".{name}.new"), &format!(".{name}.old")].map(|name| self.root.join(name))
     }
 
     /// Puts a checkpoint in place of the one of this name; the last of the files is the one that names the others.
@@ -64,28 +58,28 @@ impl Checkpoints {
     /// # Errors
     /// When it cannot be written; the checkpoint before is still there then.
     pub(crate) fn write(&self, name: &str, files: &[CheckpointFile]) -> Result<PathBuf> {
-        let Places { place, fresh, stale } = self.places(name);
+        let [place, fresh, stale] = self.places(name);
         let put = || -> io::Result<()> {
             fs::create_dir_all(&self.root)?;
             self.set_aside(&fresh)?;
-            disk::create_dir(&fresh)?;
+            disk(|| fs::create_dir(&fresh))?;
             for (file, bytes) in files {
                 // A folder counts as whole once it has the description, so that one must not be there in part.
                 let beside = fresh.join(format!(".{file}.part"));
                 write_synced(&beside, bytes)?;
-                disk::rename(&beside, &fresh.join(file))?;
+                disk(|| fs::rename(&beside, fresh.join(file)))?;
             }
-            disk::sync_folder(&fresh)?;
+            disk(|| sync_folder(&fresh))?;
             if place.exists() {
                 self.set_aside(&stale)?;
-                disk::rename(&place, &stale)?;
+                disk(|| fs::rename(&place, &stale))?;
             }
-            disk::rename(&fresh, &place)?;
-            disk::sync_folder(&self.root)
+            disk(|| fs::rename(&fresh, &place))?;
+            disk(|| sync_folder(&self.root))
         };
         let written = put();
         // The one before goes back to its place where the new one did not come to it.
-        if place.exists() || disk::rename(&stale, &place).is_ok() {
+        if place.exists() || disk(|| fs::rename(&stale, &place)).is_ok() {
             // What cannot be set aside now is set aside by the next write.
             let _ = self.set_aside(&fresh).and(self.set_aside(&stale));
             let _ = self.sweep();
@@ -100,22 +94,19 @@ impl Checkpoints {
     /// When it cannot be read or written.
     pub(crate) fn copy(&self, place: &Path, name: &str) -> Result<()> {
         let context = || format!("cannot read the checkpoint {}", place.display());
-        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-        for entry in fs::read_dir(place).with_context(context)? {
-            let path = entry.with_context(context)?.path();
-            let file = path.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
-            files.push((file, fs::read(&path).with_context(context)?));
-        }
+        let mut names = names_in(place).with_context(context)?;
         // The description last, as ever.
-        files.sort_by_key(|(file, _)| (file == META_FILE, file.clone()));
+        names.sort_by_key(|file| (file == META_FILE, file.clone()));
+        let bytes = names.iter().map(|file| fs::read(place.join(file)));
+        let bytes = bytes.collect::<io::Result<Vec<_>>>().with_context(context)?;
         let files: Vec<CheckpointFile> =
-            files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice())).collect();
+            names.iter().map(String::as_str).zip(bytes.iter().map(Vec::as_slice)).collect();
         self.write(name, &files).map(drop)
     }
 
     /// The newest whole checkpoint of this name: in its place, or beside it where it was not brought to its place.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
-        let Places { place, fresh, stale } = self.places(name);
+        let [place, fresh, stale] = self.places(name);
         // What stands in its place was whole when it was put there: without its description it was damaged since.
         if place.exists() {
             Some(place).filter(|place| is_whole(place))
@@ -126,8 +117,7 @@ impl Checkpoints {
 
     /// Whether anything of a checkpoint of this name is there, whole or not.
     pub(crate) fn is_there(&self, name: &str) -> bool {
-        let Places { place, fresh, stale } = self.places(name);
-        [place, fresh, stale].iter().any(|place| place.exists())
+        self.places(name).iter().any(|place| place.exists())
     }
 
     /// Whether the checkpoint of this name stands in its place and has lost its description.
@@ -144,12 +134,12 @@ impl Checkpoints {
             for beside in self.beside()? {
                 let name = beside.strip_suffix(".new").or_else(|| beside.strip_suffix(".old"));
                 let Some(name) = name.and_then(|name| name.strip_prefix('.')) else { continue };
-                let Places { place, fresh, stale } = self.places(name);
+                let [place, fresh, stale] = self.places(name);
                 if !place.exists()
                     && let Some(whole) = self.find(name)
                 {
-                    disk::rename(&whole, &place)?;
-                    disk::sync_folder(&self.root)?;
+                    disk(|| fs::rename(&whole, &place))?;
+                    disk(|| sync_folder(&self.root))?;
                 }
                 self.set_aside(&fresh)?;
                 self.set_aside(&stale)?;
@@ -168,13 +158,10 @@ impl Checkpoints {
 
     /// The names of the folders that are no checkpoints, in order.
     fn beside(&self) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(&self.root) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+        let mut names = match names_in(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            names => names?,
         };
-        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-        let mut names = names.collect::<io::Result<Vec<String>>>()?;
         names.retain(|name| name.starts_with('.'));
         names.sort();
         Ok(names)
@@ -189,7 +176,7 @@ impl Checkpoints {
         while self.root.join(format!("{REMOVED}{number}")).exists() {
             number += 1;
         }
-        disk::rename(folder, &self.root.join(format!("{REMOVED}{number}")))
+        disk(|| fs::rename(folder, self.root.join(format!("{REMOVED}{number}"))))
     }
 
     /// Removes what was set aside.
@@ -199,7 +186,7 @@ impl Checkpoints {
     pub(crate) fn sweep(&self) -> Result<()> {
         let (mut removed, context) = (Ok(()), || format!("cannot tidy {}", self.root.display()));
         for name in self.beside().with_context(context)?.iter().filter(|name| name.starts_with(REMOVED)) {
-            removed = removed.and(disk::remove_dir_all(&self.root.join(name)));
+            removed = removed.and(disk(|| fs::remove_dir_all(self.root.join(name))));
         }
         removed.with_context(context)
     }
@@ -211,10 +198,9 @@ impl Checkpoints {
 
     /// The decisions of the checkpoints of single moments, in order.
     pub(crate) fn steps(&self) -> Vec<u64> {
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut steps: Vec<u64> = entries
-            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(STEP)?.parse().ok())
-            .collect();
+        let names = names_in(&self.root).unwrap_or_default();
+        let mut steps: Vec<u64> =
+            names.iter().filter_map(|name| name.strip_prefix(STEP)?.parse().ok()).collect();
         steps.sort_unstable();
         steps
     }
@@ -253,41 +239,21 @@ impl Checkpoints {
     }
 }
 
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    names.collect()
+}
+
 /// Whether a folder is a whole checkpoint: the description is written last, when everything else is on the disk.
 fn is_whole(place: &Path) -> bool {
     place.join(META_FILE).is_file()
 }
 
-/// The calls that change folders. In tests any of them can fail.
-mod disk {
-    use std::fs;
-    use std::io;
-    use std::path::Path;
-
-    pub(super) fn create_dir(folder: &Path) -> io::Result<()> {
-        may_fail().and_then(|()| fs::create_dir(folder))
-    }
-
-    pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-        may_fail().and_then(|()| fs::rename(from, to))
-    }
-
-    pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-        may_fail().and_then(|()| super::super::files::sync_folder(folder))
-    }
-
-    pub(super) fn remove_dir_all(folder: &Path) -> io::Result<()> {
-        may_fail().and_then(|()| fs::remove_dir_all(folder))
-    }
-
-    #[cfg(not(test))]
-    #[expect(clippy::unnecessary_wraps, reason = "its sibling in tests fails")]
-    fn may_fail() -> io::Result<()> {
-        Ok(())
-    }
-
+/// A call that changes folders. In tests any of them can fail.
+fn disk(call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     #[cfg(test)]
-    use super::tests::may_fail;
+    tests::may_fail()?;
+    call()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use thoughtcache_agents::checkpoint::hexadecimal;
 
 /// Writes a file beside its place and renames it.
 ///
@@ -15,14 +16,18 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let renamed = write_synced(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    if renamed.is_err() {
+    let written = write_synced(&beside, bytes).and_then(|()| put(&beside, path));
+    if written.is_err() {
         let _ = fs::remove_file(&beside); // why it was not written is reported
     }
-    renamed
-        .and_then(|()| sync_folder(folder.unwrap_or(Path::new("."))))
-        .with_context(|| format!("cannot write {}", path.display()))
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Renames a file that is on the disk, and waits until its new name is.
+pub(crate) fn put(beside: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(beside, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 /// Writes a file and waits until it is on the disk.
@@ -33,7 +38,7 @@ pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Waits until the names in a folder are on the disk: a file that was renamed is found under its new name after a power cut.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
@@ -105,7 +110,7 @@ impl Log {
     pub(crate) fn flush(&mut self) -> Result<Prefix> {
         let written = self.out.flush().and_then(|()| self.out.get_ref().sync_data());
         written.with_context(|| format!("cannot write {}", self.path.display()))?;
-        Ok(Prefix { bytes: self.bytes, sha256: hexadecimal(&self.digest) })
+        Ok(Prefix { bytes: self.bytes, sha256: hexadecimal(&self.digest.clone().finalize()) })
     }
 }
 
@@ -120,21 +125,13 @@ fn read(path: &Path, prefix: &Prefix) -> Result<(File, Sha256)> {
     Read::by_ref(&mut file).take(prefix.bytes).read_to_end(&mut lines).with_context(context)?;
     let digest = Sha256::new_with_prefix(&lines);
     ensure!(
-        is_new || hexadecimal(&digest) == prefix.sha256,
+        is_new || hexadecimal(&digest.clone().finalize()) == prefix.sha256,
         "{} has been changed since the checkpoint: its first {} bytes have another SHA-256; put the file back that the run \
          wrote",
         path.display(),
         prefix.bytes
     );
     Ok((file, digest))
-}
-
-fn hexadecimal(digest: &Sha256) -> String {
-    digest.clone().finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect()
-}
-
-fn digit(value: u8) -> char {
-    char::from_digit(value.into(), 16).unwrap_or_default()
 }
 
 #[cfg(test)]

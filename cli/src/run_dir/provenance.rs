@@ -26,7 +26,6 @@ pub(crate) struct Provenance {
     /// Whether the run has kept its state at least once; absent where an older version did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     has_state: Option<bool>,
-    machine: Machine,
     /// The starts that went on from a checkpoint, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     resumed: Vec<Resumed>,
@@ -50,6 +49,7 @@ struct Start {
     recording_sha256: Option<String>,
     /// When, UTC.
     started: String,
+    machine: Machine,
 }
 
 /// A start that went on.
@@ -59,7 +59,6 @@ struct Resumed {
     from_decisions: u64,
     #[serde(flatten)]
     start: Start,
-    machine: Machine,
 }
 
 impl Start {
@@ -71,6 +70,7 @@ impl Start {
             libtorch,
             recording_sha256,
             started: clock::utc_now(),
+            machine: Machine::this(),
         }
     }
 }
@@ -83,7 +83,6 @@ impl Provenance {
             ended: None,
             ending: None,
             has_state: Some(false),
-            machine: Machine::this(),
             resumed: Vec::new(),
         }
     }
@@ -99,8 +98,7 @@ impl Provenance {
         let Some(mut provenance) = Self::read(run) else {
             return Self::at_start(libtorch, recording_sha256);
         };
-        let start = Start::now(libtorch, recording_sha256);
-        provenance.resumed.push(Resumed { from_decisions, start, machine: Machine::this() });
+        provenance.resumed.push(Resumed { from_decisions, start: Start::now(libtorch, recording_sha256) });
         Self { ended: None, ending: None, ..provenance }
     }
 
@@ -141,15 +139,13 @@ impl Provenance {
 
     /// Whether all of the run was done by this program on this machine.
     pub(crate) fn is_done_here(&self) -> bool {
-        let (version, commit, machine) = (env!("CARGO_PKG_VERSION"), commit(), Machine::this());
-        let is_here = |start: &Start, at: &Machine| {
-            start.version == version
-                && start.commit == commit
-                && (&at.cpu, &at.system) == (&machine.cpu, &machine.system)
+        let here = Start::now(None, None);
+        let place = |start: &Start| {
+            let Start { version, commit, machine: Machine { cpu, system, .. }, .. } = start.clone();
+            (version, commit, cpu, system)
         };
-        self.is_done()
-            && is_here(&self.first, &self.machine)
-            && self.resumed.iter().all(|resumed| is_here(&resumed.start, &resumed.machine))
+        let mut starts = self.resumed.iter().map(|resumed| &resumed.start).chain([&self.first]);
+        self.is_done() && starts.all(|start| place(start) == place(&here))
     }
 
     /// The same at its end.
@@ -205,7 +201,7 @@ mod tests {
         Provenance::at_resume(run, 128, None, None).at_end("done").write(run).unwrap();
         let text = fs::read_to_string(run.join(FILE)).unwrap();
         let read: Provenance = toml::from_str(&text).unwrap();
-        assert_eq!((&read.first, &read.machine), (&first.first, &first.machine));
+        assert_eq!(read.first, first.first);
         assert_eq!(read.resumed.iter().map(|start| start.from_decisions).collect::<Vec<_>>(), [64, 128]);
         assert_eq!(read.ending.as_deref(), Some("done"));
         assert_eq!(text.matches("[[resumed]]").count(), 2, "{text}");

@@ -33,7 +33,7 @@ impl Args {
 
 #[cfg(feature = "torch")]
 impl Args {
-    pub(super) fn run(mut self, console: Console) -> Result<Verdict> {
+    pub(super) fn run(self, console: Console) -> Result<Verdict> {
         use super::measure::circumstances;
         use crate::clock::Stopwatch;
         use crate::machine::peak_resident_bytes;
@@ -44,10 +44,7 @@ impl Args {
         use thoughtcache_agents::learn::train::{TrainSettings, train};
         use thoughtcache_env::gym::decision_env::DecisionEnv;
 
-        if let Some(decisions) = self.decisions {
-            self.experiment.set("decisions", &decisions.to_string());
-        }
-        let experiment = self.experiment.load_for(console)?;
+        let experiment = self.experiment.with_decisions(self.decisions).load_for(console)?;
         let circumstances = circumstances();
         let bar = progress::bar(console, experiment.decisions, "decisions");
         let _patience = crate::patience::Patience::with(console, &bar, "decisions");
@@ -63,7 +60,7 @@ impl Args {
         timed.bar.finish_and_clear();
         let decisions_per_s = timed.stopwatch.rate_per_s(trained.decisions);
         let report = json!({
-            "experiment": experiment.name,
+            "experiment": experiment.name(),
             "decisions": trained.decisions,
             "decisions_per_s": decisions_per_s,
             "peak_resident_bytes": peak_resident_bytes(),

@@ -6,8 +6,7 @@ use crate::metrics_log::DECISIONS;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::path::Path;
 use thoughtcache_agents::checkpoint::Algorithm;
 
@@ -31,104 +30,63 @@ pub(super) struct Finding {
     pub(super) text: String,
 }
 
-/// The numbers of a run that its health depends on.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Signs {
-    ratio_error: Option<f64>,
-    explained_variance: Option<f64>,
-    dead_units: Option<f64>,
-    /// The least entropy in the first half of the budget.
-    early_entropy: Option<f64>,
-    last_entropy: Option<f64>,
-}
-
 /// Looks at the log of a run.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(super) fn of(metrics: &Path, algorithm: Algorithm, budget: u64) -> Result<Vec<Finding>> {
     let context = || format!("cannot read {}", metrics.display());
-    let mut signs = Signs::default();
-    for line in BufReader::new(File::open(metrics).with_context(context)?).lines() {
-        let line: Map<String, Value> =
-            serde_json::from_str(&line.with_context(context)?).with_context(context)?;
-        signs.see(&line, budget);
-    }
-    Ok(signs.findings(algorithm))
-}
-
-impl Signs {
-    fn see(&mut self, line: &Map<String, Value>, budget: u64) {
-        let value = |tag: &str| line.get(tag).and_then(Value::as_f64);
-        let decisions = line.get(DECISIONS).and_then(Value::as_u64).unwrap_or(0);
-        if let Some(error) = value("train/first_ratio_error") {
-            self.ratio_error = Some(self.ratio_error.map_or(error, |worst| worst.max(error)));
-        }
-        self.explained_variance = value("train/explained_variance").or(self.explained_variance);
-        self.dead_units = value("train/dead_units").or(self.dead_units);
-        if let Some(entropy) = value("train/entropy_loss").map(|loss| -loss) {
-            self.last_entropy = Some(entropy);
-            if decisions <= budget / 2 {
-                self.early_entropy = Some(self.early_entropy.map_or(entropy, |least| least.min(entropy)));
+    let text = fs::read_to_string(metrics).with_context(context)?;
+    let lines: Vec<Map<String, Value>> =
+        text.lines().map(serde_json::from_str).collect::<Result<_, _>>().with_context(context)?;
+    let numbers = |tag: &'static str| lines.iter().filter_map(move |line| line.get(tag)?.as_f64());
+    let is_early = |line: &&Map<String, Value>| {
+        line.get(DECISIONS).and_then(Value::as_u64).is_none_or(|decisions| decisions <= budget / 2)
+    };
+    let entropy = |line: &Map<String, Value>| Some(-line.get("train/entropy_loss")?.as_f64()?);
+    let collapse = lines.iter().filter(is_early).filter_map(entropy).reduce(f64::min);
+    let collapse = collapse.filter(|&least| least < ENTROPY);
+    let dead_units = numbers("train/dead_units").next_back();
+    let mut findings = vec![finding("empty masks", Some(0.0), true, |_| {
+        "none: a learner that meets one ends the run".to_owned()
+    })];
+    if algorithm == Algorithm::Ppo {
+        let worst = numbers("train/first_ratio_error").reduce(f64::max);
+        let is_ok = worst.is_none_or(|error| error <= RATIO_ERROR);
+        findings.push(finding("ratio at the first epoch", worst, is_ok, |error| {
+            if is_ok {
+                return format!("within {error:.1e} of 1");
             }
-        }
+            format!("{error:.1e} from 1, {RATIO_ERROR:.0e} is the most: acting and learning disagree; please report it")
+        }));
+        let explained = numbers("train/explained_variance").next_back();
+        let is_ok = explained.is_none_or(|share| share >= EXPLAINED_VARIANCE);
+        findings.push(finding("explained variance", explained, is_ok, |share| {
+            let advice = ": the values say little about returns; try more decisions, a larger vf_coef or n_steps, or a \
+                          smaller gamma";
+            format!("{share:.2} at the end{}", if is_ok { "" } else { advice })
+        }));
+        let last = lines.iter().filter_map(entropy).next_back();
+        findings.push(finding("entropy", collapse.or(last), collapse.is_none(), |nats| match collapse {
+            Some(nats) => format!(
+                "{nats:.1e} nats in the first half: the policy stopped exploring; try a larger ent_coef or a smaller \
+                 learning_rate"
+            ),
+            None => format!("{nats:.3} nats at the end"),
+        }));
     }
-
-    fn findings(&self, algorithm: Algorithm) -> Vec<Finding> {
-        let mut findings =
-            vec![finding("empty masks", Some(0.0), true, "none: a learner that meets one ends the run")];
-        if algorithm == Algorithm::Ppo {
-            let error = self.ratio_error;
-            findings.push(match error {
-                Some(error) if error > RATIO_ERROR => finding(
-                    "ratio at the first epoch",
-                    Some(error),
-                    false,
-                    format!("{error:.1e} from 1, {RATIO_ERROR:.0e} is the most: acting and learning disagree; please report it"),
-                ),
-                Some(error) => {
-                    finding("ratio at the first epoch", Some(error), true, format!("within {error:.1e} of 1"))
-                }
-                None => finding("ratio at the first epoch", None, true, "no update"),
-            });
-            findings.push(match self.explained_variance {
-                Some(share) if share < EXPLAINED_VARIANCE => finding(
-                    "explained variance",
-                    Some(share),
-                    false,
-                    format!("{share:.2} at the end: the values say little about returns; try more decisions, a larger \
-                             vf_coef or n_steps, or a smaller gamma"),
-                ),
-                Some(share) => finding("explained variance", Some(share), true, format!("{share:.2} at the end")),
-                None => finding("explained variance", None, true, "no update"),
-            });
-            findings.push(match (self.early_entropy, self.last_entropy) {
-                (Some(least), _) if least < ENTROPY => finding(
-                    "entropy",
-                    Some(least),
-                    false,
-                    format!("{least:.1e} nats in the first half: the policy stopped exploring; try a larger ent_coef or a \
-                             smaller learning_rate"),
-                ),
-                (_, Some(last)) => finding("entropy", Some(last), true, format!("{last:.3} nats at the end")),
-                (_, None) => finding("entropy", None, true, "no update"),
-            });
-        }
-        if let Some(share) = self.dead_units {
-            let percent = 100.0 * share;
-            findings.push(if share > DEAD_UNITS {
-                let text = format!("{percent:.0} % at the end: try a smaller learning_rate, activation = \"tanh\" or a larger net_arch");
-                finding("dead units", Some(share), false, text)
-            } else {
-                finding("dead units", Some(share), true, format!("{percent:.0} % at the end"))
-            });
-        }
-        findings
+    if let Some(share) = dead_units {
+        let is_ok = share <= DEAD_UNITS;
+        findings.push(finding("dead units", dead_units, is_ok, |share| {
+            let advice = ": try a smaller learning_rate, activation = \"tanh\" or a larger net_arch";
+            format!("{:.0} % at the end{}", 100.0 * share, if is_ok { "" } else { advice })
+        }));
     }
+    Ok(findings)
 }
 
-fn finding(name: &'static str, value: Option<f64>, is_ok: bool, text: impl Into<String>) -> Finding {
-    Finding { name, value, is_ok, text: text.into() }
+fn finding(name: &'static str, value: Option<f64>, is_ok: bool, text: impl FnOnce(f64) -> String) -> Finding {
+    Finding { name, value, is_ok, text: value.map_or_else(|| "no update".to_owned(), text) }
 }
 
 /// The findings for people: one line where all is well, else a line for each that is not.
@@ -157,7 +115,7 @@ mod tests {
     fn findings(lines: &[&str], algorithm: Algorithm) -> Vec<Finding> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        std::fs::write(&path, lines.join("\n")).unwrap();
+        fs::write(&path, lines.join("\n")).unwrap();
         of(&path, algorithm, 100).unwrap()
     }
 

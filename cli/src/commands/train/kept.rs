@@ -2,16 +2,14 @@
 
 use super::log_state::LogState;
 use crate::console::pasted;
-use crate::run_dir::checkpoints::{CheckpointFile, Checkpoints, META_FILE};
+use crate::run_dir::checkpoints::{CheckpointFile, Checkpoints, LAST, META_FILE};
 use crate::run_dir::{CONFIG_FILE, RunDir};
 use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use thoughtcache_agents::checkpoint::{Checkpoint, LOG_FILE, POLICY_FILE, REPLAY_FILE, TRAINER_FILE};
 use thoughtcache_agents::learn::train::TrainerState;
-
-/// The newest state of a run.
-pub(crate) const LAST: &str = "last";
 
 /// A state that was read and whose checksums are right.
 pub(super) struct Kept {
@@ -63,37 +61,32 @@ pub(super) fn write_policy(checkpoints: &Checkpoints, name: &str, checkpoint: &C
 /// When there is none of this name, or a file is missing or damaged; the message says what else there is.
 pub(super) fn read(folder: &RunDir, from: Option<&str>) -> Result<Option<Kept>> {
     let checkpoints = folder.checkpoints();
+    let advice = |name: &str| advice(folder, &checkpoints, name);
     let named = from.unwrap_or(LAST);
     if checkpoints.is_damaged(named) {
         bail!(
             "{} is damaged: it has no {META_FILE}, which every checkpoint is written with{}",
             checkpoints.place(named).display(),
-            advice(folder, &checkpoints, named)
+            advice(named)
         );
     }
-    // A kill while an old one was being removed leaves a part of it.
-    let newest = || {
-        let mut steps = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name);
-        steps.find(|name| checkpoints.find(name).is_some())
-    };
-    let name = match from {
-        Some(name) if checkpoints.find(name).is_some() => name.to_owned(),
-        Some(name) => bail!(
-            "{} has no checkpoint `{name}`{}",
-            folder.root().display(),
-            advice(folder, &checkpoints, name)
-        ),
-        None if checkpoints.find(LAST).is_some() => LAST.to_owned(),
-        None => match newest() {
-            Some(name) => name,
-            None => return Ok(None),
-        },
-    };
-    let Some(place) = checkpoints.find(&name) else { return Ok(None) };
-    read_place(&place).map(Some).map_err(|error| {
-        let advice = advice(folder, &checkpoints, &name);
-        anyhow!("{}: {error:#}{advice}", place.display())
-    })
+    let candidates = from.map_or_else(|| states(&checkpoints), |name| vec![name.to_owned()]);
+    let found = candidates.iter().find_map(|name| Some((name, checkpoints.find(name)?)));
+    match (found, from) {
+        (Some((name, place)), _) => read_place(&place)
+            .map(Some)
+            .map_err(|error| anyhow!("{}: {error:#}{}", place.display(), advice(name))),
+        (None, Some(name)) => {
+            bail!("{} has no checkpoint `{name}`{}", folder.root().display(), advice(name))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// The names of the states that a run may have, the newest first; a kill while one was being removed leaves a part of it.
+fn states(checkpoints: &Checkpoints) -> Vec<String> {
+    let steps = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name);
+    iter::once(LAST.to_owned()).chain(steps).collect()
 }
 
 /// Makes a state the newest one of its run, so that a run that goes back to it and is killed goes on from there.
@@ -110,8 +103,7 @@ pub(super) fn make_last(checkpoints: &Checkpoints, place: &Path) -> Result<()> {
 /// What to type when a checkpoint cannot be used.
 fn advice(folder: &RunDir, checkpoints: &Checkpoints, not: &str) -> String {
     let (run, config) = (pasted(folder.root()), pasted(&folder.path(CONFIG_FILE)));
-    let mut names: Vec<String> = checkpoints.steps().into_iter().rev().map(Checkpoints::step_name).collect();
-    names.insert(0, LAST.to_owned());
+    let mut names = states(checkpoints);
     names.retain(|name| name != not && checkpoints.find(name).is_some());
     match names.first() {
         Some(name) => {

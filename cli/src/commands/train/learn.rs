@@ -4,17 +4,18 @@ use super::health::{self, Finding};
 use super::kept::{self, Kept};
 use super::log_state::{Inputs, LogState};
 use super::validation::relative;
-use super::watch::{BEST, Watch, Watched};
+use super::watch::{Watch, Watched};
 use crate::clock::human;
 use crate::console::{Console, Verdict, pasted, shown};
 use crate::experiment::{Experiment, ExperimentArgs};
-use crate::interrupt::{Interrupt, Stop, StopReason};
+use crate::interrupt::{Stop, StopReason};
 use crate::libtorch;
+use crate::run_dir::checkpoints::BEST;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
 use crate::scenario_files;
 use crate::table::grouped;
 use crate::text_file;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -35,12 +36,12 @@ pub(super) struct Terms {
 
 impl Terms {
     /// What asks the run to end.
-    fn listen(&self) -> Result<Interrupt> {
-        let interrupt = Interrupt::listen()?;
+    fn listen(&self) -> Result<Stop> {
+        let stop = Stop::listen(self.time_limit)?;
         if self.ends_with_input {
-            interrupt.press_at_end_of_input();
+            stop.press_at_end_of_input();
         }
-        Ok(interrupt)
+        Ok(stop)
     }
 }
 
@@ -55,19 +56,24 @@ pub(super) fn begin(
     terms: Terms,
 ) -> Result<Verdict> {
     let experiment = &experiment.load_for(console)?;
-    let interrupt = terms.listen()?;
+    let stop = terms.listen()?;
     let folder = match out {
         Some(out) => RunDir::create(out),
-        None => RunDir::create_numbered(&experiment.name),
+        None => RunDir::create_numbered(experiment.name()),
     }?;
-    let config = config(experiment, &folder)?;
+    let config = format!(
+        "# Resolved: every value that the run used. It repeats the run, to the last bit on one machine type:\n\
+         #   thoughtcache train --config {}\n\n{}",
+        pasted(&folder.path(CONFIG_FILE)),
+        experiment.to_toml()?
+    );
     let inputs = inputs(experiment, &config)?;
     // A folder with a config is a run that can be resumed.
     folder.write(CONFIG_FILE, &config)?;
-    let provenance = Provenance::at_start(libtorch::version(), recording(experiment));
+    let provenance = Provenance::at_start(libtorch::version(), inputs.recording_sha256.clone());
     let start = Start { experiment, folder: &folder, inputs, kept: None, provenance };
     console.note(&format!("{}: {}", folder.root().display(), start.what()));
-    start.run(console, &Stop::new(interrupt, terms.time_limit))
+    start.run(console, &stop)
 }
 
 /// Goes on with a run: from the checkpoint that is named, else from the newest.
@@ -75,94 +81,82 @@ pub(super) fn begin(
 /// # Errors
 /// When there is no such run, or its files are not those that it wrote.
 pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Terms) -> Result<Verdict> {
-    let interrupt = terms.listen()?;
+    let stop = terms.listen()?;
     let folder = RunDir::open(root)?;
     let place = root.display();
     let experiment = ExperimentArgs::new(folder.path(CONFIG_FILE), Vec::new(), None).load_for(console)?;
     let kept = kept::read(&folder, from)?;
     let config = text_file::read(&folder.path(CONFIG_FILE), CONFIG_FILE)?;
     let inputs = inputs(&experiment, &config)?;
-    match &kept {
+    let resumed = |decisions: u64, has_state: bool| {
+        let recording = inputs.recording_sha256.clone();
+        Provenance::at_resume(root, decisions, libtorch::version(), recording).with_state(has_state)
+    };
+    let is_done = Provenance::is_of_a_done_run(root);
+    let is_finished = match &kept {
         Some(kept) => {
             check_inputs(&kept.log.inputs, &inputs, root)?;
-            if kept.decisions >= experiment.decisions && !kept.log.seen.must_validate {
-                return finished(console, &experiment, &folder);
-            }
+            kept.decisions >= experiment.decisions && !kept.log.seen.must_validate
         }
         // `done` is said of a run whose folder keeps only some of its files, too.
-        None if Provenance::is_of_a_done_run(folder.root()) => {
-            return finished(console, &experiment, &folder);
+        None => is_done,
+    };
+    if is_finished {
+        folder.checkpoints().recover()?;
+        if !is_done {
+            // It was killed or failed between its last checkpoint and its end.
+            if let Err(error) = folder.checkpoints().retain(experiment.keep_checkpoints) {
+                console.warn(&format!("{error:#}; remove it by hand"));
+            }
+            resumed(experiment.decisions, true).at_end("done").write(root)?;
         }
-        None => check_nothing_is_lost(&folder)?,
+        let text = format!(
+            "{} is finished: all of its {} decisions are taken; to train longer, begin a new run: \
+             thoughtcache train --config {} --set decisions=N\n",
+            shown(root),
+            grouped(experiment.decisions),
+            pasted(&folder.path(CONFIG_FILE))
+        );
+        tell(console, &folder, experiment.decisions, text)?;
+        return Ok(Verdict::Done);
     }
     let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
-    let provenance =
-        Provenance::at_resume(folder.root(), from_decisions, libtorch::version(), recording(&experiment))
-            .with_state(kept.is_some());
+    let how = if kept.is_some() {
+        format!("going on after {}", grouped(from_decisions))
+    } else {
+        check_nothing_is_lost(&folder)?;
+        "it was ended before its first checkpoint and begins again".to_owned()
+    };
+    let provenance = resumed(from_decisions, kept.is_some());
     let start = Start { experiment: &experiment, folder: &folder, inputs, kept, provenance };
-    let what = start.what();
-    console.note(&match start.kept {
-        None => format!("{place}: {what}; it was ended before its first checkpoint and begins again"),
-        Some(_) => format!("{place}: {what}; going on after {}", grouped(from_decisions)),
-    });
-    start.run(console, &Stop::new(interrupt, terms.time_limit))
+    console.note(&format!("{place}: {}; {how}", start.what()));
+    start.run(console, &stop)
 }
 
 /// A run without a state begins again in its folder, which replaces what is there: fine when it was killed before its first
 /// checkpoint, and not when its state is gone. Where it is not known whether it had one, a best policy is reason enough to
 /// leave the folder alone, in whatever condition it is.
 fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
-    let place = folder.root().display();
-    let anew =
-        format!("to train it anew, type: thoughtcache train --config {}", pasted(&folder.path(CONFIG_FILE)));
     let provenance = Provenance::read(folder.root());
     let has_state = provenance.and_then(|provenance| provenance.has_state());
-    let has_best = folder.checkpoints().is_there(BEST);
-    ensure!(
-        has_state == Some(false) || !has_best,
-        "{place} has a best policy and no state to go on from (checkpoints/last): beginning again would replace it; {anew}"
-    );
-    ensure!(
-        has_state != Some(true),
-        "{place} has lost the state to go on from (checkpoints/last): beginning again would replace its logs; {anew}"
-    );
-    Ok(())
-}
-
-/// Says that a run has nothing left to do, and ends one that was killed or failed between its last checkpoint and its end.
-fn finished(console: Console, experiment: &Experiment, folder: &RunDir) -> Result<Verdict> {
-    let checkpoints = folder.checkpoints();
-    checkpoints.recover()?;
-    if !Provenance::is_of_a_done_run(folder.root()) {
-        if let Err(error) = checkpoints.retain(experiment.keep_checkpoints) {
-            console.warn(&format!("{error:#}; remove it by hand"));
-        }
-        let recording = recording(experiment);
-        Provenance::at_resume(folder.root(), experiment.decisions, libtorch::version(), recording)
-            .with_state(true)
-            .at_end("done")
-            .write(folder.root())?;
-    }
-    let place = folder.root();
-    let text = format!(
-        "{} is finished: all of its {} decisions are taken; to train longer, begin a new run: \
-         thoughtcache train --config {} --set decisions=N\n",
-        shown(place),
-        grouped(experiment.decisions),
+    let (what, replaced) = match (has_state, folder.checkpoints().is_there(BEST)) {
+        (Some(false), _) | (None, false) => return Ok(()),
+        (_, true) => ("a best policy and no", "it"),
+        (Some(true), false) => ("lost the", "its logs"),
+    };
+    bail!(
+        "{} has {what} state to go on from (checkpoints/last): beginning again would replace {replaced}; to train it anew, \
+         type: thoughtcache train --config {}",
+        folder.root().display(),
         pasted(&folder.path(CONFIG_FILE))
-    );
-    let ended = serde_json::json!({
-        "run": place.display().to_string(),
-        "decisions": experiment.decisions,
-        "interrupted": false,
-    });
-    console.result(&ended, || text)?;
-    Ok(Verdict::Done)
+    )
 }
 
-/// The digest of what the scenario replays, as far as it can be read.
-fn recording(experiment: &Experiment) -> Option<String> {
-    scenario_files::sha256(&experiment.scenario.config).ok().flatten()
+/// Says of a run that it has nothing left to do, or nothing yet; all of its decisions are taken, or none.
+fn tell(console: Console, folder: &RunDir, decisions: u64, text: String) -> Result<()> {
+    let run = folder.root().display().to_string();
+    let ended = serde_json::json!({ "run": run, "decisions": decisions, "interrupted": decisions == 0 });
+    console.result(&ended, || text)
 }
 
 /// What makes a run the one that it is: its config but for comments, and the files that its scenario names.
@@ -176,23 +170,19 @@ fn inputs(experiment: &Experiment, config: &str) -> Result<Inputs> {
 
 fn check_inputs(kept: &Inputs, now: &Inputs, root: &Path) -> Result<()> {
     let (again, root) = (pasted(&root.join(CONFIG_FILE)), root.display());
-    ensure!(
-        kept.config_sha256 == now.config_sha256,
-        "{root}/{CONFIG_FILE} is not what the run was trained with so far: it was changed, or another version of this \
-         program wrote it; put it back, or begin a new run: thoughtcache train --config {again}"
-    );
-    ensure!(
-        kept.recording_sha256 == now.recording_sha256,
-        "a file that the scenario of {root} names is not the one that the run was trained with so far; put that one back, \
-         or begin a new run: thoughtcache train --config {again}"
-    );
-    Ok(())
-}
-
-fn config(experiment: &Experiment, folder: &RunDir) -> Result<String> {
-    let head = "# Resolved: every value that the run used. It repeats the run, to the last bit on one machine type:\n";
-    let place = folder.path(CONFIG_FILE);
-    Ok(format!("{head}#   thoughtcache train --config {}\n\n{}", pasted(&place), experiment.to_toml()?))
+    let changed = if kept.config_sha256 != now.config_sha256 {
+        format!(
+            "{root}/{CONFIG_FILE} is not what the run was trained with so far: it was changed, or another version of this \
+             program wrote it; put it back"
+        )
+    } else if kept.recording_sha256 != now.recording_sha256 {
+        format!(
+            "a file that the scenario of {root} names is not the one that the run was trained with so far; put that one back"
+        )
+    } else {
+        return Ok(());
+    };
+    bail!("{changed}, or begin a new run: thoughtcache train --config {again}")
 }
 
 /// One start, ready to run.
@@ -218,33 +208,40 @@ impl Start<'_> {
     fn run(self, console: Console, stop: &Stop) -> Result<Verdict> {
         let Self { experiment, folder, inputs, kept, provenance } = self;
         let logs: Option<(u64, LogState)> = kept.as_ref().map(|kept| (kept.decisions, kept.log.clone()));
+        let from = kept.as_ref().map(|kept| (kept.decisions, kept.place.clone()));
         let at_start = provenance.clone();
-        let from_decisions = kept.as_ref().map_or(0, |kept| kept.decisions);
-        let place = kept.as_ref().map(|kept| kept.place.clone());
         // Each of these may be the last before a kill: from the first on, the run goes on from this state, and what is left
         // of later moments is forgotten and cut off by then.
-        let watch = Watch::begin(console, experiment, folder, stop.clone(), inputs, logs, move || {
-            let checkpoints = folder.checkpoints();
-            if let Some(place) = place {
+        let prepare = move || {
+            let (checkpoints, mut decisions) = (folder.checkpoints(), 0);
+            if let Some((from, place)) = from {
+                decisions = from;
                 kept::make_last(&checkpoints, &place)?;
             }
             checkpoints.recover()?;
-            checkpoints.forget_after(from_decisions)?;
+            checkpoints.forget_after(decisions)?;
             at_start.write(folder.root())
-        })?;
-        let place = folder.root().display();
+        };
+        let nothing_learnt = |what: &str, reason: StopReason| {
+            let (place, again) = (folder.root().display(), pasted(folder.root()));
+            let text = format!("{place}: {what}; to begin it again: thoughtcache train --resume {again}\n");
+            tell(console, folder, 0, text)?;
+            Ok(reason.verdict())
+        };
+        let watch = Watch::begin(console, experiment, folder, stop.clone(), inputs, logs, prepare)?;
         let Some(mut watch) = watch else {
             let reason = stop.reason().unwrap_or(StopReason::Interrupted);
             provenance.with_state(false).at_end(reason.name()).write(folder.root())?;
             let what = "stopped while least-aot played the validation episodes: nothing has been learnt yet";
-            return nothing_learnt(console, folder, what, reason);
+            return nothing_learnt(what, reason);
         };
+        let place = folder.root().display();
         let scenario = &experiment.scenario.scenario;
         let env = DecisionEnv::new(Arc::clone(scenario));
         let settings = TrainSettings {
             budget: experiment.decisions,
             eval_freq: experiment.eval_every_decisions,
-            checkpoint_freq: experiment.checkpoint_every_decisions,
+            checkpoint_freq: experiment.checkpoint_every(),
             run: experiment.seed,
         };
         let trained = if let Some(Kept { trainer, replay, .. }) = kept {
@@ -278,13 +275,13 @@ impl Start<'_> {
             (None, Ok(trained)) if trained.is_complete => "done",
             (None, _) => "failed",
         };
-        let provenance = provenance.with_state(watch.has_kept());
+        let provenance = provenance.with_state(watch.has_kept);
         // What went wrong with the files comes first: it is why the run was stopped.
         let watched = watch.end(trained.as_ref().ok());
         let noted = provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder.root());
         let watched = watched?;
         if let (Some(reason), Err(error @ TrainError::StoppedInWarmStart)) = (stopped, &trained) {
-            return nothing_learnt(console, folder, &error.to_string(), reason);
+            return nothing_learnt(&error.to_string(), reason);
         }
         let trained = trained.with_context(|| format!("{place}: training stopped"))?;
         // After what went wrong before: a full disk hinders this file too, and it is not the one to look at.
@@ -293,16 +290,6 @@ impl Start<'_> {
         console.result(&finished, || finished.text())?;
         Ok(stopped.map_or(Verdict::Done, StopReason::verdict))
     }
-}
-
-/// Says that a run was stopped before there was anything to keep.
-fn nothing_learnt(console: Console, folder: &RunDir, what: &str, reason: StopReason) -> Result<Verdict> {
-    let place = folder.root().display();
-    let again = pasted(folder.root());
-    let text = format!("{place}: {what}; to begin it again: thoughtcache train --resume {again}\n");
-    let nothing = serde_json::json!({ "run": place.to_string(), "decisions": 0, "interrupted": true });
-    console.result(&nothing, || text)?;
-    Ok(reason.verdict())
 }
 
 /// What a run says at its end.
@@ -345,7 +332,7 @@ impl Finished {
         let algorithm = experiment.agent.algorithm();
         Ok(Self {
             checkpoint: best.map(|_| folder.path("checkpoints/best").display().to_string()),
-            experiment: experiment.name.clone(),
+            experiment: experiment.name().to_owned(),
             algorithm: algorithm.name(),
             scenario: experiment.scenario.scenario.name().to_owned(),
             seed: experiment.seed,
@@ -372,39 +359,40 @@ impl Finished {
         };
         let time = human(Duration::from_secs_f64(self.training_s));
         let (run, typed) = (&self.run, pasted(Path::new(&self.run)));
-        let resume =
-            if self.interrupted { format!("  thoughtcache train --resume {typed}\n") } else { String::new() };
-        let best = match (self.best_cost, self.best_decisions, &self.checkpoint) {
-            (Some(cost), Some(decisions), Some(checkpoint)) => format!(
+        let mut next = Vec::new();
+        if self.interrupted {
+            next.push(format!("  thoughtcache train --resume {typed}\n"));
+        }
+        let mut best =
+            "  best        none yet: the run was stopped before its first validation ended\n".to_owned();
+        if let (Some(cost), Some(decisions), Some(checkpoint)) =
+            (self.best_cost, self.best_decisions, &self.checkpoint)
+        {
+            let relative = self.relative.map_or_else(
+                || "nothing to compare it with: least-aot costs nothing".to_owned(),
+                |relative| format!("{:+.1} % vs least-aot", 100.0 * relative),
+            );
+            best = format!(
                 "  best        {cost:.6} per slot after {decisions} decisions, {relative} ({baseline:.6}),\n\
                  \x20             on validation episodes: what a policy is worth, compare says\n\
                  \x20 checkpoint  {checkpoint}\n",
                 decisions = grouped(decisions),
-                relative = self.relative.map_or_else(
-                    || "nothing to compare it with: least-aot costs nothing".to_owned(),
-                    |relative| format!("{:+.1} % vs least-aot", 100.0 * relative)
-                ),
                 baseline = self.least_aot_cost,
-            ),
-            _ => "  best        none yet: the run was stopped before its first validation ended\n".to_owned(),
-        };
-        let compare = if self.best_cost.is_some() {
-            format!("  thoughtcache compare {typed}\n")
-        } else {
-            String::new()
-        };
+            );
+            next.push(format!("  thoughtcache compare {typed}\n"));
+        }
         format!(
             "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
              {best}\
              \x20 logs        {run}/metrics.jsonl, eval.csv, tensorboard/\n\
              {health}\
              next:\n\
-             {resume}\
-             {compare}\
+             {next}\
              \x20 tensorboard --logdir {typed}/tensorboard\n",
             decisions = grouped(self.decisions),
             rate = grouped(self.decisions_per_s as u64),
             health = health::text(&self.health),
+            next = next.concat(),
         )
     }
 }

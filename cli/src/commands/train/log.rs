@@ -158,13 +158,12 @@ impl RunLog {
         self.scalar("eval/cost_per_slot", cost)?;
         self.ratio("eval/relative_to_least_aot", relative)?;
         self.ratio("eval/hit_ratio", hit_ratio)?;
-        let components: Vec<String> =
-            totals.cost.components().iter().map(|component| (component / slots).to_string()).collect();
         if let Some(logs) = &mut self.logs {
-            let decisions = self.decisions;
-            let [relative, hit_ratio] =
-                [relative, hit_ratio].map(|ratio| ratio.map_or_else(String::new, |ratio| ratio.to_string()));
-            logs.validation(&format!("{decisions},{cost},{relative},{hit_ratio},{}", components.join(",")))?;
+            let text = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| ratio.to_string());
+            let mut line =
+                vec![self.decisions.to_string(), cost.to_string(), text(relative), text(hit_ratio)];
+            line.extend(totals.cost.components().map(|component| (component / slots).to_string()));
+            logs.eval.line(&line.join(","))?;
         }
         let is_best = cost.is_finite() && self.seen.best_cost.is_none_or(|best| cost < best);
         if is_best {

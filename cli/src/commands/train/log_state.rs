@@ -130,12 +130,7 @@ mod exact {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         match Kept::deserialize(deserializer)? {
             Kept::Number(number) => Ok(number),
-            Kept::Word(word) => match word.as_str() {
-                "NaN" => Ok(f64::NAN),
-                "inf" => Ok(f64::INFINITY),
-                "-inf" => Ok(f64::NEG_INFINITY),
-                _ => Err(D::Error::custom(format!("\"{word}\" is no number"))),
-            },
+            Kept::Word(word) => word.parse().map_err(D::Error::custom),
         }
     }
 }

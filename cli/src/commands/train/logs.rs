@@ -1,7 +1,7 @@
 //! The files that a run writes line by line, as one: cut back together, flushed together.
 
 use super::log_state::Files;
-use crate::metrics_log::{MetricSink, MetricsLog};
+use crate::metrics_log::MetricsLog;
 use crate::run_dir::RunDir;
 use crate::run_dir::files::Log;
 use crate::tensorboard::TensorBoard;
@@ -15,7 +15,7 @@ const EVAL_FILE: &str = "eval.csv";
 pub(super) struct Logs {
     metrics: MetricsLog,
     /// One line a validation.
-    eval: Log,
+    pub(super) eval: Log,
     board: TensorBoard,
 }
 
@@ -40,16 +40,12 @@ impl Logs {
             eval: Log::open(&folder.path(EVAL_FILE), &files.eval)?,
             board: TensorBoard::begin(&folder.path("tensorboard"), decisions, config)?,
         };
-        logs.head_eval()?;
-        Ok(logs)
-    }
-
-    fn head_eval(&mut self) -> Result<()> {
-        if !self.eval.is_empty() {
-            return Ok(());
+        if logs.eval.is_empty() {
+            let components = CostBreakdown::NAMES.join(",");
+            let head = format!("decisions,mean_cost,relative_to_least_aot,hit_ratio,{components}");
+            logs.eval.line(&head)?;
         }
-        let components = CostBreakdown::NAMES.join(",");
-        self.eval.line(&format!("decisions,mean_cost,relative_to_least_aot,hit_ratio,{components}"))
+        Ok(logs)
     }
 
     /// Takes a number; TensorBoard, which cannot forget half of a step, only if it is shown.
@@ -61,20 +57,12 @@ impl Logs {
         if is_shown { self.board.scalar(tag, decisions, value) } else { Ok(()) }
     }
 
-    /// Adds a line to `eval.csv`.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub(super) fn validation(&mut self, line: &str) -> Result<()> {
-        self.eval.line(line)
-    }
-
     /// Waits until everything so far is on the disk. Returns what the files hold then.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(super) fn flush(&mut self) -> Result<Files> {
         self.board.flush()?;
-        Ok(Files { metrics: self.metrics.prefix()?, eval: self.eval.flush()? })
+        Ok(Files { metrics: self.metrics.flush()?, eval: self.eval.flush()? })
     }
 }

@@ -14,7 +14,7 @@ use super::logs::METRICS_FILE;
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict, pasted};
 use crate::experiment::{Experiment, ExperimentArgs};
-use crate::interrupt::{Interrupt, Stop, StopReason};
+use crate::interrupt::{Stop, StopReason};
 use crate::machine::{self, Machine};
 use crate::patience::Patience;
 use crate::progress;
@@ -86,7 +86,7 @@ pub(super) fn begin(
     jobs: Option<usize>,
 ) -> Result<Verdict> {
     let experiment = experiment.load_for(console)?;
-    let root = out.map_or_else(|| Path::new("runs").join(&experiment.name), Path::to_owned);
+    let root = out.map_or_else(|| Path::new("runs").join(experiment.name()), Path::to_owned);
     check_name(&root)?;
     fs::create_dir_all(&root).with_context(|| format!("cannot make the folder {}", root.display()))?;
     let folder = RunDir::lock(&root)?;
@@ -193,7 +193,7 @@ impl Runs {
     }
 
     fn train(&self, console: Console, terms: Terms, jobs: Option<usize>) -> Result<Verdict> {
-        let stop = Stop::new(Interrupt::listen()?, terms.time_limit);
+        let stop = Stop::listen(terms.time_limit)?;
         let cores = Machine::this().cores;
         let jobs = jobs.unwrap_or(cores / self.experiment.agent.torch_threads()).max(1);
         let threads = (cores / jobs).max(1);
@@ -201,7 +201,7 @@ impl Runs {
         console.note(&format!(
             "{}: {}, {} seeds, {} to train, at most {jobs} at a time",
             self.root.display(),
-            self.experiment.name,
+            self.experiment.name(),
             self.seeds.len(),
             unfinished.len()
         ));
@@ -441,7 +441,7 @@ impl Trained {
         };
         Ok(Self {
             runs: runs.root.display().to_string(),
-            experiment: runs.experiment.name.clone(),
+            experiment: runs.experiment.name().to_owned(),
             interrupted: is_interrupted || runs.seeds.iter().any(|&seed| !runs.is_done(seed)),
             seeds: runs.seeds.iter().map(seed).collect::<Result<_>>()?,
         })

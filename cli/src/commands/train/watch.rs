@@ -15,6 +15,7 @@ use crate::experiment::Experiment;
 use crate::interrupt::Stop;
 use crate::patience::Patience;
 use crate::progress;
+use crate::run_dir::checkpoints::BEST;
 use crate::run_dir::{Provenance, RunDir};
 use crate::table::grouped;
 use anyhow::{Result, anyhow};
@@ -31,8 +32,6 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 
 /// The time that the policy of a run may be validated which was stopped before it had validated any.
 const LATE_VALIDATION: Duration = Duration::from_secs(5);
-/// The policy with the least validation cost.
-pub(super) const BEST: &str = "best";
 
 /// Opens the logs, once everything else is in order.
 type Opening<'a> = Box<dyn FnOnce() -> Result<Logs> + 'a>;
@@ -48,7 +47,7 @@ pub(super) struct Watch<'a> {
     log: RunLog,
     people: People,
     /// Whether the run has kept its state, now or in an earlier start.
-    has_kept: bool,
+    pub(super) has_kept: bool,
     /// Whether it was told that an old state cannot be removed.
     has_warned: bool,
     /// Whether the run was told to end.
@@ -85,16 +84,15 @@ impl<'a> Watch<'a> {
         let spec = DecisionEnv::new(Arc::clone(&experiment.scenario.scenario)).spec().clone();
         let config = experiment.to_toml()?;
         let has_kept = kept.is_some();
-        let (decisions, files, times, seen) =
-            if let Some((decisions, LogState { files, time, seen, .. })) = kept {
-                (decisions, files, time, seen)
-            } else {
-                let Some(baseline) = validation::of_baseline(experiment, &|| stop.is_asked())? else {
-                    return Ok(None);
-                };
-                let seen = Seen { baseline_cost: baseline.cost_per_slot(), ..Seen::default() };
-                (0, Files::default(), Times::default(), seen)
-            };
+        let mut seen = Seen::default();
+        let (mut decisions, mut files, mut times) = (0, Files::default(), Times::default());
+        if let Some((from, log)) = kept {
+            (decisions, files, times, seen) = (from, log.files, log.time, log.seen);
+        } else if let Some(baseline) = validation::of_baseline(experiment, &|| stop.is_asked())? {
+            seen.baseline_cost = baseline.cost_per_slot();
+        } else {
+            return Ok(None);
+        }
         let cost = seen.baseline_cost;
         console.note(&format!("  least-aot costs {cost:.6} per slot on the validation episodes"));
         people.bar.set_position(decisions);
@@ -118,11 +116,6 @@ impl<'a> Watch<'a> {
             is_stopped: false,
             failure: None,
         }))
-    }
-
-    /// Whether the run has kept its state, now or in an earlier start.
-    pub(super) fn has_kept(&self) -> bool {
-        self.has_kept
     }
 
     /// Logs what the last line does not hold yet, closes the logs, and sees that the folder's best policy is the run's.
@@ -174,7 +167,8 @@ impl<'a> Watch<'a> {
         // The new state is whole: an old one that cannot be removed ends no run.
         if let (Err(error), false) = (checkpoints.retain(keep), self.has_warned) {
             self.has_warned = true;
-            self.people.warn(&format!("{error:#}; the run goes on and tries again"));
+            let People { bar, console, .. } = &self.people;
+            bar.suspend(|| console.warn(&format!("{error:#}; the run goes on and tries again")));
         }
         if !self.has_kept {
             // After it: a kill in between leaves a state that is found, not a run that is believed to have lost one.
@@ -198,7 +192,8 @@ impl Observer for Watch<'_> {
         self.log.update(decisions, metrics);
         self.people.bar.set_position(decisions);
         if self.log.is_due(self.experiment.log_every_decisions) {
-            self.people.speed(self.log.decisions_per_s());
+            let speed = grouped(self.log.decisions_per_s() as u64);
+            self.people.bar.set_prefix(format!("{speed} a second"));
             let written = self.log.line();
             // The first failure ends the run.
             self.failure = self.failure.take().or(written.err());
@@ -279,14 +274,6 @@ impl People {
         let bar = progress::training(console, decisions);
         let patience = Patience::with(console, &bar, "decisions");
         Self { console, bar, is_watching_a_rule: false, _patience: patience }
-    }
-
-    fn warn(&self, line: &str) {
-        self.bar.suspend(|| self.console.warn(line));
-    }
-
-    fn speed(&self, decisions_per_s: f64) {
-        self.bar.set_prefix(format!("{} a second", grouped(decisions_per_s as u64)));
     }
 
     /// How well the rule of the warm start is imitated: a line at the beginning and at the end.

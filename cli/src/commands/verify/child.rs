@@ -2,11 +2,10 @@
 
 use crate::clock::Stopwatch;
 use crate::experiment::Experiment;
-use crate::interrupt::Interrupt;
+use crate::interrupt::Stop;
 use crate::run_dir::write_whole;
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::env;
-use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,33 +18,28 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How long a child may take before its run shows a sign of life.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Ctrl-C, or a request of the system to end.
+/// When a child is to be killed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Interrupted;
-
-impl Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted")
-    }
+pub(super) struct Moment {
+    /// Whether the time counts from when the program starts; else from when its run goes on.
+    pub(super) is_at_start: bool,
+    pub(super) after: Duration,
 }
-
-impl std::error::Error for Interrupted {}
 
 /// A folder for the runs of one proof, which is removed with what is in it, and the signals that end the proof.
-pub(super) struct Scratch {
+pub(super) struct Scratch<'a> {
     root: TempDir,
-    interrupt: Interrupt,
+    stop: &'a Stop,
 }
 
-impl Scratch {
+impl<'a> Scratch<'a> {
     /// A new folder in the system's place for such, of a name that nobody can know before.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn new() -> Result<Self> {
-        let interrupt = Interrupt::listen()?;
+    pub(super) fn new(stop: &'a Stop) -> Result<Self> {
         let root = tempfile::Builder::new().prefix("thoughtcache-verify-").tempdir();
-        Ok(Self { root: root.context("cannot make a folder for the runs of this proof")?, interrupt })
+        Ok(Self { root: root.context("cannot make a folder for the runs of this proof")?, stop })
     }
 
     /// A place in it.
@@ -62,52 +56,25 @@ impl Scratch {
         write_whole(&path, experiment.to_toml()?.as_bytes())?;
         Ok(path)
     }
-}
 
-/// How a child begins.
-#[derive(Clone, Copy)]
-pub(super) enum Begin<'a> {
-    /// A new run of this config.
-    New(&'a Path),
-    /// The run that is there.
-    Resume,
-}
-
-/// When a child is to be killed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    /// Whether the time counts from when the program starts; else from when its run goes on.
-    pub(super) is_at_start: bool,
-    pub(super) after: Duration,
-}
-
-/// How a child ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// By itself.
-    Done,
-    /// By us.
-    Killed,
-}
-
-impl Scratch {
-    /// Trains in a child until it ends, or until it is killed.
+    /// Trains in a child until it ends, or until it is killed: a new run of a config, else the run that is there. Returns
+    /// whether it was killed.
     ///
     /// # Errors
-    /// [`Interrupted`], and when the child cannot be started or says that it could not work.
+    /// After Ctrl-C, and when the child cannot be started or says that it could not work.
     pub(super) fn train(
         &self,
         run: &Path,
-        begin: Begin,
+        config: Option<&Path>,
         threads: Option<usize>,
         moment: Option<Moment>,
-    ) -> Result<Ended> {
+    ) -> Result<bool> {
         let program = env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command.args(["train", "--quiet"]);
-        match begin {
-            Begin::New(config) => command.arg("--config").arg(config).arg("--out").arg(run),
-            Begin::Resume => command.arg("--resume").arg(run),
+        match config {
+            Some(config) => command.arg("--config").arg(config).arg("--out").arg(run),
+            None => command.arg("--resume").arg(run),
         };
         if let Some(threads) = threads {
             command.env("RAYON_NUM_THREADS", threads.to_string());
@@ -119,35 +86,33 @@ impl Scratch {
         let events = run.join("tensorboard");
         let before = count(&events);
         let mut child = command.spawn().context("cannot start a child")?;
-        let ended = self.watch(&mut child, moment, || count(&events) > before);
-        if !matches!(ended, Ok(Ended::Done)) {
+        let is_to_be_killed = self.watch(&mut child, moment, || count(&events) > before);
+        if !matches!(is_to_be_killed, Ok(false)) {
             let _ = child.kill(); // it may have ended by itself
         }
         let status = child.wait().context("cannot wait for a child")?;
-        if ended? == Ended::Killed {
-            return Ok(Ended::Killed);
+        let is_killed = is_to_be_killed?;
+        if !is_killed && !status.success() {
+            let said = fs::read_to_string(&complaints).unwrap_or_default();
+            bail!("the run in {} ended with {status}: {}", run.display(), said.trim());
         }
-        if status.success() {
-            return Ok(Ended::Done);
-        }
-        let said = fs::read_to_string(&complaints).unwrap_or_default();
-        Err(anyhow!("the run in {} ended with {status}: {}", run.display(), said.trim()))
+        Ok(is_killed)
     }
 
-    /// Waits until a child has ended or is to be killed.
-    fn watch(&self, child: &mut Child, moment: Option<Moment>, is_alive: impl Fn() -> bool) -> Result<Ended> {
+    /// Waits until a child has ended or is to be killed. Returns whether it is.
+    fn watch(&self, child: &mut Child, moment: Option<Moment>, is_alive: impl Fn() -> bool) -> Result<bool> {
         let mut since = Stopwatch::start();
         let mut is_counting = moment.is_some_and(|moment| moment.is_at_start);
         loop {
-            if self.interrupt.is_pressed() {
-                return Err(Error::new(Interrupted));
+            if self.stop.is_asked() {
+                bail!("interrupted");
             }
             if child.try_wait().context("cannot wait for a child")?.is_some() {
-                return Ok(Ended::Done);
+                return Ok(false);
             }
             if let Some(Moment { after, .. }) = moment {
                 if is_counting && since.elapsed() >= after {
-                    return Ok(Ended::Killed);
+                    return Ok(true);
                 }
                 if !is_counting && is_alive() {
                     (is_counting, since) = (true, Stopwatch::start());
