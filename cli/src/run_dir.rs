@@ -78,16 +78,22 @@ impl RunDir {
     /// When something else is in it already, its name cannot stand in files and commands, or it cannot be made.
     pub(crate) fn create(root: &Path) -> Result<Self> {
         check_name(root)?;
-        ensure!(!root.is_file(), "{} is a file; name a folder for the run", root.display());
-        fs::create_dir_all(root)
-            .with_context(|| format!("cannot make the run's folder {}", root.display()))?;
-        let mut entries = fs::read_dir(root)
-            .with_context(|| format!("cannot use {} as the run's folder", root.display()))?;
-        ensure!(
-            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == UNFINISHED_CONFIG)),
-            "{} is not empty: a run is never overwritten; name another folder with --out, or remove that one",
-            root.display()
-        );
+        match fs::read_dir(root) {
+            Ok(mut entries) => ensure!(
+                entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == UNFINISHED_CONFIG)),
+                "{} is not empty: a run is never overwritten; name another folder with --out, or remove that one",
+                root.display()
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(root)
+                    .with_context(|| format!("cannot make the run's folder {}", root.display()))?;
+            }
+            Err(_) if root.is_file() => bail!("{} is a file; name a folder for the run", root.display()),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot use {} as the run's folder", root.display()));
+            }
+        }
         Self::lock(root)
     }
 
