@@ -1,23 +1,9 @@
 //! `thoughtcache train`: an experiment becomes a run folder with a checkpoint; a run that was ended goes on.
 
 #[cfg(feature = "torch")]
-mod health;
-#[cfg(feature = "torch")]
-mod kept;
-#[cfg(feature = "torch")]
 mod learn;
 #[cfg(feature = "torch")]
-mod log;
-#[cfg(feature = "torch")]
-mod log_state;
-#[cfg(feature = "torch")]
-mod logs;
-#[cfg(feature = "torch")]
 mod seeds;
-#[cfg(feature = "torch")]
-mod validation;
-#[cfg(feature = "torch")]
-mod watch;
 
 use crate::args::whole;
 use crate::clock::parse_duration;

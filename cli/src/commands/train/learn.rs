@@ -1,10 +1,13 @@
 //! One start of a training run: a new one, from an empty folder, or one that goes on from a checkpoint.
 
-use super::health::{self, Finding};
-use super::kept::{self, Kept};
-use super::log_state::{Inputs, LogState};
-use super::validation::relative;
-use super::watch::{Watch, Watched};
+mod health;
+mod kept;
+mod log;
+mod log_state;
+mod logs;
+mod validation;
+mod watch;
+
 use crate::clock::human;
 use crate::console::{Console, Verdict, pasted, shown};
 use crate::experiment::{Experiment, ExperimentArgs};
@@ -16,6 +19,10 @@ use crate::scenario_files;
 use crate::table::grouped;
 use crate::text_file;
 use anyhow::{Context, Result, bail};
+use health::Finding;
+use kept::Kept;
+use log::RunLog;
+use log_state::{Inputs, LogState};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -25,6 +32,8 @@ use thoughtcache_agents::checkpoint::sha256;
 use thoughtcache_agents::heuristics::registry::Prepared;
 use thoughtcache_agents::learn::train::{TrainError, TrainSettings, Trained, resume, train_after};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use validation::relative;
+use watch::Watch;
 
 /// What may be another at every start of a run.
 #[derive(Clone, Copy, Debug)]
@@ -277,16 +286,16 @@ impl Start<'_> {
         };
         let provenance = provenance.with_state(watch.has_kept);
         // What went wrong with the files comes first: it is why the run was stopped.
-        let watched = watch.end(trained.as_ref().ok());
-        let noted = provenance.at_end(if watched.is_ok() { ending } else { "failed" }).write(folder.root());
-        let watched = watched?;
+        let log = watch.end(trained.as_ref().ok());
+        let noted = provenance.at_end(if log.is_ok() { ending } else { "failed" }).write(folder.root());
+        let log = log?;
         if let (Some(reason), Err(error @ TrainError::StoppedInWarmStart)) = (stopped, &trained) {
             return nothing_learnt(&error.to_string(), reason);
         }
         let trained = trained.with_context(|| format!("{place}: training stopped"))?;
         // After what went wrong before: a full disk hinders this file too, and it is not the one to look at.
         noted?;
-        let finished = Finished::new(experiment, folder, &trained, &watched, stopped)?;
+        let finished = Finished::new(experiment, folder, &trained, &log, stopped)?;
         console.result(&finished, || finished.text())?;
         Ok(stopped.map_or(Verdict::Done, StopReason::verdict))
     }
@@ -324,7 +333,7 @@ impl Finished {
         experiment: &Experiment,
         folder: &RunDir,
         trained: &Trained,
-        watched: &Watched,
+        log: &RunLog,
         stopped: Option<StopReason>,
     ) -> Result<Self> {
         let run = folder.root().display().to_string();
@@ -339,12 +348,12 @@ impl Finished {
             decisions: trained.decisions,
             interrupted: !trained.is_complete,
             stopped_by: stopped.map(StopReason::name),
-            training_s: watched.training_s,
-            decisions_per_s: watched.decisions_per_s,
+            training_s: log.training.elapsed_s(),
+            decisions_per_s: log.decisions_per_s(),
             best_cost: best.map(|best| best.score),
             best_decisions: best.map(|best| best.decisions),
-            least_aot_cost: watched.least_aot_cost,
-            relative: best.and_then(|best| relative(best.score, watched.least_aot_cost)),
+            least_aot_cost: log.seen.baseline_cost,
+            relative: best.and_then(|best| relative(best.score, log.seen.baseline_cost)),
             trajectory_hash: format!("{:016x}", trained.trajectory_hash),
             health: health::of(&folder.path("metrics.jsonl"), algorithm, experiment.decisions)?,
             run,

@@ -55,13 +55,6 @@ pub(super) struct Watch<'a> {
     failure: Option<anyhow::Error>,
 }
 
-/// What is left of a watch.
-pub(super) struct Watched {
-    pub(super) training_s: f64,
-    pub(super) decisions_per_s: f64,
-    pub(super) least_aot_cost: f64,
-}
-
 impl<'a> Watch<'a> {
     /// Watches a run from its beginning, or from where its logs were when it was kept after so many decisions. `prepare` is
     /// called once the learner has accepted the state and the logs are found to be those of it, before they are cut back and
@@ -118,11 +111,12 @@ impl<'a> Watch<'a> {
         }))
     }
 
-    /// Logs what the last line does not hold yet, closes the logs, and sees that the folder's best policy is the run's.
+    /// Logs what the last line does not hold yet, closes the logs, and sees that the folder's best policy is the run's. Returns the log, with nothing left to be
+    /// written.
     ///
     /// # Errors
     /// What went wrong with a file during the run.
-    pub(super) fn end(mut self, trained: Option<&Trained>) -> Result<Watched> {
+    pub(super) fn end(mut self, trained: Option<&Trained>) -> Result<RunLog> {
         self.people.bar.finish_and_clear();
         if let Some(failure) = self.failure.take() {
             return Err(failure);
@@ -134,11 +128,7 @@ impl<'a> Watch<'a> {
         if let Some(trained) = trained {
             self.keep_best_of(trained)?;
         }
-        Ok(Watched {
-            training_s: self.log.training.elapsed_s(),
-            decisions_per_s: self.log.decisions_per_s(),
-            least_aot_cost: self.log.seen.baseline_cost,
-        })
+        Ok(self.log)
     }
 
     /// A run that went on from an earlier moment may find the best policy of a later one in its folder.
