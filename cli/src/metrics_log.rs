@@ -8,6 +8,8 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use std::path::Path;
 
+/// What the file is called.
+pub(crate) const METRICS_FILE: &str = "metrics.jsonl";
 /// The key of a line that says when it was written.
 pub(crate) const DECISIONS: &str = "decisions";
 

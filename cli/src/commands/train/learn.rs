@@ -13,6 +13,7 @@ use crate::console::{Console, Verdict, pasted, shown};
 use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Stop, StopReason};
 use crate::libtorch;
+use crate::metrics_log::METRICS_FILE;
 use crate::run_dir::checkpoints::BEST;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir};
 use crate::scenario_files;
@@ -355,7 +356,7 @@ impl Finished {
             least_aot_cost: log.seen.baseline_cost,
             relative: best.and_then(|best| relative(best.score, log.seen.baseline_cost)),
             trajectory_hash: format!("{:016x}", trained.trajectory_hash),
-            health: health::of(&folder.path("metrics.jsonl"), algorithm, experiment.decisions)?,
+            health: health::of(&folder.path(METRICS_FILE), algorithm, experiment.decisions)?,
             run,
         })
     }

@@ -10,12 +10,12 @@
 //! command, or `train --resume OUT`, leaves finished runs alone and goes on with the others.
 
 use super::learn::Terms;
-use super::logs::METRICS_FILE;
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict, pasted};
 use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Stop, StopReason};
 use crate::machine::{self, Machine};
+use crate::metrics_log::METRICS_FILE;
 use crate::patience::Patience;
 use crate::progress;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir, check_name, write_whole};

@@ -1,14 +1,13 @@
 //! The files that a run writes line by line, as one: cut back together, flushed together.
 
 use super::log_state::Files;
-use crate::metrics_log::MetricsLog;
+use crate::metrics_log::{METRICS_FILE, MetricsLog};
 use crate::run_dir::RunDir;
 use crate::run_dir::files::Log;
 use crate::tensorboard::TensorBoard;
 use anyhow::Result;
 use thoughtcache_env::cost::CostBreakdown;
 
-pub(super) const METRICS_FILE: &str = "metrics.jsonl";
 const EVAL_FILE: &str = "eval.csv";
 
 /// `metrics.jsonl`, `eval.csv` and TensorBoard's file.
