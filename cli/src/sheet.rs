@@ -186,6 +186,8 @@ fn quantity(key: &str, value: f64) -> String {
         None if key == "seconds" => seconds(value),
         None if key.ends_with("joules") => joules(value),
         None if key == "share" => percent(value),
+        // Costs of a load, and optima, which are exact.
+        None if key.ends_with("_cost") => number(value),
         None if (1e3..1e15).contains(&value) || value.fract() == 0.0 && (0.0..1e15).contains(&value) => {
             grouped(value.round() as u64)
         }

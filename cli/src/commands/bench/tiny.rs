@@ -6,14 +6,13 @@ mod learn;
 use crate::console::{Console, Verdict};
 use crate::policies::TOLERANCE;
 use crate::scenario_file::ScenarioText;
-use crate::table::{Align, Table, grouped};
+use crate::sheet;
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use thoughtcache_agents::bounds::exact::{ExactMdp, Instance, OPTIMAL, read_csv};
+use thoughtcache_agents::bounds::exact::{ExactMdp, Instance, read_csv};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::text::Override;
 
@@ -131,7 +130,7 @@ impl Args {
         }
         let Self { at_most, decisions, slots, .. } = self;
         let report = Report { at_most_percent: at_most, decisions, slots, worlds };
-        console.result(&report, || report.text())?;
+        sheet::show(console, &report)?;
         Ok(report.judge(console))
     }
 
@@ -217,60 +216,6 @@ fn solve(world: &World) -> Result<Solved> {
 }
 
 impl Report {
-    fn text(&self) -> String {
-        let mut optima = Table::new([
-            ("world", Align::Left),
-            ("sets", Align::Right),
-            ("situations", Align::Right),
-            ("average optimum", Align::Right),
-            ("gamma", Align::Right),
-            ("discounted optimum", Align::Right),
-        ]);
-        for solved in &self.worlds {
-            optima.row([
-                solved.world.clone(),
-                solved.sets.to_string(),
-                solved.states.to_string(),
-                format!("{:.9}", solved.cost()),
-                solved.gamma.to_string(),
-                format!("{:.9}", solved.discounted_cost),
-            ]);
-        }
-        let mut text = format!("Exact optima by value iteration, cost per slot\n\n{}", optima.text(2));
-        if self.worlds.iter().any(|solved| !solved.learned.is_empty()) {
-            let mut table = Table::new([
-                ("world", Align::Left),
-                ("policy", Align::Left),
-                ("seed", Align::Right),
-                ("cost", Align::Right),
-                ("above optimum", Align::Right),
-                ("same slots", Align::Right),
-            ]);
-            for solved in &self.worlds {
-                let row = |policy: &str, seed: String, cost: f64, paired: Option<f64>| {
-                    let gap = format!("{:+.3} %", 100.0 * (cost / solved.cost() - 1.0));
-                    let paired = paired.map_or_else(String::new, |paired| format!("{paired:+.3} %"));
-                    [solved.world.clone(), policy.to_owned(), seed, format!("{cost:.6}"), gap, paired]
-                };
-                if let Some(cost) = solved.optimal_played {
-                    table.row(row(OPTIMAL, String::new(), cost, None));
-                }
-                for Learned { agent, seed, cost, paired_percent, .. } in &solved.learned {
-                    table.row(row(agent, seed.to_string(), *cost, *paired_percent));
-                }
-            }
-            let (decisions, slots) = (grouped(self.decisions), grouped(self.slots.into()));
-            // A String takes everything.
-            let _ = write!(
-                text,
-                "\nGreedy over {slots} slots, after {decisions} decisions of training; same slots: above what the\n\
-                 optimal plan paid in the very same slots\n\n{}",
-                table.text(2)
-            );
-        }
-        text
-    }
-
     fn judge(&self, console: Console) -> Verdict {
         let mut verdict = Verdict::Done;
         for solved in &self.worlds {

@@ -336,25 +336,23 @@ fn break_even_tokens(scenario: &Scenario) -> Option<[f64; 2]> {
 
 /// Joins neighbours whose names differ in one number that counts up, and whose bounds are equal.
 fn grouped_names<'a>(names: impl Iterator<Item = (&'a str, Option<[f32; 2]>)>) -> Vec<Group> {
-    struct Run<'a> {
-        parts: Option<(&'a str, usize, &'a str)>,
-        group: Group,
-    }
-    let mut runs: Vec<Run<'a>> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut begun = None;
     for (index, (name, bounds)) in names.enumerate() {
         let parts = cut_at_number(name);
-        if let Some(run) = runs.last_mut()
-            && let (Some((before, first, after)), Some(now)) = (run.parts, parts)
-            && now == (before, first + run.group.count, after)
-            && run.group.bounds == bounds
+        if let Some(group) = groups.last_mut()
+            && let (Some((before, first, after)), Some(now)) = (begun, parts)
+            && now == (before, first + group.count, after)
+            && group.bounds == bounds
         {
-            run.group.name = format!("{before}{first}..{}{after}", now.1);
-            run.group.count += 1;
+            group.name = format!("{before}{first}..{}{after}", now.1);
+            group.count += 1;
             continue;
         }
-        runs.push(Run { parts, group: Group { name: name.to_owned(), first: index, count: 1, bounds } });
+        begun = parts;
+        groups.push(Group { name: name.to_owned(), first: index, count: 1, bounds });
     }
-    runs.into_iter().map(|run| run.group).collect()
+    groups
 }
 
 /// Cuts `service.12.age` into `service.`, 12, `.age`.

@@ -94,21 +94,28 @@ fn grouping(episode: &Episode) -> String {
     }
 }
 
-/// Stacks values on top of each other, group by group.
-fn stack<const N: usize>(
-    panel: &Panel<'_>,
+/// Draws a panel of values that stand on top of each other, group by group, below `high`, or else the highest of them.
+fn stacked<'a, const N: usize>(
+    area: &Area<'a>,
     episode: &Episode,
+    legend: (&str, &[Key]),
+    (label, high): (&str, Option<f64>),
     values: impl Fn(&Slot) -> [f64; N],
     palette: [plotters::style::RGBColor; N],
-) -> Result<()> {
-    for (first, slots) in columns(episode, MOST_BARS) {
+) -> Result<Panel<'a>> {
+    let groups: Vec<(f64, &[Slot])> = columns(episode, MOST_BARS).collect();
+    let means = || groups.iter().map(|(first, slots)| (*first, slots.len() as f64, mean(slots, &values)));
+    let highest = || means().map(|(.., parts)| parts.iter().sum()).fold(0.0, f64::max);
+    let y = Axis::linear(label, 0.0, 1.05 * high.unwrap_or_else(highest));
+    let panel = Panel::new(area, legend, (time(episode), y), PLACE)?;
+    for (first, width, parts) in means() {
         let mut low = 0.0;
-        for (part, color) in mean(slots, &values).into_iter().zip(palette) {
-            panel.bar([first, first + slots.len() as f64], [low, low + part], color)?;
+        for (part, color) in parts.into_iter().zip(palette) {
+            panel.bar([first, first + width], [low, low + part], color)?;
             low += part;
         }
     }
-    Ok(())
+    Ok(panel)
 }
 
 fn mean<const N: usize>(slots: &[Slot], values: impl Fn(&Slot) -> [f64; N]) -> [f64; N] {
@@ -121,11 +128,6 @@ fn mean<const N: usize>(slots: &[Slot], values: impl Fn(&Slot) -> [f64; N]) -> [
     sums.map(|sum| sum / slots.len() as f64)
 }
 
-/// The highest stack.
-fn highest<const N: usize>(episode: &Episode, values: impl Fn(&Slot) -> [f64; N]) -> f64 {
-    columns(episode, MOST_BARS).map(|(_, slots)| mean(slots, &values).iter().sum()).fold(0.0, f64::max)
-}
-
 fn costs(area: &Area<'_>, episode: &Episode) -> Result<()> {
     let values = |slot: &Slot| slot.cost.components();
     let (total, parts) = (episode.cost.total(), episode.cost.components());
@@ -136,10 +138,8 @@ fn costs(area: &Area<'_>, episode: &Episode) -> Result<()> {
             Mark::Fill.key(format!("{} {share}", CostBreakdown::NAMES[index]), colors::COMPONENTS[index])
         })
         .collect();
-    let y = Axis::linear("cost per slot", 0.0, 1.05 * highest(episode, values));
     let title = format!("Costs by component{}", grouping(episode));
-    let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
-    stack(&panel, episode, values, colors::COMPONENTS)
+    stacked(area, episode, (&title, &keys), ("cost per slot", None), values, colors::COMPONENTS).map(drop)
 }
 
 fn requests(area: &Area<'_>, episode: &Episode) -> Result<()> {
@@ -153,11 +153,9 @@ fn requests(area: &Area<'_>, episode: &Episode) -> Result<()> {
             Mark::Fill.key(format!("{} {share}", words(placement)), colors::PLACEMENTS[placement.rank()])
         })
         .collect();
-    let y = Axis::linear("requests per slot", 0.0, 1.05 * highest(episode, values));
     let cells = if episode.scenario.num_cells() > 1 { " of all cells" } else { "" };
     let title = format!("Requests{cells} by placement{}", grouping(episode));
-    let panel = Panel::new(area, (&title, &keys), (time(episode), y), PLACE)?;
-    stack(&panel, episode, values, colors::PLACEMENTS)
+    stacked(area, episode, (&title, &keys), ("requests per slot", None), values, colors::PLACEMENTS).map(drop)
 }
 
 /// The placements that a scenario allows, from the device to the cloud.
@@ -305,10 +303,8 @@ fn memory(area: &Area<'_>, episode: &Episode) -> Result<()> {
         keys.push(Mark::Fill.key("contexts", palette[1]));
     }
     keys.push(Mark::Dashes.key(format!("size of the memory, {capacity_gb} GB"), colors::INK));
-    let y = Axis::linear("GB", 0.0, 1.05 * capacity_gb);
-    let panel =
-        Panel::new(area, (&format!("Memory{} in use", at_cell(episode)), &keys), (time(episode), y), PLACE)?;
-    stack(&panel, episode, values, palette)?;
+    let title = format!("Memory{} in use", at_cell(episode));
+    let panel = stacked(area, episode, (&title, &keys), ("GB", Some(capacity_gb)), values, palette)?;
     panel.level(capacity_gb, colors::INK)
 }
 
