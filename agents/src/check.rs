@@ -123,7 +123,7 @@ mod tests {
                 assert!(
                     played.as_ref().is_ok_and(|&played| played >= SETTINGS.steps),
                     "{}: {} {played:?}",
-                    scenario.name(),
+                    scenario.name,
                     rule.name()
                 );
             }

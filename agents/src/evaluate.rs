@@ -274,7 +274,7 @@ pub fn evaluate(
     let slots =
         policies.first().and_then(|policy| policy.episodes.first()).map_or(0, |episode| episode.slots);
     Ok(Evaluation {
-        scenario: protocol.scenario.name().to_owned(),
+        scenario: protocol.scenario.name.clone(),
         is_recorded: protocol.scenario.is_recorded(),
         seed: protocol.seed.run,
         episodes: protocol.episodes,

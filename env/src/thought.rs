@@ -35,7 +35,8 @@ pub struct Thought {
 }
 
 /// The fate of an entry when a context of it has outgrown the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Refresh {
     /// The entry leaves the memory with all it has (P1).
     Evict,

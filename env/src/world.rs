@@ -132,21 +132,20 @@ pub struct Elapsed {
 impl World {
     /// The world of a scenario, before its first episode.
     pub fn new(scenario: Arc<Scenario>) -> Self {
-        let (num_services, num_cells) = (scenario.services().len(), scenario.num_cells() as usize);
+        let (num_services, num_cells) = (scenario.services.len(), scenario.num_cells as usize);
         let serving = Serving::new(&scenario);
-        let cache =
-            Cache::new(scenario.capacity_bytes(), Sizes::new(&scenario), scenario.num_users().is_some());
+        let cache = Cache::new(scenario.capacity_bytes, Sizes::new(&scenario), scenario.num_users.is_some());
         let cell = Cell {
-            cache: cache.with_rules(serving.protection(scenario.is_per_request()), scenario.drops_faded()),
+            cache: cache.with_rules(serving.protection(scenario.is_per_request), scenario.drops_faded),
             demand: vec![Demand::NONE; num_services],
             spent_flop: 0.0,
-            held: if scenario.has_hold() { vec![false; num_services] } else { Vec::new() },
+            held: if scenario.has_hold { vec![false; num_services] } else { Vec::new() },
         };
-        let num_prefetches = if scenario.has_prefetch() { num_cells } else { 0 };
+        let num_prefetches = if scenario.has_prefetch { num_cells } else { 0 };
         let now = Now {
             cells: vec![cell; num_cells],
-            users: Users::new(scenario.num_users()),
-            horizon_slots: scenario.horizon_slots(),
+            users: Users::new(scenario.num_users),
+            horizon_slots: scenario.horizon_slots,
             slot: 0,
             batches: Vec::new(),
             next: num_prefetches,
@@ -156,7 +155,7 @@ impl World {
         Self {
             serving,
             now,
-            fade_tokens: scenario.services().iter().map(|service| service.fade_tokens).collect(),
+            fade_tokens: scenario.services.iter().map(|service| service.fade_tokens).collect(),
             num_prefetches,
             visits: Vec::new(),
             requests_before: 0,
@@ -168,9 +167,8 @@ impl World {
 
     /// Begins an episode with empty memories and advances to its first decision; returns the empty slots before it.
     pub fn begin_episode(&mut self, seed: Seed) -> u32 {
-        let horizon_slots = self.serving.begin_episode(seed);
         let now = &mut self.now;
-        now.horizon_slots = horizon_slots.unwrap_or_else(|| self.scenario.horizon_slots());
+        now.horizon_slots = self.serving.begin_episode(seed, self.scenario.horizon_slots);
         now.users.reseed(seed);
         for cell in &mut now.cells {
             cell.cache.clear();
@@ -248,7 +246,7 @@ impl World {
     /// does not exist, no episode has begun, or a slot begins with prefetch decisions: a service that was loaded ahead in
     /// it would belong to another request.
     pub(crate) fn imagine(&mut self, service: ServiceId, phase: u32) -> bool {
-        let exists = self.has_begun() && service.index() < self.scenario.services().len();
+        let exists = self.has_begun() && service.index() < self.scenario.services.len();
         if !exists || self.num_prefetches > 0 || !self.serving.set_phase(phase) {
             return false;
         }
@@ -302,7 +300,7 @@ impl World {
         let cell = self.cell(batch.cell);
         let flop = f64::from(batch.num_requests) * self.scenario.service(batch.service).request_flop;
         let within_budget =
-            self.scenario.compute_budget_flop().is_none_or(|budget| cell.spent_flop + flop <= budget);
+            self.scenario.compute_budget_flop.is_none_or(|budget| cell.spent_flop + flop <= budget);
         let may_load = !cell.is_held(batch.service) || cell.cache.is_resident(batch.service);
         within_budget && may_load && self.missing_bytes() <= cell.cache.evictable_bytes_for(batch.service)
     }

@@ -47,7 +47,7 @@ fn scenario(file: &str, overrides: &[Override]) {
             let (again, _) = load(&text, &[])
                 .unwrap_or_else(|error| panic!("the resolved scenario is refused: {error}\n{text}"));
             assert_same(&again, &config);
-            if scenario.services().len() * scenario.num_cells() as usize <= SMALL_WORLD && is_quiet(&config) {
+            if scenario.services.len() * scenario.num_cells as usize <= SMALL_WORLD && is_quiet(&config) {
                 play(scenario, file.len());
             }
         }

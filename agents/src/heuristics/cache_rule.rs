@@ -136,7 +136,7 @@ pub struct CachePolicy<R> {
 impl<R: CacheRule> CachePolicy<R> {
     /// The policy of a rule in worlds of this scenario.
     pub fn new(name: &'static str, scenario: &Scenario, rule: R) -> Self {
-        let history = History::new(scenario.num_cells() as usize, scenario.services().len());
+        let history = History::new(scenario.num_cells as usize, scenario.services.len());
         Self { name, rule, history, victims: Vec::new(), named: 0 }
     }
 

@@ -48,12 +48,12 @@ struct Gdsf {
 
 impl Gdsf {
     fn new(scenario: &Scenario, has_admission: bool) -> Self {
-        let services = scenario.services();
+        let services = &scenario.services;
         Self {
             savings: Savings::new(scenario),
             size_gb: services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
             has_admission,
-            cells: vec![Credits::new(services.len()); scenario.num_cells() as usize],
+            cells: vec![Credits::new(services.len()); scenario.num_cells as usize],
         }
     }
 

@@ -187,14 +187,14 @@ fn split(name: &str) -> (&str, bool) {
 /// As [`entry`]; [`PolicyError::NoPrices`] and [`PolicyError::NoPlacement`].
 pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
     let entry = entry(name)?;
-    let (policy, in_scenario) = (name.to_owned(), scenario.name().to_owned());
+    let (policy, in_scenario) = (name.to_owned(), scenario.name.clone());
     let needs_prices = entry.kind == Kind::Priced || split(name).1;
     if needs_prices && scenario.physical().is_none() {
         return Err(PolicyError::NoPrices { policy, scenario: in_scenario });
     }
     match entry.kind {
-        Kind::Constant(placement) if !scenario.placements().contains(&placement) => {
-            let allowed = scenario.placements().iter().map(|placement| placement.name().to_owned()).collect();
+        Kind::Constant(placement) if !scenario.placements.contains(&placement) => {
+            let allowed = scenario.placements.iter().map(|placement| placement.name().to_owned()).collect();
             Err(PolicyError::NoPlacement {
                 policy,
                 placement: placement.name(),
@@ -219,7 +219,7 @@ pub fn build(name: &str, scenario: &Arc<Scenario>) -> Result<BoxedPolicy, Policy
 /// # Errors
 /// The first that does not.
 pub fn check_parameters(scenario: &Scenario) -> Result<(), PolicyError> {
-    for (policy, values) in scenario.policies() {
+    for (policy, values) in &scenario.policies {
         let entry = entry(policy)?;
         if split(policy).1 {
             return Err(PolicyError::SharedParameters { policy: entry.name.to_owned() });
@@ -281,7 +281,7 @@ impl Prepared {
         for &(parameter, value) in parameters {
             check_parameter(entry, parameter, value)?;
         }
-        let in_scenario = scenario.policies().get(entry.name);
+        let in_scenario = scenario.policies.get(entry.name);
         let values: Vec<f64> = entry
             .parameters
             .iter()

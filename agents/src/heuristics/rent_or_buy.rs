@@ -56,13 +56,13 @@ struct RentOrBuy {
 
 impl RentOrBuy {
     fn new(scenario: &Scenario, ratio: f64) -> Self {
-        let services = scenario.services();
+        let services = &scenario.services;
         let cell = Cell { credits: Credits::new(services.len()), rent: vec![0.0; services.len()] };
         Self {
             savings: Savings::new(scenario),
             ratio,
             size_gb: services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
-            cells: vec![cell; scenario.num_cells() as usize],
+            cells: vec![cell; scenario.num_cells as usize],
         }
     }
 }

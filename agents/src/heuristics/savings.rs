@@ -57,7 +57,7 @@ impl Savings {
     pub(super) fn new(scenario: &Scenario) -> Self {
         match scenario.physical() {
             None => Self::Known(Arc::new(EdgeValue::new(scenario))),
-            Some(_) => Self::Learnt(vec![Seen::default(); scenario.services().len()]),
+            Some(_) => Self::Learnt(vec![Seen::default(); scenario.services.len()]),
         }
     }
 

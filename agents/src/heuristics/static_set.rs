@@ -46,13 +46,13 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
 /// The set of entries that fits and is worth most. Services that share weights are one thing: all of them that are worth
 /// anything. Where context occupies memory, an entry has half a window of it for every user.
 fn best_entries(scenario: &Scenario, values: &[f64]) -> Vec<bool> {
-    let services = scenario.services();
-    let num_contexts = f64::from(scenario.num_users().unwrap_or(1));
+    let services = &scenario.services;
+    let num_contexts = f64::from(scenario.num_users.unwrap_or(1));
     let (mut bytes, mut sums) = (vec![0_u64; services.len()], vec![0.0; services.len()]);
     let mut things = Vec::with_capacity(services.len());
     for (index, service) in services.iter().enumerate() {
         let with_model = services.iter().position(|other| other.model == service.model);
-        let thing = with_model.filter(|_| scenario.has_shared_weights()).unwrap_or(index);
+        let thing = with_model.filter(|_| scenario.has_shared_weights).unwrap_or(index);
         things.push(thing);
         if values[index] > 0.0 {
             let context = service.kv_bytes_per_token * service.window_tokens / 2.0 * num_contexts;
@@ -60,19 +60,19 @@ fn best_entries(scenario: &Scenario, values: &[f64]) -> Vec<bool> {
             sums[thing] += values[index];
         }
     }
-    let taken = best_set(&bytes, &sums, scenario.capacity_bytes());
+    let taken = best_set(&bytes, &sums, scenario.capacity_bytes);
     things.iter().zip(values).map(|(&thing, &value)| taken[thing] && value > 0.0).collect()
 }
 
 /// Mean requests per slot in the training part, by cell and service, and what they save at the edge.
 fn training_part(scenario: &Arc<Scenario>) -> (Vec<Vec<f64>>, Savings) {
     let mut savings = Savings::new(scenario);
-    if let ArrivalModel::Recorded { parts, .. } = scenario.arrivals() {
+    if let ArrivalModel::Recorded(parts) = &scenario.arrivals {
         let slots = parts[0].num_slots();
         let counts = parts[0].counts(0..slots).into_iter();
         return (vec![counts.map(|count| count as f64 / slots as f64).collect()], savings);
     }
-    let mut counts = vec![vec![0_u64; scenario.services().len()]; scenario.num_cells() as usize];
+    let mut counts = vec![vec![0_u64; scenario.services.len()]; scenario.num_cells as usize];
     let mut env = DecisionEnv::new(Arc::clone(scenario));
     let (mut slots, mut episode) = (0, 0);
     while slots < TRAINING_SLOTS {

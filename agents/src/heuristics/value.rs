@@ -40,12 +40,12 @@ pub(super) struct EdgeValue {
 impl EdgeValue {
     /// With the prices and services of this scenario.
     pub(super) fn new(scenario: &Scenario) -> Self {
-        let prices = scenario.prices();
-        let num_contexts = f64::from(scenario.num_users().unwrap_or(1));
-        let terms = scenario.services().iter().map(|service| Terms {
+        let prices = scenario.prices;
+        let num_contexts = f64::from(scenario.num_users.unwrap_or(1));
+        let terms = scenario.services.iter().map(|service| Terms {
             service_cost: service.edge_per_request + service.request_flop * prices.per_flop,
             cloud_cost: service.cloud_per_request,
-            reload_per_request: match scenario.refresh() {
+            reload_per_request: match scenario.refresh {
                 Refresh::Evict => {
                     service.load_cost * service.request_tokens / service.window_tokens / num_contexts
                 }
@@ -53,10 +53,10 @@ impl EdgeValue {
             },
         });
         Self {
-            services: scenario.services().to_vec(),
+            services: scenario.services.clone(),
             terms: terms.collect(),
             accuracy_weight: prices.accuracy_weight,
-            zeta: scenario.consensus_factor(),
+            zeta: scenario.consensus_factor,
             num_contexts,
         }
     }

@@ -104,7 +104,7 @@ fn site(placement: Placement) -> usize {
 /// The accuracy of a service at the edge without context, and with a full window.
 fn accuracies(scenario: &Scenario) -> Vec<[f64; 2]> {
     let physical = scenario.physical().unwrap();
-    let services = scenario.services().iter().enumerate();
+    let services = scenario.services.iter().enumerate();
     services
         .map(|(index, service)| {
             let law = physical.edge(ServiceId::from_index(index)).law;
@@ -116,11 +116,11 @@ fn accuracies(scenario: &Scenario) -> Vec<[f64; 2]> {
 #[test]
 fn every_shipped_physical_scenario_asks_a_real_question() {
     for scenario in scenarios() {
-        let name = scenario.name();
+        let name = &scenario.name;
         let models: std::collections::BTreeSet<ModelId> =
-            scenario.services().iter().map(|service| service.model).collect();
+            scenario.services.iter().map(|service| service.model).collect();
         let catalogue: u64 = models.iter().map(|&model| scenario.model(model).bytes).sum();
-        let held = scenario.capacity_bytes() as f64 / catalogue as f64;
+        let held = scenario.capacity_bytes as f64 / catalogue as f64;
         let spans: Vec<f64> = accuracies(&scenario).iter().map(|[empty, full]| full - empty).collect();
         let least_span = spans.iter().copied().fold(f64::INFINITY, f64::min);
         let thinks = play("worth+myopic", &scenario);

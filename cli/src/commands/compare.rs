@@ -107,7 +107,7 @@ impl PlayArgs {
         if let Some(typed) = self.episodes.filter(|&typed| typed != protocol.episodes) {
             console.note(&format!(
                 "{} replays recorded requests: the whole test part is one run; --episodes {typed} does not apply",
-                protocol.scenario.name()
+                protocol.scenario.name
             ));
         }
         protocol

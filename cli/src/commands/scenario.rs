@@ -143,12 +143,12 @@ fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdic
 
 /// Models that no cell can hold, with their sizes; `None` where there is none.
 fn too_large(scenario: &Scenario) -> Option<String> {
-    let mut models: Vec<ModelId> = scenario.services().iter().map(|service| service.model).collect();
+    let mut models: Vec<ModelId> = scenario.services.iter().map(|service| service.model).collect();
     models.sort_unstable();
     models.dedup();
     let named = models.into_iter().filter_map(|model| {
         let bytes = scenario.model(model).bytes;
-        let is_too_large = bytes > scenario.capacity_bytes();
+        let is_too_large = bytes > scenario.capacity_bytes;
         is_too_large.then(|| format!("{} ({})", scenario.model_name(model), gb(bytes_to_gb(bytes))))
     });
     let named: Vec<String> = named.collect();
@@ -156,6 +156,6 @@ fn too_large(scenario: &Scenario) -> Option<String> {
 }
 
 fn sizes(scenario: &Scenario) -> String {
-    let gb = bytes_to_gb(scenario.capacity_bytes());
-    format!("{} services, {gb} GB, {} slots", scenario.services().len(), scenario.horizon_slots())
+    let gb = bytes_to_gb(scenario.capacity_bytes);
+    format!("{} services, {gb} GB, {} slots", scenario.services.len(), scenario.horizon_slots)
 }

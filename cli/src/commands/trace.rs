@@ -148,7 +148,7 @@ fn tell_stats(console: Console, file: &Path, mut stats: TraceStats) -> Result<()
 fn check(console: Console, path: &Path) -> Result<()> {
     let file = path.display().to_string();
     if recording::has_rates(path)? {
-        let rates = recording::rates(path)?.rates().len();
+        let rates = recording::rates(path)?.rates.len();
         return show(console, &json!({ "file": file, "rates": rates, "verdict": "ok" }));
     }
     let TraceStats {

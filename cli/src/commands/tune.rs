@@ -63,7 +63,7 @@ impl Args {
         let report = tune::tune(&scenario, &names, settings, |_| bar.inc(1))?;
         bar.finish_and_clear();
         let document = Document {
-            scenario: scenario.name(),
+            scenario: &scenario.name,
             episodes: self.episodes,
             seed: self.seed,
             trials: report
@@ -77,7 +77,7 @@ impl Args {
                 })
                 .collect(),
         };
-        console.result(&document, || text(scenario.name(), settings, &report))?;
+        console.result(&document, || text(&scenario.name, settings, &report))?;
         Ok(Verdict::Done)
     }
 }

@@ -20,7 +20,7 @@ fn the_resolved_config_is_an_experiment_that_resolves_to_itself() {
     let second = resolve(&text, &[]).unwrap();
     assert_eq!(second.to_toml().unwrap(), text);
     assert_eq!(second.name(), "x");
-    assert_eq!(second.scenario.scenario.horizon_slots(), 50);
+    assert_eq!(second.scenario.scenario.horizon_slots, 50);
     assert_eq!(second.agent, first.agent);
 }
 
@@ -76,7 +76,7 @@ fn every_key_of_the_file_can_be_set() {
     assert_eq!((experiment.eval_seed, experiment.log_every_decisions), (4, 1));
     assert_eq!((experiment.checkpoint_every(), experiment.keep_checkpoints), (5, 2));
     assert_eq!(experiment.agent.algorithm().name(), "dqn");
-    assert_eq!(experiment.scenario.scenario.name(), "paper");
+    assert_eq!(experiment.scenario.scenario.name, "paper");
 }
 
 #[test]

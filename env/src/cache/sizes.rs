@@ -40,13 +40,13 @@ impl Sizes {
 
     /// The entries of a scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let services = scenario.services();
+        let services = &scenario.services;
         let mut sizes = Self {
             copies: Vec::new(),
             copy_bytes: services.iter().map(|service| service.bytes).collect(),
             kv_bytes_per_token: Vec::new(),
         };
-        if scenario.has_shared_weights() {
+        if scenario.has_shared_weights {
             sizes.copy_bytes.clear();
             for (index, service) in services.iter().enumerate() {
                 let earlier = services[..index].iter().position(|earlier| earlier.model == service.model);
@@ -58,7 +58,7 @@ impl Sizes {
                 }
             }
         }
-        if scenario.has_kv() {
+        if scenario.has_kv {
             sizes.kv_bytes_per_token = services.iter().map(|service| service.kv_bytes_per_token).collect();
         }
         sizes

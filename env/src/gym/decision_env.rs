@@ -64,15 +64,15 @@ pub struct DecisionEnv {
 impl DecisionEnv {
     /// The environment of a scenario, before its first episode: call [`Env::reset`] first.
     pub fn new(scenario: Arc<Scenario>) -> Self {
-        let num_services = scenario.services().len();
+        let num_services = scenario.services.len();
         let layout = Arc::new(Layout::new(&scenario));
-        let space = Arc::new(ActionSpace::new(scenario.placements(), num_services, scenario.has_prefetch()));
+        let space = Arc::new(ActionSpace::new(&scenario.placements, num_services, scenario.has_prefetch));
         let spec = Arc::new(DigestedSpec::new(EnvSpec {
-            id: scenario.name().to_owned(),
+            id: scenario.name.clone(),
             entries: layout.entries(),
             actions: space.names(),
         }));
-        let bytes = scenario.services().iter().map(|service| service.bytes).collect();
+        let bytes = scenario.services.iter().map(|service| service.bytes).collect();
         let world = World::new(scenario);
         let cell = world.cell(FIRST_CELL);
         let observation = DecisionObservation {
@@ -194,7 +194,7 @@ impl DecisionEnv {
             observation.context_bytes.copy_from_slice(cache.context_bytes());
             cache.all_entry_bytes(&mut observation.bytes);
         }
-        if world.scenario().shows_popularity_phase() {
+        if world.scenario().shows_popularity_phase {
             observation.popularity_phase = world.popularity_phase();
         }
         if world.scenario().physical().is_some() {
@@ -341,7 +341,7 @@ impl Env for DecisionEnv {
 
     fn snapshot(&self) -> Snapshot {
         let state = State {
-            scenario: self.world.scenario().digest(),
+            scenario: self.world.scenario().digest,
             world: self.world.state(),
             choices: self.choices(),
             phase: self.phase,
@@ -351,7 +351,7 @@ impl Env for DecisionEnv {
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let mut state: State = snapshot.state(&self.spec)?;
-        if state.scenario != self.world.scenario().digest() {
+        if state.scenario != self.world.scenario().digest {
             return Err(SnapshotError::foreign(&self.spec, "its scenario is another"));
         }
         self.world.complete(&mut state.world).map_err(SnapshotError::damaged)?;

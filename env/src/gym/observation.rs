@@ -76,8 +76,8 @@ pub(crate) struct Layout {
 
 impl Layout {
     pub(crate) fn new(scenario: &Arc<Scenario>) -> Self {
-        let services = scenario.services();
-        let inverse_capacity = 1.0 / scenario.capacity_bytes() as f64;
+        let services = &scenario.services;
+        let inverse_capacity = 1.0 / scenario.capacity_bytes as f64;
         Self {
             num_services: services.len(),
             inverse_window: services.iter().map(|service| (1.0 / service.window_tokens) as f32).collect(),
@@ -87,13 +87,13 @@ impl Layout {
                 .map(|service| (service.bytes as f64 * inverse_capacity).min(1.0) as f32)
                 .collect(),
             inverse_capacity,
-            has_hold: scenario.has_hold(),
-            has_prefetch: scenario.has_prefetch(),
+            has_hold: scenario.has_hold,
+            has_prefetch: scenario.has_prefetch,
             num_phases: scenario
                 .phases()
-                .filter(|_| scenario.shows_popularity_phase())
+                .filter(|_| scenario.shows_popularity_phase)
                 .map_or(0, PhasedModel::num_phases),
-            has_user_contexts: scenario.num_users().is_some(),
+            has_user_contexts: scenario.num_users.is_some(),
             models: services.iter().map(|service| service.model).collect(),
             demand_entries: scenario
                 .physical()

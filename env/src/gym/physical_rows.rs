@@ -107,7 +107,7 @@ const USER: [Value; 6] = [
 pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
     let services = |feature| (0..num_services).map(move |service| format!("service.{service}.{feature}"));
     let modalities = Modality::ALL.map(|modality| format!("batch.modality.{}", modality.name()));
-    let classes = physical.classes.iter().map(|class| format!("user.class.{}", class.name()));
+    let classes = physical.classes.iter().map(|class| format!("user.class.{}", class.name));
     let names = services("tier")
         .chain(services("loading"))
         .chain(["batch.prompt".to_owned()])

@@ -74,7 +74,7 @@ mod tests {
         let still = traces(&config, (30, 60)).unwrap();
         for trace in still.traces() {
             let rate = |second: f64| trace.mean_bits_per_s(second, 1.0);
-            assert!((rate(0.0) - rate(59.0)).abs() <= 1e-6 * rate(0.0), "{}", trace.name());
+            assert!((rate(0.0) - rate(59.0)).abs() <= 1e-6 * rate(0.0), "{}", trace.name);
         }
         let lag_1 = RateStats::new(walking.traces()).unwrap().lag_1.unwrap();
         assert!((0.5..1.0).contains(&lag_1), "{lag_1}");

@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// The measured downlink of one phone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThroughputTrace {
-    name: String,
+    /// Its name in the recording.
+    pub name: String,
     /// Start of each value, s, and the end of the last.
     times_s: Vec<f64>,
     /// Bits before each value, and after the last.
@@ -42,11 +43,6 @@ impl ThroughputTrace {
             bits.push(bits[bits.len() - 1] + (time[1] - time[0]) * rate);
         }
         Some(Self { name: name.into(), times_s, bits })
-    }
-
-    /// Its name in the recording.
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// The word before `/` in its name, `5G` say; empty where there is none.

@@ -4,6 +4,7 @@
 
 use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig};
 use super::sessions::SessionsConfig;
+use crate::thought::Refresh;
 use crate::workload::diurnal::Diurnal;
 use crate::workload::modulated::StateConfig;
 use crate::workload::rates::RateServicesConfig;
@@ -131,23 +132,13 @@ pub struct ThoughtConfig {
 #[serde(deny_unknown_fields)]
 pub struct MemoryConfig {
     /// What happens to an entry whose context has outgrown the window.
-    pub refresh: RefreshConfig,
+    pub refresh: Refresh,
     /// Whether entries on one model share one copy of its weights; each pays for its own when absent (P1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared_weights: bool,
     /// Whether context occupies memory: `K * kv_bytes_per_token` of its model.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kv: bool,
-}
-
-/// See [`MemoryConfig::refresh`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RefreshConfig {
-    /// The entry leaves the memory, weights and all (P1).
-    Evict,
-    /// The context is emptied, the weights stay.
-    Clear,
 }
 
 /// Whose the context of an entry is.

@@ -113,40 +113,59 @@ pub enum Recording {
     Rates(ClientRates),
 }
 
-/// What occupies memory, and what happens to a full window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct MemoryRules {
-    refresh: Refresh,
-    shares_weights: bool,
-    has_kv: bool,
-}
-
 /// A validated scenario.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a scenario that do not depend on each other")]
 pub struct Scenario {
-    name: String,
-    digest: u64,
-    horizon_slots: u32,
-    slot_s: f64,
-    num_cells: u32,
-    capacity_bytes: u64,
-    compute_budget_flop: Option<f64>,
-    services: Vec<Service>,
+    /// The name in tables.
+    pub name: String,
+    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by the name
+    /// of their file, base stations by their places too.
+    pub digest: u64,
+    /// Slots of an episode.
+    pub horizon_slots: u32,
+    /// Seconds of a slot.
+    pub slot_s: f64,
+    /// How many cells there are.
+    pub num_cells: u32,
+    /// GPU memory of one cell.
+    pub capacity_bytes: u64,
+    /// Floating-point operations that a cell may spend in a slot.
+    pub compute_budget_flop: Option<f64>,
+    /// All services, in order of their ids.
+    pub services: Vec<Service>,
     models: Vec<ModelShape>,
-    consensus_factor: f64,
-    memory: MemoryRules,
-    num_users: Option<u32>,
-    prices: Prices,
-    placements: Vec<Placement>,
-    is_per_request: bool,
-    has_hold: bool,
-    has_prefetch: bool,
-    arrivals: ArrivalModel,
-    policies: BTreeMap<String, BTreeMap<String, f64>>,
-    outside_requests: u64,
-    shows_popularity_phase: bool,
-    drops_faded: bool,
+    /// The share of new thoughts that counts as fresh (zeta).
+    pub consensus_factor: f64,
+    /// What happens to an entry whose context has outgrown the window.
+    pub refresh: Refresh,
+    /// Whether entries on one model share one copy of its weights.
+    pub has_shared_weights: bool,
+    /// Whether context occupies memory.
+    pub has_kv: bool,
+    /// How many users there are, recorded or drawn, each with a context of their own at every service; `None` where all
+    /// users of a service share one.
+    pub num_users: Option<u32>,
+    /// Prices that are the same for all services.
+    pub prices: Prices,
+    /// The allowed placements, in the order of their actions.
+    pub placements: Vec<Placement>,
+    /// Whether every request is decided on its own, and not with all others of its service in the slot.
+    pub is_per_request: bool,
+    /// Whether a refusal to load lasts until the slot ends.
+    pub has_hold: bool,
+    /// Whether every cell may load one service at the start of every slot, before the requests are decided.
+    pub has_prefetch: bool,
+    /// The source of requests.
+    pub arrivals: ArrivalModel,
+    /// Parameters of the heuristics, by policy and name.
+    pub policies: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Recorded requests that no service covers: they are served elsewhere and do not appear.
+    pub outside_requests: u64,
+    /// Whether an observation shows the phase.
+    pub shows_popularity_phase: bool,
+    /// Whether a user's context that has faded to nothing is dropped when a slot ends.
+    pub drops_faded: bool,
     physical: Option<Arc<Physical>>,
 }
 
@@ -212,47 +231,6 @@ impl Scenario {
         scenario
     }
 
-    /// A digest of everything that the scenario's file says: another value, another digest. Recordings count by the name
-    /// of their file, base stations by their places too.
-    pub fn digest(&self) -> u64 {
-        self.digest
-    }
-
-    /// The name in tables.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Slots of an episode.
-    pub fn horizon_slots(&self) -> u32 {
-        self.horizon_slots
-    }
-
-    /// Seconds of a slot.
-    pub fn slot_s(&self) -> f64 {
-        self.slot_s
-    }
-
-    /// How many cells there are.
-    pub fn num_cells(&self) -> u32 {
-        self.num_cells
-    }
-
-    /// GPU memory of one cell.
-    pub fn capacity_bytes(&self) -> u64 {
-        self.capacity_bytes
-    }
-
-    /// Floating-point operations that a cell may spend in a slot.
-    pub fn compute_budget_flop(&self) -> Option<f64> {
-        self.compute_budget_flop
-    }
-
-    /// All services, in order of their ids.
-    pub fn services(&self) -> &[Service] {
-        &self.services
-    }
-
     /// One service.
     pub fn service(&self, id: ServiceId) -> &Service {
         &self.services[id.index()]
@@ -268,32 +246,6 @@ impl Scenario {
         &self.models[id.index()].name
     }
 
-    /// The share of new thoughts that counts as fresh (zeta).
-    pub fn consensus_factor(&self) -> f64 {
-        self.consensus_factor
-    }
-
-    /// What happens to an entry whose context has outgrown the window.
-    pub fn refresh(&self) -> Refresh {
-        self.memory.refresh
-    }
-
-    /// Whether entries on one model share one copy of its weights.
-    pub fn has_shared_weights(&self) -> bool {
-        self.memory.shares_weights
-    }
-
-    /// Whether context occupies memory.
-    pub fn has_kv(&self) -> bool {
-        self.memory.has_kv
-    }
-
-    /// How many users there are, recorded or drawn, each with a context of their own at every service; `None` where all
-    /// users of a service share one.
-    pub fn num_users(&self) -> Option<u32> {
-        self.num_users
-    }
-
     /// How the contexts of a service grow.
     pub fn context_law(&self, id: ServiceId) -> ContextLaw {
         let service = self.service(id);
@@ -301,13 +253,8 @@ impl Scenario {
             request_tokens: service.request_tokens,
             consensus_factor: self.consensus_factor,
             window_tokens: service.window_tokens,
-            refresh: self.memory.refresh,
+            refresh: self.refresh,
         }
-    }
-
-    /// Whether a user's context that has faded to nothing is dropped when a slot ends.
-    pub fn drops_faded(&self) -> bool {
-        self.drops_faded
     }
 
     /// Radio, servers, cloud and devices; `None` in abstract scenarios.
@@ -315,46 +262,16 @@ impl Scenario {
         self.physical.as_ref()
     }
 
-    /// Prices that are the same for all services.
-    pub fn prices(&self) -> &Prices {
-        &self.prices
-    }
-
-    /// The allowed placements, in the order of their actions.
-    pub fn placements(&self) -> &[Placement] {
-        &self.placements
-    }
-
-    /// Whether every request is decided on its own, and not with all others of its service in the slot.
-    pub fn is_per_request(&self) -> bool {
-        self.is_per_request
-    }
-
-    /// Whether a refusal to load lasts until the slot ends.
-    pub fn has_hold(&self) -> bool {
-        self.has_hold
-    }
-
-    /// Whether every cell may load one service at the start of every slot, before the requests are decided.
-    pub fn has_prefetch(&self) -> bool {
-        self.has_prefetch
-    }
-
-    /// The source of requests.
-    pub fn arrivals(&self) -> &ArrivalModel {
-        &self.arrivals
-    }
-
     /// Whether the requests, or their rates, are a recording, whose test part is one run.
     pub fn is_recorded(&self) -> bool {
-        matches!(self.arrivals, ArrivalModel::Recorded { .. } | ArrivalModel::Rates(_))
+        matches!(self.arrivals, ArrivalModel::Recorded(_) | ArrivalModel::Rates(_))
     }
 
     /// Whether each request is that of its recorded user: those of a recording that names them, where users have contexts of
     /// their own.
     pub fn has_recorded_users(&self) -> bool {
         match &self.arrivals {
-            ArrivalModel::Recorded { parts, .. } => parts[0].has_users(),
+            ArrivalModel::Recorded(parts) => parts[0].has_users(),
             _ => false,
         }
     }
@@ -365,20 +282,5 @@ impl Scenario {
             ArrivalModel::Phased(model) => Some(model),
             _ => None,
         }
-    }
-
-    /// Whether an observation shows the phase.
-    pub fn shows_popularity_phase(&self) -> bool {
-        self.shows_popularity_phase
-    }
-
-    /// Parameters of the heuristics, by policy and name.
-    pub fn policies(&self) -> &BTreeMap<String, BTreeMap<String, f64>> {
-        &self.policies
-    }
-
-    /// Recorded requests that no service covers: they are served elsewhere and do not appear.
-    pub fn outside_requests(&self) -> u64 {
-        self.outside_requests
     }
 }

@@ -55,18 +55,12 @@ impl ModelSite {
 /// A class of devices that users carry.
 #[derive(Clone, Debug)]
 pub struct DeviceClass {
-    name: String,
+    /// The name in tables and observations.
+    pub name: String,
     /// Users up to this share of all carry this class or one before it.
     up_to_share: f64,
     /// By service, for the tokens of a thought differ.
     sites: Vec<ModelSite>,
-}
-
-impl DeviceClass {
-    /// The name in tables and observations.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 /// What a request of a service asks for.
@@ -113,8 +107,10 @@ pub struct Physical {
     /// The classes of devices.
     pub classes: Vec<DeviceClass>,
     demands: Vec<Demands>,
-    num_users: u32,
-    pub(crate) slot_s: f64,
+    /// How many users there are.
+    pub num_users: u32,
+    /// Seconds of a slot.
+    pub slot_s: f64,
     /// The laws of conversations.
     pub sessions: SessionsModel,
     mean_output_tokens: f64,
@@ -147,16 +143,6 @@ impl Physical {
     /// What requests of a service ask for.
     pub fn demands(&self, service: ServiceId) -> &Demands {
         &self.demands[service.index()]
-    }
-
-    /// How many users there are.
-    pub fn num_users(&self) -> u32 {
-        self.num_users
-    }
-
-    /// Seconds of a slot.
-    pub fn slot_s(&self) -> f64 {
-        self.slot_s
     }
 
     /// Tokens of an answer on average, as far as the window allows.

@@ -4,11 +4,10 @@ pub use sessions::SessionsWorld;
 
 use super::config::{
     ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, ModelConfig, PhasedConfig,
-    QualityConfig, RefreshConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceConfig,
-    WorkloadConfig,
+    QualityConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceConfig, WorkloadConfig,
 };
 use super::files::PhysicalFiles;
-use super::{MemoryRules, ModelShape, Prices, Recording, Scenario, Service};
+use super::{ModelShape, Prices, Recording, Scenario, Service};
 use crate::csv::RecordingError;
 use crate::digest;
 use crate::invalid::{
@@ -17,7 +16,6 @@ use crate::invalid::{
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
 use crate::message::nearest;
 use crate::placement::Placement;
-use crate::thought::Refresh;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
 use crate::workload::phased::PhasedModel;
@@ -156,14 +154,9 @@ impl ScenarioConfig {
             services: self.services(load_s.as_deref())?,
             models: self.model_shapes()?,
             consensus_factor,
-            memory: MemoryRules {
-                refresh: match self.memory.refresh {
-                    RefreshConfig::Evict => Refresh::Evict,
-                    RefreshConfig::Clear => Refresh::Clear,
-                },
-                shares_weights: self.memory.shared_weights,
-                has_kv: self.memory.kv,
-            },
+            refresh: self.memory.refresh,
+            has_shared_weights: self.memory.shared_weights,
+            has_kv: self.memory.kv,
             num_users: self.num_users(recorded)?,
             prices: self.prices()?,
             placements: self.placements()?,
@@ -495,7 +488,7 @@ impl ScenarioConfig {
                     return Err(Invalid::new("workload.rates.path", &workload.path, allowed));
                 };
                 let model = self.rates(rates, workload)?;
-                let outside_requests = model.outside_requests();
+                let outside_requests = model.outside_requests;
                 Ok(Source { outside_requests, ..ArrivalModel::Rates(Arc::new(model)).into() })
             }
             WorkloadConfig::Sessions(_) => {
@@ -556,14 +549,14 @@ impl ScenarioConfig {
         let parts =
             SlottedRequests::parts(trace, split, services, self.has_user_contexts()).map_err(refused)?;
         if let Some(empty) = parts.iter().find(|part| part.num_requests() == 0) {
-            let part = empty.part();
+            let part = empty.part;
             return Err(refuse(format!("a recording with requests in every part; its {part} part has none")));
         }
         self.fits(parts[0].num_slots() as u64)?;
         Ok(Source {
-            load_s: parts[0].models().iter().map(|model| trace.load_s((*model)?)).collect(),
-            outside_requests: parts.iter().map(SlottedRequests::outside_requests).sum(),
-            arrivals: ArrivalModel::Recorded { parts: Arc::new(parts), horizon_slots: self.horizon_slots },
+            load_s: parts[0].models.iter().map(|model| trace.load_s((*model)?)).collect(),
+            outside_requests: parts.iter().map(|part| part.outside_requests).sum(),
+            arrivals: ArrivalModel::Recorded(Arc::new(parts)),
         })
     }
 

@@ -28,19 +28,25 @@ use std::sync::Arc;
 pub enum ArrivalModel {
     /// See the file's head.
     Drawn(DrawnModel),
-    /// See the file's head.
-    Recorded {
-        /// Training, validation and test part, in this order.
-        parts: Arc<[SlottedRequests; 3]>,
-        /// Slots of a training or validation episode.
-        horizon_slots: u32,
-    },
+    /// Training, validation and test part of a recording, in this order.
+    Recorded(Arc<[SlottedRequests; 3]>),
     /// See the file's head.
     Rates(Arc<RatesModel>),
     /// See the file's head.
     Phased(PhasedModel),
     /// Conversations: the physical part of the world draws them.
     Sessions,
+}
+
+impl ArrivalModel {
+    /// Slots of a part of the recording; `None` where nothing is recorded.
+    fn recorded_slots(&self, part: TracePart) -> Option<u64> {
+        match self {
+            Self::Recorded(parts) => Some(parts[part as usize].num_slots() as u64),
+            Self::Rates(model) => Some(model.split.slots(part).len() as u64),
+            Self::Drawn(_) | Self::Phased(_) | Self::Sessions => None,
+        }
+    }
 }
 
 /// The fault of a state that is that of another source, or beyond the end of its own.
@@ -65,14 +71,10 @@ impl Place {
         (Self { part, offset: rng.random_range(0..=slots - horizon) }, horizon as u32)
     }
 
-    /// Any slot of a training part with so many slots.
-    fn for_training(slots: usize, rng: &mut SimRng) -> Self {
-        Self { part: TracePart::Train as usize, offset: rng.random_range(0..slots as u64) }
-    }
-
-    /// Whether it lies in a recording whose parts have so many slots.
-    fn lies_in(self, slots_of: impl Fn(usize) -> usize) -> bool {
-        self.part < TracePart::ALL.len() && self.offset < slots_of(self.part) as u64
+    /// Whether it lies in a recording.
+    fn lies_in(self, model: &ArrivalModel) -> bool {
+        let part = TracePart::ALL.get(self.part);
+        part.and_then(|part| model.recorded_slots(*part)).is_some_and(|slots| self.offset < slots)
     }
 
     /// The slot of the part that an episode plays; the part is a loop.
@@ -99,6 +101,20 @@ enum SourceState {
     Rates(Place, Vec<Renewal>),
     /// The phase of the present slot.
     Phased(u32),
+}
+
+impl SourceState {
+    /// The place in a recording, whose clients begin anew; `None` where nothing is recorded.
+    fn begin_anew(&mut self) -> Option<&mut Place> {
+        match self {
+            Self::Recorded(place) => Some(place),
+            Self::Rates(place, clients) => {
+                clients.clear();
+                Some(place)
+            }
+            Self::Drawn(_) | Self::Phased(_) => None,
+        }
+    }
 }
 
 /// Everything that the coming requests depend on.
@@ -135,7 +151,7 @@ impl Arrivals {
             ArrivalModel::Drawn(model) => {
                 SourceState::Drawn(DrawnState::new(num_services, model.reshuffle_slots))
             }
-            ArrivalModel::Recorded { .. } => SourceState::Recorded(Place::default()),
+            ArrivalModel::Recorded(_) => SourceState::Recorded(Place::default()),
             ArrivalModel::Rates(_) => SourceState::Rates(Place::default(), Vec::new()),
             ArrivalModel::Phased(_) => SourceState::Phased(0),
             ArrivalModel::Sessions => unreachable!("the physical world draws sessions"),
@@ -149,32 +165,24 @@ impl Arrivals {
         }
     }
 
-    /// Begins an episode; returns its length in slots where the recording decides it.
-    pub(crate) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
+    /// Begins an episode; returns its length in slots: `horizon_slots`, unless the recording decides it.
+    pub(crate) fn begin_episode(&mut self, seed: Seed, horizon_slots: u32) -> u32 {
         let ArrivalsState { streams, source } = &mut self.state;
         *streams = Streams::new(seed);
-        let (slots, horizon_slots, place) = match (&self.model, source) {
+        match (&self.model, &mut *source) {
             (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
                 model.begin(self.num_cells, state, streams);
-                return None;
             }
             (ArrivalModel::Phased(model), SourceState::Phased(phase)) => {
                 *phase = model.first_phase(&mut streams.popularity);
-                return None;
             }
-            (ArrivalModel::Recorded { parts, horizon_slots }, SourceState::Recorded(place)) => {
-                (parts[trace_part(seed.purpose) as usize].num_slots(), *horizon_slots, place)
-            }
-            (ArrivalModel::Rates(model), SourceState::Rates(place, clients)) => {
-                clients.clear();
-                (model.split().slots(trace_part(seed.purpose)).len(), model.horizon_slots(), place)
-            }
-            _ => unreachable!("{OF_ANOTHER_SOURCE}"),
-        };
-        let (begin, horizon) =
-            Place::begin(seed.purpose, slots as u64, horizon_slots, &mut streams.popularity);
+            _ => {}
+        }
+        let slots = self.model.recorded_slots(trace_part(seed.purpose));
+        let (Some(slots), Some(place)) = (slots, source.begin_anew()) else { return horizon_slots };
+        let (begin, horizon) = Place::begin(seed.purpose, slots, horizon_slots, &mut streams.popularity);
         *place = begin;
-        Some(horizon)
+        horizon
     }
 
     /// Draws a new future: other counts, other deals of the ranks, other changes of the phase. The future of a recording
@@ -182,19 +190,13 @@ impl Arrivals {
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         let ArrivalsState { streams, source } = &mut self.state;
         *streams = Streams::new(seed);
-        match (&self.model, source) {
-            (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
-                model.redraw(state, &mut streams.arrivals);
-            }
-            (ArrivalModel::Recorded { parts, .. }, SourceState::Recorded(place)) => {
-                *place = Place::for_training(parts[0].num_slots(), &mut streams.popularity);
-            }
-            (ArrivalModel::Rates(model), SourceState::Rates(place, clients)) => {
-                clients.clear();
-                let slots = model.split().slots(TracePart::Train).len();
-                *place = Place::for_training(slots, &mut streams.popularity);
-            }
-            _ => {}
+        if let (ArrivalModel::Drawn(model), SourceState::Drawn(state)) = (&self.model, &mut *source) {
+            model.redraw(state, &mut streams.arrivals);
+        }
+        let slots = self.model.recorded_slots(TracePart::Train);
+        if let (Some(slots), Some(place)) = (slots, source.begin_anew()) {
+            let offset = streams.popularity.random_range(0..slots);
+            *place = Place { part: TracePart::Train as usize, offset };
         }
     }
 
@@ -212,12 +214,9 @@ impl Arrivals {
             (ArrivalModel::Drawn(model), SourceState::Drawn(own), SourceState::Drawn(state)) => {
                 model.fits(own, state, self.num_cells)
             }
-            (ArrivalModel::Recorded { parts, .. }, _, SourceState::Recorded(place)) => {
-                place.lies_in(|part| parts[part].num_slots())
-            }
-            (ArrivalModel::Rates(model), _, SourceState::Rates(place, clients)) => {
-                place.lies_in(|part| model.split().slots(TracePart::ALL[part]).len())
-                    && [0, model.num_sources()].contains(&clients.len())
+            (model @ ArrivalModel::Recorded(_), _, SourceState::Recorded(place)) => place.lies_in(model),
+            (source @ ArrivalModel::Rates(model), _, SourceState::Rates(place, clients)) => {
+                place.lies_in(source) && [0, model.num_sources].contains(&clients.len())
             }
             (ArrivalModel::Phased(model), _, SourceState::Phased(phase)) => {
                 (*phase as usize) < model.num_phases()
@@ -236,7 +235,7 @@ impl Arrivals {
     /// not recorded.
     pub(crate) fn users(&self) -> Option<&[UserId]> {
         match &self.model {
-            ArrivalModel::Recorded { parts, .. } if parts[0].has_users() => Some(&self.users),
+            ArrivalModel::Recorded(parts) if parts[0].has_users() => Some(&self.users),
             _ => None,
         }
     }
@@ -265,7 +264,7 @@ impl Arrivals {
             (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
                 model.draw(slot, self.num_cells, state, streams, &mut self.sheet);
             }
-            (ArrivalModel::Recorded { parts, .. }, SourceState::Recorded(place)) => {
+            (ArrivalModel::Recorded(parts), SourceState::Recorded(place)) => {
                 let part = &parts[place.part];
                 let slot = place.slot(slot, part.num_slots());
                 let requests = part.slot(slot).iter().copied();
@@ -276,7 +275,7 @@ impl Arrivals {
             }
             (ArrivalModel::Rates(model), SourceState::Rates(place, clients)) => {
                 let part = TracePart::ALL[place.part];
-                let slot = place.slot(slot, model.split().slots(part).len());
+                let slot = place.slot(slot, model.split.slots(part).len());
                 model.draw(part, slot, clients, &mut streams.arrivals, &mut self.sheet);
                 self.sheet.write_timed(CellId(0));
             }
@@ -316,7 +315,7 @@ mod tests {
     fn draw(episode: u64) -> (Vec<ServiceId>, Vec<Vec<Batch>>) {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, false);
-        arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
+        arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode), 1);
         let ranking = arrivals.drawn().ranking.services.clone();
         (ranking, (0..SLOTS).map(|slot| arrivals.draw(slot).to_vec()).collect())
     }
@@ -365,7 +364,7 @@ mod tests {
     fn one_by_one_the_requests_of_a_cell_come_in_any_order() {
         let model = poisson();
         let mut arrivals = Arrivals::new(model, 2, SERVICES, true);
-        arrivals.begin_episode(Seed::new(Purpose::Test, 1));
+        arrivals.begin_episode(Seed::new(Purpose::Test, 1), 1);
         let ranking = arrivals.drawn().ranking.services.clone();
         let (mut requests, mut apart, mut pairs) = (0.0, 0.0, 0.0);
         for slot in 0..SLOTS {

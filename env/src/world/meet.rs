@@ -66,7 +66,7 @@ impl World {
         let (Pending::Batch(batch), Some(request)) = (pending, request) else { return };
         self.now.users.visits(request, batch, &mut self.visits);
         self.needed_bytes = cache.marginal_bytes(batch.service);
-        if self.scenario.has_kv() {
+        if self.scenario.has_kv {
             let law = self.scenario.context_law(batch.service);
             let growth_bytes = cache.growth_bytes(batch.service, &self.visits, &law);
             self.needed_bytes = self.needed_bytes.saturating_add(growth_bytes);

@@ -88,14 +88,14 @@ pub(super) struct Physics {
 
 impl Physics {
     pub(super) fn new(scenario: &Arc<Scenario>, law: &Arc<Physical>) -> Self {
-        let num_cells = scenario.num_cells() as usize;
-        let num_users = law.num_users() as usize;
+        let num_cells = scenario.num_cells as usize;
+        let num_users = law.num_users as usize;
         Self {
             sessions: Sessions::new(law.sessions.clone()),
             now: Now {
                 radios: UserRadios::new(num_users, num_cells),
                 twins: vec![Twin::default(); num_cells * num_users],
-                stations: vec![Station::new(scenario.services().len()); num_cells],
+                stations: vec![Station::new(scenario.services.len()); num_cells],
                 seed: Seed::new(Purpose::Train, 0),
                 requests: Vec::new(),
                 handovers: 0,
@@ -210,7 +210,7 @@ impl Physics {
     /// Connects everybody who asks in this slot, and counts them by cell.
     fn connect(&mut self, slot: u64) {
         let Now { radios, seed, handovers, num_clamped, .. } = &mut self.now;
-        let now_s = slot as f64 * self.law.slot_s();
+        let now_s = slot as f64 * self.law.slot_s;
         let cells = &self.law.cells;
         let places = UserRadios::places_per_slot(cells.len());
         self.active.fill(0);
@@ -232,7 +232,7 @@ impl Physics {
 
     /// The link of a user, who shares the air of the cell with everybody else that asks there.
     fn link(&self, connection: &Connection, user: UserId, slot: u64) -> UserLink {
-        let (radio, slot_s, seed) = (&self.law.radio, self.law.slot_s(), self.now.seed);
+        let (radio, slot_s, seed) = (&self.law.radio, self.law.slot_s, self.now.seed);
         let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
         let (walked_m, span_s) = (self.now.radios.user(user).walked_m, (slot as f64 * slot_s, slot_s));
         let rates = radio.user_rates_bits_per_s(connection, (seed, user), walked_m, span_s, time_share);
@@ -264,7 +264,7 @@ impl Physics {
     /// Comes to a decision at a cell, about a request of the slot or about a prefetch: entries that neither load nor serve
     /// any more may leave.
     pub(super) fn reach(&mut self, slot: u64, request: Option<usize>, cell: CellId, cache: &mut Cache) {
-        let begin_s = slot as f64 * self.law.slot_s();
+        let begin_s = slot as f64 * self.law.slot_s;
         self.slot = slot;
         self.now_s = request.map_or(begin_s, |request| begin_s + self.now.requests[request].arrival_s);
         self.facts = None;
@@ -335,8 +335,8 @@ impl Physics {
     /// A slot passes at a cell; returns the cost of what is in its memory.
     pub(super) fn end_slot(&mut self, cell: CellId, cache: &Cache) -> f64 {
         let station = &mut self.now.stations[cell.index()];
-        station.backlog.drain(self.law.gpus, self.law.slot_s());
-        station.loading.advance(self.law.slot_s());
+        station.backlog.drain(self.law.gpus, self.law.slot_s);
+        station.loading.advance(self.law.slot_s);
         self.law.holding_cost(cache.capacity_bytes() - cache.free_bytes())
     }
 
@@ -349,7 +349,7 @@ impl Physics {
     /// # Errors
     /// The part that does not fit.
     pub(super) fn check(&self, state: &PhysicsState, batches: &[Batch]) -> Result<(), &'static str> {
-        let (now, services) = (&state.now, self.scenario.services().len());
+        let (now, services) = (&state.now, self.scenario.services.len());
         self.sessions.check(&state.sessions)?;
         let is_sound = |station: &Station| {
             station.loading.fits(self.law.model_bytes.len(), services)

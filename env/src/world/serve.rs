@@ -56,7 +56,7 @@ pub(super) fn at_edge(scenario: &Scenario, job: &Job<'_>, cell: &mut Cell, outco
     cost.switching = bring_in(scenario, &job.incoming, &mut cell.cache, counters);
     let service = scenario.service(job.batch.service);
     let law = scenario.context_law(job.batch.service);
-    let (prices, window) = (scenario.prices(), service.window_tokens);
+    let (prices, window) = (scenario.prices, service.window_tokens);
     counters.refreshes =
         cell.cache.serve(job.batch.service, job.visits, &law, job.number, |visit, before, after| {
             let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
@@ -142,7 +142,7 @@ impl Physics {
     pub(super) fn input_cost(&self) -> f64 {
         let Some(facts) = self.facts else { return 0.0 };
         let view = self.law.view(RequestFacts { twin_age_slots: None, ..facts });
-        let elsewhere = self.scenario.placements().iter().filter(|placement| !placement.needs_residency());
+        let elsewhere = self.scenario.placements.iter().filter(|placement| !placement.needs_residency());
         let cost = |&placement: &Placement| self.law.cost(&price(placement, &view), facts.service).total();
         elsewhere.map(cost).fold(f64::INFINITY, f64::min)
     }

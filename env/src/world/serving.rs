@@ -36,10 +36,10 @@ impl Serving {
         match scenario.physical() {
             Some(physical) => Self::Physical(Box::new(Physics::new(scenario, physical))),
             None => Self::Abstract(Box::new(Arrivals::new(
-                scenario.arrivals().clone(),
-                scenario.num_cells(),
-                scenario.services().len(),
-                scenario.is_per_request(),
+                scenario.arrivals.clone(),
+                scenario.num_cells,
+                scenario.services.len(),
+                scenario.is_per_request,
             ))),
         }
     }
@@ -69,13 +69,13 @@ impl Serving {
         }
     }
 
-    /// Begins an episode; returns its length in slots where a recording decides it.
-    pub(super) fn begin_episode(&mut self, seed: Seed) -> Option<u32> {
+    /// Begins an episode; returns its length in slots: `horizon_slots`, unless a recording decides it.
+    pub(super) fn begin_episode(&mut self, seed: Seed, horizon_slots: u32) -> u32 {
         match self {
-            Self::Abstract(arrivals) => arrivals.begin_episode(seed),
+            Self::Abstract(arrivals) => arrivals.begin_episode(seed, horizon_slots),
             Self::Physical(physics) => {
                 physics.begin_episode(seed);
-                None
+                horizon_slots
             }
         }
     }

@@ -53,10 +53,10 @@ impl World {
         if now.next > self.num_prefetches + now.batches.len() {
             return Err("it has taken more decisions than its slot has");
         }
-        let (services, cells) = (self.scenario.services().len(), self.now.cells.len());
+        let (services, cells) = (self.scenario.services.len(), self.now.cells.len());
         // One request at a time, and in a world of phases one a slot.
         let is_phased = self.scenario.phases().is_some();
-        let most = if is_phased || self.scenario.is_per_request() { 1 } else { u32::MAX };
+        let most = if is_phased || self.scenario.is_per_request { 1 } else { u32::MAX };
         let is_batch = |batch: &Batch| {
             batch.cell.index() < cells
                 && batch.service.index() < services

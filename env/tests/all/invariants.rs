@@ -204,21 +204,21 @@ fn every_variant_keeps_the_contract_over_a_million_decisions() {
 }
 
 fn check_memory(env: &DecisionEnv, scenario: &Scenario, name: &str) {
-    for cell in (0..scenario.num_cells()).map(CellId) {
+    for cell in (0..scenario.num_cells).map(CellId) {
         let cache = &env.world().cell(cell).cache;
         let mut models = BTreeSet::new();
-        let weights: u64 = (0..scenario.services().len())
+        let weights: u64 = (0..scenario.services.len())
             .map(ServiceId::from_index)
             .filter(|&service| cache.is_resident(service))
             .map(|service| scenario.service(service))
-            .filter(|service| models.insert(service.model) || !scenario.has_shared_weights())
+            .filter(|service| models.insert(service.model) || !scenario.has_shared_weights)
             .map(|service| service.bytes)
             .sum();
         let used = weights + cache.context_bytes().iter().sum::<u64>();
-        assert_eq!(used + cache.free_bytes(), scenario.capacity_bytes(), "{name}");
-        for (thought, service) in cache.thoughts().iter().zip(scenario.services()) {
+        assert_eq!(used + cache.free_bytes(), scenario.capacity_bytes, "{name}");
+        for (thought, service) in cache.thoughts().iter().zip(&scenario.services) {
             assert!(thought.age_tokens >= 0.0 && thought.age_tokens <= thought.context_tokens, "{name}");
-            let windows = service.window_tokens * f64::from(scenario.num_users().unwrap_or(1));
+            let windows = service.window_tokens * f64::from(scenario.num_users.unwrap_or(1));
             assert!(thought.context_tokens <= windows, "{name}: an exhausted entry stayed");
         }
     }

@@ -267,7 +267,7 @@ struct Account {
 
 impl Account {
     fn context_bytes(scenario: &Scenario, service: usize, contexts: &Contexts) -> u64 {
-        let per_token = scenario.services()[service].kv_bytes_per_token;
+        let per_token = scenario.services[service].kv_bytes_per_token;
         contexts.values().map(|(tokens, _)| (tokens * per_token).ceil() as u64).sum()
     }
 
@@ -277,7 +277,7 @@ impl Account {
         let mut bytes = 0;
         for (&service, contexts) in &self.entries {
             let Service { model, size } = Service::of(scenario, service);
-            if !scenario.has_shared_weights() || models.insert(model) {
+            if !scenario.has_shared_weights || models.insert(model) {
                 bytes += size;
             }
             bytes += Self::context_bytes(scenario, service, contexts);
@@ -314,7 +314,7 @@ impl Account {
         } else {
             after.entries.insert(service, contexts);
         }
-        if !scenario.is_per_request() {
+        if !scenario.is_per_request {
             after.served.insert(service);
         }
         (after, refreshes)
@@ -333,7 +333,7 @@ impl Account {
         let contexts =
             self.entries.get(&victim).filter(|_| victim != service && !self.served.contains(&victim));
         contexts.is_some_and(|contexts| {
-            let frees_weights = !scenario.has_shared_weights()
+            let frees_weights = !scenario.has_shared_weights
                 || model(victim) != model(service)
                     && self
                         .served
@@ -362,7 +362,7 @@ struct Service {
 
 impl Service {
     fn of(scenario: &Scenario, service: usize) -> Self {
-        let service = &scenario.services()[service];
+        let service = &scenario.services[service];
         Self { model: service.model.0, size: service.bytes }
     }
 }
@@ -373,13 +373,13 @@ fn check_mask(env: &DecisionEnv, account: &Account, chosen: &[usize], name: &str
     let service = observation.service.index();
     let visits = visits(env);
     let others: Vec<usize> =
-        (0..scenario.services().len()).filter(|&v| account.may_leave(scenario, v, service)).collect();
-    let capacity = scenario.capacity_bytes();
+        (0..scenario.services.len()).filter(|&v| account.may_leave(scenario, v, service)).collect();
+    let capacity = scenario.capacity_bytes;
     let fits = account.peak(scenario, &others, service, &visits) <= capacity;
     assert_eq!(observation.place(Placement::Edge).is_some(), fits, "{name}: edge");
     let missing = account.peak(scenario, chosen, service, &visits).saturating_sub(capacity);
     assert_eq!(observation.missing_bytes, missing, "{name}: missing bytes");
-    for victim in 0..scenario.services().len() {
+    for victim in 0..scenario.services.len() {
         let expected = fits && missing > 0 && others.contains(&victim) && !chosen.contains(&victim);
         let action = observation.evict(Placement::Edge, ServiceId::from_index(victim));
         assert_eq!(action.is_some(), expected, "{name}: evict {victim}");
@@ -407,22 +407,21 @@ fn check_service(
         let (_, age) = before.entries.get(&service).and_then(|c| c.get(&user)).copied().unwrap_or_default();
         let grown = age + f64::from(requests) * law.request_tokens;
         let window = law.window_tokens;
-        let unit = scenario.services()[service].quality.unit_cost(age.min(window), grown.min(window));
+        let unit = scenario.services[service].quality.unit_cost(age.min(window), grown.min(window));
         accuracy += f64::from(requests) * 2.5 * unit;
     }
     assert_relative_eq!(step.info.cost.accuracy, accuracy, max_relative = 1e-9);
     let was_there = before.entries.contains_key(&service);
     let model = |service: usize| Service::of(scenario, service).model;
     let finds_weights = was_there
-        || scenario.has_shared_weights()
-            && before.entries.keys().any(|&other| model(other) == model(service));
+        || scenario.has_shared_weights && before.entries.keys().any(|&other| model(other) == model(service));
     let Counters { loads, loaded_bytes, hits, edge_requests, .. } = step.info.counters;
     assert_eq!(loads, u64::from(!finds_weights), "{name}");
     assert_eq!(loaded_bytes, if finds_weights { 0 } else { Service::of(scenario, service).size }, "{name}");
     assert_eq!(step.info.cost.switching > 0.0, !finds_weights, "{name}");
     assert_eq!(hits, if was_there { edge_requests } else { 0 }, "{name}");
     assert_eq!(step.info.counters.refreshes, refreshes, "{name}");
-    assert!(after.bytes(scenario) <= scenario.capacity_bytes(), "{name}: memory exceeded");
+    assert!(after.bytes(scenario) <= scenario.capacity_bytes, "{name}: memory exceeded");
 }
 
 /// A copy that went through bytes shows the same and answers the same.
@@ -518,11 +517,7 @@ fn random_decisions_under_every_combination_of_options_agree_with_a_naive_accoun
             }
             for (account, index) in accounts.iter().zip(0..) {
                 let cache = &env.world().cell(thoughtcache_env::units::CellId(index)).cache;
-                assert_eq!(
-                    cache.free_bytes() + account.bytes(&scenario),
-                    scenario.capacity_bytes(),
-                    "{name}"
-                );
+                assert_eq!(cache.free_bytes() + account.bytes(&scenario), scenario.capacity_bytes, "{name}");
                 for (service, thought) in cache.thoughts().iter().enumerate() {
                     let contexts = account.entries.get(&service).into_iter().flat_map(BTreeMap::values);
                     let (tokens, age) = contexts.fold((0.0, 0.0), |sum, c| (sum.0 + c.0, sum.1 + c.1));

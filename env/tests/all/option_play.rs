@@ -84,7 +84,7 @@ impl Books {
                 !self.victims.contains(&other) && (is_chosen || self.served.contains(&(cell, other)))
             })
         };
-        let capacity = scenario.capacity_bytes();
+        let capacity = scenario.capacity_bytes;
         (stays(false) + bytes <= capacity, stays(true) + bytes > capacity)
     }
 
@@ -133,7 +133,7 @@ impl Books {
             return;
         }
         let cell = pending.cell();
-        let now: BTreeSet<ServiceId> = (0..scenario.services().len())
+        let now: BTreeSet<ServiceId> = (0..scenario.services.len())
             .map(ServiceId::from_index)
             .filter(|&service| env.world().cell(cell).cache.is_resident(service))
             .collect();
@@ -142,9 +142,9 @@ impl Books {
         }
         if let (Pending::Batch(batch), Decision::Serve { placement, .. }) = (pending, decision) {
             let own = (cell, batch.service);
-            if placement == Placement::Edge && !scenario.is_per_request() {
+            if placement == Placement::Edge && !scenario.is_per_request {
                 self.served.insert(own);
-            } else if placement == Placement::Cloud && scenario.has_hold() && !self.resident.contains(&own) {
+            } else if placement == Placement::Cloud && scenario.has_hold && !self.resident.contains(&own) {
                 self.held.insert(own);
             }
         }
@@ -214,21 +214,21 @@ fn the_mask_is_what_a_bookkeeper_of_the_rules_would_allow() {
             }
             assert!((reward + cost).abs() <= 1e-9 * cost, "{name}: {reward} against {cost}");
             // Elsewhere, empty slots before the first decision belong to no step.
-            assert!(!scenario.has_prefetch() || slots == 60, "{name}: {slots}");
+            assert!(!scenario.has_prefetch || slots == 60, "{name}: {slots}");
         }
         assert!(choices > 0, "{name}: several victims were named");
-        assert_eq!((holds > 0, loads_ahead > 0), (scenario.has_hold(), scenario.has_prefetch()), "{name}");
+        assert_eq!((holds > 0, loads_ahead > 0), (scenario.has_hold, scenario.has_prefetch), "{name}");
     }
 }
 
 #[test]
 fn prefetch_decisions_come_first_and_cells_by_their_ids() {
-    for (name, scenario) in worlds().into_iter().filter(|(_, scenario)| scenario.has_prefetch()) {
+    for (name, scenario) in worlds().into_iter().filter(|(_, scenario)| scenario.has_prefetch) {
         let mut env = DecisionEnv::new(Arc::clone(&scenario));
         env.reset(Seed::new(Purpose::Train, 5));
         for slot in 0..60 {
             assert_eq!(env.world().slot(), slot);
-            for cell in (0..scenario.num_cells()).map(CellId) {
+            for cell in (0..scenario.num_cells).map(CellId) {
                 assert_eq!(env.world().pending(), Pending::Prefetch(cell), "{name}");
                 let pass = env.observation().pass().unwrap();
                 env.step(&pass).unwrap();

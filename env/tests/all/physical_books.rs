@@ -371,7 +371,7 @@ fn play(episodes: u64, changes: &[(&str, &str)], edge_prob: f64) -> Seen {
             books.compare(&env);
             let facts = env.world().facts().unwrap();
             assert_eq!((facts.new_tokens, facts.output_tokens), (100.0, 200.0));
-            let placements = scenario.placements();
+            let placements = &scenario.placements;
             let legal: Vec<Placement> =
                 placements.iter().copied().filter(|&p| env.observation().place(p).is_some()).collect();
             let service = facts.service.index();

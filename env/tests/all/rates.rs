@@ -78,9 +78,9 @@ fn a_world_of_recorded_rates_keeps_the_contract() {
 fn training_begins_anywhere_and_the_test_part_is_one_run() {
     let scenario = load(&small(), &[ANY]).unwrap();
     // 40 periods of ten slots: 240, 80 and 80 slots. Clients 20 and 21 belong to no service.
-    let ArrivalModel::Rates(model) = scenario.arrivals() else { panic!("rates") };
-    assert_eq!(TracePart::ALL.map(|part| model.split().slots(part).len()), [240, 80, 80]);
-    assert_eq!(scenario.outside_requests(), 2 * 40 * 60);
+    let ArrivalModel::Rates(model) = &scenario.arrivals else { panic!("rates") };
+    assert_eq!(TracePart::ALL.map(|part| model.split.slots(part).len()), [240, 80, 80]);
+    assert_eq!(scenario.outside_requests, 2 * 40 * 60);
     assert!(scenario.is_recorded());
     let mut env = DecisionEnv::new(Arc::clone(&scenario));
     let (train, other) = (Seed::new(Purpose::Train, 1), Seed::new(Purpose::Train, 1).with_episode(1));
@@ -98,8 +98,8 @@ fn training_begins_anywhere_and_the_test_part_is_one_run() {
 fn the_split_can_be_chosen() {
     let scenario =
         load(&small(), &[ANY, ("workload.rates.split", "{ train = 0.5, validate = 0.25 }")]).unwrap();
-    let ArrivalModel::Rates(model) = scenario.arrivals() else { panic!("rates") };
-    assert_eq!(TracePart::ALL.map(|part| model.split().slots(part).len()), [200, 100, 100]);
+    let ArrivalModel::Rates(model) = &scenario.arrivals else { panic!("rates") };
+    assert_eq!(TracePart::ALL.map(|part| model.split.slots(part).len()), [200, 100, 100]);
     let error =
         load(&small(), &[ANY, ("workload.rates.split", "{ train = 0.9, validate = 0.1 }")]).unwrap_err();
     assert!(error.contains("leave something of 1 for tests"), "{error}");
@@ -136,11 +136,11 @@ fn servegen_has_the_clients_and_rates_that_it_is_known_for() {
         return;
     };
     let rates = ClientRates::servegen(file).unwrap();
-    assert_eq!((rates.clients().len(), rates.rates().len(), rates.num_periods()), (421, 251_524, 2016));
+    assert_eq!((rates.clients.len(), rates.rates.len(), rates.num_periods()), (421, 251_524, 2016));
     let bytes = rates.write(Vec::new()).unwrap();
     assert_eq!(ClientRates::read(&bytes[..]).unwrap(), rates);
     let scenario = load(&rates, &[]).unwrap();
-    let ArrivalModel::Rates(model) = scenario.arrivals() else { panic!("rates") };
+    let ArrivalModel::Rates(model) = &scenario.arrivals else { panic!("rates") };
     // What the head of trace-servegen.toml says.
     let means = TracePart::ALL.map(|part| model.mean_requests(part));
     for (mean, expected) in means.into_iter().zip([21.1, 12.6, 13.6]) {

@@ -8,7 +8,7 @@ use thoughtcache_env::gym::check::{CheckSettings, check_env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::radio::recorded_rates::RateFormat;
 use thoughtcache_env::radio::recordings;
-use thoughtcache_env::radio::replay::{ThroughputTrace, ThroughputTraces};
+use thoughtcache_env::radio::replay::ThroughputTraces;
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::files::Files;
 use thoughtcache_env::scenario::{Scenario, shipped};
@@ -75,7 +75,7 @@ fn users_meet_the_rates_that_were_measured_and_tests_replay_other_traces() {
     }
     let rates = scenario.physical().unwrap().radio.recorded_rates.as_ref().unwrap();
     let names = |purpose| -> BTreeSet<&str> {
-        rates.traces(purpose).traces().iter().map(ThroughputTrace::name).collect()
+        rates.traces(purpose).traces().iter().map(|trace| trace.name.as_str()).collect()
     };
     assert_eq!(names(Purpose::Train), names(Purpose::Validate));
     assert!(names(Purpose::Train).is_disjoint(&names(Purpose::Test)));

@@ -90,7 +90,7 @@ fn each_request_meets_the_context_of_the_user_who_was_recorded() {
     let slots = ["a3 b0 a1 a3", "b1 a1", "a3", "b0", "a0", "a3", "a0", "b0", "a0", "b0"];
     let scenario = load(trace(slots, true), &[]).unwrap();
     // Users are numbered as they first ask: u3 is 0, u0 is 1, u1 is 2.
-    assert_eq!(scenario.num_users(), Some(3), "as the recording says");
+    assert_eq!(scenario.num_users, Some(3), "as the recording says");
     let mut env = DecisionEnv::new(scenario);
     env.reset(Seed::new(Purpose::Train, 0));
     // Service a comes first: two requests of user 0, one of user 2.
@@ -153,7 +153,7 @@ fn who_asks_is_part_of_what_two_policies_have_in_common() {
 #[test]
 fn users_are_counted_by_a_recording_that_names_them_and_typed_for_one_that_does_not() {
     let users = [("context.users", "3")];
-    assert_eq!(load(trace(OWN, false), &users).unwrap().num_users(), Some(3));
+    assert_eq!(load(trace(OWN, false), &users).unwrap().num_users, Some(3));
     let refusals = [load(trace(OWN, true), &users), load(trace(OWN, false), &[])];
     let text = refusals.map(|refusal| refusal.unwrap_err()).join("\n");
     insta::assert_snapshot!(text);
@@ -178,11 +178,11 @@ fn gentd26_is_played_with_its_own_users() {
         .collect();
     let map = TraceServicesConfig::TopModels(TopModelsConfig {});
     let [train, ..] = SlottedRequests::parts(&trace, split, (&map, 24), false).unwrap();
-    let services = train.models().to_vec();
+    let services = train.models.clone();
     let overrides = [Override { key: "context".into(), value: "{ scope = \"user\" }".into() }];
     let text = shipped::text("trace-gentd26").unwrap();
     let (_, scenario) = Scenario::load("trace-gentd26", text, &overrides, |_| Ok(trace)).unwrap();
-    assert_eq!((scenario.num_users(), scenario.has_recorded_users()), (Some(4_247), true));
+    assert_eq!((scenario.num_users, scenario.has_recorded_users()), (Some(4_247), true));
 
     // Who asked for what in each slot of the test part, counted from the rows.
     let mut expected: BTreeMap<(u64, u32), BTreeMap<UserId, u32>> = BTreeMap::new();

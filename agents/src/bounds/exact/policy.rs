@@ -41,8 +41,8 @@ impl ExactPolicy {
     /// # Errors
     /// [`PhaseHidden`]: there are several phases, and an observation shows none.
     pub fn new(name: impl Into<String>, mdp: Arc<ExactMdp>, plan: Plan) -> Result<Self, PhaseHidden> {
-        if mdp.num_phases() > 1 && !mdp.scenario().shows_popularity_phase() {
-            return Err(PhaseHidden { scenario: mdp.scenario().name().to_owned() });
+        if mdp.num_phases() > 1 && !mdp.scenario().shows_popularity_phase {
+            return Err(PhaseHidden { scenario: mdp.scenario().name.clone() });
         }
         Ok(Self { name: name.into(), mdp, plan: Arc::new(plan) })
     }

@@ -199,7 +199,7 @@ impl ExactMdp {
         explorer.env.reset(Seed::new(Purpose::Test, 0));
         explorer.arrive(&mut table);
         while let Some((set, snapshot)) = explorer.open.pop_front() {
-            for service in (0..scenario.services().len()).map(ServiceId::from_index) {
+            for service in (0..scenario.services.len()).map(ServiceId::from_index) {
                 if !table.is_asked_for(service) {
                     continue;
                 }
@@ -251,20 +251,20 @@ impl ExactMdp {
 
 /// The phases of a world of the right kind.
 fn check(scenario: &Scenario) -> Result<&PhasedModel, NotTiny> {
-    let name = || scenario.name().to_owned();
+    let name = || scenario.name.clone();
     let model = scenario.phases().ok_or_else(|| NotTiny::Workload { scenario: name() })?;
-    let weight = scenario.prices().accuracy_weight;
+    let weight = scenario.prices.accuracy_weight;
     if weight > 0.0 {
         return Err(NotTiny::Accuracy { scenario: name(), weight });
     }
-    if let Some(service) = scenario.services().iter().find(|service| service.window_tokens.is_finite()) {
+    if let Some(service) = scenario.services.iter().find(|service| service.window_tokens.is_finite()) {
         let (service, window_tokens) = (service.name.clone(), service.window_tokens);
         return Err(NotTiny::Window { scenario: name(), service, window_tokens });
     }
-    if scenario.has_kv() {
+    if scenario.has_kv {
         return Err(NotTiny::Context { scenario: name() });
     }
-    if scenario.services().len() > MAX_SERVICES {
+    if scenario.services.len() > MAX_SERVICES {
         return Err(NotTiny::TooLarge { scenario: name(), what: "services", limit: MAX_SERVICES });
     }
     Ok(model)
@@ -285,7 +285,7 @@ impl Explorer {
         *self.set_of.entry(resident).or_insert_with(|| {
             let number = table.sets.len();
             table.sets.push(resident);
-            table.first.push(vec![None; table.scenario.services().len()]);
+            table.first.push(vec![None; table.scenario.services.len()]);
             self.open.push_back((number, self.env.snapshot()));
             number
         })

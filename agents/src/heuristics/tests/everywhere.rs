@@ -85,11 +85,11 @@ fn no_rule_violates_a_mask_in_any_world() {
                 let counters = play(&rule, &scenario, Seed::new(Purpose::Test, 3).with_episode(episode));
                 assert!(counters.hits <= counters.edge_requests, "{name}");
                 // An entry leaves as often as it came; where weights are shared, it may come without a load.
-                let left = match scenario.refresh() {
+                let left = match scenario.refresh {
                     Refresh::Evict => counters.evictions + counters.refreshes,
                     Refresh::Clear => counters.evictions,
                 };
-                assert!(left <= counters.loads || scenario.has_shared_weights(), "{name}");
+                assert!(left <= counters.loads || scenario.has_shared_weights, "{name}");
             }
         }
     }

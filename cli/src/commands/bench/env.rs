@@ -87,7 +87,7 @@ impl Args {
         ensure!(
             self.grows_at_most.is_none() || scenario.physical().is_some(),
             "--grows-at-most: {} has no users of its own; allowed: a physical scenario, street for example",
-            scenario.name()
+            scenario.name
         );
         let is_taken =
             self.scaling && output::takes_stdout(console, &[("--plot", Some(self.plot.as_path()))])?;
@@ -112,14 +112,14 @@ impl Args {
             Vec::new()
         };
         if !users.is_empty() {
-            scaling_plot::draw(scenario.name(), &users, &self.plot)
+            scaling_plot::draw(&scenario.name, &users, &self.plot)
                 .with_context(|| format!("cannot draw {}", self.plot.display()))?;
             console.note(&format!("the curve over users is drawn in {}", self.plot.display()));
         }
         if !is_taken {
             let env = DecisionEnv::new(Arc::clone(&scenario));
             let mut report = json!({
-                "scenario": scenario.name(),
+                "scenario": scenario.name,
                 "lanes": self.lanes,
                 "num_entries": env.spec().num_entries(),
                 "num_actions": env.spec().num_actions(),

@@ -44,14 +44,11 @@ impl Args {
     pub(super) fn run(self, console: Console) -> Result<Verdict> {
         let scenario = scenario_file::load(&self.scenario, &self.set.overrides()?)?.scenario;
         let Some(physical) = scenario.physical() else {
-            bail!(
-                "{} has no radio: a scenario with [physical] is needed, street for example",
-                scenario.name()
-            );
+            bail!("{} has no radio: a scenario with [physical] is needed, street for example", scenario.name);
         };
         let circumstances = circumstances();
         let spinner =
-            progress::spinner(console, format!("the radio of {}, {} s", scenario.name(), self.seconds));
+            progress::spinner(console, format!("the radio of {}, {} s", scenario.name, self.seconds));
         let mut air = Air::new(physical);
         for _ in 0..FIRST_SLOTS {
             black_box(air.redraw());
@@ -68,7 +65,7 @@ impl Args {
         spinner.finish_and_clear();
         let user_slots = slots * u64::from(air.num_users);
         let report = json!({
-            "scenario": scenario.name(),
+            "scenario": scenario.name,
             "users": air.num_users,
             "cells": physical.cells.len(),
             // Of processor time, where the system tells it.
@@ -94,7 +91,7 @@ struct Air<'a> {
 
 impl<'a> Air<'a> {
     fn new(physical: &'a Physical) -> Self {
-        let (num_users, num_cells) = (physical.num_users(), physical.cells.len());
+        let (num_users, num_cells) = (physical.num_users, physical.cells.len());
         Self {
             physical,
             num_users,
@@ -109,7 +106,7 @@ impl<'a> Air<'a> {
     /// A slot passes for everybody; returns the sum of downlink rates in bit/s.
     fn redraw(&mut self) -> f64 {
         let (radio, cells) = (&self.physical.radio, &self.physical.cells);
-        let now_s = f64::from(self.slot) * self.physical.slot_s();
+        let now_s = f64::from(self.slot) * self.physical.slot_s;
         let place = self.slot.wrapping_mul(UserRadios::places_per_slot(cells.len()));
         self.active.fill(0);
         self.connections.clear();

@@ -129,7 +129,7 @@ fn with(text: &ScenarioText, overrides: &[Override], users: u32, rate: f64) -> R
 fn point(scenario: &Arc<Scenario>, users: u32, seconds: f64, fewest_ns: Option<f64>) -> Result<Point> {
     let mut play = RandomPlay::new(scenario, 1, 1)?;
     let idle_user_bytes = play.env().world().idle_user_bytes().unwrap_or(0);
-    let horizon_slots = u64::from(scenario.horizon_slots());
+    let horizon_slots = u64::from(scenario.horizon_slots);
     let (mut decisions, mut slots) = (0_u64, 0_u64);
     let clock = BusyClock::start();
     loop {

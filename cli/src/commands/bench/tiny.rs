@@ -203,7 +203,7 @@ fn solve(world: &World) -> Result<Solved> {
         compare("sets that fit", mdp.sets().len() as f64, known.num_feasible_sets.map(|count| count as f64));
     }
     Ok(Solved {
-        world: world.scenario.name().to_owned(),
+        world: world.scenario.name.clone(),
         sets: mdp.sets().len(),
         states: mdp.num_states(),
         average_cost: [average.lower, average.upper],

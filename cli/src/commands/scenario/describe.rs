@@ -72,7 +72,7 @@ impl Args {
 fn description(LoadedScenario { config, scenario }: &LoadedScenario, summary: &str, story: &Story) -> Value {
     let env = DecisionEnv::new(Arc::clone(scenario));
     let spec = env.spec();
-    let (memory_gb, catalogue_gb) = (bytes_to_gb(scenario.capacity_bytes()), catalogue_gb(scenario));
+    let (memory_gb, catalogue_gb) = (bytes_to_gb(scenario.capacity_bytes), catalogue_gb(scenario));
     let users_are = match (scenario.has_recorded_users(), scenario.is_recorded()) {
         (true, _) => "recorded",
         (false, true) => "drawn for a recording",
@@ -86,17 +86,17 @@ fn description(LoadedScenario { config, scenario }: &LoadedScenario, summary: &s
     }
     let entries = spec.entries.iter().map(|Entry { name, low, high }| (name.as_str(), Some([*low, *high])));
     json!({
-        "scenario": scenario.name(),
+        "scenario": scenario.name,
         "summary": summary,
-        "num_cells": scenario.num_cells(),
+        "num_cells": scenario.num_cells,
         "memory_gb": memory_gb,
         "catalogue_gb": catalogue_gb,
         "catalogue_fits_share": (memory_gb / catalogue_gb).min(1.0),
-        "users": scenario.num_users(),
+        "users": scenario.num_users,
         // Where the user of a request comes from.
-        "users_are": scenario.num_users().map(|_| users_are),
+        "users_are": scenario.num_users.map(|_| users_are),
         // Recorded requests for other models, or of other clients, which are served elsewhere.
-        "outside_requests": Some(scenario.outside_requests()).filter(|&requests| requests > 0),
+        "outside_requests": Some(scenario.outside_requests).filter(|&requests| requests > 0),
         "edge_pays_off_tokens": break_even_tokens(scenario),
         "requests": load(scenario),
         "settings": settings,
@@ -139,7 +139,7 @@ fn physics(scenario: &Scenario, physical: &Physical) -> Value {
         // The share of the time that a passer-by is in the way of a user.
         "blocked_share": radio.blockage.map_or(0.0, |blockage| blockage.prob()),
         // What a slot costs while the whole memory of a cell is full.
-        "holding_cost_per_slot": physical.holding_cost(scenario.capacity_bytes()),
+        "holding_cost_per_slot": physical.holding_cost(scenario.capacity_bytes),
     })
 }
 
@@ -159,7 +159,7 @@ fn speed(site: &SiteView<'_>) -> Value {
 /// A model that cells can hold; `None` where no service uses it.
 fn model(scenario: &Scenario, index: usize) -> Option<Value> {
     let id = ModelId::from_index(index);
-    let services = || scenario.services().iter().enumerate().filter(move |(_, service)| service.model == id);
+    let services = || scenario.services.iter().enumerate().filter(move |(_, service)| service.model == id);
     let first = ServiceId::from_index(services().next()?.0);
     let shape = scenario.model(id);
     let full_bytes = (shape.kv_bytes_per_token * shape.window_tokens).ceil() as u64;
@@ -171,7 +171,7 @@ fn model(scenario: &Scenario, index: usize) -> Option<Value> {
         // Absent without a limit.
         "window_tokens": shape.window_tokens,
         // What a context takes that fills the window, where context takes room.
-        "full_context_gb": scenario.has_kv().then(|| bytes_to_gb(full_bytes)),
+        "full_context_gb": scenario.has_kv.then(|| bytes_to_gb(full_bytes)),
         // The least and the greatest over its services.
         "load_cost": is_abstract.then(|| least_and_most(services().map(|(_, service)| service.load_cost))),
     });
@@ -205,7 +205,7 @@ fn elsewhere(settings: &PhysicalConfig, physical: &Physical) -> Vec<Value> {
 
 /// What each service of a physical scenario asks for.
 fn demands(config: &ScenarioConfig, scenario: &Scenario, physical: &Physical) -> Vec<Value> {
-    let services = scenario.services().iter().zip(&config.services).enumerate();
+    let services = scenario.services.iter().zip(&config.services).enumerate();
     let demand = services.filter_map(|(index, (service, typed))| {
         let demands = physical.demands(ServiceId::from_index(index));
         let features =
@@ -229,9 +229,9 @@ fn demands(config: &ScenarioConfig, scenario: &Scenario, physical: &Physical) ->
 
 /// The weights of all entries, without their contexts.
 fn catalogue_gb(scenario: &Scenario) -> f64 {
-    let services = scenario.services();
+    let services = &scenario.services;
     let is_counted = |(index, service): &(usize, &Service)| {
-        !scenario.has_shared_weights()
+        !scenario.has_shared_weights
             || !services[..*index].iter().any(|earlier| earlier.model == service.model)
     };
     services.iter().enumerate().filter(is_counted).map(|(_, service)| bytes_to_gb(service.bytes)).sum()
@@ -244,17 +244,17 @@ fn load(scenario: &Scenario) -> Vec<Value> {
         load(&format!("the {part} part"), requests_per_slot, Some(num_slots))
     };
     let always = |requests_per_slot| vec![load("every episode", requests_per_slot, None)];
-    match scenario.arrivals() {
-        ArrivalModel::Recorded { parts, .. } => parts
+    match &scenario.arrivals {
+        ArrivalModel::Recorded(parts) => parts
             .iter()
-            .map(|own| part(own.part(), own.num_requests() as f64 / own.num_slots() as f64, own.num_slots()))
+            .map(|own| part(own.part, own.num_requests() as f64 / own.num_slots() as f64, own.num_slots()))
             .collect(),
         ArrivalModel::Rates(model) => TracePart::ALL
             .iter()
-            .map(|&own| part(own, model.mean_requests(own), model.split().slots(own).len()))
+            .map(|&own| part(own, model.mean_requests(own), model.split.slots(own).len()))
             .collect(),
         ArrivalModel::Drawn(model) => {
-            always(model.by_rank.iter().sum::<f64>() * f64::from(scenario.num_cells()))
+            always(model.by_rank.iter().sum::<f64>() * f64::from(scenario.num_cells))
         }
         ArrivalModel::Sessions => {
             always(scenario.physical().map_or(0.0, |physical| physical.sessions.requests_per_slot()))
@@ -267,7 +267,7 @@ fn costs(config: &ScenarioConfig, scenario: &Scenario) -> Vec<Value> {
     let price = |component: &str, amount: String, per: &str| json!({ "component": component, "amount": amount, "per": per });
     if let (Some(settings), Some(physical)) = (&config.physical, scenario.physical()) {
         let weights = &settings.weights;
-        let holding = physical.holding_cost(scenario.capacity_bytes());
+        let holding = physical.holding_cost(scenario.capacity_bytes);
         return vec![
             price("time", number(weights.cost_per_s), "per s until the answer is complete"),
             price("energy", number(weights.cost_per_j), "per J of device, network, cell and cloud"),
@@ -278,12 +278,12 @@ fn costs(config: &ScenarioConfig, scenario: &Scenario) -> Vec<Value> {
             price("holding", number(holding), "per slot with a full memory, at the price of energy"),
         ];
     }
-    let (prices, services) = (scenario.prices(), scenario.services());
+    let (prices, services) = (scenario.prices, &scenario.services);
     let range = |of: fn(&Service) -> f64| match least_and_most(services.iter().map(of)) {
         [least, most] if most - least < 1e-12 => number(least),
         [least, most] => format!("{} to {}", number(least), number(most)),
     };
-    let per_load = if scenario.has_shared_weights() {
+    let per_load = if scenario.has_shared_weights {
         "per load, by model; evictions are free, and so are weights that are in memory already"
     } else {
         "per load, by model; evictions are free"
@@ -311,7 +311,7 @@ fn least_and_most(values: impl Iterator<Item = f64>) -> [f64; 2] {
 /// The least fresh context, in tokens, with which an answer at the edge costs less than one in the cloud: the least and the
 /// greatest over the services that have such a point within their window.
 fn break_even_tokens(scenario: &Scenario) -> Option<[f64; 2]> {
-    let prices = scenario.prices();
+    let prices = scenario.prices;
     let cost = |service: &Service, tokens: f64| {
         service.edge_per_request
             + prices.accuracy_weight * service.quality.unit_cost(tokens, tokens)
@@ -329,7 +329,7 @@ fn break_even_tokens(scenario: &Scenario) -> Option<[f64; 2]> {
         }
         Some(above)
     };
-    let points: Vec<f64> = scenario.services().iter().filter_map(point).collect();
+    let points: Vec<f64> = scenario.services.iter().filter_map(point).collect();
     let least = points.iter().copied().reduce(f64::min)?;
     Some([least, points.iter().copied().reduce(f64::max)?])
 }

@@ -60,24 +60,24 @@ impl Args {
         let scenario = &loaded.scenario;
         let contenders = policies::load(policy, scenario).context("--policy")?;
         let contender = contenders.first().context("--policy: nobody decides")?;
-        let num_cells = scenario.num_cells();
+        let num_cells = scenario.num_cells;
         ensure!(
             self.cell < u64::from(num_cells),
             "--cell {}: {} has the cells 0 to {}",
             self.cell,
-            scenario.name(),
+            scenario.name,
             num_cells - 1
         );
         if let Some(physical) = scenario.physical() {
-            let last = physical.num_users() - 1;
+            let last = physical.num_users - 1;
             ensure!(
                 self.user <= u64::from(last),
                 "--user {}: {} has the users 0 to {last}",
                 self.user,
-                scenario.name()
+                scenario.name
             );
         }
-        let stem = file_stem(scenario.name());
+        let stem = file_stem(&scenario.name);
         let paths = KINDS.map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
         paths.iter().try_for_each(|path| output::prepare(path))?;
         let is_recorded = scenario.physical().is_some_and(|physical| physical.radio.recorded_rates.is_some());
@@ -95,15 +95,15 @@ impl Args {
         if is_recorded {
             console.note(&format!(
                 "{} replays recorded throughput: `trace stats` summarises it, and there is no channel to draw",
-                scenario.name()
+                scenario.name
             ));
         } else if !has_channel {
             console.note(&format!(
                 "{} has no radio: only scenarios with [physical] have a channel to draw",
-                scenario.name()
+                scenario.name
             ));
         }
-        let mut written = json!({ "scenario": scenario.name(), "policy": contender.name, "seed": self.seed });
+        let mut written = json!({ "scenario": scenario.name, "policy": contender.name, "seed": self.seed });
         let mut lines = Vec::new();
         for ((kind, path), svg) in KINDS.into_iter().zip(&paths).zip(pictures) {
             if let Some(svg) = svg {

@@ -184,7 +184,7 @@ pub(super) fn tell(
     ensure!(
         slot < horizon,
         "--slot {slot}: an episode of {} has the slots 0 to {}",
-        scenario.name(),
+        scenario.name,
         horizon - 1
     );
     while !teller.is_over && teller.env.world().slot() < slot {
@@ -192,7 +192,7 @@ pub(super) fn tell(
     }
     let next_slot = Some(teller.env.world().slot()).filter(|&next| next != slot);
     teller.holding = Holding { slots: 0, cost: 0.0 };
-    let cells = || (0..scenario.num_cells()).map(CellId);
+    let cells = || (0..scenario.num_cells).map(CellId);
     let memory = cells().map(|cell| memory(teller.env.world(), cell)).collect();
     let resident = cells().flat_map(|cell| teller.entries(cell)).map(|(_, entry)| entry).collect();
     let (mut ahead, mut batches, mut cost) = (Vec::new(), Vec::new(), CostBreakdown::default());
@@ -209,7 +209,7 @@ pub(super) fn tell(
         }
     }
     cost.holding += teller.holding.cost;
-    let fade = scenario.services().iter().map(|service| service.fade_tokens);
+    let fade = scenario.services.iter().map(|service| service.fade_tokens);
     Ok(Story {
         slot,
         seed: run,
@@ -231,11 +231,11 @@ fn memory(world: &World, cell: CellId) -> Memory {
     let (scenario, cache) = (world.scenario(), &world.cell(cell).cache);
     let loading = world.station(cell).map(|station| &station.loading);
     let on = |tier: Tier| {
-        let models: BTreeSet<ModelId> = scenario.services().iter().map(|service| service.model).collect();
+        let models: BTreeSet<ModelId> = scenario.services.iter().map(|service| service.model).collect();
         let here = models.into_iter().filter(|&id| loading.is_some_and(|loading| loading.tier(id) == tier));
         here.map(|model| scenario.model_name(model).to_owned()).collect()
     };
-    let services = scenario.services().iter().enumerate();
+    let services = scenario.services.iter().enumerate();
     let flying = services.filter(|(index, _)| {
         loading.is_some_and(|loading| loading.seconds_left(ServiceId::from_index(*index)) > 0.0)
     });
@@ -267,7 +267,7 @@ impl Teller<'_> {
     /// The resident entries of a cell with their contexts.
     fn entries(&self, cell: CellId) -> Vec<(ServiceId, Entry)> {
         let cache = &self.env.world().cell(cell).cache;
-        let ids = (0..self.scenario().services().len()).map(ServiceId::from_index);
+        let ids = (0..self.scenario().services.len()).map(ServiceId::from_index);
         let entry = |id: ServiceId| {
             let service = self.scenario().service(id);
             Entry {
@@ -277,7 +277,7 @@ impl Teller<'_> {
                 memory_gb: bytes_to_gb(service.bytes),
                 context_memory_gb: self
                     .scenario()
-                    .has_kv()
+                    .has_kv
                     .then(|| bytes_to_gb(cache.context_bytes()[id.index()])),
                 context: cache.thoughts()[id.index()],
             }
@@ -301,9 +301,9 @@ impl Teller<'_> {
         let service = scenario.service(batch.service);
         let cell = self.env.world().cell(batch.cell);
         let flop = f64::from(batch.num_requests) * service.request_flop;
-        let budget = scenario.compute_budget_flop().unwrap_or(f64::INFINITY);
+        let budget = scenario.compute_budget_flop.unwrap_or(f64::INFINITY);
         let needed_bytes = cell.cache.free_bytes().saturating_add(self.env.world().missing_bytes());
-        Some(if !scenario.placements().contains(&Placement::Edge) {
+        Some(if !scenario.placements.contains(&Placement::Edge) {
             Obstacle::NotAllowed
         } else if needed_bytes > cell.cache.capacity_bytes() {
             Obstacle::LargerThanMemory
@@ -365,9 +365,9 @@ impl Teller<'_> {
         let world = self.env.world();
         let free_gb = bytes_to_gb(world.cell(cell).cache.free_bytes());
         let missing_bytes = world.missing_bytes();
-        let missing_gb = (world.scenario().has_kv() && missing_bytes > 0).then(|| bytes_to_gb(missing_bytes));
+        let missing_gb = (world.scenario().has_kv && missing_bytes > 0).then(|| bytes_to_gb(missing_bytes));
         let finds_weights = before.is_none() && world.cell(cell).cache.marginal_bytes(batch.service) == 0;
-        let users = world.scenario().num_users().map(|_| world.visits().len());
+        let users = world.scenario().num_users.map(|_| world.visits().len());
         let edge_obstacle = self.edge_obstacle(batch);
         let met = met(&self.env);
         let (actions, info) = self.finish()?;
@@ -379,7 +379,7 @@ impl Teller<'_> {
             let Thought { context_tokens, age_tokens } = before.unwrap_or_default();
             Thought {
                 context_tokens: context_tokens + new_tokens,
-                age_tokens: age_tokens + scenario.consensus_factor() * new_tokens,
+                age_tokens: age_tokens + scenario.consensus_factor * new_tokens,
             }
         });
         Ok(Told {
@@ -398,7 +398,7 @@ impl Teller<'_> {
             evicted: self.left(cell, &resident),
             after,
             is_refreshed: refreshes > 0,
-            cleared: (refreshes > 0 && scenario.refresh() == Refresh::Clear).then_some(refreshes),
+            cleared: (refreshes > 0 && scenario.refresh == Refresh::Clear).then_some(refreshes),
             served: served(self.env.world(), actions.first(), batch.service),
             met,
             actions,
@@ -413,7 +413,7 @@ fn met(env: &DecisionEnv) -> Option<Value> {
     let (request, physical) = (world.facts()?, world.scenario().physical()?);
     let demands = physical.demands(request.service);
     let place = world.position(request.user)?;
-    let legal = world.scenario().placements().iter().filter(|&&placement| world.can_serve(placement));
+    let legal = world.scenario().placements.iter().filter(|&&placement| world.can_serve(placement));
     let option = |&placement: &Placement| {
         let (bill, cost) = observation.estimate(placement)?;
         Some(json!({
@@ -428,7 +428,7 @@ fn met(env: &DecisionEnv) -> Option<Value> {
         }))
     };
     Some(json!({
-        "device": physical.classes[request.class as usize].name(),
+        "device": physical.classes[request.class as usize].name,
         "request": request,
         "place": {
             "east_m": place.x_m.round(),

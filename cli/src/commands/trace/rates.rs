@@ -9,7 +9,7 @@ const LISTED: usize = 10;
 
 /// Summarises a recording: the clients that ask most, and all of them together.
 pub(super) fn summary(file: &Path, recording: &ClientRates) -> Value {
-    let span_s = f64::from(recording.num_periods()) * f64::from(recording.period_s());
+    let span_s = f64::from(recording.num_periods()) * f64::from(recording.period_s);
     let by_model = recording.demand(u64::MAX, |client| Some(client.model.clone()));
     let by_client = recording.demand(u64::MAX, |Client { model, name }| Some(format!("{model}/{name}")));
     let requests: f64 = by_model.values().map(|demand| demand.requests).sum();
@@ -26,9 +26,9 @@ pub(super) fn summary(file: &Path, recording: &ClientRates) -> Value {
     });
     json!({
         "file": file.display().to_string(),
-        "clients": recording.clients().len(),
-        "rates": recording.rates().len(),
-        "period_s": recording.period_s(),
+        "clients": recording.clients.len(),
+        "rates": recording.rates.len(),
+        "period_s": recording.period_s,
         "periods": recording.num_periods(),
         "requests": requests,
         "requests_per_s": requests / span_s,

@@ -70,14 +70,14 @@ fn row(of: &str, is_recorded: bool, stats: &RateStats) -> Value {
 fn simulated(name: &str, changes: &[Override], recorded: &ThroughputTraces, seed: u64) -> Result<Value> {
     let scenario = scenario_file::load(name, changes)?.scenario;
     let Some(physical) = scenario.physical() else {
-        anyhow::bail!("scenario {} has no [physical] and so no radio: name one that has", scenario.name());
+        anyhow::bail!("scenario {} has no [physical] and so no radio: name one that has", scenario.name);
     };
     let traces = recorded.traces();
     let mean_s = traces.iter().map(ThroughputTrace::duration_s).sum::<f64>() / traces.len() as f64;
-    let size = (physical.num_users().min(MAX_USERS), mean_s.round().max(1.0) as u32);
+    let size = (physical.num_users.min(MAX_USERS), mean_s.round().max(1.0) as u32);
     let seed = Seed::new(Purpose::Test, seed);
     let stats = rate_process(&physical.radio, &physical.cells, size, seed)
         .and_then(|traces| RateStats::new(traces.traces()))
         .context("the scenario has no users")?;
-    Ok(row(&format!("{}, alone in the cell", scenario.name()), false, &stats))
+    Ok(row(&format!("{}, alone in the cell", scenario.name), false, &stats))
 }

@@ -210,7 +210,7 @@ impl Start<'_> {
         format!(
             "{} on {}, {} decisions, seed {seed}",
             agent.algorithm().name(),
-            scenario.scenario.name(),
+            scenario.scenario.name,
             grouped(*decisions)
         )
     }
@@ -344,7 +344,7 @@ impl Finished {
             checkpoint: best.map(|_| folder.path("checkpoints/best").display().to_string()),
             experiment: experiment.name().to_owned(),
             algorithm: algorithm.name(),
-            scenario: experiment.scenario.scenario.name().to_owned(),
+            scenario: experiment.scenario.scenario.name.clone(),
             seed: experiment.seed,
             decisions: trained.decisions,
             interrupted: !trained.is_complete,

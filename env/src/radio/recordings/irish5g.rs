@@ -69,7 +69,7 @@ mod tests {
         ]);
         let traces = irish5g(text.as_bytes()).unwrap();
         let [trace] = traces.traces() else { panic!("one file") };
-        assert_eq!((trace.name(), trace.kind(), trace.duration_s()), ("Driving/a.csv", "Driving", 4.0));
+        assert_eq!((&*trace.name, trace.kind(), trace.duration_s()), ("Driving/a.csv", "Driving", 4.0));
         assert_eq!(trace.mean_bits_per_s(0.0, 4.0), 0.25 * 3.4e6);
     }
 

@@ -58,7 +58,7 @@ mod tests {
     fn rows_of_one_name_become_one_trace_and_radios_can_be_told_apart() {
         let lines = "5G,a,0,100\n5G,a,1,300\n4G,a,0,7.5\n5G,b,3,50";
         let all = import(lines).unwrap();
-        let names: Vec<&str> = all.traces().iter().map(ThroughputTrace::name).collect();
+        let names: Vec<&str> = all.traces().iter().map(|trace| trace.name.as_str()).collect();
         assert_eq!(names, ["5G/a", "4G/a", "5G/b"]);
         assert_eq!(all.traces()[0].mean_bits_per_s(0.0, 2.0), 200e6);
         let fourth = all.of_kind("4G").unwrap();

@@ -17,7 +17,7 @@ impl ScenarioConfig {
         let key = "workload.rates.rate_scale";
         let rate_scale = number(key, workload.rate_scale, Range::Positive)?;
         if let RateServicesConfig::TopClients(TopClientsConfig { model: Some(model) }) = &workload.services {
-            let recorded: BTreeSet<&str> = recording.clients().iter().map(|client| &*client.model).collect();
+            let recorded: BTreeSet<&str> = recording.clients.iter().map(|client| &*client.model).collect();
             let key = "workload.rates.services.top_clients.model";
             let listed = recorded.iter().copied().collect::<Vec<_>>().join(", ");
             let allowed = format!("a class of models that somebody asks for; recorded are {listed}");
@@ -31,10 +31,9 @@ impl ScenarioConfig {
             services,
             rate_scale,
             (self.slot_s, workload.split),
-            self.horizon_slots,
         )
         .map_err(|error| path(error.to_string()))?;
-        self.fits(model.split().slots(TracePart::Train).len() as u64)?;
+        self.fits(model.split.slots(TracePart::Train).len() as u64)?;
         for part in TracePart::ALL {
             let mean = model.mean_requests(part);
             if mean == 0.0 {

@@ -20,10 +20,10 @@ fn tight(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
 #[test]
 fn tight_is_what_the_specification_says_to_the_last_number() {
     let scenario = tight(&[]).unwrap();
-    assert_eq!((scenario.horizon_slots(), scenario.num_cells()), (200, 1));
-    assert_eq!(scenario.capacity_bytes(), 960_000_000_000);
+    assert_eq!((scenario.horizon_slots, scenario.num_cells), (200, 1));
+    assert_eq!(scenario.capacity_bytes, 960_000_000_000);
     let pattern: String = scenario
-        .services()
+        .services
         .iter()
         .map(|service| match (service.bytes, service.window_tokens as u32) {
             (130_000_000_000, 2000) => 'L',
@@ -37,16 +37,16 @@ fn tight_is_what_the_specification_says_to_the_last_number() {
         0.491_586, 0.396_541, 0.402_858, 0.373_893, 0.377_546, 0.625_531, 0.469_194, 0.402_368, 0.536_361,
         0.541_709, 0.558_743,
     ];
-    for (service, alpha) in scenario.services().iter().zip(alpha) {
+    for (service, alpha) in scenario.services.iter().zip(alpha) {
         assert_eq!(service.quality, QualityLaw::linear(alpha, 0.5));
         assert_eq!((service.request_tokens, service.fade_tokens), (200.0, 120.0));
     }
     let first = scenario.service(ServiceId(0));
     assert_relative_eq!(first.load_cost, 0.003_48, max_relative = 1e-12);
     assert_eq!((first.edge_per_request, first.cloud_per_request), (1e-4, 7.5e-3));
-    assert_eq!(*scenario.prices(), Prices { accuracy_weight: 2.5, per_flop: 0.0 });
-    assert_eq!(scenario.placements(), [Placement::Edge, Placement::Cloud]);
-    let ArrivalModel::Drawn(drawn) = scenario.arrivals() else { panic!("poisson") };
+    assert_eq!(scenario.prices, Prices { accuracy_weight: 2.5, per_flop: 0.0 });
+    assert_eq!(scenario.placements, [Placement::Edge, Placement::Cloud]);
+    let ArrivalModel::Drawn(drawn) = scenario.arrivals else { panic!("poisson") };
     assert_eq!((&drawn.process, drawn.by_rank.len()), (&Process::Poisson, 20));
     assert_eq!((drawn.reshuffle_slots, drawn.diurnal), (Some(25), None));
 }
@@ -181,7 +181,7 @@ fn accuracy_can_be_read_from_a_table() {
     let kept: Vec<&str> = lines.into_iter().filter(|line| !line.starts_with("alpha")).collect();
     let text = kept.join("\n").replace("[quality.linear]\nbeta = 0.5", table);
     let (_, scenario) = Scenario::load("x.toml", &text, &[], |path| Err(format!("no {path}"))).unwrap();
-    for service in scenario.services() {
+    for service in &scenario.services {
         assert_relative_eq!(service.quality.unit_cost(500.0, 9e9), 0.45, max_relative = 1e-12);
         assert_relative_eq!(service.quality.unit_cost(1000.0, 9e9), 0.37, max_relative = 1e-12);
     }
@@ -203,8 +203,8 @@ fn compute_is_priced_by_the_second() {
     ])
     .unwrap();
     // 2 * 65e9 FLOP a token * 200 tokens = 2.6e13 FLOP = 0.26 s at 100 TFLOP/s, times weight 2.
-    let small = scenario.services().iter().find(|service| service.bytes < 200_000_000_000).unwrap();
-    assert_relative_eq!(small.request_flop * scenario.prices().per_flop, 0.52, max_relative = 1e-12);
+    let small = scenario.services.iter().find(|service| service.bytes < 200_000_000_000).unwrap();
+    assert_relative_eq!(small.request_flop * scenario.prices.per_flop, 0.52, max_relative = 1e-12);
 }
 
 fn tiny(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
@@ -248,11 +248,11 @@ fn a_service_may_have_prices_of_its_own_and_a_model_no_window() {
     .unwrap();
     let prices = |service: &Service| (service.load_cost, service.edge_per_request, service.cloud_per_request);
     assert_eq!(
-        scenario.services().iter().map(prices).collect::<Vec<_>>(),
+        scenario.services.iter().map(prices).collect::<Vec<_>>(),
         [(4.0, 1.0, 3.0), (0.5, 0.25, 7.0), (4.0, 1.0, 3.0), (4.0, 1.0, 3.0)]
     );
-    assert!(scenario.services().iter().all(|service| service.window_tokens == f64::INFINITY));
-    assert_eq!((scenario.phases().unwrap().num_phases(), scenario.shows_popularity_phase()), (2, true));
+    assert!(scenario.services.iter().all(|service| service.window_tokens == f64::INFINITY));
+    assert_eq!((scenario.phases().unwrap().num_phases(), scenario.shows_popularity_phase), (2, true));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn arrivals(
 /// The requests of each service in each of many slots, at cell 0 of two, the services in order of rank.
 fn counts(process: Process, mean: f64, diurnal: Option<Diurnal>, slots: u64) -> Vec<Vec<f64>> {
     let mut arrivals = arrivals(process, mean, diurnal, 2, false);
-    arrivals.begin_episode(Seed::new(Purpose::Test, 1));
+    arrivals.begin_episode(Seed::new(Purpose::Test, 1), 1);
     let ranks = arrivals.drawn().ranking.services.clone();
     (0..slots)
         .map(|slot| {
@@ -144,7 +144,7 @@ fn an_episode_begins_at_any_time_of_the_day() {
         arrivals(Process::Poisson, 1.0, Some(Diurnal { period_slots: 20, amplitude: 0.8 }), 1, false);
     let phases: Vec<f64> = (0..400)
         .map(|episode| {
-            arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode));
+            arrivals.begin_episode(Seed::new(Purpose::Test, 1).with_episode(episode), 1);
             arrivals.drawn().day_phase
         })
         .collect();
@@ -156,7 +156,7 @@ fn an_episode_begins_at_any_time_of_the_day() {
 fn a_quiet_state_is_silent() {
     let model = ModulatedModel::new(vec![0.0, 1.0], vec![1e6, 1e6]);
     let mut arrivals = arrivals(Process::Modulated(model), 2.0, None, 64, false);
-    arrivals.begin_episode(Seed::new(Purpose::Test, 3));
+    arrivals.begin_episode(Seed::new(Purpose::Test, 3), 1);
     let states = arrivals.drawn().states.clone();
     let batches = arrivals.draw(0);
     for (cell, state) in states.iter().enumerate() {
@@ -171,7 +171,7 @@ fn a_state_of_another_process_or_of_more_states_is_refused() {
     let modulated = || Process::Modulated(ModulatedModel::new(vec![1.0, 2.0], vec![5.0, 5.0]));
     let begun = |process: Process| {
         let mut arrivals = arrivals(process, 1.0, None, 2, false);
-        arrivals.begin_episode(Seed::new(Purpose::Test, 1));
+        arrivals.begin_episode(Seed::new(Purpose::Test, 1), 1);
         arrivals
     };
     let gamma = begun(Process::Renewal(GapLaw::gamma(2.0)));
@@ -191,7 +191,7 @@ fn one_by_one_requests_of_renewals_come_in_order_of_time_and_add_up_to_the_batch
     let (mut whole, mut single) =
         (arrivals(process(), 2.0, None, 2, false), arrivals(process(), 2.0, None, 2, true));
     for arrivals in [&mut whole, &mut single] {
-        arrivals.begin_episode(Seed::new(Purpose::Train, 4));
+        arrivals.begin_episode(Seed::new(Purpose::Train, 4), 1);
     }
     for slot in 0..200 {
         let singles = single.draw(slot).to_vec();

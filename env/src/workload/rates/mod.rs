@@ -74,10 +74,12 @@ pub struct Demand {
 /// Recorded rates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientRates {
-    period_s: u32,
-    clients: Vec<Client>,
-    /// Sorted by client and period.
-    rates: Vec<Rate>,
+    /// Seconds of a period.
+    pub period_s: u32,
+    /// The clients, in the order in which they first appear.
+    pub clients: Vec<Client>,
+    /// All rates, by client and period.
+    pub rates: Vec<Rate>,
 }
 
 impl ClientRates {
@@ -123,24 +125,9 @@ impl ClientRates {
         Ok(sink)
     }
 
-    /// Seconds of a period.
-    pub fn period_s(&self) -> u32 {
-        self.period_s
-    }
-
     /// Periods from the first to the last.
     pub fn num_periods(&self) -> u32 {
         self.rates.iter().map(|rate| rate.period + 1).max().unwrap_or(0)
-    }
-
-    /// The clients, in the order in which they first appear.
-    pub fn clients(&self) -> &[Client] {
-        &self.clients
-    }
-
-    /// All rates, by client and period.
-    pub fn rates(&self) -> &[Rate] {
-        &self.rates
     }
 
     /// Returns the demand until an instant of the groups that `group` puts clients into; the greatest first, of equal ones that of
@@ -261,11 +248,11 @@ pub(crate) mod tests {
         let text = "large,7,1200,0.5,1.5,gamma\nlarge,7,0,2,0.5,weibull\nsmall,\"a,b\",600,0.1,1,gamma\n";
         let recording = import(text).unwrap();
         let client = |model: &str, name: &str| Client { model: model.into(), name: name.into() };
-        assert_eq!(recording.clients(), [client("large", "7"), client("small", "a,b")]);
+        assert_eq!(recording.clients, [client("large", "7"), client("small", "a,b")]);
         let rates: Vec<_> =
-            recording.rates().iter().map(|rate| (rate.client, rate.period, rate.rate_per_s)).collect();
+            recording.rates.iter().map(|rate| (rate.client, rate.period, rate.rate_per_s)).collect();
         assert_eq!(rates, [(0, 0, 2.0), (0, 2, 0.5), (1, 1, 0.1)]);
-        assert_eq!((recording.period_s(), recording.rates()[0].family), (600, Family::Weibull));
+        assert_eq!((recording.period_s, recording.rates[0].family), (600, Family::Weibull));
         let bytes = recording.write(Vec::new()).unwrap();
         assert_eq!(ClientRates::read(&bytes[..]).unwrap(), recording);
         let theirs = text.replace("gamma", "Gamma,0.4,5").replace("weibull", "Weibull,2,0.4");

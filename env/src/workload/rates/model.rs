@@ -66,14 +66,17 @@ struct Source {
 /// The validated demand of all services.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RatesModel {
-    split: TimeSplit,
+    /// The slots of all parts.
+    pub split: TimeSplit,
     period_us: u64,
-    horizon_slots: u32,
-    num_sources: usize,
+    /// How many clients belong to a service.
+    pub(crate) num_sources: usize,
     /// The clients that ask in each period.
     periods: Vec<Vec<Source>>,
-    service_names: Vec<String>,
-    outside_requests: u64,
+    /// The client or class of models behind each service.
+    pub service_names: Vec<String>,
+    /// Recorded requests of clients that belong to no service.
+    pub outside_requests: u64,
 }
 
 impl RatesModel {
@@ -87,7 +90,6 @@ impl RatesModel {
         num_services: usize,
         rate_scale: f64,
         (slot_s, shares): (f64, SplitShares),
-        horizon_slots: u32,
     ) -> Result<Self, RecordingError> {
         let period_us = u64::from(recording.period_s) * US_PER_S;
         let split = TimeSplit::new(slot_s, u64::from(recording.num_periods()) * period_us - 1, shares)?;
@@ -127,37 +129,11 @@ impl RatesModel {
         Ok(Self {
             split,
             period_us,
-            horizon_slots,
             num_sources: num_sources as usize,
             periods,
             service_names: demands.into_keys().collect(),
             outside_requests: libm::round(outside) as u64,
         })
-    }
-
-    /// The slots of all parts.
-    pub fn split(&self) -> TimeSplit {
-        self.split
-    }
-
-    /// Slots of a training or validation episode.
-    pub fn horizon_slots(&self) -> u32 {
-        self.horizon_slots
-    }
-
-    /// The client or class of models behind each service.
-    pub fn service_names(&self) -> &[String] {
-        &self.service_names
-    }
-
-    /// Recorded requests of clients that belong to no service.
-    pub fn outside_requests(&self) -> u64 {
-        self.outside_requests
-    }
-
-    /// How many clients belong to a service.
-    pub(crate) fn num_sources(&self) -> usize {
-        self.num_sources
     }
 
     /// Mean requests of a slot of a part, over the part.

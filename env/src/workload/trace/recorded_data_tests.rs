@@ -156,9 +156,9 @@ fn gentd26_replays_its_24_most_requested_training_models() {
     let Some(trace) = gentd26() else { return };
     let mut replayed = 0;
     for slotted in parts(&trace, 600.0, (&TOP, 24)).unwrap() {
-        assert_eq!(slotted.models().len(), 24);
-        assert_eq!(trace.models()[slotted.models()[0].unwrap() as usize], "M0002");
-        replayed += slotted.num_requests() as u64 + slotted.outside_requests();
+        assert_eq!(slotted.models.len(), 24);
+        assert_eq!(trace.models()[slotted.models[0].unwrap() as usize], "M0002");
+        replayed += slotted.num_requests() as u64 + slotted.outside_requests;
     }
     assert_eq!(replayed, 26_823);
     let train_only = parts(&trace, 600.0, (&TOP, 1_000)).unwrap_err();

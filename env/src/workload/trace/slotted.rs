@@ -15,15 +15,17 @@ use crate::units::{ServiceId, UserId};
 /// The requests of one part, by slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlottedRequests {
-    part: TracePart,
-    /// The model of each service; `None` where services are drawn.
-    models: Vec<Option<u32>>,
+    /// Which part this is.
+    pub part: TracePart,
+    /// The model of each service, an index into [`Trace::models`]; `None` where services are drawn.
+    pub models: Vec<Option<u32>>,
     /// Where each slot begins in `request_services`; one more at the end.
     slot_offsets: Vec<u32>,
     request_services: Vec<ServiceId>,
     /// The user of each request, where users are kept.
     request_users: Option<Vec<UserId>>,
-    outside_requests: u64,
+    /// Number of requests of this part for models that are no service (or for none); they are served elsewhere.
+    pub outside_requests: u64,
 }
 
 impl SlottedRequests {
@@ -80,11 +82,6 @@ impl SlottedRequests {
         self.slot_offsets[slots.start] as usize..self.slot_offsets[slots.end] as usize
     }
 
-    /// Which part this is.
-    pub fn part(&self) -> TracePart {
-        self.part
-    }
-
     /// Number of slots of this part.
     pub fn num_slots(&self) -> usize {
         self.slot_offsets.len() - 1
@@ -93,16 +90,6 @@ impl SlottedRequests {
     /// Number of requests that ask for a service.
     pub fn num_requests(&self) -> usize {
         self.request_services.len()
-    }
-
-    /// Number of requests of this part for models that are no service (or for none); they are served elsewhere.
-    pub fn outside_requests(&self) -> u64 {
-        self.outside_requests
-    }
-
-    /// The model of each service, an index into [`Trace::models`]; `None` where services are drawn.
-    pub fn models(&self) -> &[Option<u32>] {
-        &self.models
     }
 
     /// The services asked for in a slot of this part (0 is its first), one entry a request, in order of arrival.
@@ -192,17 +179,17 @@ mod tests {
         assert_eq!(trace.split(1.0, SplitShares::default()).unwrap().num_slots(), 10);
         let [train, ..] = parts(&trace, &TOP, 3).unwrap();
         assert_eq!(trace.models()[..3], ["b", "c", "a"], "b appeared before c");
-        assert_eq!(train.models(), [1, 0, 2].map(Some));
+        assert_eq!(train.models, [1, 0, 2].map(Some));
         assert_eq!([1, 0, 2].map(|model| trace.load_s(model)), [1.5, 0.5, 2.5].map(Some));
         let slots: Vec<_> = (0..train.num_slots()).map(|slot| numbers(train.slot(slot))).collect();
         assert_eq!(slots, [vec![1, 0], vec![0], vec![], vec![1, 2, 0], vec![2], vec![]]);
-        assert_eq!(train.outside_requests(), 2, "the request without a model and one for d");
+        assert_eq!(train.outside_requests, 2, "the request without a model and one for d");
         assert_eq!(train.counts(0..6), [3, 2, 2]);
         assert_eq!(train.counts(1..4), [2, 1, 1]);
 
         let [.., test] = parts(&trace, &TOP, 3).unwrap();
         assert_eq!([numbers(test.slot(0)), numbers(test.slot(1))], [[2], [1]]);
-        assert_eq!((test.num_requests(), test.outside_requests()), (2, 4));
+        assert_eq!((test.num_requests(), test.outside_requests), (2, 4));
     }
 
     #[test]

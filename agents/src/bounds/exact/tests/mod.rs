@@ -30,7 +30,7 @@ fn mdp(scenario: &Arc<Scenario>) -> ExactMdp {
 
 /// The position of a placement without victims.
 fn position(mdp: &ExactMdp, situation: &Situation<'_>, placement: Placement) -> Option<usize> {
-    let at = mdp.scenario().placements().iter().position(|&p| p == placement)?;
+    let at = mdp.scenario().placements.iter().position(|&p| p == placement)?;
     situation.choices.iter().position(|choice| choice.action.index() == at)
 }
 

@@ -54,7 +54,7 @@ pub(super) fn learn(
         }
     }
     let slots = grouped(training.slots.into());
-    let spinner = progress::spinner(console, format!("{}: {slots} slots", scenario.name()));
+    let spinner = progress::spinner(console, format!("{}: {slots} slots", scenario.name));
     let evaluation = evaluate(&contenders, &Protocol::test(Arc::clone(long), 0, 1), Hooks::default())?;
     spinner.finish_and_clear();
     let cost = |policy: &Evaluated| policy.episodes.iter().map(EpisodeResult::cost_per_slot).sum();
@@ -71,7 +71,7 @@ fn trained(
     seed: u64,
 ) -> Result<Contender> {
     let bar = progress::bar(console, decisions, "decisions");
-    bar.set_message(format!("{}: {name}", scenario.name()));
+    bar.set_message(format!("{}: {name}", scenario.name));
     let mut watch = Watch { bar, scenario: Arc::clone(scenario) };
     let env = DecisionEnv::new(Arc::clone(scenario));
     let settings = TrainSettings {
@@ -81,7 +81,7 @@ fn trained(
         run: seed,
     };
     let trained = train(config, |_| env.clone(), settings, &mut watch)
-        .with_context(|| format!("{}: {name}", scenario.name()))?;
+        .with_context(|| format!("{}: {name}", scenario.name))?;
     watch.bar.finish_and_clear();
     let best = trained.best.context("a run that nobody stops has a best policy")?;
     let policy = NetPolicy::new(name, Arc::new(best.policy));

@@ -87,7 +87,7 @@ impl<'a> Channel<'a> {
         let physical = scenario.physical()?;
         let (radio, cells) = (&physical.radio, &physical.cells);
         let seed = Seed::new(Purpose::Test, run);
-        let num_users = physical.num_users();
+        let num_users = physical.num_users;
         let walk = |user, seconds| walk(radio, cells, seed, user, seconds);
         let mut quantiles = [Vec::new(), Vec::new()];
         for second in (0..num_users.min(USERS)).flat_map(|id| walk(UserId(id), SECONDS)) {

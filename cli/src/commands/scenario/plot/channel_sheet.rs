@@ -17,7 +17,7 @@ const DIRECTIONS: [(&str, plotters::style::RGBColor); 2] =
 
 /// Draws everything; the same channel gives the same bytes.
 pub(super) fn draw(channel: &Channel<'_>) -> Result<String> {
-    let title = format!("{}: the channel", channel.scenario.name());
+    let title = format!("{}: the channel", channel.scenario.name);
     let cells = match channel.cells.len() {
         1 => "one cell".to_owned(),
         number => format!("{number} cells"),

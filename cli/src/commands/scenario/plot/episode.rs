@@ -73,7 +73,7 @@ impl Memory {
     fn look(world: &World, cell: CellId) -> Self {
         let cache = &world.cell(cell).cache;
         let station = world.station(cell);
-        let entries = (0..world.scenario().services().len()).map(ServiceId::from_index).map(|service| {
+        let entries = (0..world.scenario().services.len()).map(ServiceId::from_index).map(|service| {
             if !cache.is_resident(service) {
                 Entry::Absent
             } else if station.is_some_and(|station| station.loading.seconds_left(service) > 0.0) {
@@ -117,7 +117,7 @@ impl Episode {
             policy: contender.name.clone(),
             seed: run,
             cell,
-            requests: vec![0; scenario.services().len()],
+            requests: vec![0; scenario.services.len()],
             slots: vec![Slot::default(); env.world().horizon_slots() as usize],
             answers: Vec::new(),
             cost: CostBreakdown::default(),

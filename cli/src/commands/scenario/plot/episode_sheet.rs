@@ -38,7 +38,7 @@ pub(super) fn draw(episode: &Episode) -> Result<String> {
     ];
     let shown = || panels.iter().filter(|(_, is_shown, _)| *is_shown);
     let heights: Vec<u32> = shown().map(|(height, ..)| *height).collect();
-    let title = format!("{}: one episode of {}", episode.scenario.name(), episode.policy);
+    let title = format!("{}: one episode of {}", episode.scenario.name, episode.policy);
     sheet([&title, &subtitle(episode)], (WIDTH, &heights), |rows| {
         rows.iter().zip(shown()).try_for_each(|(row, (.., panel))| panel(row, episode))
     })
@@ -73,7 +73,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 fn time(episode: &Episode) -> Axis {
-    let label = match episode.scenario.slot_s() {
+    let label = match episode.scenario.slot_s {
         1.0 => "slot, of 1 second".to_owned(),
         seconds => format!("slot, of {seconds} seconds"),
     };
@@ -153,14 +153,14 @@ fn requests(area: &Area<'_>, episode: &Episode) -> Result<()> {
             Mark::Fill.key(format!("{} {share}", words(placement)), colors::PLACEMENTS[placement.rank()])
         })
         .collect();
-    let cells = if episode.scenario.num_cells() > 1 { " of all cells" } else { "" };
+    let cells = if episode.scenario.num_cells > 1 { " of all cells" } else { "" };
     let title = format!("Requests{cells} by placement{}", grouping(episode));
     stacked(area, episode, (&title, &keys), ("requests per slot", None), values, colors::PLACEMENTS).map(drop)
 }
 
 /// The placements that a scenario allows, from the device to the cloud.
 pub(super) fn allowed(scenario: &Scenario) -> Vec<Placement> {
-    let mut placements = scenario.placements().to_vec();
+    let mut placements = scenario.placements.clone();
     placements.sort_unstable_by_key(|placement| placement.rank());
     placements
 }
@@ -224,7 +224,7 @@ fn residents(area: &Area<'_>, episode: &Episode) -> Result<()> {
             colors::scale(step),
         ));
     }
-    let services = episode.scenario.services();
+    let services = &episode.scenario.services;
     let names = shown
         .iter()
         .map(|&index| format!("{} ({})", shortened(&services[index].name), episode.requests[index]));
@@ -281,7 +281,7 @@ fn tokens_of(most: f64, share: f64) -> f64 {
 }
 
 fn at_cell(episode: &Episode) -> String {
-    if episode.scenario.num_cells() > 1 { format!(" of cell {}", episode.cell.0) } else { String::new() }
+    if episode.scenario.num_cells > 1 { format!(" of cell {}", episode.cell.0) } else { String::new() }
 }
 
 /// A name that fits beside its row.
@@ -297,9 +297,9 @@ fn shortened(name: &str) -> String {
 fn memory(area: &Area<'_>, episode: &Episode) -> Result<()> {
     let values = |slot: &Slot| [slot.memory.weights_gb, slot.memory.contexts_gb];
     let palette = [colors::SKY, colors::GREEN];
-    let capacity_gb = bytes_to_gb(episode.scenario.capacity_bytes());
+    let capacity_gb = bytes_to_gb(episode.scenario.capacity_bytes);
     let mut keys = vec![Mark::Fill.key("weights", palette[0])];
-    if episode.scenario.has_kv() {
+    if episode.scenario.has_kv {
         keys.push(Mark::Fill.key("contexts", palette[1]));
     }
     keys.push(Mark::Dashes.key(format!("size of the memory, {capacity_gb} GB"), colors::INK));

@@ -119,7 +119,7 @@ fn bin(requests: &[(f64, Placement)]) -> Bin {
 
 /// Draws both panels; the same requests give the same bytes.
 pub(super) fn draw(placements: &Placements) -> Result<String> {
-    let title = format!("{}: where {} serves", placements.scenario.name(), placements.policy);
+    let title = format!("{}: where {} serves", placements.scenario.name, placements.policy);
     let bins = placements.bins();
     let subtitle = format!(
         "{} requests of {} episodes, {} groups by the uplink that they find; seed {}",

@@ -37,7 +37,7 @@ fn what_is_loaded_ahead_is_told_before_the_batches() {
 
 /// The weights of a service.
 fn gb(scenario: &Scenario, service: &str) -> f64 {
-    bytes_to_gb(scenario.services().iter().find(|known| known.name == service).unwrap().bytes)
+    bytes_to_gb(scenario.services.iter().find(|known| known.name == service).unwrap().bytes)
 }
 
 fn told(slot: u64) -> Story {

@@ -28,7 +28,7 @@ fn draw(
     renewals: &mut Vec<Renewal>,
     rng: &mut SimRng,
 ) -> Vec<u32> {
-    let services = model.service_names().len();
+    let services = model.service_names.len();
     let mut sheet = Sheet::new(services, 1, true);
     model.draw(part, slot, renewals, rng, &mut sheet);
     sheet.write_timed(CellId(0));
@@ -41,26 +41,24 @@ fn draw(
 fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
     let recording = ten_periods();
     // Training is the first six minutes: client a of large 720, b of large 180, a of small 180.
-    let model = RatesModel::new(&recording, &TOP, 2, 1.0, (30.0, SplitShares::default()), 4).unwrap();
-    assert_eq!(model.service_names(), ["large/a", "large/b"]);
-    assert_eq!(model.outside_requests(), 300);
+    let model = RatesModel::new(&recording, &TOP, 2, 1.0, (30.0, SplitShares::default())).unwrap();
+    assert_eq!(model.service_names, ["large/a", "large/b"]);
+    assert_eq!(model.outside_requests, 300);
     let model = RatesModel::new(
         &recording,
         &RateServicesConfig::TopModels(TopModelsConfig {}),
         2,
         1.0,
         (30.0, SplitShares::default()),
-        4,
     )
     .unwrap();
     assert_eq!(
-        (model.service_names(), model.outside_requests()),
+        (&model.service_names[..], model.outside_requests),
         (&["large".to_owned(), "small".to_owned()][..], 0)
     );
     let only = |model: &str| RateServicesConfig::TopClients(TopClientsConfig { model: Some(model.into()) });
-    let model =
-        RatesModel::new(&recording, &only("small"), 1, 1.0, (30.0, SplitShares::default()), 4).unwrap();
-    assert_eq!((model.service_names(), model.outside_requests()), (&["small/a".to_owned()][..], 2100));
+    let model = RatesModel::new(&recording, &only("small"), 1, 1.0, (30.0, SplitShares::default())).unwrap();
+    assert_eq!((&model.service_names[..], model.outside_requests), (&["small/a".to_owned()][..], 2100));
     for (map, services, expected) in [
         (
             only("huge"),
@@ -69,7 +67,7 @@ fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
         ),
         (TOP, 4, "4 models were asked for as services, but the training part of the recording names 3"),
     ] {
-        let error = RatesModel::new(&recording, &map, services, 1.0, (30.0, SplitShares::default()), 4)
+        let error = RatesModel::new(&recording, &map, services, 1.0, (30.0, SplitShares::default()))
             .unwrap_err()
             .to_string();
         assert!(error.contains(expected), "{error}");
@@ -80,15 +78,15 @@ fn services_are_the_clients_or_classes_that_ask_most_in_the_training_part() {
 fn means_are_the_recorded_ones_and_a_slot_may_cover_several_periods_or_a_part_of_one() {
     let recording = ten_periods();
     for slot_s in [20.0, 50.0, 60.0, 100.0] {
-        let model = RatesModel::new(&recording, &TOP, 3, 0.5, (slot_s, SplitShares::default()), 4).unwrap();
+        let model = RatesModel::new(&recording, &TOP, 3, 0.5, (slot_s, SplitShares::default())).unwrap();
         let total: f64 = TracePart::ALL
             .iter()
-            .map(|part| model.mean_requests(*part) * model.split().slots(*part).len() as f64)
+            .map(|part| model.mean_requests(*part) * model.split.slots(*part).len() as f64)
             .sum();
         // Half of 1,200 + 900 + 300.
         assert!((total - 1200.0).abs() < 1e-9, "{slot_s}: {total}");
     }
-    let model = RatesModel::new(&recording, &TOP, 3, 1.0, (50.0, SplitShares::default()), 4).unwrap();
+    let model = RatesModel::new(&recording, &TOP, 3, 1.0, (50.0, SplitShares::default())).unwrap();
     // The slot from 250 to 300 s, and the one from 300 on, where b begins.
     assert_eq!((model.slot_mean(5), model.slot_mean(6)), (125.0, 275.0));
     assert_eq!(model.greatest_mean(), 275.0);
@@ -96,14 +94,14 @@ fn means_are_the_recorded_ones_and_a_slot_may_cover_several_periods_or_a_part_of
 
 #[test]
 fn drawn_requests_have_the_mean_of_every_slot_however_bursty_they_are() {
-    let model = RatesModel::new(&ten_periods(), &TOP, 3, 0.2, (50.0, SplitShares::default()), 4).unwrap();
-    let mut sums = vec![[0.0; 3]; model.split().num_slots()];
+    let model = RatesModel::new(&ten_periods(), &TOP, 3, 0.2, (50.0, SplitShares::default())).unwrap();
+    let mut sums = vec![[0.0; 3]; model.split.num_slots()];
     let mut squares = sums.clone();
     let runs = 3000;
     let mut rng = rng(1);
     for _ in 0..runs {
         for part in TracePart::ALL {
-            let (slots, mut renewals) = (model.split().slots(part), Vec::new());
+            let (slots, mut renewals) = (model.split.slots(part), Vec::new());
             for slot in 0..slots.len() {
                 let counts = draw(&model, part, slot, &mut renewals, &mut rng);
                 for (service, count) in counts.iter().enumerate() {
@@ -116,7 +114,7 @@ fn drawn_requests_have_the_mean_of_every_slot_however_bursty_they_are() {
     for slot in 0..sums.len() {
         for (service, rate) in [(0, 0.4), (1, if slot < 6 { 0.0 } else { 0.6 }), (2, 0.1)] {
             let service = model
-                .service_names()
+                .service_names
                 .iter()
                 .position(|name| *name == ["large/a", "large/b", "small/a"][service])
                 .unwrap();
@@ -137,7 +135,7 @@ fn gaps_go_on_over_the_ends_of_slots_and_not_over_those_of_periods() {
         writeln!(table, "m,c,{},0.1,0.001,gamma", 600 * period).unwrap();
     }
     let recording = ClientRates::read(table.as_bytes()).unwrap();
-    let model = RatesModel::new(&recording, &TOP, 1, 1.0, (4.0, SplitShares::default()), 4).unwrap();
+    let model = RatesModel::new(&recording, &TOP, 1, 1.0, (4.0, SplitShares::default())).unwrap();
     let (mut renewals, mut rng) = (Vec::new(), rng(2));
     let counts: Vec<u32> =
         (0..150).map(|slot| draw(&model, TracePart::Train, slot, &mut renewals, &mut rng)[0]).collect();
