@@ -23,6 +23,18 @@ pub(crate) fn number(typed: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads the value of a flag that is a number of this unit between two bounds.
+pub(crate) fn within(
+    low: f64,
+    high: f64,
+    unit: &'static str,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |typed| match typed.parse() {
+        Ok(number) if (low..=high).contains(&number) => Ok(number),
+        _ => Err(format!("{low} to {high} {unit} are allowed")),
+    }
+}
+
 /// `--set`, for commands that read a scenario.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct SettingArgs {

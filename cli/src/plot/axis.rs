@@ -13,8 +13,6 @@ pub(crate) struct Axis {
     low: f64,
     high: f64,
     kind: Kind,
-    /// Whether a line goes across the plot at each tick.
-    pub(super) has_grid: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,25 +27,20 @@ impl Axis {
     /// Equal distances for equal differences.
     pub(crate) fn linear(label: impl Into<String>, low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
-        Self { label: label.into(), low, high, kind: Kind::Linear, has_grid: true }
+        Self { label: label.into(), low, high, kind: Kind::Linear }
     }
 
     /// Equal distances for equal ratios; both ends are above 0.
     pub(crate) fn log(label: impl Into<String>, low: f64, high: f64) -> Self {
         let low = low.max(f64::MIN_POSITIVE);
         let high = if high > low { high } else { low * 10.0 };
-        Self { label: label.into(), low, high, kind: Kind::Log, has_grid: true }
+        Self { label: label.into(), low, high, kind: Kind::Log }
     }
 
     /// One row for each name, from the top.
     pub(crate) fn rows(names: Vec<String>) -> Self {
         let high = names.len().max(1) as f64;
-        Self { label: String::new(), low: 0.0, high, kind: Kind::Rows(names), has_grid: false }
-    }
-
-    /// The axis without lines across the plot.
-    pub(crate) fn without_grid(self) -> Self {
-        Self { has_grid: false, ..self }
+        Self { label: String::new(), low: 0.0, high, kind: Kind::Rows(names) }
     }
 
     /// Round values of a logarithmic axis: more in a decade where it has few decades.

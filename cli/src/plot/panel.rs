@@ -110,8 +110,9 @@ impl<'a> Panel<'a> {
             .x_label_area_size(BELOW - GAP_BELOW)
             .y_label_area_size(labels)
             .build_cartesian_2d(x.clone(), y.clone())?;
-        let mut mesh = chart.configure_mesh();
-        mesh.x_labels(TICKS)
+        chart
+            .configure_mesh()
+            .x_labels(TICKS)
             .y_labels(TICKS)
             .set_all_tick_mark_size(4)
             .bold_line_style(colors::GRID)
@@ -119,14 +120,8 @@ impl<'a> Panel<'a> {
             .label_style(small(colors::INK, HPos::Left, VPos::Top))
             .axis_desc_style(small(colors::FAINT_INK, HPos::Left, VPos::Top))
             .x_desc(x.label)
-            .y_desc(y.label);
-        if !x.has_grid {
-            mesh.disable_x_mesh();
-        }
-        if !y.has_grid {
-            mesh.disable_y_mesh();
-        }
-        mesh.draw()?;
+            .y_desc(y.label)
+            .draw()?;
         Ok(Self { area: area.clone(), plot: chart.plotting_area().clone() })
     }
 

@@ -4,7 +4,7 @@ use super::measure::{circumstances, judge};
 use super::play::RandomPlay;
 use super::scaling::{self, Curve};
 use super::scaling_plot;
-use crate::args::{DEFAULT_SCENARIO, SettingArgs, number};
+use crate::args::{DEFAULT_SCENARIO, SettingArgs, number, within};
 use crate::clock::Stopwatch;
 use crate::console::{Console, Verdict};
 use crate::machine::Machine;
@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lanes: u32,
     /// Seconds of each measurement
-    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = seconds)]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = within(0.01, 3600.0, "seconds"))]
     seconds: f64,
     /// Measure 1, 2, 4 ... threads up to the number of cores, and 100 to 1,000,000 users where the scenario has users
     #[arg(long)]
@@ -57,15 +57,6 @@ pub(super) struct Args {
     /// Exit with 1 when a decision with more users takes more than so many times as long as one with the fewest
     #[arg(long, value_name = "RATIO", requires = "scaling", allow_negative_numbers = true, value_parser = number)]
     grows_at_most: Option<f64>,
-}
-
-pub(super) fn seconds(typed: &str) -> Result<f64, String> {
-    let seconds: f64 = typed.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
-    if (0.01..=3600.0).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err("0.01 to 3600 seconds are allowed".into())
-    }
 }
 
 #[derive(Debug, Serialize)]

@@ -3,9 +3,8 @@
 //! The world redraws the radio of those users that ask. Here all users are redrawn in every slot: place, line of sight, shadow and Rician factor of the links to all cells, blockage, association, interference, the cell's time shared
 //! among all of its users, both rates with their fading averaged, and sensing.
 
-use super::env;
 use super::measure::{BusyClock, circumstances};
-use crate::args::{DEFAULT_SCENARIO, SettingArgs};
+use crate::args::{DEFAULT_SCENARIO, SettingArgs, within};
 use crate::console::{Console, Verdict};
 use crate::sheet::{joined, show};
 use crate::{progress, scenario_file};
@@ -36,7 +35,7 @@ pub(super) struct Args {
     #[command(flatten)]
     set: SettingArgs,
     /// Seconds of the measurement
-    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = env::seconds)]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = within(0.01, 3600.0, "seconds"))]
     seconds: f64,
 }
 

@@ -21,33 +21,19 @@ use thoughtcache_env::text::Override;
 /// How many people there are.
 const USERS: [u32; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
 
-/// How demand grows with people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Demand {
-    /// Everybody asks as often as ever.
-    PerUser,
-    /// All together ask as often as ever.
-    Total,
-}
-
-impl Demand {
-    const ALL: [Self; 2] = [Self::PerUser, Self::Total];
-
-    /// In words.
-    pub(super) const fn words(self) -> &'static str {
-        match self {
-            Self::PerUser => "everybody asks as often as ever",
-            Self::Total => "as many requests as ever, from more people",
-        }
-    }
-}
+/// How demand grows with people, in a word and in words: everybody asks as often as ever, or all together do.
+const DEMANDS: [(&str, &str); 2] = [
+    ("per_user", "everybody asks as often as ever"),
+    ("total", "as many requests as ever, from more people"),
+];
 
 /// What a decision costs over the number of users.
 #[derive(Debug, Serialize)]
 pub(super) struct Curve {
     /// How demand grows.
-    pub(super) demand: Demand,
+    demand: &'static str,
+    #[serde(skip)]
+    pub(super) words: &'static str,
     /// By number of users.
     pub(super) points: Vec<Point>,
 }
@@ -92,23 +78,18 @@ pub(super) fn measure(
     };
     let (users, rate) = (physical.users, sessions.sessions_per_user_hour);
     let mut curves = Vec::new();
-    for demand in Demand::ALL {
+    for (demand, words) in DEMANDS {
         let mut points: Vec<Point> = Vec::new();
         for count in USERS {
-            let spinner = progress::spinner(
-                console,
-                format!("{} users, {}", grouped(u64::from(count)), demand.words()),
-            );
-            let rate = match demand {
-                Demand::PerUser => rate,
-                Demand::Total => rate * f64::from(users) / f64::from(count),
-            };
+            let spinner =
+                progress::spinner(console, format!("{} users, {}", grouped(u64::from(count)), words));
+            let rate = if demand == "total" { rate * f64::from(users) / f64::from(count) } else { rate };
             let scenario = with(text, overrides, count, rate)?;
             let fewest_ns = points.first().map(|first| first.decision_ns);
             points.push(point(&scenario, count, seconds, fewest_ns)?);
             spinner.finish_and_clear();
         }
-        curves.push(Curve { demand, points });
+        curves.push(Curve { demand, words, points });
     }
     Ok(curves)
 }

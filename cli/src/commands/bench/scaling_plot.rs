@@ -26,7 +26,7 @@ pub(super) fn draw(scenario: &str, curves: &[Curve], path: &Path) -> Result<()> 
         .zip(COLORS)
         .flat_map(|(curve, color)| {
             let bar = format!("{BAR:.0} times its cost with {first:.0} users");
-            [Mark::Line.key(curve.demand.words(), color), Mark::Dashes.key(bar, color)]
+            [Mark::Line.key(curve.words, color), Mark::Dashes.key(bar, color)]
         })
         .collect();
     let heading =

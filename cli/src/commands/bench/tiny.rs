@@ -3,6 +3,7 @@
 #[cfg(feature = "torch")]
 mod learn;
 
+use crate::args::within;
 use crate::console::{Console, Verdict};
 use crate::policies::TOLERANCE;
 use crate::scenario_file::ScenarioText;
@@ -56,18 +57,11 @@ pub(super) struct Args {
           value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
     slots: u32,
     /// Exit with 1 when a policy costs more than this many percent above the optimum
-    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0, value_parser = within(0.0, 1000.0, "percent"))]
     at_most: f64,
     /// Train nothing: optima only
     #[arg(long)]
     exact_only: bool,
-}
-
-fn percent(typed: &str) -> Result<f64, String> {
-    match typed.parse() {
-        Ok(percent) if (0.0..=1000.0).contains(&percent) => Ok(percent),
-        _ => Err("0 to 1000 percent are allowed".into()),
-    }
 }
 
 /// A world to be trained in, and the same with an episode of all the slots that are played.

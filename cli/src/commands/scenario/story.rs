@@ -29,7 +29,7 @@ pub(super) struct Story {
     /// The slot of the next request where this one has none; memory is shown as it is then.
     next_slot: Option<u64>,
     /// By cell, before the first decision.
-    memory: Vec<Memory>,
+    memory: Vec<Value>,
     /// The entries of all cells, before the first decision.
     resident: Vec<Entry>,
     /// What each cell loads before its requests are decided, where the scenario asks for it.
@@ -51,22 +51,6 @@ pub(super) struct Story {
 struct Holding {
     slots: u32,
     cost: f64,
-}
-
-/// The memory of a cell, and in physical scenarios its work and the weights nearby.
-#[derive(Debug, Serialize)]
-struct Memory {
-    cell: u32,
-    capacity_gb: f64,
-    free_gb: f64,
-    /// Until the GPUs have done their work.
-    backlog_s: Option<f64>,
-    /// Services whose weights are on their way.
-    loading: Vec<String>,
-    /// Models whose weights are in host memory.
-    host: Vec<String>,
-    /// Models whose weights are on NVMe only.
-    nvme: Vec<String>,
 }
 
 /// A resident entry.
@@ -227,27 +211,30 @@ pub(super) fn tell(
     })
 }
 
-fn memory(world: &World, cell: CellId) -> Memory {
+/// The memory of a cell, and in physical scenarios its work and the weights nearby.
+fn memory(world: &World, cell: CellId) -> Value {
     let (scenario, cache) = (world.scenario(), &world.cell(cell).cache);
     let loading = world.station(cell).map(|station| &station.loading);
-    let on = |tier: Tier| {
+    let on = |tier: Tier| -> Vec<&str> {
         let models: BTreeSet<ModelId> = scenario.services.iter().map(|service| service.model).collect();
         let here = models.into_iter().filter(|&id| loading.is_some_and(|loading| loading.tier(id) == tier));
-        here.map(|model| scenario.model_name(model).to_owned()).collect()
+        here.map(|model| scenario.model_name(model)).collect()
     };
     let services = scenario.services.iter().enumerate();
     let flying = services.filter(|(index, _)| {
         loading.is_some_and(|loading| loading.seconds_left(ServiceId::from_index(*index)) > 0.0)
     });
-    Memory {
-        cell: cell.0,
-        capacity_gb: bytes_to_gb(cache.capacity_bytes()),
-        free_gb: bytes_to_gb(cache.free_bytes()),
-        backlog_s: loading.map(|_| world.backlog_s(cell)),
-        loading: flying.map(|(_, service)| service.name.clone()).collect(),
-        host: on(Tier::Host),
-        nvme: on(Tier::Nvme),
-    }
+    json!({
+        "cell": cell.0,
+        "capacity_gb": bytes_to_gb(cache.capacity_bytes()),
+        "free_gb": bytes_to_gb(cache.free_bytes()),
+        // Until the GPUs have done their work.
+        "backlog_s": loading.map(|_| world.backlog_s(cell)),
+        // Services whose weights are on their way, and models whose weights are in host memory or on NVMe only.
+        "loading": flying.map(|(_, service)| &service.name).collect::<Vec<_>>(),
+        "host": on(Tier::Host),
+        "nvme": on(Tier::Nvme),
+    })
 }
 
 struct Teller<'a> {

@@ -168,8 +168,8 @@ fn map(area: &Area<'_>, channel: &Channel<'_>) -> Result<()> {
     let (wide_m, deep_m) = (width_m.max(depth_m * aspect), depth_m.max(width_m / aspect));
     let around = |side_m: f64, shown_m: f64| [(side_m - shown_m) / 2.0, f64::midpoint(side_m, shown_m)];
     let ([west, east], [south, north]) = (around(width_m, wide_m), around(depth_m, deep_m));
-    let x = Axis::linear("east, m", west, east).without_grid();
-    let y = Axis::linear("north, m", south, north).without_grid();
+    let x = Axis::linear("east, m", west, east);
+    let y = Axis::linear("north, m", south, north);
     let title = format!("Mean uplink rate, and ways of {} minutes", SHOWN_SECONDS / 60);
     let panel = Panel::new(area, (&title, &keys), (x, y), MAP)?;
     let most = mean_uplink.iter().copied().fold(0.0, f64::max);

@@ -28,11 +28,16 @@ fn what_is_loaded_ahead_is_told_before_the_batches() {
     assert!(!story.resident.iter().any(|entry| entry.service == *loaded));
     assert_eq!(ahead.actions[0], format!("load.{}", loaded.rsplit_once('-').unwrap().1));
     let freed_gb: f64 = ahead.evicted.iter().map(|service| gb(&scenario, service)).sum();
-    let left_gb = story.memory[0].free_gb + freed_gb - gb(&scenario, loaded);
+    let left_gb = free_gb(&story) + freed_gb - gb(&scenario, loaded);
     assert!((story.batches[0].free_gb - left_gb).abs() < 1e-6);
     let sum: f64 = story.batches.iter().map(|batch| batch.cost.0.total()).sum();
     let ahead_cost = ahead.cost.0.total();
     assert!((story.cost.0.total() - sum - ahead_cost).abs() < 1e-12 && ahead_cost > 0.0);
+}
+
+/// What is free of the memory of the first cell before the first decision.
+fn free_gb(story: &Story) -> f64 {
+    story.memory[0]["free_gb"].as_f64().unwrap()
 }
 
 /// The weights of a service.
@@ -55,14 +60,14 @@ fn the_costs_of_the_batches_add_up_to_the_cost_of_the_slot() {
 fn what_is_loaded_and_evicted_adds_up_from_slot_to_slot() {
     let scenario = Scenario::shipped("tight");
     let (now, next) = (told(30), told(31));
-    let mut free_gb = now.memory[0].free_gb;
+    let mut left_gb = free_gb(&now);
     for batch in &now.batches {
-        assert!((batch.free_gb - free_gb).abs() < 1e-6, "{batch:?}");
-        free_gb += batch.evicted.iter().map(|service| gb(&scenario, service)).sum::<f64>();
-        free_gb -= if batch.is_loaded { batch.memory_gb } else { 0.0 };
-        free_gb += if batch.is_refreshed { batch.memory_gb } else { 0.0 };
+        assert!((batch.free_gb - left_gb).abs() < 1e-6, "{batch:?}");
+        left_gb += batch.evicted.iter().map(|service| gb(&scenario, service)).sum::<f64>();
+        left_gb -= if batch.is_loaded { batch.memory_gb } else { 0.0 };
+        left_gb += if batch.is_refreshed { batch.memory_gb } else { 0.0 };
     }
-    assert!((next.memory[0].free_gb - free_gb).abs() < 1e-6);
+    assert!((free_gb(&next) - left_gb).abs() < 1e-6);
 }
 
 #[test]
