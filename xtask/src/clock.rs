@@ -1,20 +1,11 @@
-//! The only clock of xtask: how long a step took, for people to read.
+//! The only clock of xtask, and how times and sizes are told to people.
 
 use std::time::{Duration, Instant};
 
-/// Runs from its creation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "shown to people, never part of a result")]
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
+/// The instant of a step's beginning.
+#[expect(clippy::disallowed_methods, reason = "shown to people, never part of a result")]
+pub(crate) fn start() -> Instant {
+    Instant::now()
 }
 
 /// `0.4 s`, `59 s`, `12 min 05 s`.
@@ -28,6 +19,16 @@ pub(crate) fn human(time: Duration) -> String {
     }
 }
 
+/// `531 MB`, `1.1 GB`: powers of ten, as disks and downloads are sold.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +37,11 @@ mod tests {
     fn durations_are_rounded_to_what_a_person_wants_to_know() {
         let told = [0.04, 9.44, 9.96, 59.4, 59.6, 725.0].map(|s| human(Duration::from_secs_f64(s)));
         assert_eq!(told, ["0.0 s", "9.4 s", "10 s", "59 s", "1 min 00 s", "12 min 05 s"]);
+    }
+
+    #[test]
+    fn sizes_are_powers_of_ten() {
+        let told = [0, 9_999, 10_000, 530_604_548, 999_999_999, 1_080_000_000].map(size);
+        assert_eq!(told, ["0 B", "9999 B", "10 kB", "530 MB", "999 MB", "1.1 GB"]);
     }
 }

@@ -9,19 +9,11 @@ pub(crate) mod test;
 
 use std::process::{Command, ExitStatus};
 
-use crate::clock::{Stopwatch, human};
-use crate::failure::Failure;
+use anyhow::{Context, Result, bail};
+
+use crate::clock::{self, human};
+use crate::failure::Refusal;
 use crate::machine::ended;
-use crate::progress::say;
-use crate::workspace::Workspace;
-
-/// The program's exit code after Ctrl-C.
-const INTERRUPTED: i32 = 130;
-
-/// The finished program of the project.
-fn program(workspace: &Workspace) -> Command {
-    workspace.program("thoughtcache")
-}
 
 /// A command as it would be typed, for messages.
 fn typed(command: &Command) -> String {
@@ -36,31 +28,35 @@ fn typed(command: &Command) -> String {
 }
 
 /// Runs a command to its end, its output going where ours goes.
-fn status(command: &mut Command) -> Result<ExitStatus, Failure> {
-    command.status().map_err(|source| Failure::Start { program: typed(command), source })
+fn status(command: &mut Command) -> Result<ExitStatus> {
+    command.status().with_context(|| format!("cannot start {}", typed(command)))
 }
 
 /// Runs a command after showing it; its failure is ours.
-fn call(command: &mut Command) -> Result<(), Failure> {
-    let stopwatch = Stopwatch::start();
-    let typed = typed(command);
-    say(&format!("\n=== {typed}"));
+fn call(command: &mut Command) -> Result<()> {
+    let started = clock::start();
+    eprintln!("\n=== {}", typed(command));
     let status = status(command)?;
-    if !status.success() {
-        let is_interrupted = status.code() == Some(INTERRUPTED);
-        return Err(Failure::Command { command: typed, status: ended(status), is_interrupted });
-    }
-    say(&format!("=== done in {}", human(stopwatch.elapsed())));
+    ensure_done(command, status)?;
+    eprintln!("=== done in {}", human(started.elapsed()));
     Ok(())
 }
 
-/// The names that were typed, in the order of `names`; all of them where nothing was typed.
-fn chosen<'a>(what: &'static str, names: &[&'a str], typed: &[String]) -> Result<Vec<&'a str>, Failure> {
-    if let Some(word) = typed.iter().find(|word| !names.contains(&word.as_str())) {
-        return Err(Failure::UnknownName { what, word: word.clone(), names: names.join(", ") });
+/// Fails when a command did, after Ctrl-C with its exit code.
+fn ensure_done(command: &Command, status: ExitStatus) -> Result<()> {
+    if status.success() {
+        return Ok(());
     }
-    let is_typed = |name: &&str| typed.is_empty() || typed.iter().any(|word| word == name);
-    Ok(names.iter().copied().filter(is_typed).collect())
+    let text = format!("`{}` ended with {}", typed(command), ended(status));
+    Err(Refusal { text, exit_code: if status.code() == Some(130) { 130 } else { 2 } }.into())
+}
+
+/// The names that were typed, in the order of `names`; all of them where nothing was typed.
+fn chosen<'a>(what: &str, names: &'a [String], typed: &[String]) -> Result<Vec<&'a String>> {
+    if let Some(word) = typed.iter().find(|word| !names.contains(word)) {
+        bail!("no {what} is called \"{word}\"; there are {}", names.join(", "));
+    }
+    Ok(names.iter().filter(|name| typed.is_empty() || typed.contains(name)).collect())
 }
 
 #[cfg(test)]
@@ -77,9 +73,9 @@ mod tests {
     #[test]
     fn names_are_chosen_in_their_own_order_and_an_unknown_one_is_refused() {
         let typed = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-        assert_eq!(chosen("proof", &["a", "b", "c"], &typed(&["c", "a"])).unwrap(), ["a", "c"]);
-        assert_eq!(chosen("proof", &["a", "b"], &[]).unwrap(), ["a", "b"]);
-        let refused = chosen("proof", &["a", "b"], &typed(&["d"])).unwrap_err().to_string();
+        assert_eq!(chosen("proof", &typed(&["a", "b", "c"]), &typed(&["c", "a"])).unwrap(), ["a", "c"]);
+        assert_eq!(chosen("proof", &typed(&["a", "b"]), &[]).unwrap(), ["a", "b"]);
+        let refused = chosen("proof", &typed(&["a", "b"]), &typed(&["d"])).unwrap_err().to_string();
         assert_eq!(refused, "no proof is called \"d\"; there are a, b");
     }
 }

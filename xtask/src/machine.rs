@@ -2,11 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
-use crate::failure::Failure;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use crate::clock::size;
+use crate::failure::cannot;
 
 /// The oldest python3 whose pip is known to read the options that are used.
 const OLDEST_PYTHON: (u32, u32) = (3, 9);
@@ -54,19 +57,38 @@ impl Machine {
     }
 
     /// Makes sure that python and pip run and are young enough; returns python's version.
-    pub(crate) fn check_python(&self) -> Result<String, Failure> {
+    pub(crate) fn check_python(&self) -> Result<String> {
         let program = self.python_name();
         let ask = |arguments: &[&str]| {
             let output = Command::new(&self.python).args(arguments).stdin(Stdio::null()).output();
             let output = output.map_err(|error| why(&error))?;
             if output.status.success() { Ok(first_line(&output.stdout)) } else { Err(said(&output)) }
         };
-        let version = ask(&["-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
-            .map_err(|said| Failure::NoPython { program: program.clone(), said })?;
-        if numbers(&version).is_some_and(|found| found < OLDEST_PYTHON) {
-            return Err(Failure::OldPython { program, version });
-        }
-        ask(&["-m", "pip", "--version"]).map_err(|said| Failure::NoPip { program, said })?;
+        let version = ask(&["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).map_err(|said| {
+            anyhow!(
+                "no python3: \"{program}\" did not run: {said}
+  it is needed once, to download libtorch with pip
+  install it:       apt-get install python3 python3-pip   (Debian, Ubuntu)
+                    dnf install python3 python3-pip       (Fedora)
+                    brew install python                   (macOS)
+  or name another:  PYTHON=/path/to/python3 cargo xtask setup"
+            )
+        })?;
+        ensure!(
+            numbers(&version).is_none_or(|found| found >= OLDEST_PYTHON),
+            "python is too old: \"{program}\" is {version}, 3.9 or later is needed to download libtorch
+  name another:  PYTHON=/path/to/python3 cargo xtask setup"
+        );
+        ask(&["-m", "pip", "--version"]).map_err(|said| {
+            anyhow!(
+                "python3 has no pip: \"{program} -m pip\" said: {said}
+  it is needed once, to download libtorch
+  install it:       apt-get install python3-pip           (Debian, Ubuntu)
+                    dnf install python3-pip               (Fedora)
+                    {program} -m ensurepip --user
+  or name another:  PYTHON=/path/to/python3 cargo xtask setup"
+            )
+        })?;
         Ok(version)
     }
 
@@ -81,41 +103,55 @@ impl Machine {
     }
 
     /// Runs pip; a failure tells `what` it was for and, on lines of its own, what may be done `instead`.
-    pub(crate) fn run_pip(&self, pip: &mut Command, what: String, instead: String) -> Result<(), Failure> {
+    pub(crate) fn run_pip(&self, pip: &mut Command, what: &str, instead: &str) -> Result<()> {
         let program = self.python_name();
-        let status = pip.status().map_err(|source| Failure::Start { program: program.clone(), source })?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Failure::Pip { what, program, status: ended(status), instead })
+        let status = pip.status().with_context(|| format!("cannot start {program}"))?;
+        ensure!(
+            status.success(),
+            "{what} failed: \"{program} -m pip\" ended with {}, and says why above
+  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type the command again{instead}",
+            ended(status)
+        );
+        Ok(())
     }
 
     /// The C and the C++ compiler run and find their headers.
-    pub(crate) fn check_compilers(&self) -> Result<(), Failure> {
-        let compilers = [
-            ("C", "CC", &self.cc, ["-x", "c"], "#include <stddef.h>\n"),
-            ("C++", "CXX", &self.cxx, ["-x", "c++"], "#include <vector>\n"),
-        ];
-        for (language, variable, words, kind, source) in compilers {
-            let fail = |said| Failure::NoCompiler { language, variable, program: words.join(" "), said };
+    pub(crate) fn check_compilers(&self) -> Result<()> {
+        let compilers = [("C", "CC", &self.cc, "c", "stddef.h"), ("C++", "CXX", &self.cxx, "c++", "vector")];
+        for (language, variable, words, kind, header) in compilers {
             let mut compiler = command(words);
-            compiler.args(["-fsyntax-only"]).args(kind).arg("-");
-            let output = feed(&mut compiler, source).map_err(|error| fail(why(&error)))?;
-            if !output.status.success() {
-                return Err(fail(said(&output)));
-            }
+            compiler.args(["-fsyntax-only", "-include", header, "-x", kind, "-"]).stdin(Stdio::null());
+            let said = match compiler.output() {
+                Ok(output) if output.status.success() => continue,
+                Ok(output) => said(&output),
+                Err(error) => why(&error),
+            };
+            bail!(
+                "no working {language} compiler: \"{}\" said: {said}
+  it is needed to build what lies between Rust and libtorch
+  install it:       apt-get install g++                   (Debian, Ubuntu)
+                    dnf install gcc-c++                   (Fedora)
+                    xcode-select --install                (macOS)
+  or name another:  {variable}=/path/to/compiler cargo xtask setup",
+                words.join(" ")
+            );
         }
         Ok(())
     }
 
     /// `folder` takes `need_bytes` more.
-    pub(crate) fn check_space(&self, folder: &Path, need_bytes: u64, stay_bytes: u64) -> Result<(), Failure> {
+    pub(crate) fn check_space(&self, folder: &Path, need_bytes: u64, stay_bytes: u64) -> Result<()> {
         let free_bytes =
-            (self.free_bytes)(folder).map_err(Failure::file("measure the free space of", folder))?;
-        if free_bytes < need_bytes {
-            let folder = folder.to_owned();
-            return Err(Failure::NoSpace { folder, need_bytes, stay_bytes, free_bytes });
-        }
+            (self.free_bytes)(folder).with_context(cannot("measure the free space of", folder))?;
+        ensure!(
+            free_bytes >= need_bytes,
+            "not enough disk for libtorch: {} are needed while it is set up and {} stay, but only {} are free at {}
+  make room there and type again:  cargo xtask setup",
+            size(need_bytes),
+            size(stay_bytes),
+            size(free_bytes),
+            folder.display()
+        );
         Ok(())
     }
 }
@@ -126,16 +162,6 @@ pub(crate) fn command(words: &[String]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
-}
-
-/// Runs a command with `text` on its standard input.
-fn feed(command: &mut Command, text: &str) -> io::Result<Output> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A program that ends without reading is judged by its exit status.
-        let _ = stdin.write_all(text.as_bytes());
-    }
-    child.wait_with_output()
 }
 
 fn libc() -> String {
@@ -201,7 +227,7 @@ mod tests {
         not enough disk for libtorch: 1.1 GB are needed while it is set up and 496 MB stay, but only 700 MB are free at /some/checkout
           make room there and type again:  cargo xtask setup
         ");
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(crate::failure::exit_code(&failure), 2);
     }
 
     #[test]

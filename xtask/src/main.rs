@@ -15,7 +15,6 @@ mod failure;
 mod files;
 mod libtorch;
 mod machine;
-mod progress;
 mod python_tests;
 #[cfg(test)]
 mod testing;
@@ -23,7 +22,6 @@ mod workspace;
 
 use arguments::{Arguments, Task};
 use clap::Parser;
-use failure::Failure;
 use machine::Machine;
 use std::process::ExitCode;
 use workspace::Workspace;
@@ -32,13 +30,13 @@ fn main() -> ExitCode {
     match run(Arguments::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
-            ExitCode::from(failure.exit_code())
+            eprintln!("error: {failure:#}");
+            ExitCode::from(failure::exit_code(&failure))
         }
     }
 }
 
-fn run(task: Task) -> Result<(), Failure> {
+fn run(task: Task) -> anyhow::Result<()> {
     let (workspace, machine) = (Workspace::here(), Machine::this());
     match task {
         Task::Setup => libtorch::ensure(&workspace, &machine).map(drop),

@@ -6,11 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::clock::{Stopwatch, human};
-use crate::failure::Failure;
+use anyhow::Result;
+
+use crate::clock::{self, human};
 use crate::files;
 use crate::machine::Machine;
-use crate::progress::say;
 use crate::workspace::Workspace;
 
 /// Some packages, and the folder of the checkout for them.
@@ -49,32 +49,28 @@ const STAMP: &str = "stamp";
 const PYTHON: &str = "python";
 
 /// Makes sure of the packages; returns what belongs on `PYTHONPATH`.
-pub(crate) fn ensure(
-    workspace: &Workspace,
-    machine: &Machine,
-    packages: &Packages,
-) -> Result<PathBuf, Failure> {
+pub(crate) fn ensure(workspace: &Workspace, machine: &Machine, packages: &Packages) -> Result<PathBuf> {
     let version = machine.check_python()?;
     let place = workspace.root().join(packages.folder);
     let stamp = format!("{version}\n{}", packages.requirements);
     if fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp) {
-        say(&format!("python's packages are in {}", place.display()));
+        eprintln!("python's packages are in {}", place.display());
         return Ok(place.join(PACKAGES));
     }
-    let stopwatch = Stopwatch::start();
-    say(&format!("setting up python's packages in {}, once", place.display()));
+    let started = clock::start();
+    eprintln!("setting up python's packages in {}, once", place.display());
     let beside = workspace.root().join(format!("{}.new", packages.folder));
     files::replace(&beside)?;
     install(machine, &beside, packages)?;
     files::write(&beside.join(PYTHON), &machine.python_name())?;
     files::write(&beside.join(STAMP), &stamp)?;
     files::remove(&place)?;
-    fs::rename(&beside, &place).map_err(Failure::file("write", &place))?;
-    say(&format!("python's packages are ready in {}", human(stopwatch.elapsed())));
+    files::rename(&beside, &place)?;
+    eprintln!("python's packages are ready in {}", human(started.elapsed()));
     Ok(place.join(PACKAGES))
 }
 
-fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<(), Failure> {
+fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<()> {
     let requirements = beside.join("requirements.txt");
     files::write(&requirements, packages.requirements)?;
     let mut pip = machine.pip("install");
@@ -84,7 +80,7 @@ fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<(), 
         .arg(beside.join(PACKAGES))
         .arg("-r")
         .arg(&requirements);
-    machine.run_pip(&mut pip, "the installation of python's packages".to_owned(), String::new())
+    machine.run_pip(&mut pip, "the installation of python's packages", "")
 }
 
 #[cfg(test)]
@@ -140,7 +136,7 @@ mod tests {
             failure.to_string().starts_with("the installation of python's packages failed: "),
             "{failure}"
         );
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(crate::failure::exit_code(&failure), 2);
         assert!(!room.path().join(".venv-test").exists());
     }
 }

@@ -4,6 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The finished program of the project.
+const PROGRAM: &str = "thoughtcache";
+
 /// The checkout that xtask belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
@@ -43,9 +46,9 @@ impl Workspace {
     }
 
     /// The finished program, called at the root. Cargo puts it beside this one.
-    pub(crate) fn program(&self, name: &str) -> Command {
-        let beside = env::current_exe().ok().and_then(|me| Some(me.parent()?.join(name)));
-        let built = beside.unwrap_or_else(|| self.root.join("target/release").join(name));
+    pub(crate) fn program(&self) -> Command {
+        let beside = env::current_exe().ok().and_then(|me| Some(me.parent()?.join(PROGRAM)));
+        let built = beside.unwrap_or_else(|| self.root.join("target/release").join(PROGRAM));
         let mut program = Command::new(built.with_extension(env::consts::EXE_EXTENSION));
         self.prepare(&mut program);
         program

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use anyhow::{Context, Result};
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::flag;
 
-use super::{call, program};
-use crate::clock::{Stopwatch, human};
-use crate::failure::Failure;
+use super::call;
+use crate::clock::{self, human};
 use crate::files;
 use crate::libtorch;
 use crate::machine::Machine;
@@ -20,38 +20,29 @@ const LEARNERS: [&str; 2] = ["ppo", "dqn"];
 const TABLES: [&str; 2] = ["runs/demo/compare.txt", "runs/demo/compare.csv"];
 
 /// Builds, trains, compares with every heuristic (what `compare` does when it is given runs alone), and names the files.
-pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
-    let stopwatch = Stopwatch::start();
+pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<()> {
+    let started = clock::start();
     libtorch::ensure(workspace, machine)?;
     // The program ends itself after Ctrl-C, saving its work; we outlive it to pass its exit code on.
     for signal in TERM_SIGNALS {
-        flag::register(*signal, Arc::default())
-            .map_err(|source| Failure::Start { program: "the watch for Ctrl-C".to_owned(), source })?;
+        flag::register(*signal, Arc::default()).context("cannot start the watch for Ctrl-C")?;
     }
     call(workspace.cargo().args(["build", "--release"]))?;
     files::replace(&workspace.root().join(FOLDER))?;
-    for learner in LEARNERS {
-        call(program(workspace).args(train(learner)))?;
+    let runs = LEARNERS.map(|learner| format!("{FOLDER}/{learner}"));
+    for (learner, run) in LEARNERS.iter().zip(&runs) {
+        let config = format!("configs/experiments/demo-{learner}.toml");
+        call(workspace.program().args(["train", "--config", &config, "--out", run]))?;
     }
-    call(program(workspace).args(compare()))?;
-    println!("\nwritten in {}:", human(stopwatch.elapsed()));
+    let mut compare = workspace.program();
+    compare.args(["compare", "--scenario", SCENARIO]).args(&runs);
+    call(compare.args(["--out-text", TABLES[0], "--out-csv", TABLES[1]]))?;
+    println!("\nwritten in {}:", human(started.elapsed()));
     for table in TABLES {
         println!("  {table}");
     }
-    for learner in LEARNERS {
-        println!("  {FOLDER}/{learner}/");
+    for run in runs {
+        println!("  {run}/");
     }
     Ok(())
-}
-
-fn train(learner: &str) -> Vec<String> {
-    let words = ["train", "--config", &format!("configs/experiments/demo-{learner}.toml"), "--out"];
-    words.map(str::to_owned).into_iter().chain([format!("{FOLDER}/{learner}")]).collect()
-}
-
-fn compare() -> Vec<String> {
-    let mut words = vec!["compare".to_owned(), "--scenario".to_owned(), SCENARIO.to_owned()];
-    words.extend(LEARNERS.map(|learner| format!("{FOLDER}/{learner}")));
-    words.extend(["--out-text", TABLES[0], "--out-csv", TABLES[1]].map(str::to_owned));
-    words
 }

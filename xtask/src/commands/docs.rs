@@ -2,12 +2,13 @@
 
 use super::{call, results};
 use crate::config_tables::Sources;
-use crate::failure::Failure;
+use crate::failure::cannot;
 use crate::files::{read, write};
 use crate::libtorch;
 use crate::machine::Machine;
 use crate::python_tests;
 use crate::workspace::Workspace;
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,22 +39,20 @@ const SOURCES: [&str; 17] = [
     "cli/src/experiment.rs",
 ];
 
-/// What leads the tables of each root.
-const ROOTS: [(&str, &str, &str); 3] = [
-    ("ExperimentFile", "", "## Keys of an experiment"),
-    ("AgentFile", "", "## Keys of an agent"),
-    ("ScenarioConfig", "", "## Keys of a scenario"),
+/// The structs at the roots, and what leads their tables.
+const ROOTS: [(&str, &str); 3] = [
+    ("ExperimentFile", "## Keys of an experiment"),
+    ("AgentFile", "## Keys of an agent"),
+    ("ScenarioConfig", "## Keys of a scenario"),
 ];
 
 /// Writes the generated parts, then the site with the rustdoc inside.
-pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<()> {
     let path = workspace.root().join(DOCUMENT);
     let text = read(&path)?;
     let fresh = generated(workspace, &text)?;
     if fresh != text {
-        let beside = path.with_extension("md.new");
-        write(&beside, &fresh)?;
-        fs::rename(&beside, &path).map_err(Failure::file("write", &path))?;
+        write(&path, &fresh)?;
         println!("wrote {DOCUMENT}");
     }
     results::refresh(workspace.root())?;
@@ -61,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<(), Failur
 }
 
 /// Builds rustdoc and the site; a warning of either is an error.
-fn site(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
+fn site(workspace: &Workspace, machine: &Machine) -> Result<()> {
     libtorch::ensure(workspace, machine)?;
     let packages = python_tests::ensure(workspace, machine, &python_tests::DOCS)?;
     let mut rustdoc = workspace.cargo();
@@ -69,7 +68,7 @@ fn site(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
     rustdoc.args(["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     call(&mut rustdoc)?;
     call(workspace.cargo().args(["build", "--release"]))?;
-    let program = PathBuf::from(workspace.program("thoughtcache").get_program());
+    let program = PathBuf::from(workspace.program().get_program());
     let target = program.ancestors().nth(2).unwrap_or(workspace.root());
     let mut build = Command::new(&machine.python);
     build.current_dir(workspace.root()).env("PYTHONPATH", packages);
@@ -78,48 +77,29 @@ fn site(workspace: &Workspace, machine: &Machine) -> Result<(), Failure> {
 }
 
 /// The document as it should be.
-pub(crate) fn generated(workspace: &Workspace, text: &str) -> Result<String, Failure> {
+pub(crate) fn generated(workspace: &Workspace, text: &str) -> Result<String> {
     let mut sources = Sources::default();
     for source in SOURCES {
         for file in rust_files(&workspace.root().join(source))? {
-            let text = read(&file)?;
-            sources.read(&text).map_err(|error| Failure::Document {
-                path: file.clone(),
-                reason: format!("it is no Rust: {error}"),
-            })?;
+            sources.read(&read(&file)?);
         }
     }
-    let missing = |what: &str| Failure::Document {
-        path: workspace.root().join(DOCUMENT),
-        reason: format!("it lacks the line {what}"),
-    };
-    let (before, rest) = text.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| missing(END))?;
-    let mut tables = String::new();
-    for (root, path, heading) in ROOTS {
-        tables += "\n";
-        tables += heading;
-        tables += "\n";
-        tables += &sources.tables(root, path);
-    }
+    let lacks = |line| format!("{DOCUMENT} lacks the line {line}");
+    let (before, rest) = text.split_once(BEGIN).with_context(|| lacks(BEGIN))?;
+    let (_, after) = rest.split_once(END).with_context(|| lacks(END))?;
+    let tables = ROOTS.map(|(root, heading)| format!("\n{heading}\n{}", sources.tables(root))).concat();
     Ok(format!("{before}{BEGIN}\n{tables}\n{END}{after}"))
 }
 
 /// The file, or all files below the folder, tests left out.
-fn rust_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn rust_files(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
-        return Ok(vec![path.to_owned()]);
+        let is_code = path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs");
+        return Ok(is_code.then(|| path.to_owned()).into_iter().collect());
     }
-    let failed = |source| Failure::File { doing: "read", path: path.to_owned(), source };
     let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        let entry = entry.map_err(failed)?.path();
-        if entry.is_dir() {
-            files.extend(rust_files(&entry)?);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") && !entry.ends_with("tests.rs")
-        {
-            files.push(entry);
-        }
+    for entry in fs::read_dir(path).with_context(cannot("read", path))? {
+        files.extend(rust_files(&entry.with_context(cannot("read", path))?.path())?);
     }
     files.sort();
     Ok(files)

@@ -5,34 +5,25 @@
 //! each proof, so that a proof that is stopped loses nothing of the others.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{call, chosen, program, typed};
-use crate::clock::{Stopwatch, human};
-use crate::failure::Failure;
+use super::{call, chosen, ensure_done, typed};
+use crate::clock::{self, human};
+use crate::failure::ensure_all_passed;
 use crate::files;
 use crate::libtorch;
-use crate::machine::{Machine, ended};
-use crate::progress::say;
+use crate::machine::Machine;
 use crate::python_tests::{self, PEERS};
 use crate::workspace::Workspace;
 
-const TABLE: &str = include_str!("../../proofs.toml");
 /// Where runs of the proofs lie, ignored by git, and where the results are kept.
 const WORK: &str = "runs/proofs";
 const KEPT: &str = "runs/reference/proofs";
 const CSV: &str = "proofs.csv";
 const HEADING: &str = "proof,verdict,seconds,commit,machine,what";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    proof: Vec<Proof>,
-}
 
 /// Something that is to hold, and the commands that show it.
 #[derive(Deserialize)]
@@ -44,80 +35,54 @@ struct Proof {
 }
 
 /// Proves everything, or what is named, and says what did not hold.
-pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<(), Failure> {
-    let proofs = table().proof;
-    let names: Vec<&str> = proofs.iter().map(|proof| proof.name.as_str()).collect();
+pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<()> {
+    let proofs = proofs();
+    let names: Vec<String> = proofs.iter().map(|proof| proof.name.clone()).collect();
     let wanted = chosen("proof", &names, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
-    let at = Circumstances { commit: commit(workspace), machine: processor(machine) };
+    let (commit, processor) = (commit(workspace), processor(machine));
     let kept = workspace.root().join(KEPT);
-    fs::create_dir_all(&kept).map_err(Failure::file("create", &kept))?;
+    files::create(&kept)?;
     let mut failed = Vec::new();
-    for proof in proofs.iter().filter(|proof| wanted.contains(&proof.name.as_str())) {
-        let stopwatch = Stopwatch::start();
-        let (holds, text) = proof.prove(workspace, machine)?;
-        let time = stopwatch.elapsed();
-        say(&format!("=== {}: {} in {}", proof.name, verdict(holds), human(time)));
-        proof.keep(&kept, (holds, &text), &at, time)?;
+    for proof in proofs.iter().filter(|proof| wanted.contains(&&proof.name)) {
+        let Proof { name, what, commands } = proof;
+        let started = clock::start();
+        let (holds, printed) = proof.prove(workspace, machine)?;
+        let time = started.elapsed();
+        let verdict = if holds { "holds" } else { "does not hold" };
+        eprintln!("=== {name}: {verdict} in {}", human(time));
+        let commands: String = commands.iter().flat_map(|command| ["$ ", command, "\n"]).collect();
+        let took = human(time);
+        let text = format!(
+            "{what}: {verdict}\n{commands}commit {commit}\nmachine {processor}\ntook {took}\n\n{printed}"
+        );
+        files::write(&kept.join(format!("{name}.txt")), &text)?;
+        let line = format!("{name},{verdict},{},{commit},\"{processor}\",\"{what}\"", time.as_secs());
+        let csv = kept.join(CSV);
+        let before = fs::read_to_string(&csv).unwrap_or_default();
+        files::write(&csv, &with_line(&before, name, &line))?;
         if !holds {
-            failed.push(proof.name.clone());
+            failed.push(name.as_str());
         }
     }
     println!("\nwritten: {KEPT}/{CSV} and a text for each proof");
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Steps { failed: failed.len(), all: wanted.len(), names: failed.join(", ") })
+    ensure_all_passed(&failed, wanted.len())
 }
 
-fn table() -> Table {
-    toml::from_str(TABLE).expect("the table is a constant, and the tests read it")
-}
-
-fn verdict(holds: bool) -> &'static str {
-    if holds { "holds" } else { "does not hold" }
-}
-
-/// What a result depends on.
-struct Circumstances {
-    commit: String,
-    machine: String,
+fn proofs() -> Vec<Proof> {
+    files::rows(include_str!("../../proofs.toml"))
 }
 
 impl Proof {
     /// Whether it holds, and what the last command printed.
-    fn prove(&self, workspace: &Workspace, machine: &Machine) -> Result<(bool, String), Failure> {
-        let work = workspace.root().join(WORK).join(&self.name);
-        files::replace(&work)?;
+    fn prove(&self, workspace: &Workspace, machine: &Machine) -> Result<(bool, String)> {
+        files::replace(&workspace.root().join(WORK).join(&self.name))?;
         let (last, before) = self.commands.split_last().expect("every proof has a command");
         for line in before {
             call(&mut command(line, workspace, machine)?)?;
         }
         conclude(&mut command(last, workspace, machine)?)
-    }
-
-    fn keep(
-        &self,
-        kept: &Path,
-        (holds, text): (bool, &str),
-        at: &Circumstances,
-        time: Duration,
-    ) -> Result<(), Failure> {
-        let Self { name, what, commands } = self;
-        let Circumstances { commit, machine } = at;
-        let commands: String = commands.iter().flat_map(|command| ["$ ", command, "\n"]).collect();
-        let text = format!(
-            "{what}: {}\n{commands}commit {commit}\nmachine {machine}\ntook {}\n\n{text}",
-            verdict(holds),
-            human(time)
-        );
-        let path = kept.join(format!("{name}.txt"));
-        files::write(&path, &text)?;
-        let line = format!("{name},{},{},{commit},\"{machine}\",\"{what}\"", verdict(holds), time.as_secs());
-        let path = kept.join(CSV);
-        let before = fs::read_to_string(&path).unwrap_or_default();
-        files::write(&path, &with_line(&before, name, &line))
     }
 }
 
@@ -131,16 +96,16 @@ fn with_line(table: &str, name: &str, line: &str) -> String {
 }
 
 /// A line of the table as a command.
-fn command(line: &str, workspace: &Workspace, machine: &Machine) -> Result<Command, Failure> {
+fn command(line: &str, workspace: &Workspace, machine: &Machine) -> Result<Command> {
     let mut words = line.split_whitespace();
     let mut command = match words.next() {
-        Some("thoughtcache") => program(workspace),
+        Some("thoughtcache") => workspace.program(),
         Some("cargo") => workspace.cargo(),
         _ => {
             let packages = python_tests::ensure(workspace, machine, &PEERS)?;
             let mut python = Command::new(&machine.python);
             python.current_dir(workspace.root()).env("PYTHONPATH", packages);
-            python.env("THOUGHTCACHE", program(workspace).get_program());
+            python.env("THOUGHTCACHE", workspace.program().get_program());
             python
         }
     };
@@ -149,19 +114,17 @@ fn command(line: &str, workspace: &Workspace, machine: &Machine) -> Result<Comma
 }
 
 /// Runs the command that decides; 1 is its way to say no, and so is cargo test's 101.
-fn conclude(command: &mut Command) -> Result<(bool, String), Failure> {
-    let shown = typed(command);
-    say(&format!("\n=== {shown}"));
+fn conclude(command: &mut Command) -> Result<(bool, String)> {
+    eprintln!("\n=== {}", typed(command));
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|source| Failure::Start { program: shown.clone(), source })?;
+        .with_context(|| format!("cannot start {}", typed(command)))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     print!("{text}");
-    if !output.status.success() && !matches!(output.status.code(), Some(1 | 101)) {
-        let is_interrupted = output.status.code() == Some(130);
-        return Err(Failure::Command { command: shown, status: ended(output.status), is_interrupted });
+    if !matches!(output.status.code(), Some(1 | 101)) {
+        ensure_done(command, output.status)?;
     }
     Ok((output.status.success(), text))
 }
@@ -194,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_table_has_plain_names_each_once_and_commands_that_can_be_called() {
-        let proofs = table().proof;
+        let proofs = proofs();
         let mut names: Vec<&str> = proofs.iter().map(|proof| proof.name.as_str()).collect();
         assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
         names.sort_unstable();
@@ -225,7 +188,7 @@ mod tests {
     #[test]
     fn what_was_proved_is_in_the_table_still() {
         let kept = fs::read_to_string(Workspace::here().root().join(KEPT).join(CSV)).unwrap();
-        let proofs = table().proof;
+        let proofs = proofs();
         for line in kept.lines().skip(1) {
             let name = line.split(',').next().unwrap();
             assert!(proofs.iter().any(|proof| proof.name == name), "{name} is no proof of xtask/proofs.toml");

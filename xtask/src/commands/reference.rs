@@ -7,14 +7,17 @@
 //! again.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Stdio;
 
-use super::{call, chosen, program, results, status, typed};
-use crate::failure::Failure;
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::{call, chosen, results};
+use crate::failure::cannot;
 use crate::files;
 use crate::libtorch;
-use crate::machine::{Machine, ended};
-use crate::progress::say;
+use crate::machine::Machine;
 use crate::workspace::Workspace;
 
 /// Where the training runs lie, ignored by git, and where the kept ones lie.
@@ -29,92 +32,63 @@ const FILES: [&str; 5] = [
     "checkpoints/best/meta.json",
 ];
 
-/// A scenario, its recording where it needs one, and the experiments on it with their numbers of seeds.
+/// A scenario of `xtask/reference.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Reference {
-    scenario: &'static str,
-    recording: Option<&'static str>,
-    experiments: &'static [(&'static str, u64)],
+    scenario: String,
+    /// The recording that it needs.
+    recording: Option<String>,
+    /// The experiments on it with their numbers of seeds.
+    experiments: Vec<(String, u64)>,
 }
 
-const REFERENCES: [Reference; 8] = [
-    Reference {
-        scenario: "street",
-        recording: None,
-        experiments: &[
-            ("street-ppo", 3),
-            ("street-ppo-blind", 3),
-            ("street-ppo-no-link", 3),
-            ("street-dqn", 3),
-        ],
-    },
-    Reference {
-        scenario: "office-140ghz",
-        recording: None,
-        experiments: &[("office-140ghz-ppo", 3), ("office-140ghz-dqn", 3)],
-    },
-    Reference { scenario: "city", recording: None, experiments: &[("city-ppo", 3), ("city-dqn", 3)] },
-    Reference {
-        scenario: "tight",
-        recording: None,
-        experiments: &[("tight-ppo", 5), ("tight-dqn", 5), ("tight-ppo-blind", 5)],
-    },
-    Reference { scenario: "tight-request", recording: None, experiments: &[("tight-request-ppo", 3)] },
-    Reference { scenario: "paper", recording: None, experiments: &[("paper-ppo", 3), ("paper-dqn", 3)] },
-    Reference {
-        scenario: "trace-gentd26",
-        recording: Some("gentd26.csv.gz"),
-        experiments: &[("trace-gentd26-ppo", 3), ("trace-gentd26-dqn", 3)],
-    },
-    Reference {
-        scenario: "trace-azure",
-        recording: Some("azure-conv.csv.gz"),
-        experiments: &[("trace-azure-ppo", 3), ("trace-azure-dqn", 3)],
-    },
-];
+fn references() -> Vec<Reference> {
+    files::rows(include_str!("../../reference.toml"))
+}
 
 /// The scenarios that there are reference runs on, in the order of tables.
-pub(super) fn scenarios() -> impl Iterator<Item = &'static str> {
-    REFERENCES.iter().map(|reference| reference.scenario)
+pub(super) fn scenarios() -> Vec<String> {
+    references().into_iter().map(|reference| reference.scenario).collect()
 }
 
 /// Trains what is missing, chooses, compares: on the scenarios of these names, on all where there is none.
-pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<(), Failure> {
-    let scenarios: Vec<&str> = scenarios().collect();
+pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<()> {
+    let scenarios = scenarios();
     let chosen = chosen("reference scenario", &scenarios, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
-    for reference in REFERENCES.iter().filter(|reference| chosen.contains(&reference.scenario)) {
-        if let Some(file) = reference.recording
-            && !workspace.root().join(file).is_file()
-        {
-            say(&format!(
-                "\n=== {}: left out, {file} is not there; the head of its scenario says how to make it",
-                reference.scenario
-            ));
+    for Reference { scenario, recording, experiments } in &references() {
+        if !chosen.contains(&scenario) {
+            continue;
+        }
+        if let Some(file) = recording.as_ref().filter(|file| !workspace.root().join(file).is_file()) {
+            eprintln!(
+                "\n=== {scenario}: left out, {file} is not there; the head of its scenario says how to make it"
+            );
             continue;
         }
         let mut kept = Vec::new();
-        for &(experiment, num_seeds) in reference.experiments {
-            kept.push(make(workspace, reference.scenario, experiment, num_seeds)?);
+        for (experiment, num_seeds) in experiments {
+            kept.push(make(workspace, scenario, experiment, *num_seeds)?);
         }
-        let file = format!("{KEPT}/{}", reference.scenario);
-        compare(workspace, reference.scenario, &kept, &file, Shown::Tables)?;
-        let whole = &kept[0];
+        let file = format!("{KEPT}/{scenario}");
+        compare(workspace, scenario, &kept, &file, Shown::Tables)?;
+        let baseline = &kept[0];
         let without: Vec<String> =
-            kept.iter().filter(|run| run.starts_with(&format!("{whole}-"))).cloned().collect();
+            kept.iter().filter(|run| run.starts_with(&format!("{baseline}-"))).cloned().collect();
         if !without.is_empty() {
-            let against = Shown::Against { baseline: whole };
-            compare(workspace, reference.scenario, &without, &format!("{file}-without"), against)?;
+            compare(workspace, scenario, &without, &format!("{file}-without"), Shown::Against { baseline })?;
         }
     }
     results::refresh(workspace.root())
 }
 
 /// Trains the seeds of an experiment, keeps the median, and returns its folder.
-fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64) -> Result<String, Failure> {
+fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64) -> Result<String> {
     let (work, config) = (format!("{WORK}/{experiment}"), format!("configs/experiments/{experiment}.toml"));
     let range = format!("1..{num_seeds}");
-    call(program(workspace).args(["train", "--config", &config, "--seeds", &range, "--out", &work]))?;
+    call(workspace.program().args(["train", "--config", &config, "--seeds", &range, "--out", &work]))?;
     let mut seeds = Vec::new();
     for folder in (1..=num_seeds).map(|seed| format!("{work}/seed-{seed}")) {
         seeds.push((best_cost(&workspace.root().join(&folder).join("eval.csv"))?, folder));
@@ -125,10 +99,12 @@ fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64)
     seeds.sort_by(|a, b| a.0.total_cmp(&b.0));
     let median = &seeds[(seeds.len() - 1) / 2].1;
     for file in FILES {
-        copy(&workspace.root().join(median).join(file), &workspace.root().join(&target).join(file))?;
+        let [from, to] = [median, &target].map(|run| workspace.root().join(run).join(file));
+        files::create(to.parent().unwrap_or(&to))?;
+        fs::copy(&from, &to).with_context(cannot("copy", &from))?;
     }
     compare(workspace, scenario, &folders, &format!("{target}/seeds"), Shown::Numbers)?;
-    say(&format!("=== {target}: {median}, the median of {num_seeds} seeds on validation episodes"));
+    eprintln!("=== {target}: {median}, the median of {num_seeds} seeds on validation episodes");
     Ok(target)
 }
 
@@ -153,37 +129,26 @@ fn compare(
     runs: &[String],
     file: &str,
     shown: Shown<'_>,
-) -> Result<(), Failure> {
-    let mut command = program(workspace);
+) -> Result<()> {
+    let mut command = workspace.program();
     command.args(["compare", "--quiet", "--scenario", scenario]).args(runs);
     if let Shown::Against { baseline } = shown {
         command.args(["--only", "--baseline", baseline, "--episodes", "200"]);
     }
     command.args(["--by-run", "--out-csv", &format!("{file}.csv")]);
-    if shown != Shown::Numbers {
+    if shown == Shown::Numbers {
+        command.stdout(Stdio::null());
+    } else {
         command.args(["--out-text", &format!("{file}.txt"), "--out-markdown", &format!("{file}.md")]);
-        return call(&mut command);
     }
-    say(&format!("\n=== {}", typed(&command)));
-    let status = status(command.stdout(std::process::Stdio::null()))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Failure::Command { command: typed(&command), status: ended(status), is_interrupted: false })
+    call(&mut command)
 }
 
 /// The least validation cost of a run, from the second column of its `eval.csv`.
-fn best_cost(file: &Path) -> Result<f64, Failure> {
+fn best_cost(file: &Path) -> Result<f64> {
     let text = files::read(file)?;
     let costs = text.lines().skip(1).filter_map(|line| line.split(',').nth(1)?.parse::<f64>().ok());
     Ok(costs.fold(f64::INFINITY, f64::min))
-}
-
-fn copy(from: &Path, to: &PathBuf) -> Result<(), Failure> {
-    let folder = to.parent().unwrap_or(to);
-    fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
-    fs::copy(from, to).map_err(Failure::file("copy", from))?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -201,8 +166,8 @@ mod tests {
     #[test]
     fn every_reference_is_a_committed_experiment() {
         let root = Workspace::here().root().to_owned();
-        for reference in &REFERENCES {
-            for (experiment, seeds) in reference.experiments {
+        for reference in &references() {
+            for (experiment, seeds) in &reference.experiments {
                 assert!(
                     root.join(format!("configs/experiments/{experiment}.toml")).is_file(),
                     "{experiment}"

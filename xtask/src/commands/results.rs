@@ -6,8 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
+
 use super::reference::scenarios;
-use crate::failure::Failure;
+use crate::failure::cannot;
 use crate::files::{read, write};
 
 /// The pages, beside those of the folder.
@@ -16,7 +18,7 @@ const WEIGHTS: &str = "docs/street.md";
 const FOLDER: &str = "docs/results";
 
 /// Writes what is stale.
-pub(super) fn refresh(root: &Path) -> Result<(), Failure> {
+pub(super) fn refresh(root: &Path) -> Result<()> {
     for page in pages(root)? {
         let text = read(&page)?;
         let fresh = with_tables(&text, root)?;
@@ -29,9 +31,9 @@ pub(super) fn refresh(root: &Path) -> Result<(), Failure> {
 }
 
 /// All pages that have tables.
-fn pages(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn pages(root: &Path) -> Result<Vec<PathBuf>> {
     let folder = root.join(FOLDER);
-    let entries = fs::read_dir(&folder).map_err(Failure::file("read", &folder))?;
+    let entries = fs::read_dir(&folder).with_context(cannot("read", &folder))?;
     let mut pages: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     pages.sort();
     pages.extend([README, WEIGHTS].map(|page| root.join(page)));
@@ -39,7 +41,7 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The text with fresh tables between its marks; a table whose file is not there stays as it is.
-pub(super) fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
+pub(super) fn with_tables(text: &str, root: &Path) -> Result<String> {
     let mut lines = text.lines();
     let mut made = String::with_capacity(text.len());
     while let Some(line) = lines.next() {
@@ -62,7 +64,7 @@ pub(super) fn with_tables(text: &str, root: &Path) -> Result<String, Failure> {
 }
 
 /// One row for each scenario: its best rule, and what the learners cost beside it.
-fn overview(root: &Path, prefix: &str) -> Result<String, Failure> {
+fn overview(root: &Path, prefix: &str) -> Result<String> {
     let mut lines = vec![
         "| scenario | best rule | its cost | PPO | relative to the best rule | DQN | relative to the best rule |"
             .to_owned(),
@@ -70,13 +72,12 @@ fn overview(root: &Path, prefix: &str) -> Result<String, Failure> {
     ];
     for scenario in scenarios() {
         let file = root.join(format!("runs/reference/{scenario}.csv"));
-        let wrong = |reason: String| Failure::Document { path: file.clone(), reason };
-        let rows =
-            rows(&read(&file)?).ok_or_else(|| wrong("it lacks policy, kind or mean_cost".to_owned()))?;
+        let shown = file.display();
+        let rows = rows(&read(&file)?).with_context(|| format!("{shown} lacks policy, kind or mean_cost"))?;
         let rules = rows.iter().filter(|row| row.kind == "heuristic");
         let best = rules
             .min_by(|a, b| a.cost.total_cmp(&b.cost))
-            .ok_or_else(|| wrong("it has no heuristic".to_owned()))?;
+            .with_context(|| format!("{shown} has no heuristic"))?;
         let verdicts = read(&file.with_extension("md"))?;
         let mut cells = vec![
             format!("[{scenario}]({prefix}{scenario}.md)"),
@@ -86,8 +87,9 @@ fn overview(root: &Path, prefix: &str) -> Result<String, Failure> {
         for learner in ["ppo", "dqn"] {
             let name = format!("{scenario}-{learner}");
             if let Some(row) = rows.iter().find(|row| row.policy == name) {
-                let margin = margin(&verdicts, &name, &best.policy)
-                    .ok_or_else(|| wrong(format!("its .md does not compare {name} with {}", best.policy)))?;
+                let margin = margin(&verdicts, &name, &best.policy).with_context(|| {
+                    format!("the .md of {shown} does not compare {name} with {}", best.policy)
+                })?;
                 cells.extend([four_digits(row.cost), margin]);
             } else {
                 cells.extend(["–".to_owned(), "not trained".to_owned()]);
@@ -154,7 +156,7 @@ mod tests {
     fn no_page_is_stale() {
         let root = Workspace::here().root().to_owned();
         let all = pages(&root).unwrap();
-        assert!(all.len() > scenarios().count());
+        assert!(all.len() > scenarios().len());
         for page in all {
             let text = read(&page).unwrap();
             let fresh = with_tables(&text, &root).unwrap();
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn the_overview_names_the_cheapest_rule_and_what_was_not_trained() {
         let table = overview(Workspace::here().root(), "").unwrap();
-        assert_eq!(table.lines().count(), 2 + scenarios().count());
+        assert_eq!(table.lines().count(), 2 + scenarios().len());
         assert!(
             table.contains("| [street](street.md) | `amortised+myopic` | 11.32 | 11.23 | **-0.8 %** [-1.0, -0.6] | 11.28 | -0.3 % [-0.7, +0.1] |"),
             "{table}"

@@ -13,13 +13,16 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use anyhow::{Context, Result, ensure};
+
 use super::{status, typed};
-use crate::clock::{Stopwatch, human};
-use crate::failure::Failure;
+use crate::clock::{self, human};
+use crate::failure::ensure_all_passed;
 use crate::libtorch;
 use crate::machine::Machine;
 use crate::python_tests;
 use crate::workspace::Workspace;
+use Environment::{NoTorch, Plain, StrictDocs, Torch};
 
 /// A named check.
 struct Step {
@@ -40,49 +43,33 @@ enum Environment {
 }
 
 const STEPS: &[Step] = &[
-    Step { name: "format", arguments: "fmt --all -- --check", environment: Environment::Plain },
-    Step {
-        name: "lints, benches included",
-        arguments: "clippy --release --workspace --all-targets -- -D warnings",
-        environment: Environment::Plain,
-    },
-    Step {
-        name: "build without torch",
-        arguments: "check --release -p thoughtcache-agents -p thoughtcache --all-targets --no-default-features",
-        environment: Environment::NoTorch,
-    },
-    Step {
-        name: "documentation",
-        arguments: "doc --release --workspace --no-deps",
-        environment: Environment::StrictDocs,
-    },
-    Step {
-        name: "tests without torch",
+    step("format", Plain, "fmt --all -- --check"),
+    step("lints, benches included", Plain, "clippy --release --workspace --all-targets -- -D warnings"),
+    step(
+        "build without torch",
+        NoTorch,
+        "check --release -p thoughtcache-agents -p thoughtcache --all-targets --no-default-features",
+    ),
+    step("documentation", StrictDocs, "doc --release --workspace --no-deps"),
+    step(
+        "tests without torch",
+        NoTorch,
         // Of the whole workspace, so that what it depends on has the features of the other steps and is built once.
-        arguments: "test --release --no-fail-fast --workspace --test cli --no-default-features without_torch",
-        environment: Environment::NoTorch,
-    },
-    Step {
-        name: "tests with torch",
-        arguments: "test --release --no-fail-fast --workspace -- --show-output",
-        environment: Environment::Torch,
-    },
-    Step {
-        name: "documentation site",
-        arguments: "run --release --quiet -p xtask -- docs",
-        environment: Environment::Plain,
-    },
+        "test --release --no-fail-fast --workspace --test cli --no-default-features without_torch",
+    ),
+    step("tests with torch", Torch, "test --release --no-fail-fast --workspace -- --show-output"),
+    step("documentation site", Plain, "run --release --quiet -p xtask -- docs"),
 ];
 
 /// What `--quick` runs.
 const QUICK: &[Step] = &[
-    Step { name: "format", arguments: "fmt --all -- --check", environment: Environment::Plain },
-    Step {
-        name: "unit tests",
-        arguments: "test --release --no-fail-fast --workspace --lib --bins",
-        environment: Environment::Torch,
-    },
+    step("format", Plain, "fmt --all -- --check"),
+    step("unit tests", Torch, "test --release --no-fail-fast --workspace --lib --bins"),
 ];
+
+const fn step(name: &'static str, environment: Environment, arguments: &'static str) -> Step {
+    Step { name, arguments, environment }
+}
 
 /// How a step went.
 struct Outcome {
@@ -93,37 +80,33 @@ struct Outcome {
 }
 
 /// Runs every step and prints the summary; fails if one of them did.
-pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> Result<(), Failure> {
+pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> Result<()> {
     let steps = if is_quick { QUICK } else { STEPS };
     for (component, argument) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
         let mut version = workspace.cargo();
         version.args([argument, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
-        if !status(&mut version)?.success() {
-            return Err(Failure::NoComponent { component });
-        }
+        let is_there = status(&mut version)?.success();
+        ensure!(is_there, "cargo has no `{component}`: install it:  rustup component add {component}");
     }
-    let stopwatch = Stopwatch::start();
-    let libtorch = libtorch::ensure(workspace, machine)?;
+    let started = clock::start();
+    let own_libraries = libtorch::ensure(workspace, machine)?;
     python_tests::ensure(workspace, machine, &python_tests::TESTS)?;
     let mut outcomes = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let mut cargo = workspace.cargo();
         cargo.args(step.arguments.split_whitespace());
-        step.environment.set(&mut cargo, libtorch.own_libraries.as_deref());
+        step.environment.set(&mut cargo, own_libraries.as_deref());
         println!("\n=== {} of {}: {}: {}", number + 1, steps.len(), step.name, typed(&cargo));
         let outcome = step.run(&mut cargo)?;
         println!("=== {}: {} in {}", step.name, outcome.verdict(), human(outcome.time));
         outcomes.push(outcome);
     }
-    println!("\ncargo xtask test took {}", human(stopwatch.elapsed()));
+    println!("\ncargo xtask test took {}", human(started.elapsed()));
     for outcome in &outcomes {
         println!("{}", outcome.line());
     }
     let failed: Vec<&str> = outcomes.iter().filter(|o| !o.is_passed).map(|o| o.name).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Steps { failed: failed.len(), all: outcomes.len(), names: failed.join(", ") })
+    ensure_all_passed(&failed, outcomes.len())
 }
 
 impl Step {
@@ -132,15 +115,15 @@ impl Step {
         self.arguments.starts_with("test ")
     }
 
-    fn run(&self, cargo: &mut Command) -> Result<Outcome, Failure> {
-        let stopwatch = Stopwatch::start();
+    fn run(&self, cargo: &mut Command) -> Result<Outcome> {
+        let started = clock::start();
         let (status, tests) = if self.is_test() {
             let (status, tally) = status_and_tally(cargo)?;
             (status, Some(tally))
         } else {
             (status(cargo)?, None)
         };
-        Ok(Outcome { name: self.name, is_passed: status.success(), time: stopwatch.elapsed(), tests })
+        Ok(Outcome { name: self.name, is_passed: status.success(), time: started.elapsed(), tests })
     }
 }
 
@@ -223,22 +206,22 @@ impl Tally {
 }
 
 /// Runs a command, passing on every line of its output at once while adding up the test results in it.
-fn status_and_tally(command: &mut Command) -> Result<(ExitStatus, Tally), Failure> {
-    let not_run = |source| Failure::Start { program: "cargo test".to_owned(), source };
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(not_run)?;
+fn status_and_tally(command: &mut Command) -> Result<(ExitStatus, Tally)> {
+    let not_run = "cannot start cargo test";
+    let mut child = command.stdout(Stdio::piped()).spawn().context(not_run)?;
     let mut tally = Tally::default();
     if let Some(stdout) = child.stdout.take() {
         let mut lines = BufReader::new(stdout);
         let mut line = Vec::new();
         let mut ours = io::stdout().lock();
-        while lines.read_until(b'\n', &mut line).map_err(not_run)? > 0 {
+        while lines.read_until(b'\n', &mut line).context(not_run)? > 0 {
             // Nobody reads our output any more: the tests go on, and their result is the exit code.
             let _ = ours.write_all(&line).and_then(|()| ours.flush());
             tally.add(&String::from_utf8_lossy(&line));
             line.clear();
         }
     }
-    Ok((child.wait().map_err(not_run)?, tally))
+    Ok((child.wait().context(not_run)?, tally))
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! Which wheels hold libtorch, and what is kept of them: one recipe per platform.
+//! Which wheels hold libtorch, and what is kept of them: the recipes of `xtask/libtorch.toml`, one per platform.
 //!
 //! The wheels of the Python package index are the smallest source of libtorch that has checksums and mirrors.
 //! Those for Linux carry the CUDA side too; only the CPU side is kept, with the two small CUDA libraries that
 //! `libtorch_cpu.so` names even where there is no GPU.
 
-use crate::failure::{Failure, LIBTORCH_VERSION};
+use anyhow::{Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::failure::OWN_LIBTORCH;
+use crate::files;
 use crate::machine::{Machine, numbers};
 
 /// The glibc that the wheels for Linux were built against.
@@ -14,65 +18,56 @@ const OLDEST_GLIBC: (u32, u32) = (2, 28);
 const SLACK_BYTES: u64 = 50_000_000;
 
 /// How libtorch is put together on one platform.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Recipe {
-    /// What is written into `build-version`, and compared by the build of torch-sys.
-    pub version: &'static str,
-    /// In the order of their download: the largest last, which keeps the need for disk small.
-    pub wheels: &'static [Wheel],
+    /// As in `std::env::consts::OS`.
+    pub os: String,
+    /// As in `std::env::consts::ARCH`.
+    pub arch: String,
     /// Bytes of what is kept, rounded up.
     pub kept_bytes: u64,
     /// Whether `libtorch.so` is made here, because that of the wheel needs the CUDA side.
     pub makes_stub: bool,
     /// Whether the recipe has been run on such a machine.
     pub is_tried: bool,
+    /// In the order of their download: the largest last, which keeps the need for disk small.
+    #[serde(rename = "wheel")]
+    pub wheels: Vec<Wheel>,
 }
 
 /// One file of the package index.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wheel {
     /// What pip is asked for: `torch==2.11.0`.
-    pub requirement: &'static str,
+    pub requirement: String,
     /// The name of the file that it brings.
-    pub file: &'static str,
+    pub file: String,
     pub bytes: u64,
-    pub sha256: &'static str,
-    pub keep: &'static [Keep],
+    pub sha256: String,
+    /// Files of the wheel, kept in `lib`, and folders, which end in a slash and keep their name.
+    pub keep: Vec<String>,
 }
 
-/// What is taken out of a wheel.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Keep {
-    /// Everything below a folder of the wheel, into a folder of libtorch; both end in a slash.
-    Folder { from: &'static str, to: &'static str },
-    /// One file, into the `lib` folder under its own name.
-    Library(&'static str),
+/// Where a file of a wheel goes that `keep` names, relative to the libtorch folder; nothing if it is not meant.
+pub(crate) fn destination(keep: &str, name: &str) -> Option<String> {
+    match keep.strip_suffix('/') {
+        Some(folder) => {
+            let rest = name.strip_prefix(keep).filter(|rest| !rest.is_empty())?;
+            Some(format!("{}/{rest}", last_part(folder)))
+        }
+        None => (name == keep).then(|| format!("lib/{}", last_part(name))),
+    }
 }
 
-impl Keep {
-    /// Where a file of the wheel goes, relative to the libtorch folder; nothing if it is not meant.
-    pub(crate) fn destination(&self, name: &str) -> Option<String> {
-        match self {
-            Self::Folder { from, to } => {
-                name.strip_prefix(from).filter(|rest| !rest.is_empty()).map(|rest| format!("{to}{rest}"))
-            }
-            Self::Library(from) => {
-                (name == *from).then(|| format!("lib/{}", from.rsplit('/').next().unwrap_or(from)))
-            }
-        }
-    }
-
-    /// The folder or file of the wheel.
-    pub(crate) fn source(&self) -> &'static str {
-        match self {
-            Self::Folder { from, .. } | Self::Library(from) => from,
-        }
-    }
+fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 impl Wheel {
     /// The first platform tag of the file's name, as pip's `--platform`.
-    pub(crate) fn platform(&self) -> &'static str {
+    pub(crate) fn platform(&self) -> &str {
         let tags = self.file.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default();
         tags.split('.').next().unwrap_or_default()
     }
@@ -84,43 +79,47 @@ impl Wheel {
 }
 
 impl Recipe {
+    fn all() -> Vec<Self> {
+        files::rows(include_str!("../../libtorch.toml"))
+    }
+
     /// The recipe for a machine, if there is one.
-    pub(crate) fn of(machine: &Machine) -> Result<&'static Self, Failure> {
-        let recipe = match (machine.os.as_str(), machine.arch.as_str()) {
-            ("linux", _) if machine.libc == "musl" => None,
-            ("linux", "x86_64") => Some(&LINUX_X86_64),
-            ("linux", "aarch64") => Some(&LINUX_AARCH64),
-            ("macos", "aarch64") => Some(&MACOS_AARCH64),
-            _ => None,
+    pub(crate) fn of(machine: &Machine) -> Result<Self> {
+        let Machine { os, arch, libc, .. } = machine;
+        let is_musl = libc == "musl";
+        let Some(recipe) =
+            Self::all().into_iter().find(|recipe| recipe.os == *os && recipe.arch == *arch && !is_musl)
+        else {
+            bail!(
+                "no libtorch recipe for this machine: {os} {arch}{}
+  there is one for Linux x86_64, Linux aarch64 (untested), macOS aarch64 (untested)
+  {OWN_LIBTORCH}
+  everything but the learners works without:  cargo test --release -p thoughtcache --no-default-features",
+                if is_musl { " with musl" } else { "" }
+            );
         };
-        let Some(recipe) = recipe else {
-            let libc = if machine.libc == "musl" { " with musl" } else { "" };
-            return Err(Failure::UnsupportedPlatform {
-                machine: format!("{} {}{libc}", machine.os, machine.arch),
-                known: "Linux x86_64, Linux aarch64 (untested), macOS aarch64 (untested)".to_owned(),
-            });
-        };
-        if machine.os == "linux" && numbers(&machine.libc).is_some_and(|libc| libc < OLDEST_GLIBC) {
-            let need = format!("{}.{}", OLDEST_GLIBC.0, OLDEST_GLIBC.1);
-            return Err(Failure::OldGlibc { need, have: machine.libc.clone() });
-        }
+        ensure!(
+            os != "linux" || numbers(libc).is_none_or(|libc| libc >= OLDEST_GLIBC),
+            "libtorch needs glibc {}.{} or later, but this machine has {libc}
+  use a newer system, or bring a libtorch that was built for this one:
+  {OWN_LIBTORCH}",
+            OLDEST_GLIBC.0,
+            OLDEST_GLIBC.1
+        );
         Ok(recipe)
     }
 
     /// The libraries that make a `lib` folder complete.
-    pub(crate) fn libraries(&self) -> impl Iterator<Item = &'static str> {
-        let keeps = self.wheels.iter().flat_map(|wheel| wheel.keep);
-        let kept = keeps.filter_map(|keep| match keep {
-            Keep::Library(file) => file.rsplit('/').next(),
-            Keep::Folder { .. } => None,
-        });
+    pub(crate) fn libraries(&self) -> impl Iterator<Item = &str> {
+        let keeps = self.wheels.iter().flat_map(|wheel| &wheel.keep);
+        let kept = keeps.filter(|keep| !keep.ends_with('/')).map(|keep| last_part(keep));
         kept.chain(self.makes_stub.then_some("libtorch.so"))
     }
 
     /// Disk needed at the worst moment, when `missing` wheels have to be downloaded and the others are there.
     ///
     /// pip writes a wheel to a temporary file and copies it; later the wheels lie beside what is kept of them.
-    pub(crate) fn peak_bytes(&self, missing: &[Wheel]) -> u64 {
+    pub(crate) fn peak_bytes(&self, missing: &[&Wheel]) -> u64 {
         let mut arrived = 0;
         let mut peak = 0;
         for wheel in missing {
@@ -130,107 +129,6 @@ impl Recipe {
         peak.max(arrived + self.kept_bytes) + SLACK_BYTES
     }
 }
-
-const INCLUDE: Keep = Keep::Folder { from: "torch/include/", to: "include/" };
-const CUPTI: &[Keep] = &[Keep::Library("nvidia/cu13/lib/libcupti.so.13")];
-const CUDART: &[Keep] = &[Keep::Library("nvidia/cu13/lib/libcudart.so.13")];
-
-const LINUX_X86_64: Recipe = Recipe {
-    version: LIBTORCH_VERSION,
-    wheels: &[
-        Wheel {
-            requirement: "nvidia-cuda-runtime==13.0.96",
-            file: "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
-            bytes: 2_243_632,
-            sha256: "7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548",
-            keep: CUDART,
-        },
-        Wheel {
-            requirement: "nvidia-cuda-cupti==13.0.85",
-            file: "nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_x86_64.whl",
-            bytes: 10_715_597,
-            sha256: "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
-            keep: CUPTI,
-        },
-        Wheel {
-            requirement: "torch==2.11.0",
-            file: "torch-2.11.0-cp311-cp311-manylinux_2_28_x86_64.whl",
-            bytes: 530_604_548,
-            sha256: "7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a",
-            keep: &[
-                INCLUDE,
-                Keep::Library("torch/lib/libtorch_cpu.so"),
-                Keep::Library("torch/lib/libc10.so"),
-                Keep::Library("torch/lib/libgomp.so.1"),
-            ],
-        },
-    ],
-    kept_bytes: 520_000_000,
-    makes_stub: true,
-    is_tried: true,
-};
-
-const LINUX_AARCH64: Recipe = Recipe {
-    version: LIBTORCH_VERSION,
-    wheels: &[
-        Wheel {
-            requirement: "nvidia-cuda-runtime==13.0.96",
-            file: "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_aarch64.manylinux_2_17_aarch64.whl",
-            bytes: 2_261_060,
-            sha256: "ef9bcbe90493a2b9d810e43d249adb3d02e98dd30200d86607d8d02687c43f55",
-            keep: CUDART,
-        },
-        Wheel {
-            requirement: "nvidia-cuda-cupti==13.0.85",
-            file: "nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_aarch64.whl",
-            bytes: 10_310_827,
-            sha256: "796bd679890ee55fb14a94629b698b6db54bcfd833d391d5e94017dd9d7d3151",
-            keep: CUPTI,
-        },
-        Wheel {
-            requirement: "torch==2.11.0",
-            file: "torch-2.11.0-cp311-cp311-manylinux_2_28_aarch64.whl",
-            bytes: 419_718_178,
-            sha256: "d91aac77f24082809d2c5a93f52a5f085032740a1ebc9252a7b052ef5a4fddc6",
-            keep: &[
-                INCLUDE,
-                Keep::Library("torch/lib/libtorch_cpu.so"),
-                Keep::Library("torch/lib/libc10.so"),
-                Keep::Library("torch/lib/libgomp.so.1"),
-                Keep::Library("torch/lib/libarm_compute.so"),
-                Keep::Library("torch/lib/libarm_compute_graph.so"),
-                Keep::Library("torch/lib/libnvpl_blas_core.so.0"),
-                Keep::Library("torch/lib/libnvpl_blas_lp64_gomp.so.0"),
-                Keep::Library("torch/lib/libnvpl_lapack_core.so.0"),
-                Keep::Library("torch/lib/libnvpl_lapack_lp64_gomp.so.0"),
-            ],
-        },
-    ],
-    kept_bytes: 360_000_000,
-    makes_stub: true,
-    is_tried: false,
-};
-
-const MACOS_AARCH64: Recipe = Recipe {
-    version: LIBTORCH_VERSION,
-    wheels: &[Wheel {
-        requirement: "torch==2.11.0",
-        file: "torch-2.11.0-cp311-cp311-macosx_11_0_arm64.whl",
-        bytes: 80_529_712,
-        sha256: "7b6a60d48062809f58595509c524b88e6ddec3ebe25833d6462eeab81e5f2ce4",
-        keep: &[
-            INCLUDE,
-            Keep::Library("torch/lib/libtorch.dylib"),
-            Keep::Library("torch/lib/libtorch_cpu.dylib"),
-            Keep::Library("torch/lib/libc10.dylib"),
-            Keep::Library("torch/lib/libomp.dylib"),
-            Keep::Folder { from: "torch/lib/", to: "lib/" },
-        ],
-    }],
-    kept_bytes: 310_000_000,
-    makes_stub: false,
-    is_tried: false,
-};
 
 #[cfg(test)]
 mod tests {
@@ -277,18 +175,18 @@ mod tests {
 
     #[test]
     fn every_platform_has_the_libraries_that_torch_sys_links() {
-        for recipe in [LINUX_X86_64, LINUX_AARCH64, MACOS_AARCH64] {
+        for recipe in Recipe::all() {
             let end = if recipe.makes_stub { "so" } else { "dylib" };
             for library in ["libtorch", "libtorch_cpu", "libc10"] {
                 let library = format!("{library}.{end}");
-                assert_eq!(recipe.libraries().filter(|name| **name == library).count(), 1, "{library}");
+                assert_eq!(recipe.libraries().filter(|name| *name == library).count(), 1, "{library}");
             }
         }
     }
 
     #[test]
     fn checksums_are_sha256_and_names_begin_as_their_requirement() {
-        for wheel in [LINUX_X86_64, LINUX_AARCH64, MACOS_AARCH64].iter().flat_map(|recipe| recipe.wheels) {
+        for wheel in Recipe::all().into_iter().flat_map(|recipe| recipe.wheels) {
             assert!(wheel.sha256.len() == 64 && wheel.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
             let name = wheel.requirement.replace('-', "_").replace("==", "-");
             assert!(wheel.file.starts_with(&format!("{name}-")), "{}", wheel.file);
@@ -300,22 +198,21 @@ mod tests {
 
     #[test]
     fn folders_are_kept_with_what_is_below_and_libraries_by_their_name() {
-        assert_eq!(INCLUDE.destination("torch/include/ATen/ATen.h").as_deref(), Some("include/ATen/ATen.h"));
-        assert_eq!(INCLUDE.destination("torch/include/"), None);
-        assert_eq!(INCLUDE.destination("torch/lib/libc10.so"), None);
-        assert_eq!(
-            CUPTI[0].destination("nvidia/cu13/lib/libcupti.so.13").as_deref(),
-            Some("lib/libcupti.so.13")
-        );
-        assert_eq!(CUPTI[0].destination("other/libcupti.so.13"), None);
+        let include = |name| destination("torch/include/", name);
+        assert_eq!(include("torch/include/ATen/ATen.h").as_deref(), Some("include/ATen/ATen.h"));
+        assert_eq!(include("torch/include/"), None);
+        assert_eq!(include("torch/lib/libc10.so"), None);
+        let cupti = |name| destination("nvidia/cu13/lib/libcupti.so.13", name);
+        assert_eq!(cupti("nvidia/cu13/lib/libcupti.so.13").as_deref(), Some("lib/libcupti.so.13"));
+        assert_eq!(cupti("other/libcupti.so.13"), None);
     }
 
     #[test]
     fn the_worst_moment_is_the_copy_of_the_largest_wheel_or_the_unpacking() {
-        let wheel = |bytes| Wheel { bytes, ..LINUX_X86_64.wheels[0] };
-        let recipe = Recipe { kept_bytes: 50, ..LINUX_X86_64 };
-        assert_eq!(recipe.peak_bytes(&[wheel(3), wheel(100)]), 3 + 2 * 100 + SLACK_BYTES);
-        assert_eq!(recipe.peak_bytes(&[wheel(3), wheel(10)]), 3 + 10 + 50 + SLACK_BYTES);
+        let recipe = Recipe { kept_bytes: 50, ..Recipe::all().remove(0) };
+        let [tiny, small, large] = [3, 10, 100].map(|bytes| Wheel { bytes, ..recipe.wheels[0].clone() });
+        assert_eq!(recipe.peak_bytes(&[&tiny, &large]), 3 + 2 * 100 + SLACK_BYTES);
+        assert_eq!(recipe.peak_bytes(&[&tiny, &small]), 3 + 10 + 50 + SLACK_BYTES);
         assert_eq!(recipe.peak_bytes(&[]), 50 + SLACK_BYTES);
     }
 }

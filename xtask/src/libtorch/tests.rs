@@ -1,7 +1,7 @@
 //! The whole set-up with wheels of a few bytes and a python3 that is a shell script.
 #![cfg(unix)]
 
-use super::recipe::{Keep, Wheel};
+use super::recipe::Wheel;
 use super::*;
 use crate::testing::{Room, zip};
 use sha2::{Digest, Sha256};
@@ -29,11 +29,8 @@ impl Fixture {
             ("torch/lib/libtorch_cuda.so", LIBRARY),
             ("torch/__init__.py", "pass"),
         ]);
-        let keep_small = &[Keep::Library("nvidia/lib/libcupti.so")];
-        let keep_large = &[
-            Keep::Folder { from: "torch/include/", to: "include/" },
-            Keep::Library("torch/lib/libtorch_cpu.so"),
-        ];
+        let keep_small = &["nvidia/lib/libcupti.so"];
+        let keep_large = &["torch/include/", "torch/lib/libtorch_cpu.so"];
         let wheels = vec![
             wheel("nvidia-cuda-cupti==13.0.85", "cupti.whl", &small, keep_small),
             wheel("torch==2.11.0", "torch.whl", &large, keep_large),
@@ -41,8 +38,9 @@ impl Fixture {
         fs::write(shelf.join("cupti.whl"), small).unwrap();
         fs::write(shelf.join("torch.whl"), large).unwrap();
         let recipe = Recipe {
-            version: LIBTORCH_VERSION,
-            wheels: wheels.leak(),
+            os: "linux".to_owned(),
+            arch: "x86_64".to_owned(),
+            wheels,
             kept_bytes: 1_000,
             makes_stub: false,
             is_tried: true,
@@ -78,7 +76,7 @@ impl Fixture {
         self.machine.python = self.room.script("python3", &script).into_os_string();
     }
 
-    fn set_up(&self) -> Result<(), Failure> {
+    fn set_up(&self) -> Result<()> {
         set_up(&self.recipe, &self.workspace(), &self.machine)
     }
 
@@ -105,7 +103,7 @@ impl Fixture {
     /// The message of a failed set-up, without the name of the temporary folder.
     fn failure(&self) -> String {
         let failure = self.set_up().unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(crate::failure::exit_code(&failure), 2);
         failure.to_string().replace(self.room.path().to_str().unwrap(), "ROOM")
     }
 
@@ -119,13 +117,13 @@ impl Fixture {
     }
 }
 
-fn wheel(requirement: &'static str, file: &'static str, content: &[u8], keep: &'static [Keep]) -> Wheel {
+fn wheel(requirement: &str, file: &str, content: &[u8], keep: &[&str]) -> Wheel {
     Wheel {
-        requirement,
-        file,
+        requirement: requirement.to_owned(),
+        file: file.to_owned(),
         bytes: content.len() as u64,
-        sha256: download::hex(&Sha256::digest(content)).leak(),
-        keep,
+        sha256: download::hex(&Sha256::digest(content)),
+        keep: keep.iter().map(|&name| name.to_owned()).collect(),
     }
 }
 
@@ -220,7 +218,7 @@ fn what_a_killed_run_left_is_removed() {
 fn a_wheel_with_another_checksum_is_refused_and_thrown_away() {
     let mut fixture = Fixture::new();
     fixture.python("echo 'something else' > \"$to/$file\"");
-    insta::assert_snapshot!(fixture.failure().replace(fixture.recipe.wheels[0].sha256, "EXPECTED"), @r"
+    insta::assert_snapshot!(fixture.failure().replace(&fixture.recipe.wheels[0].sha256, "EXPECTED"), @r"
     wrong checksum: cupti.whl is not the file that this project was tried with
       expected sha256 EXPECTED
       got      sha256 a1621be95040239ee14362c16e20510ddc20f527d772d823b2a1679b33f5cd74
@@ -312,12 +310,10 @@ fn a_compiler_that_finds_no_headers_is_no_compiler() {
 #[test]
 fn a_wheel_that_lacks_what_the_recipe_names_is_the_recipes_mistake() {
     let mut fixture = Fixture::new();
-    let mut wheels = fixture.recipe.wheels.to_vec();
-    wheels[0].keep = &[Keep::Library("nvidia/lib/libmoved.so")];
-    fixture.recipe.wheels = wheels.leak();
+    fixture.recipe.wheels[0].keep = vec!["nvidia/lib/libmoved.so".to_owned()];
     insta::assert_snapshot!(fixture.failure(), @r"
     ROOM/.libtorch.download/cupti.whl has no nvidia/lib/libmoved.so
-      this is a mistake of the recipe in xtask/src/libtorch/recipe.rs; please report it
+      this is a mistake of the recipe in xtask/libtorch.toml; please report it
     ");
     assert_eq!(fixture.traces(), [".libtorch.download"], "nothing half made");
 }
