@@ -37,7 +37,7 @@ mod weights;
 
 pub use meta::{Meta, hexadecimal, sha256, sha256_of_reader, verify_checksum};
 #[cfg(feature = "torch")]
-pub(crate) use weights::named_layers;
+pub(crate) use weights::{named_layers, net_to_state};
 
 /// The version of [`Meta`] that this program writes.
 pub const SCHEMA: u32 = 2;

@@ -94,15 +94,6 @@ impl Contender {
     }
 }
 
-impl std::fmt::Debug for Contender {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contender")
-            .field("name", &self.name)
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Which episodes are played.
 #[derive(Clone, Debug)]
 pub struct Protocol {
@@ -230,12 +221,6 @@ pub struct Hooks<'a> {
 impl Default for Hooks<'_> {
     fn default() -> Self {
         Self { clock: None, played: &|| {}, should_stop: &|| false }
-    }
-}
-
-impl std::fmt::Debug for Hooks<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hooks").field("has_clock", &self.clock.is_some()).finish_non_exhaustive()
     }
 }
 

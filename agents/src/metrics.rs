@@ -16,32 +16,10 @@
 
 use crate::evaluate::{EpisodeResult, Evaluated, PolicyKind, Totals};
 use crate::stats::{self, Estimate, Interval, Resampling};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::units::bytes_to_gb;
-
-/// The costs per slot by component; serialised with the components' names.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CostPerSlot(pub CostBreakdown);
-
-impl CostPerSlot {
-    /// Each component with its name, in order.
-    pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        CostBreakdown::NAMES.into_iter().zip(self.0.components())
-    }
-}
-
-impl Serialize for CostPerSlot {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(CostBreakdown::NAMES.len()))?;
-        for (name, value) in self.named() {
-            map.serialize_entry(name, &value)?;
-        }
-        map.end()
-    }
-}
 
 /// The figures of one policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,7 +45,7 @@ pub struct Summary {
     #[serde(skip)]
     pub late_ratio: Option<f64>,
     /// Costs per slot by component.
-    pub cost: CostPerSlot,
+    pub cost: CostBreakdown,
     /// Loads per slot.
     pub loads_per_slot: f64,
     /// Evictions per slot.
@@ -119,7 +97,7 @@ impl Summary {
             placement_ratios: (counters.requests > 0)
                 .then(|| placed.map(|part| part as f64 / counters.requests as f64)),
             late_ratio: ratio(counters.late),
-            cost: CostPerSlot(cost.map(per_slot)),
+            cost: cost.map(per_slot),
             loads_per_slot: per_slot(counters.loads as f64),
             evictions_per_slot: per_slot(counters.evictions as f64),
             refreshes_per_slot: per_slot(counters.refreshes as f64),
@@ -142,7 +120,7 @@ impl Summary {
         ];
         figures
             .into_iter()
-            .chain(self.cost.named())
+            .chain(CostBreakdown::NAMES.into_iter().zip(self.cost.components()))
             .find(|(_, figure)| !figure.is_finite())
             .map(|(name, _)| name)
     }
@@ -230,7 +208,7 @@ pub(crate) mod tests {
         // Three episodes of two slots: cost 6 + 2 + 4 over 6 slots; 12 requests; 9 decisions in 18 us.
         let summary = Summary::of(&evaluated("rule", PolicyKind::Heuristic, &[6.0, 2.0, 4.0]));
         assert_relative_eq!(summary.mean_cost, 2.0);
-        assert_relative_eq!(summary.cost.0.cloud, 2.0);
+        assert_relative_eq!(summary.cost.cloud, 2.0);
         assert_relative_eq!(summary.iqm_cost, 2.0);
         assert_eq!((summary.hit_ratio, summary.edge_ratio), (Some(0.25), Some(0.5)));
         assert_eq!(summary.placement_ratios, Some([0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.5]));

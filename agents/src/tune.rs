@@ -146,16 +146,10 @@ fn lineup(scenario: &Scenario, names: &[&str]) -> Result<Vec<(String, &'static E
 fn grid(parameters: &'static [Parameter]) -> Vec<Vec<(&'static str, f64)>> {
     let mut settings = vec![Vec::new()];
     for parameter in parameters {
-        settings = settings
-            .into_iter()
-            .flat_map(|setting: Vec<(&'static str, f64)>| {
-                parameter.grid.iter().map(move |&value| {
-                    let mut longer = setting.clone();
-                    longer.push((parameter.name, value));
-                    longer
-                })
-            })
-            .collect();
+        let longer = |setting: &Vec<(&'static str, f64)>| {
+            parameter.grid.iter().map(|&value| [&setting[..], &[(parameter.name, value)]].concat()).collect()
+        };
+        settings = settings.iter().flat_map::<Vec<_>, _>(longer).collect();
     }
     settings
 }

@@ -96,7 +96,7 @@ impl ScenarioText {
         let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
         files.write_paths(&mut config);
         registry::check_parameters(&scenario).map_err(|error| {
-            let (key, message) = (error.key(), error.to_string());
+            let (key, message) = (error.key.clone(), error.to_string());
             let change =
                 overrides.iter().rfind(|change| is_in(&key, &change.key) || is_in(&change.key, &key));
             if let Some(change) = change {

@@ -2,8 +2,8 @@
 
 use super::meta::damaged;
 use super::{CheckpointError, Meta, POLICY_FILE};
+use crate::learn::state::StateDict;
 use crate::net_policy::{Dense, Mlp};
-use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeSet;
 use thoughtcache_env::message::{one_line, shown};
@@ -15,22 +15,19 @@ pub(crate) fn named_layers(net: &Mlp) -> impl Iterator<Item = (String, &Dense)> 
     hidden.chain(heads).chain(net.value().map(|layer| ("value".to_owned(), layer)))
 }
 
-pub(super) fn net_to_bytes(net: &Mlp) -> Vec<u8> {
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+/// The layers of a network as arrays, weights as PyTorch keeps them.
+pub(crate) fn net_to_state(net: &Mlp) -> StateDict {
+    let mut state = StateDict::default();
     for (name, layer) in named_layers(net) {
-        let shape = vec![layer.outputs(), layer.inputs()];
-        tensors.push((format!("{name}.weight"), shape, to_le_bytes(&layer.transposed_weight())));
-        tensors.push((format!("{name}.bias"), vec![layer.outputs()], to_le_bytes(layer.bias())));
+        let shape = [layer.outputs(), layer.inputs()];
+        state.put(format!("{name}.weight"), &shape, &layer.transposed_weight());
+        state.put_list(format!("{name}.bias"), layer.bias());
     }
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a layer fills its shape");
-        (name.as_str(), view)
-    });
-    safetensors::serialize(views, None).expect("a network of validated layers is always writable")
+    state
 }
 
-fn to_le_bytes(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+pub(super) fn net_to_bytes(net: &Mlp) -> Vec<u8> {
+    net_to_state(net).into_bytes()
 }
 
 pub(super) fn net_from_bytes(bytes: &[u8], meta: &Meta) -> Result<Mlp, CheckpointError> {

@@ -1,23 +1,12 @@
-//! Admission by rate: load only what is asked for more often than what would have to leave.
+//! Rules that are a rank alone, and admission by rate: load only what is asked for more often than what would have to leave.
 //!
 //! Equation: `rate(i) > margin * sum of rate(victims)`; what fits without a victim is always loaded. Rates are the
 //! observation's estimates, requests per slot.
 
-use super::cache_rule::Scene;
-use super::rule::Parameter;
+use super::cache_rule::{CacheRule, Scene, factory};
+use super::rule::{Factory, Parameter};
+use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::ServiceId;
-
-/// Whether a rule may refuse to load.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Admission {
-    /// It loads whatever can be loaded.
-    Always,
-    /// It loads what exceeds `margin` times the summed rate of the victims.
-    ByRate {
-        /// See [`MARGIN`].
-        margin: f64,
-    },
-}
 
 /// The margin of every rule that compares a newcomer with its victims.
 pub(super) const MARGIN: Parameter = Parameter {
@@ -32,15 +21,29 @@ pub(super) const MARGIN: Parameter = Parameter {
     ],
 };
 
-impl Admission {
-    /// Whether the service of the batch is loaded when `victims` have to leave for it.
-    pub(super) fn admits(self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        match self {
-            Self::Always => true,
-            Self::ByRate { margin } => {
-                let leaving: f64 = victims.iter().map(|&victim| scene.rate(victim)).sum();
-                victims.is_empty() || scene.rate(scene.service()) > margin * leaving
-            }
-        }
+/// The number by which resident entries leave, in ascending order.
+type Rank = fn(Scene<'_>, ServiceId) -> f64;
+
+#[derive(Clone, Debug)]
+struct Ranked {
+    rank: Rank,
+    /// See [`MARGIN`]; whatever can be loaded is loaded where there is none.
+    margin: Option<f64>,
+}
+
+/// Makes policies that evict by `rank`; `values` are empty, or the [`MARGIN`] of their admission.
+pub(super) fn ranked(name: &'static str, scenario: &Scenario, values: &[f64], rank: Rank) -> Factory {
+    factory(name, scenario, Ranked { rank, margin: values.first().copied() })
+}
+
+impl CacheRule for Ranked {
+    fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
+        (self.rank)(scene, service)
+    }
+
+    fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
+        let Some(margin) = self.margin else { return true };
+        let leaving: f64 = victims.iter().map(|&victim| scene.rate(victim)).sum();
+        victims.is_empty() || scene.rate(scene.service()) > margin * leaving
     }
 }

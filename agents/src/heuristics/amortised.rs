@@ -17,16 +17,15 @@
 //! *Reference.* Ours; a fixed planning horizon for the purchase that `rent-or-buy` decides by the past.
 
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::rule::{Entry, Kind, Parameter};
+use super::rule::{Entry, Parameter};
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::units::ServiceId;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry {
-    name: "amortised",
-    description: "loads what pays for its load within a horizon, its victims' savings deducted",
-    kind: Kind::Cache,
-    parameters: &[Parameter {
+pub(super) const ENTRIES: &[Entry] = &[Entry::cache(
+    "amortised",
+    "loads what pays for its load within a horizon, its victims' savings deducted",
+    &[Parameter {
         name: "horizon_slots",
         description: "slots within which a load has to pay",
         default: 50.0,
@@ -34,11 +33,10 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
         high: 1e6,
         grid: &[5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0],
     }],
-    prepare: |scenario, values| {
-        let rule = Amortised { savings: Savings::new(scenario), horizon_slots: values[0] };
-        factory("amortised", scenario, rule)
+    |name, scenario, values| {
+        factory(name, scenario, Amortised { savings: Savings::new(scenario), horizon_slots: values[0] })
     },
-}];
+)];
 
 #[derive(Clone, Debug)]
 struct Amortised {

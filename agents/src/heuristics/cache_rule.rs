@@ -15,17 +15,16 @@
 //! Where a scenario asks each cell what to load ahead of its requests, every rule of this folder but `random` passes: the rules
 //! of the literature load on demand. [`elsewhere`] is the one place that says so.
 
-use super::rule::{BoxedPolicy, Factory};
+use super::rule::{Factory, copies};
 use super::state::{History, Stay};
 use crate::policy::Policy;
-use std::sync::Arc;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::SimRng;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::ServiceId;
+use thoughtcache_env::units::{ServiceId, bytes_to_gb};
 
 /// What a rule may look at.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +53,11 @@ impl Scene<'_> {
     /// Bytes that a service's entry stands for.
     pub fn bytes(&self, service: ServiceId) -> f64 {
         self.observation.bytes[service.index()] as f64
+    }
+
+    /// Gigabytes of the weights of the service that the batch asks for.
+    pub fn size_gb(&self) -> f64 {
+        bytes_to_gb(self.observation.bytes[self.service().index()])
     }
 
     /// What happened to a resident entry since its load.
@@ -233,10 +237,9 @@ impl<R: CacheRule> Policy<DecisionEnv> for CachePolicy<R> {
 }
 
 /// Makes policies of a rule, each with a memory of its own.
-pub(super) fn factory<R>(name: &'static str, scenario: &Arc<Scenario>, rule: R) -> Factory
+pub(super) fn factory<R>(name: &'static str, scenario: &Scenario, rule: R) -> Factory
 where
     R: CacheRule + Clone + Send + Sync + 'static,
 {
-    let prototype = CachePolicy::new(name, scenario, rule);
-    Box::new(move || Box::new(prototype.clone()) as BoxedPolicy)
+    copies(CachePolicy::new(name, scenario, rule))
 }

@@ -10,7 +10,7 @@
 //! alone.
 
 use super::cache_rule::elsewhere;
-use super::rule::{BoxedPolicy, Entry, Factory, Kind};
+use super::rule::{Entry, Kind, copies};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -24,7 +24,7 @@ pub(super) const CLOUD: &[Entry] = &[Entry {
     description: "everything runs in the cloud",
     kind: Kind::Constant(Placement::Cloud),
     parameters: &[],
-    prepare: |_, _| factory("cloud-only", Placement::Cloud),
+    prepare: |name, _, _| copies(Constant { name, placement: Placement::Cloud }),
 }];
 
 /// What physical scenarios are compared with beside it.
@@ -34,14 +34,14 @@ pub(super) const OTHERS: &[Entry] = &[
         description: "everything runs on the users' devices",
         kind: Kind::Constant(Placement::Device),
         parameters: &[],
-        prepare: |_, _| factory("device-only", Placement::Device),
+        prepare: |name, _, _| copies(Constant { name, placement: Placement::Device }),
     },
     Entry {
         name: "edge-only",
         description: "everything that can be runs at the edge, victims by least age of thought",
         kind: Kind::Constant(Placement::Edge),
         parameters: &[],
-        prepare: |_, _| factory("edge-only", Placement::Edge),
+        prepare: |name, _, _| copies(Constant { name, placement: Placement::Edge }),
     },
 ];
 
@@ -49,10 +49,6 @@ pub(super) const OTHERS: &[Entry] = &[
 struct Constant {
     name: &'static str,
     placement: Placement,
-}
-
-fn factory(name: &'static str, placement: Placement) -> Factory {
-    Box::new(move || Box::new(Constant { name, placement }) as BoxedPolicy)
 }
 
 impl Policy<DecisionEnv> for Constant {

@@ -7,32 +7,18 @@
 //!
 //! *Reference.* Ours: the greedy rule for the fractional knapsack (Dantzig, 1957) applied to estimated request rates.
 
-use super::admission::{Admission, MARGIN};
-use super::cache_rule::{CacheRule, Scene, factory};
-use super::rule::{Entry, Kind};
-use thoughtcache_env::units::ServiceId;
+use super::admission::{MARGIN, ranked};
+use super::rule::{Entry, Factory};
+use std::sync::Arc;
+use thoughtcache_env::scenario::Scenario;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry {
-    name: "density",
-    description: "keeps what is asked for most per byte; loads only what exceeds its victims' summed rate",
-    kind: Kind::Cache,
-    parameters: &[MARGIN],
-    prepare: |scenario, values| {
-        factory("density", scenario, Density { admission: Admission::ByRate { margin: values[0] } })
-    },
-}];
+pub(super) const ENTRIES: &[Entry] = &[Entry::cache(
+    "density",
+    "keeps what is asked for most per byte; loads only what exceeds its victims' summed rate",
+    &[MARGIN],
+    prepare,
+)];
 
-#[derive(Clone, Debug)]
-struct Density {
-    admission: Admission,
-}
-
-impl CacheRule for Density {
-    fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        scene.rate(service) / scene.bytes(service)
-    }
-
-    fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        self.admission.admits(scene, victims)
-    }
+fn prepare(name: &'static str, scenario: &Arc<Scenario>, values: &[f64]) -> Factory {
+    ranked(name, scenario, values, |scene, service| scene.rate(service) / scene.bytes(service))
 }

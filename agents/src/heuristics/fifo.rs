@@ -7,41 +7,21 @@
 //!
 //! *Reference.* Belady, "A study of replacement algorithms for virtual-storage computers", IBM Systems Journal 5(2), 1966.
 
-use super::admission::{Admission, MARGIN};
-use super::cache_rule::{CacheRule, Scene, factory};
-use super::rule::{Entry, Kind};
-use thoughtcache_env::units::ServiceId;
+use super::admission::{MARGIN, ranked};
+use super::rule::{Entry, Factory};
+use std::sync::Arc;
+use thoughtcache_env::scenario::Scenario;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "fifo",
-        description: "evicts the entry that was loaded first",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |scenario, _| factory("fifo", scenario, Fifo { admission: Admission::Always }),
-    },
-    Entry {
-        name: "fifo-admit",
-        description: "fifo that loads only what is asked for more often than its victims",
-        kind: Kind::Cache,
-        parameters: &[MARGIN],
-        prepare: |scenario, values| {
-            factory("fifo-admit", scenario, Fifo { admission: Admission::ByRate { margin: values[0] } })
-        },
-    },
+    Entry::cache("fifo", "evicts the entry that was loaded first", &[], prepare),
+    Entry::cache(
+        "fifo-admit",
+        "fifo that loads only what is asked for more often than its victims",
+        &[MARGIN],
+        prepare,
+    ),
 ];
 
-#[derive(Clone, Debug)]
-struct Fifo {
-    admission: Admission,
-}
-
-impl CacheRule for Fifo {
-    fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        scene.stay(service).loaded_at as f64
-    }
-
-    fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        self.admission.admits(scene, victims)
-    }
+fn prepare(name: &'static str, scenario: &Arc<Scenario>, values: &[f64]) -> Factory {
+    ranked(name, scenario, values, |scene, service| scene.stay(service).loaded_at as f64)
 }

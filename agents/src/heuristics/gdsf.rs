@@ -14,56 +14,50 @@
 
 use super::cache_rule::{CacheRule, Choice, Scene, factory};
 use super::greedy_dual::Credits;
-use super::rule::{Entry, Kind};
+use super::rule::Entry;
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::{ServiceId, bytes_to_gb};
+use thoughtcache_env::units::ServiceId;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "gdsf",
-        description: "evicts the least of inflation + count * load cost / size",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |scenario, _| factory("gdsf", scenario, Gdsf::new(scenario, false)),
-    },
-    Entry {
-        name: "gdsf-admit",
-        description: "gdsf that does not load when a victim's key is larger",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |scenario, _| factory("gdsf-admit", scenario, Gdsf::new(scenario, true)),
-    },
+    Entry::cache(
+        "gdsf",
+        "evicts the least of inflation + count * load cost / size",
+        &[],
+        |name, scenario, _| factory(name, scenario, Gdsf::new(scenario, false)),
+    ),
+    Entry::cache(
+        "gdsf-admit",
+        "gdsf that does not load when a victim's key is larger",
+        &[],
+        |name, scenario, _| factory(name, scenario, Gdsf::new(scenario, true)),
+    ),
 ];
 
 #[derive(Clone, Debug)]
 struct Gdsf {
     savings: Savings,
-    /// By service.
-    size_gb: Vec<f64>,
     has_admission: bool,
     cells: Vec<Credits>,
 }
 
 impl Gdsf {
     fn new(scenario: &Scenario, has_admission: bool) -> Self {
-        let services = &scenario.services;
         Self {
             savings: Savings::new(scenario),
-            size_gb: services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
             has_admission,
-            cells: vec![Credits::new(services.len()); scenario.num_cells as usize],
+            cells: vec![Credits::new(scenario.services.len()); scenario.num_cells as usize],
         }
     }
 
-    fn worth(&self, service: ServiceId, num_requests: u64) -> f64 {
-        num_requests as f64 * self.savings.load_cost(service) / self.size_gb[service.index()]
+    fn worth(&self, scene: Scene<'_>, num_requests: u64) -> f64 {
+        num_requests as f64 * self.savings.load_cost(scene.service()) / scene.size_gb()
     }
 
     /// The key that the batch's service would get if it were loaded for it.
     fn newcomer_key(&self, scene: Scene<'_>) -> f64 {
-        let worth = self.worth(scene.service(), u64::from(scene.observation.num_requests));
+        let worth = self.worth(scene, u64::from(scene.observation.num_requests));
         self.cells[scene.cell()].fresh_key(worth)
     }
 }
@@ -99,7 +93,7 @@ impl CacheRule for Gdsf {
             }
             Choice::Load(victims) | Choice::Hit(victims) => self.cells[cell].evict(victims),
         }
-        let worth = self.worth(service, scene.stay(service).num_requests);
+        let worth = self.worth(scene, scene.stay(service).num_requests);
         self.cells[cell].touch(service, worth);
     }
 }

@@ -11,7 +11,7 @@
 //! with; the admission is ours.
 
 use super::cache_rule::{edge, elsewhere};
-use super::rule::{BoxedPolicy, Entry, Kind};
+use super::rule::{Entry, copies};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -19,30 +19,29 @@ use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::random::SimRng;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "least-aot",
-        description: "evicts the entry with the least age of thought (the paper's algorithm)",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |_, _| Box::new(|| Box::new(LeastAot { has_admission: false }) as BoxedPolicy),
-    },
-    Entry {
-        name: "least-aot-admit",
-        description: "least-aot that loads only what is asked for more often than the residents on average",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |_, _| Box::new(|| Box::new(LeastAot { has_admission: true }) as BoxedPolicy),
-    },
+    Entry::cache(
+        "least-aot",
+        "evicts the entry with the least age of thought (the paper's algorithm)",
+        &[],
+        |name, _, _| copies(LeastAot { name, has_admission: false }),
+    ),
+    Entry::cache(
+        "least-aot-admit",
+        "least-aot that loads only what is asked for more often than the residents on average",
+        &[],
+        |name, _, _| copies(LeastAot { name, has_admission: true }),
+    ),
 ];
 
 #[derive(Clone, Debug)]
 struct LeastAot {
+    name: &'static str,
     has_admission: bool,
 }
 
 impl Policy<DecisionEnv> for LeastAot {
-    fn name(&self) -> &'static str {
-        ENTRIES[usize::from(self.has_admission)].name
+    fn name(&self) -> &str {
+        self.name
     }
 
     fn act(&mut self, observation: &DecisionObservation, _rng: &mut SimRng) -> ActionId {

@@ -9,41 +9,21 @@
 //!
 //! *Reference.* In-cache LFU, as in Breslau et al., "Web caching and Zipf-like distributions", INFOCOM 1999.
 
-use super::admission::{Admission, MARGIN};
-use super::cache_rule::{CacheRule, Scene, factory};
-use super::rule::{Entry, Kind};
-use thoughtcache_env::units::ServiceId;
+use super::admission::{MARGIN, ranked};
+use super::rule::{Entry, Factory};
+use std::sync::Arc;
+use thoughtcache_env::scenario::Scenario;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "lfu",
-        description: "evicts the entry that has served the fewest requests since its load",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |scenario, _| factory("lfu", scenario, Lfu { admission: Admission::Always }),
-    },
-    Entry {
-        name: "lfu-admit",
-        description: "lfu that loads only what is asked for more often than its victims",
-        kind: Kind::Cache,
-        parameters: &[MARGIN],
-        prepare: |scenario, values| {
-            factory("lfu-admit", scenario, Lfu { admission: Admission::ByRate { margin: values[0] } })
-        },
-    },
+    Entry::cache("lfu", "evicts the entry that has served the fewest requests since its load", &[], prepare),
+    Entry::cache(
+        "lfu-admit",
+        "lfu that loads only what is asked for more often than its victims",
+        &[MARGIN],
+        prepare,
+    ),
 ];
 
-#[derive(Clone, Debug)]
-struct Lfu {
-    admission: Admission,
-}
-
-impl CacheRule for Lfu {
-    fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        scene.stay(service).num_requests as f64
-    }
-
-    fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        self.admission.admits(scene, victims)
-    }
+fn prepare(name: &'static str, scenario: &Arc<Scenario>, values: &[f64]) -> Factory {
+    ranked(name, scenario, values, |scene, service| scene.stay(service).num_requests as f64)
 }

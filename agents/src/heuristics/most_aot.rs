@@ -9,45 +9,21 @@
 //! *Reference.* P2 (arXiv 2501.14205) describes its least-age-of-thought baseline as evicting the largest; P1 (arXiv
 //! 2403.05826) evicts the smallest, which is `least-aot`. Both are here, so that nobody has to guess.
 
-use super::admission::{Admission, MARGIN};
-use super::cache_rule::{CacheRule, Scene, factory};
-use super::rule::{Entry, Kind};
-use thoughtcache_env::units::ServiceId;
+use super::admission::{MARGIN, ranked};
+use super::rule::{Entry, Factory};
+use std::sync::Arc;
+use thoughtcache_env::scenario::Scenario;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    Entry {
-        name: "most-aot",
-        description: "evicts the entry with the largest age of thought",
-        kind: Kind::Cache,
-        parameters: &[],
-        prepare: |scenario, _| factory("most-aot", scenario, MostAot { admission: Admission::Always }),
-    },
-    Entry {
-        name: "most-aot-admit",
-        description: "most-aot that loads only what is asked for more often than its victims",
-        kind: Kind::Cache,
-        parameters: &[MARGIN],
-        prepare: |scenario, values| {
-            factory(
-                "most-aot-admit",
-                scenario,
-                MostAot { admission: Admission::ByRate { margin: values[0] } },
-            )
-        },
-    },
+    Entry::cache("most-aot", "evicts the entry with the largest age of thought", &[], prepare),
+    Entry::cache(
+        "most-aot-admit",
+        "most-aot that loads only what is asked for more often than its victims",
+        &[MARGIN],
+        prepare,
+    ),
 ];
 
-#[derive(Clone, Debug)]
-struct MostAot {
-    admission: Admission,
-}
-
-impl CacheRule for MostAot {
-    fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
-        -scene.observation.thoughts[service.index()].age_tokens
-    }
-
-    fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        self.admission.admits(scene, victims)
-    }
+fn prepare(name: &'static str, scenario: &Arc<Scenario>, values: &[f64]) -> Factory {
+    ranked(name, scenario, values, |scene, service| -scene.observation.thoughts[service.index()].age_tokens)
 }

@@ -24,7 +24,7 @@
 //! *Reference.* Ours; with the rule alone and `myopic` alone it tells apart what caching gains and what placement gains.
 
 use super::cache_rule::elsewhere;
-use super::rule::{BoxedPolicy, Entry, Factory, Kind};
+use super::rule::{BoxedPolicy, Entry, Factory, Kind, copies};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -38,7 +38,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     description: "nothing is kept; the cheapest placement that needs no residency",
     kind: Kind::Priced,
     parameters: &[],
-    prepare: |_, _| Box::new(|| Box::new(Alone) as BoxedPolicy),
+    prepare: |_, _, _| copies(Alone),
 }];
 
 /// The cheapest legal placement that `is_allowed`, by the current estimate.
@@ -79,12 +79,6 @@ impl CheapestPlacement {
     /// Puts the choice of the placement beneath a rule; the policy has this name in tables.
     pub fn new(name: impl Into<String>, rule: BoxedPolicy) -> Self {
         Self { name: name.into(), rule }
-    }
-}
-
-impl std::fmt::Debug for CheapestPlacement {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CheapestPlacement").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! *Reference.* The floor of every comparison; what is below it has learned something wrong.
 
-use super::rule::{BoxedPolicy, Entry, Kind};
+use super::rule::{Entry, Kind, copies};
 use crate::policy::Policy;
 use rand::RngExt;
 use thoughtcache_env::gym::api::ActionId;
@@ -20,7 +20,7 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
     description: "any legal action, each as likely as the others",
     kind: Kind::Chance,
     parameters: &[],
-    prepare: |_, _| Box::new(|| Box::new(Random) as BoxedPolicy),
+    prepare: |_, _, _| copies(Random),
 }];
 
 #[derive(Clone, Debug)]

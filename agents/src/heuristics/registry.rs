@@ -34,104 +34,19 @@ const RULES: [&[Entry]; 12] = [
 const PHYSICAL_RULES: [&[Entry]; 3] =
     [super::constant::OTHERS, super::myopic::ENTRIES, super::amortised::ENTRIES];
 
-/// What can be wrong with the name of a rule or its parameters.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum PolicyError {
-    /// There is no such rule.
-    #[error("no policy is called \"{name}\"{}; there are {}, and <rule>{MYOPIC}", suggestion(.nearest.as_deref()), .known.join(", "))]
-    UnknownPolicy {
-        /// What was typed.
-        name: String,
-        /// The rule whose name is most alike, if any is.
-        nearest: Option<String>,
-        /// The names of all rules.
-        known: Vec<String>,
-    },
-    /// Only rules about a cache leave the placement open.
-    #[error("{policy}{MYOPIC}: {policy} decides about no cache; {MYOPIC} goes with {}", .known.join(", "))]
-    NoCache {
-        /// The rule.
-        policy: String,
-        /// The rules about a cache.
-        known: Vec<String>,
-    },
-    /// The policy compares prices that the scenario does not have.
-    #[error(
-        "{policy} compares the prices of placements, and {scenario} has none: that takes a scenario with [physical]"
-    )]
-    NoPrices {
-        /// What was typed.
-        policy: String,
-        /// The scenario.
-        scenario: String,
-    },
-    /// The scenario does not allow the only placement of the rule.
-    #[error("{policy} serves everything at \"{placement}\", and decision.placements of {scenario} has {}", .allowed.join(", "))]
-    NoPlacement {
-        /// The rule.
-        policy: String,
-        /// Its placement.
-        placement: &'static str,
-        /// The scenario.
-        scenario: String,
-        /// The scenario's placements.
-        allowed: Vec<String>,
-    },
-    /// Parameters belong to the rule, whatever its placements.
-    #[error("policies.{policy}{MYOPIC}: the parameters of {policy}{MYOPIC} are those of policies.{policy}")]
-    SharedParameters {
-        /// The rule.
-        policy: String,
-    },
-    /// The rule has no such parameter.
-    #[error("policies.{policy}.{parameter}: {policy} has {}", listed(.known))]
-    UnknownParameter {
-        /// The rule.
-        policy: String,
-        /// What was typed.
-        parameter: String,
-        /// The rule's parameters.
-        known: Vec<String>,
-    },
-    /// The value is out of range.
-    #[error("policies.{policy}.{parameter} = {value}: a number from {low} to {high}")]
-    OutOfRange {
-        /// The rule.
-        policy: String,
-        /// The parameter.
-        parameter: String,
-        /// What was typed.
-        value: f64,
-        /// The least value.
-        low: f64,
-        /// The greatest value.
-        high: f64,
-    },
+/// What is wrong with the name of a rule or its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct PolicyError {
+    /// The path of the key of the scenario that is wrong, where the name stands in a scenario.
+    pub key: String,
+    message: String,
 }
 
 impl PolicyError {
-    /// The path of the key of the scenario that is wrong, where the name stands in a scenario.
-    pub fn key(&self) -> String {
-        match self {
-            Self::UnknownPolicy { name: policy, .. }
-            | Self::NoPrices { policy, .. }
-            | Self::NoPlacement { policy, .. } => format!("policies.{policy}"),
-            Self::NoCache { policy, .. } | Self::SharedParameters { policy } => {
-                format!("policies.{policy}{MYOPIC}")
-            }
-            Self::UnknownParameter { policy, parameter, .. } | Self::OutOfRange { policy, parameter, .. } => {
-                format!("policies.{policy}.{parameter}")
-            }
-        }
+    fn new(policy: &str, message: impl Into<String>) -> Self {
+        Self { key: format!("policies.{policy}"), message: message.into() }
     }
-}
-
-fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"))
-}
-
-fn listed(known: &[String]) -> String {
-    if known.is_empty() { "no parameters".to_owned() } else { format!("only {}", known.join(", ")) }
 }
 
 /// All rules, in the order of tables.
@@ -159,19 +74,23 @@ fn caches() -> impl Iterator<Item = &'static str> {
 /// The rule of this name, with or without [`MYOPIC`].
 ///
 /// # Errors
-/// [`PolicyError::UnknownPolicy`], with the nearest name; [`PolicyError::NoCache`].
+/// An unknown name, with the nearest that is known, or [`MYOPIC`] behind a rule that decides about no cache.
 pub fn entry(name: &str) -> Result<&'static Entry, PolicyError> {
     let (rule, is_myopic) = split(name);
+    let caches: Vec<&str> = caches().collect();
     let Some(entry) = entries().find(|entry| entry.name == rule) else {
-        let known: Vec<String> = entries().map(|entry| entry.name.to_owned()).collect();
-        let myopic: Vec<String> = caches().map(|rule| format!("{rule}{MYOPIC}")).collect();
-        let all = known.iter().chain(&myopic).map(String::as_str);
-        let nearest = nearest(name, all).map(str::to_owned);
-        return Err(PolicyError::UnknownPolicy { name: shown(name), nearest, known });
+        let known: Vec<&str> = entries().map(|entry| entry.name).collect();
+        let myopic: Vec<String> = caches.iter().map(|rule| format!("{rule}{MYOPIC}")).collect();
+        let nearest = nearest(name, known.iter().copied().chain(myopic.iter().map(String::as_str)));
+        let meant = nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"));
+        let (name, known) = (shown(name), known.join(", "));
+        let message = format!("no policy is called \"{name}\"{meant}; there are {known}, and <rule>{MYOPIC}");
+        return Err(PolicyError::new(&name, message));
     };
     if is_myopic && entry.kind != Kind::Cache {
-        let known = caches().map(str::to_owned).collect();
-        return Err(PolicyError::NoCache { policy: entry.name.to_owned(), known });
+        let caches = caches.join(", ");
+        let message = format!("{name}: {rule} decides about no cache; {MYOPIC} goes with {caches}");
+        return Err(PolicyError::new(name, message));
     }
     Ok(entry)
 }
@@ -184,23 +103,27 @@ fn split(name: &str) -> (&str, bool) {
 /// Whether there is a policy of this name that can play in the scenario.
 ///
 /// # Errors
-/// As [`entry`]; [`PolicyError::NoPrices`] and [`PolicyError::NoPlacement`].
+/// As [`entry`], and for a policy that compares prices where there are none, or serves everything at a placement that the
+/// scenario does not allow.
 pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
     let entry = entry(name)?;
-    let (policy, in_scenario) = (name.to_owned(), scenario.name.clone());
+    let world = &scenario.name;
     let needs_prices = entry.kind == Kind::Priced || split(name).1;
     if needs_prices && scenario.physical().is_none() {
-        return Err(PolicyError::NoPrices { policy, scenario: in_scenario });
+        let message = format!(
+            "{name} compares the prices of placements, and {world} has none: that takes a scenario with [physical]"
+        );
+        return Err(PolicyError::new(name, message));
     }
     match entry.kind {
         Kind::Constant(placement) if !scenario.placements.contains(&placement) => {
-            let allowed = scenario.placements.iter().map(|placement| placement.name().to_owned()).collect();
-            Err(PolicyError::NoPlacement {
-                policy,
-                placement: placement.name(),
-                scenario: in_scenario,
-                allowed,
-            })
+            let placement = placement.name();
+            let allowed: Vec<&str> = scenario.placements.iter().map(|placement| placement.name()).collect();
+            let allowed = allowed.join(", ");
+            let message = format!(
+                "{name} serves everything at \"{placement}\", and decision.placements of {world} has {allowed}"
+            );
+            Err(PolicyError::new(name, message))
         }
         _ => Ok(entry),
     }
@@ -222,7 +145,9 @@ pub fn check_parameters(scenario: &Scenario) -> Result<(), PolicyError> {
     for (policy, values) in &scenario.policies {
         let entry = entry(policy)?;
         if split(policy).1 {
-            return Err(PolicyError::SharedParameters { policy: entry.name.to_owned() });
+            let message =
+                format!("policies.{policy}: the parameters of {policy} are those of policies.{}", entry.name);
+            return Err(PolicyError::new(policy, message));
         }
         for (name, &value) in values {
             check_parameter(entry, name, value)?;
@@ -232,17 +157,18 @@ pub fn check_parameters(scenario: &Scenario) -> Result<(), PolicyError> {
 }
 
 fn check_parameter(entry: &Entry, name: &str, value: f64) -> Result<(), PolicyError> {
-    let (policy, parameter) = (entry.name.to_owned(), name.to_owned());
-    let Some(known) = entry.parameters.iter().find(|parameter| parameter.name == name) else {
-        let known = entry.parameters.iter().map(|parameter| parameter.name.to_owned()).collect();
-        return Err(PolicyError::UnknownParameter { policy, parameter, known });
+    let Entry { name: policy, parameters, .. } = entry;
+    let refuse = |message: String| Err(PolicyError::new(&format!("{policy}.{name}"), message));
+    let Some(Parameter { low, high, .. }) = parameters.iter().find(|parameter| parameter.name == name) else {
+        let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name).collect();
+        let has =
+            if known.is_empty() { "no parameters".to_owned() } else { format!("only {}", known.join(", ")) };
+        return refuse(format!("policies.{policy}.{name}: {policy} has {has}"));
     };
-    let Parameter { low, high, .. } = *known;
-    if (low..=high).contains(&value) {
-        Ok(())
-    } else {
-        Err(PolicyError::OutOfRange { policy, parameter, value, low, high })
+    if (*low..=*high).contains(&value) {
+        return Ok(());
     }
+    refuse(format!("policies.{policy}.{name} = {value}: a number from {low} to {high}"))
 }
 
 /// A rule made ready for a scenario: what is expensive is done, and every episode gets an instance of its own.
@@ -250,12 +176,6 @@ pub struct Prepared {
     name: String,
     entry: &'static Entry,
     factory: Factory,
-}
-
-impl std::fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 impl Prepared {
@@ -291,7 +211,7 @@ impl Prepared {
                 given.or_else(|| in_scenario?.get(known.name).copied()).unwrap_or(known.default)
             })
             .collect();
-        let rule = (entry.prepare)(scenario, &values);
+        let rule = (entry.prepare)(entry.name, scenario, &values);
         let factory = if split(name).1 { super::myopic::beneath(name, rule) } else { rule };
         Ok(Self { name: name.to_owned(), entry, factory })
     }

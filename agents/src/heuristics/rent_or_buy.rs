@@ -17,17 +17,16 @@
 
 use super::cache_rule::{CacheRule, Choice, Scene, factory};
 use super::greedy_dual::Credits;
-use super::rule::{Entry, Kind, Parameter};
+use super::rule::{Entry, Parameter};
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::{ServiceId, bytes_to_gb};
+use thoughtcache_env::units::ServiceId;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry {
-    name: "rent-or-buy",
-    description: "loads a service once running it elsewhere has cost as much as its load",
-    kind: Kind::Cache,
-    parameters: &[Parameter {
+pub(super) const ENTRIES: &[Entry] = &[Entry::cache(
+    "rent-or-buy",
+    "loads a service once running it elsewhere has cost as much as its load",
+    &[Parameter {
         name: "ratio",
         description: "rent over load cost at which a service is loaded",
         default: 1.0,
@@ -35,8 +34,8 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
         high: 1000.0,
         grid: &[0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0],
     }],
-    prepare: |scenario, values| factory("rent-or-buy", scenario, RentOrBuy::new(scenario, values[0])),
-}];
+    |name, scenario, values| factory(name, scenario, RentOrBuy::new(scenario, values[0])),
+)];
 
 #[derive(Clone, Debug)]
 struct Cell {
@@ -49,21 +48,14 @@ struct RentOrBuy {
     savings: Savings,
     /// Rent over load cost at which a service is loaded.
     ratio: f64,
-    /// By service.
-    size_gb: Vec<f64>,
     cells: Vec<Cell>,
 }
 
 impl RentOrBuy {
     fn new(scenario: &Scenario, ratio: f64) -> Self {
-        let services = &scenario.services;
-        let cell = Cell { credits: Credits::new(services.len()), rent: vec![0.0; services.len()] };
-        Self {
-            savings: Savings::new(scenario),
-            ratio,
-            size_gb: services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
-            cells: vec![cell; scenario.num_cells as usize],
-        }
+        let num_services = scenario.services.len();
+        let cell = Cell { credits: Credits::new(num_services), rent: vec![0.0; num_services] };
+        Self { savings: Savings::new(scenario), ratio, cells: vec![cell; scenario.num_cells as usize] }
     }
 }
 
@@ -104,6 +96,6 @@ impl CacheRule for RentOrBuy {
             Choice::Load(victims) | Choice::Hit(victims) => credits.evict(victims),
         }
         *rent = 0.0;
-        credits.touch(service, self.savings.load_cost(service) / self.size_gb[service.index()]);
+        credits.touch(service, self.savings.load_cost(service) / scene.size_gb());
     }
 }

@@ -12,6 +12,9 @@ pub type BoxedPolicy = Box<dyn Policy<DecisionEnv> + Send>;
 /// Makes instances of a rule that has been made ready.
 pub(super) type Factory = Box<dyn Fn() -> BoxedPolicy + Send + Sync>;
 
+/// Makes a rule of this name ready for a scenario, with one value per parameter.
+type Prepare = fn(&'static str, &Arc<Scenario>, &[f64]) -> Factory;
+
 /// A number that a rule can be tuned by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameter {
@@ -56,6 +59,22 @@ pub struct Entry {
     pub kind: Kind,
     /// What it can be tuned by.
     pub parameters: &'static [Parameter],
-    /// Makes it ready for a scenario, with one value per parameter.
-    pub(super) prepare: fn(&Arc<Scenario>, &[f64]) -> Factory,
+    pub(super) prepare: Prepare,
+}
+
+impl Entry {
+    /// A rule about a cache.
+    pub(super) const fn cache(
+        name: &'static str,
+        description: &'static str,
+        parameters: &'static [Parameter],
+        prepare: Prepare,
+    ) -> Self {
+        Self { name, description, kind: Kind::Cache, parameters, prepare }
+    }
+}
+
+/// Makes copies of a policy, each with a memory of its own.
+pub(super) fn copies(policy: impl Policy<DecisionEnv> + Clone + Send + Sync + 'static) -> Factory {
+    Box::new(move || Box::new(policy.clone()))
 }

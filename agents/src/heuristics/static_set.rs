@@ -13,7 +13,7 @@
 
 use super::cache_rule::{CacheRule, Scene, elsewhere, factory};
 use super::knapsack::best_set;
-use super::rule::{Entry, Kind};
+use super::rule::Entry;
 use super::savings::Savings;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
@@ -26,12 +26,11 @@ use thoughtcache_env::workload::arrivals::ArrivalModel;
 /// Slots of training episodes over which rates are measured.
 const TRAINING_SLOTS: u32 = 10_000;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry {
-    name: "static",
-    description: "keeps the set of services that saves most at the rates of the training part",
-    kind: Kind::Cache,
-    parameters: &[],
-    prepare: |scenario, _| {
+pub(super) const ENTRIES: &[Entry] = &[Entry::cache(
+    "static",
+    "keeps the set of services that saves most at the rates of the training part",
+    &[],
+    |name, scenario, _| {
         let (rates, savings) = training_part(scenario);
         let sets = rates.into_iter().map(|rates| {
             let rates = rates.into_iter().enumerate();
@@ -39,9 +38,9 @@ pub(super) const ENTRIES: &[Entry] = &[Entry {
                 rates.map(|(i, rate)| savings.per_slot(ServiceId::from_index(i), rate)).collect();
             best_entries(scenario, &values)
         });
-        factory("static", scenario, Static { sets: Arc::new(sets.collect()) })
+        factory(name, scenario, Static { sets: Arc::new(sets.collect()) })
     },
-}];
+)];
 
 /// The set of entries that fits and is worth most. Services that share weights are one thing: all of them that are worth
 /// anything. Where context occupies memory, an entry has half a window of it for every user.

@@ -15,23 +15,16 @@
 //! Assumptions: requests come evenly, the context grows from nothing to the window and fades all the while; an entry that is
 //! asked for too rarely to stay fresh is judged by a single request's thoughts.
 
-use thoughtcache_env::scenario::{Scenario, Service};
+use thoughtcache_env::scenario::{Prices, Scenario, Service};
 use thoughtcache_env::thought::Refresh;
 use thoughtcache_env::units::ServiceId;
-
-#[derive(Clone, Copy, Debug)]
-struct Terms {
-    service_cost: f64,
-    cloud_cost: f64,
-    reload_per_request: f64,
-}
 
 /// The values of all services of a scenario.
 #[derive(Clone, Debug)]
 pub(super) struct EdgeValue {
     services: Vec<Service>,
-    terms: Vec<Terms>,
-    accuracy_weight: f64,
+    prices: Prices,
+    refresh: Refresh,
     zeta: f64,
     /// Contexts that share the requests of a service.
     num_contexts: f64,
@@ -40,24 +33,12 @@ pub(super) struct EdgeValue {
 impl EdgeValue {
     /// With the prices and services of this scenario.
     pub(super) fn new(scenario: &Scenario) -> Self {
-        let prices = scenario.prices;
-        let num_contexts = f64::from(scenario.num_users.unwrap_or(1));
-        let terms = scenario.services.iter().map(|service| Terms {
-            service_cost: service.edge_per_request + service.request_flop * prices.per_flop,
-            cloud_cost: service.cloud_per_request,
-            reload_per_request: match scenario.refresh {
-                Refresh::Evict => {
-                    service.load_cost * service.request_tokens / service.window_tokens / num_contexts
-                }
-                Refresh::Clear => 0.0,
-            },
-        });
         Self {
             services: scenario.services.clone(),
-            terms: terms.collect(),
-            accuracy_weight: prices.accuracy_weight,
+            prices: scenario.prices,
+            refresh: scenario.refresh,
             zeta: scenario.consensus_factor,
-            num_contexts,
+            num_contexts: f64::from(scenario.num_users.unwrap_or(1)),
         }
     }
 
@@ -72,10 +53,11 @@ impl EdgeValue {
 
     /// What a request saves when the edge serves it instead of the cloud, loads left out; may be negative.
     pub(super) fn saving_per_request(&self, service: ServiceId, rate: f64) -> f64 {
-        let (terms, service) = (self.terms[service.index()], &self.services[service.index()]);
+        let (prices, service) = (&self.prices, &self.services[service.index()]);
         let age = self.mean_age_tokens(service, rate / self.num_contexts);
-        let accuracy = self.accuracy_weight * service.quality.unit_cost(age, age);
-        terms.cloud_cost - terms.service_cost - accuracy
+        let accuracy = prices.accuracy_weight * service.quality.unit_cost(age, age);
+        let edge = service.edge_per_request + service.request_flop * prices.per_flop;
+        service.cloud_per_request - edge - accuracy
     }
 
     /// What a load costs.
@@ -85,7 +67,11 @@ impl EdgeValue {
 
     /// What the entry saves per slot, its reloads paid; may be negative.
     pub(super) fn per_slot(&self, service: ServiceId, rate: f64) -> f64 {
-        let reload = self.terms[service.index()].reload_per_request;
+        let Service { load_cost, request_tokens, window_tokens, .. } = self.services[service.index()];
+        let reload = match self.refresh {
+            Refresh::Evict => load_cost * request_tokens / window_tokens / self.num_contexts,
+            Refresh::Clear => 0.0,
+        };
         rate * self.saving_per_request(service, rate) - reload * rate
     }
 }

@@ -13,20 +13,19 @@
 
 use super::admission::MARGIN;
 use super::cache_rule::{CacheRule, Scene, factory};
-use super::rule::{Entry, Kind};
+use super::rule::Entry;
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::units::ServiceId;
 
-pub(super) const ENTRIES: &[Entry] = &[Entry {
-    name: "worth",
-    description: "keeps what saves most per byte; loads only what saves more than its victims together",
-    kind: Kind::Cache,
-    parameters: &[MARGIN],
-    prepare: |scenario, values| {
-        factory("worth", scenario, Worth { savings: Savings::new(scenario), margin: values[0] })
+pub(super) const ENTRIES: &[Entry] = &[Entry::cache(
+    "worth",
+    "keeps what saves most per byte; loads only what saves more than its victims together",
+    &[MARGIN],
+    |name, scenario, values| {
+        factory(name, scenario, Worth { savings: Savings::new(scenario), margin: values[0] })
     },
-}];
+)];
 
 #[derive(Clone, Debug)]
 struct Worth {

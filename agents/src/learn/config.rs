@@ -218,6 +218,15 @@ pub fn ignored_columns(key: &str, suffixes: &[String], spec: &EnvSpec) -> Result
         .collect())
 }
 
+/// Sets the hidden columns of every row to 0.
+pub fn hide(rows: &mut [f32], num_entries: usize, hidden_columns: &[usize]) {
+    for row in rows.chunks_exact_mut(num_entries) {
+        for &column in hidden_columns {
+            row[column] = 0.0;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

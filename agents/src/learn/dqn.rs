@@ -19,7 +19,7 @@
 
 use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics, Named, check_finite};
-use super::config::ignored_columns;
+use super::config::{hide, ignored_columns};
 use super::dead_units::dead_units;
 use super::dqn_config::DqnConfig;
 use super::dqn_loss::{Nets, action_values};
@@ -182,11 +182,7 @@ impl DqnAgent {
         let [first, second] = &mut self.nets;
         let lesson = |nets: &mut Nets, batch: &Batch| {
             use_torch_threads(config.torch_threads);
-            if is_imitating {
-                nets.imitate(batch, config.double_q)
-            } else {
-                nets.learn(batch, config.double_q)
-            }
+            nets.lesson(batch, config.double_q, is_imitating)
         };
         let (lesson, other) =
             rayon::join(|| lesson(first, &self.batches[0]), || lesson(second, &self.batches[1]));
@@ -363,15 +359,6 @@ impl Agent for DqnAgent {
 
 fn not_finite((quantity, value): Named, update: u64, batch: StateDict) -> AgentError {
     AgentError::NotFinite { quantity, value, update, batch: batch.into_bytes() }
-}
-
-/// Sets the hidden columns of every row to 0.
-fn hide(rows: &mut [f32], num_entries: usize, hidden_columns: &[usize]) {
-    for row in rows.chunks_exact_mut(num_entries) {
-        for &column in hidden_columns {
-            row[column] = 0.0;
-        }
-    }
 }
 
 /// The legal action with `rank` legal ones before it.

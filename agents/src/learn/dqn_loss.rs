@@ -75,18 +75,9 @@ impl Nets {
         Self { online: self.online.twin(), target: self.target.twin() }
     }
 
-    /// The lesson of a batch; `None` of an empty one.
-    pub fn learn(&mut self, batch: &Batch, double_q: bool) -> Option<Lesson> {
-        self.lesson(batch, double_q, false)
-    }
-
-    /// The lesson of a batch that a rule played: its actions are to have the greatest values
-    /// ([`margin_loss`]).
-    pub fn imitate(&mut self, batch: &Batch, double_q: bool) -> Option<Lesson> {
-        self.lesson(batch, double_q, true)
-    }
-
-    fn lesson(&mut self, batch: &Batch, double_q: bool, is_imitating: bool) -> Option<Lesson> {
+    /// The lesson of a batch; `None` of an empty one. Where a rule played and is imitated, its actions are to have the greatest
+    /// values ([`margin_loss`]).
+    pub fn lesson(&mut self, batch: &Batch, double_q: bool, is_imitating: bool) -> Option<Lesson> {
         let size = batch.actions.len() as i64;
         if size == 0 {
             return None;
@@ -230,7 +221,7 @@ mod tests {
     fn a_lesson_uses_the_nets_that_double_q_names_and_moves_the_taken_action_alone() {
         // Double: the online net's choice 1 is worth 0.2, so the error is -0.2. Plain: choice 2 is worth 0.4.
         for (double_q, target) in [(true, 0.2), (false, 0.4)] {
-            let lesson = nets().learn(&batch(&[0], &[0.0]), double_q).unwrap();
+            let lesson = nets().lesson(&batch(&[0], &[0.0]), double_q, false).unwrap();
             assert_abs_diff_eq!(lesson.loss, target * target / 2.0, epsilon = 1e-6);
             assert_abs_diff_eq!(lesson.td_error, target, epsilon = 1e-6);
             assert_abs_diff_eq!(lesson.mean_value, 0.0, epsilon = 1e-6);
@@ -245,9 +236,9 @@ mod tests {
     #[test]
     fn two_halves_of_a_batch_teach_what_the_whole_teaches() {
         let (mut nets, actions, rewards) = (nets(), [0, 1, 2, 0, 1], [0.0, 0.5, -0.25, 3.0, 1.0]);
-        let whole = nets.learn(&batch(&actions, &rewards), true).unwrap();
-        let first = nets.twin().learn(&batch(&actions[..2], &rewards[..2]), true).unwrap();
-        let second = nets.learn(&batch(&actions[2..], &rewards[2..]), true).unwrap();
+        let whole = nets.lesson(&batch(&actions, &rewards), true, false).unwrap();
+        let first = nets.twin().lesson(&batch(&actions[..2], &rewards[..2]), true, false).unwrap();
+        let second = nets.lesson(&batch(&actions[2..], &rewards[2..]), true, false).unwrap();
         let joined = first.joined(2, second, 3);
         assert_abs_diff_eq!(joined.loss, whole.loss, epsilon = 1e-6);
         assert_abs_diff_eq!(joined.td_error, whole.td_error, epsilon = 1e-6);
@@ -255,6 +246,6 @@ mod tests {
         for (joined, whole) in numbers(&joined.gradient).into_iter().zip(numbers(&whole.gradient)) {
             assert_abs_diff_eq!(joined, whole, epsilon = 1e-6);
         }
-        assert!(nets.learn(&Batch::default(), true).is_none());
+        assert!(nets.lesson(&Batch::default(), true, false).is_none());
     }
 }

@@ -134,10 +134,7 @@ pub fn load(lanes: &mut [NStep], mut state: StateDict, num_actions: usize) -> Re
     }
     let entries = lanes.first().map_or(0, |lane| lane.num_entries);
     let actions: Vec<u32> = state.take("actions", &[total])?;
-    if let Some(at) = actions.iter().position(|&action| action as usize >= num_actions) {
-        let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
-        return Err(state.refuse("actions", &reason));
-    }
+    state.check_actions(&actions, num_actions)?;
     let rewards: Vec<f64> = state.take_finite("rewards", &[total])?;
     let discounts: Vec<f64> = state.take_finite("discounts", &[total])?;
     let rows: Vec<f32> = state.take_finite("rows", &[total, entries])?;

@@ -18,7 +18,7 @@
 
 use super::adam::{Adam, clip_global_norm};
 use super::agent::{Agent, AgentError, Metrics, Named, check_finite};
-use super::config::ignored_columns;
+use super::config::{hide, ignored_columns};
 use super::dead_units::dead_units;
 use super::net::{HeadSpec, Net, NetSpec, Parameter};
 use super::ppo_config::PpoConfig;
@@ -121,7 +121,7 @@ impl PpoAgent {
     pub fn value(&self, row: &[f32]) -> f64 {
         let _guard = no_grad_guard();
         let mut row = row.to_vec();
-        self.hidden_columns.iter().for_each(|&column| row[column] = 0.0);
+        hide(&mut row, self.critic.net.spec().inputs, &self.hidden_columns);
         let value = self.critic.net.forward(&Tensor::from_slice(&row).view([1, -1]));
         value.double_value(&[0, 0]) / self.config.reward_scale
     }

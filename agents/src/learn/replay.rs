@@ -175,10 +175,7 @@ impl Replay {
         fill(&mut self.rewards, state.take_finite("rewards", &[len])?);
         fill(&mut self.discounts, state.take_finite("discounts", &[len])?);
         state.finish()?;
-        if let Some(at) = self.actions.iter().position(|&action| action as usize >= num_actions) {
-            let reason = format!("has {} at position {at} of {num_actions} actions", self.actions[at]);
-            return Err(state.refuse("actions", &reason));
-        }
+        state.check_actions(&self.actions, num_actions)?;
         (self.len, self.next) = (len, next);
         Ok(())
     }
@@ -208,7 +205,7 @@ impl Batch {
 }
 
 /// Room for `count x width` numbers, without touching it.
-fn reserve<T>(count: usize, width: usize) -> Option<Vec<T>> {
+pub(super) fn reserve<T>(count: usize, width: usize) -> Option<Vec<T>> {
     let mut numbers = Vec::new();
     numbers.try_reserve_exact(count.checked_mul(width)?).ok()?;
     Some(numbers)

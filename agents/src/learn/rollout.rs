@@ -4,7 +4,9 @@
 //! one block more than there are steps holds what they saw after the last one. Final rows of episodes that were cut are
 //! kept apart, because the block after such a step already shows the next episode.
 
+use super::config::hide;
 use super::gae::{self, Cells, Outcomes};
+use super::replay::reserve;
 use super::tensor_rows;
 use tch::{Device, Kind, Tensor};
 use thoughtcache_env::gym::api::{ActionId, End};
@@ -80,10 +82,10 @@ impl Rollout {
             illegal: zeros([decisions, num_actions], Kind::Bool).ok_or_else(refused)?,
             actions: zeros([decisions], Kind::Int64).ok_or_else(refused)?,
             log_probs: zeros([decisions], Kind::Float).ok_or_else(refused)?,
-            rewards: reserve(decisions).ok_or_else(refused)?,
-            slots_elapsed: reserve(decisions).ok_or_else(refused)?,
-            ends: reserve(decisions).ok_or_else(refused)?,
-            cells: reserve(decisions).ok_or_else(refused)?,
+            rewards: reserve(decisions, 1).ok_or_else(refused)?,
+            slots_elapsed: reserve(decisions, 1).ok_or_else(refused)?,
+            ends: reserve(decisions, 1).ok_or_else(refused)?,
+            cells: reserve(decisions, 1).ok_or_else(refused)?,
             final_cells: Vec::new(),
             last_cells: vec![CellId::default(); num_lanes],
             final_rows: Vec::new(),
@@ -140,9 +142,7 @@ impl Rollout {
             if end == End::Truncated {
                 let kept = self.final_rows.len();
                 self.final_rows.extend(step.final_observations.row(lane));
-                for &column in &self.hidden_columns {
-                    self.final_rows[kept + column] = 0.0;
-                }
+                hide(&mut self.final_rows[kept..], self.num_entries, &self.hidden_columns);
                 self.final_of.push(first + lane);
                 self.final_cells.push(info.next_cell);
             }
@@ -244,11 +244,7 @@ impl Rollout {
             return;
         }
         self.row.copy_from_slice(observations);
-        for lane in self.row.chunks_exact_mut(self.num_entries) {
-            for &column in &self.hidden_columns {
-                lane[column] = 0.0;
-            }
-        }
+        hide(&mut self.row, self.num_entries, &self.hidden_columns);
         tensor_rows::write(&mut self.observations, start, &self.row);
     }
 }
@@ -272,13 +268,6 @@ fn zeros<const N: usize>(shape: [usize; N], kind: Kind) -> Option<Tensor> {
     let elements = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
     i64::try_from(elements.checked_mul(kind.elt_size_in_bytes())?).ok()?;
     Tensor::f_zeros(shape.map(|size| size as i64), (kind, Device::Cpu)).ok()
-}
-
-/// Room for `count` numbers, without touching it.
-fn reserve<T>(count: usize) -> Option<Vec<T>> {
-    let mut numbers = Vec::new();
-    numbers.try_reserve_exact(count).ok()?;
-    Some(numbers)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn columns(comparison: &Comparison, swept: Option<(&str, &str)>, row: &Row) -> V
         let share = summary.placement_ratios.map(|shares| shares[index]);
         number(&format!("placed_{}_ratio", placement.name()), share);
     }
-    for (name, cost) in CostBreakdown::NAMES.iter().zip(summary.cost.0.components()) {
+    for (name, cost) in CostBreakdown::NAMES.iter().zip(summary.cost.components()) {
         number(&format!("cost_{name}"), Some(cost));
     }
     number("loads_per_slot", Some(summary.loads_per_slot));

@@ -44,7 +44,7 @@ fn table(comparison: &Comparison) -> String {
         let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name.clone() }];
         cells.extend([unit.cost(*mean_cost), unit.interval(*ci95), relative(policy, &comparison.baseline)]);
         cells.push(percent(*hit_ratio));
-        let costs = cost.0.components();
+        let costs = cost.components();
         cells.extend(components.iter().map(|&index| unit.cost(costs[index])));
         cells.push(micros(*decide_us));
         text += &row(&cells);

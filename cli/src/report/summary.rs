@@ -7,7 +7,7 @@ use thoughtcache_env::cost::CostBreakdown;
 
 /// The components that cost any policy anything, by position.
 pub(crate) fn components_in_use(summaries: &[&Summary]) -> Vec<usize> {
-    let is_used = |&index: &usize| summaries.iter().any(|summary| summary.cost.0.components()[index] != 0.0);
+    let is_used = |&index: &usize| summaries.iter().any(|summary| summary.cost.components()[index] != 0.0);
     (0..CostBreakdown::NAMES.len()).filter(is_used).collect()
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn component_table(summaries: &[&Summary], unit: CostUnit) -> String 
     let mut table = Table::new(columns);
     for summary in summaries {
         let mut row = vec![summary.name.clone()];
-        let costs = summary.cost.0.components();
+        let costs = summary.cost.components();
         row.extend(components.iter().map(|&index| unit.cost(costs[index])));
         row.push(percent(summary.edge_ratio));
         row.push(short(summary.loads_per_slot));

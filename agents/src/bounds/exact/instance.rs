@@ -43,38 +43,10 @@ pub struct Instance {
     pub all_cloud_cost: Option<f64>,
 }
 
-/// What is wrong with a table or a world of it.
+/// What is wrong with a table or a world of it: the place, what stands there, and what may.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum InstanceError {
-    /// A column is missing.
-    #[error("the head has no column {column}; there are {found}")]
-    Column {
-        /// Its name.
-        column: String,
-        /// What there is.
-        found: String,
-    },
-    /// A field cannot be read.
-    #[error("line {line}: {column} = {value}: {allowed}")]
-    Field {
-        /// From 1.
-        line: usize,
-        /// Its column.
-        column: String,
-        /// What stands there.
-        value: String,
-        /// What may.
-        allowed: String,
-    },
-    /// The numbers make no world.
-    #[error("{instance}: {message}")]
-    World {
-        /// The instance.
-        instance: String,
-        /// Why.
-        message: String,
-    },
-}
+#[error("{0}")]
+pub struct InstanceError(String);
 
 /// Cuts a line at its commas; those within quotes belong to a field.
 fn fields(line: &str) -> Vec<String> {
@@ -139,9 +111,8 @@ impl Row<'_> {
 
     fn text(&self, column: &str) -> Result<&str, InstanceError> {
         let position = self.head.iter().position(|known| known == column);
-        let position = position.ok_or_else(|| InstanceError::Column {
-            column: column.to_owned(),
-            found: self.head.join(", "),
+        let position = position.ok_or_else(|| {
+            InstanceError(format!("the head has no column {column}; there are {}", self.head.join(", ")))
         })?;
         Ok(self.fields.get(position).map_or("", String::as_str))
     }
@@ -159,12 +130,8 @@ impl Row<'_> {
     }
 
     fn refuse(&self, column: &str, allowed: &str) -> InstanceError {
-        InstanceError::Field {
-            line: self.line,
-            column: column.to_owned(),
-            value: self.text(column).unwrap_or_default().to_owned(),
-            allowed: allowed.to_owned(),
-        }
+        let value = self.text(column).unwrap_or_default();
+        InstanceError(format!("line {}: {column} = {value}: {allowed}", self.line))
     }
 }
 
@@ -212,7 +179,7 @@ impl Instance {
     /// The world, ready to be played in episodes of 1,000 slots.
     ///
     /// # Errors
-    /// [`InstanceError::World`]: the numbers cannot be meant.
+    /// [`InstanceError`]: the numbers cannot be meant.
     pub fn scenario(&self) -> Result<Arc<Scenario>, InstanceError> {
         self.scenario_with_horizon(HORIZON_SLOTS)
     }
@@ -220,9 +187,9 @@ impl Instance {
     /// The same, in episodes of so many slots.
     ///
     /// # Errors
-    /// [`InstanceError::World`]: the numbers cannot be meant.
+    /// [`InstanceError`]: the numbers cannot be meant.
     pub fn scenario_with_horizon(&self, horizon_slots: u32) -> Result<Arc<Scenario>, InstanceError> {
-        let world = |message: String| InstanceError::World { instance: self.name.clone(), message };
+        let world = |message: String| InstanceError(format!("{}: {message}", self.name));
         if self.popularity_by_phase.len() == 1 && self.phase_stay_prob < 1.0 {
             return Err(world(format!("phase_stay_prob = {}: 1, there is one phase", self.phase_stay_prob)));
         }

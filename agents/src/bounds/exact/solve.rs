@@ -50,39 +50,17 @@ impl Average {
     }
 }
 
-/// Why there is no solution.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum SolveError {
-    /// The discount leaves nothing finite.
-    #[error("gamma = {gamma}: a number from 0 to 1, below 1")]
-    Gamma {
-        /// What was given.
-        gamma: f64,
-    },
-    /// The bounds did not come close enough.
-    #[error(
-        "after {sweeps} sweeps the optimum lies between {lower} and {upper}, further apart than {tolerance}"
-    )]
-    NotConverged {
-        /// How many there were.
-        sweeps: u64,
-        /// The lower bound.
-        lower: f64,
-        /// The upper bound.
-        upper: f64,
-        /// What was asked for.
-        tolerance: f64,
-    },
-    /// A rule's chain has too many states.
-    #[error(
-        "the cost of a rule is worked out for at most {limit} pairs of resident set and phase; there are {states}"
-    )]
-    ChainTooLarge {
-        /// The limit.
-        limit: usize,
-        /// How many there are.
-        states: usize,
-    },
+/// Why there is no solution: what was asked for, and what is possible.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct SolveError(String);
+
+impl SolveError {
+    fn not_converged(lower: f64, upper: f64, tolerance: f64) -> Self {
+        Self(format!(
+            "after {MAX_SWEEPS} sweeps the optimum lies between {lower} and {upper}, further apart than {tolerance}"
+        ))
+    }
 }
 
 /// The least and the greatest of `after - before`.
@@ -99,7 +77,7 @@ impl ExactMdp {
     /// [`SolveError`]: `gamma` is not below 1, or the tolerance is finer than rounding allows.
     pub fn discounted(&self, gamma: f64, tolerance: f64) -> Result<Discounted, SolveError> {
         if !(0.0..1.0).contains(&gamma) {
-            return Err(SolveError::Gamma { gamma });
+            return Err(SolveError(format!("gamma = {gamma}: a number from 0 to 1, below 1")));
         }
         let mut sweep = Sweep::new(self);
         let mut values = vec![0.0; self.sets.len() * self.num_phases()];
@@ -118,13 +96,13 @@ impl ExactMdp {
                 return Ok(Discounted { value, by_phase, error_bound, plan: sweep.plan() });
             }
         }
-        Err(SolveError::NotConverged { sweeps: MAX_SWEEPS, lower, upper, tolerance })
+        Err(SolveError::not_converged(lower, upper, tolerance))
     }
 
     /// The least average cost per slot; `upper - lower` at most `tolerance`.
     ///
     /// # Errors
-    /// [`SolveError::NotConverged`]: the tolerance is finer than rounding allows.
+    /// [`SolveError`]: the tolerance is finer than rounding allows.
     pub fn average(&self, tolerance: f64) -> Result<Average, SolveError> {
         let mut sweep = Sweep::new(self);
         let mut values = vec![0.0; self.sets.len() * self.num_phases()];
@@ -143,7 +121,7 @@ impl ExactMdp {
                 *value -= origin;
             }
         }
-        Err(SolveError::NotConverged { sweeps: MAX_SWEEPS, lower, upper, tolerance })
+        Err(SolveError::not_converged(lower, upper, tolerance))
     }
 
     /// The plan of a rule that decides by the situation alone; `choose` gives a position among the choices.
@@ -166,11 +144,13 @@ impl ExactMdp {
     /// mean over 2 n slots = (mean over n slots + P^n * mean over n slots) / 2,      n = 1, 2, 4, 8 ...
     /// ```
     /// # Errors
-    /// [`SolveError::ChainTooLarge`].
+    /// [`SolveError`]: there are too many pairs of resident set and phase.
     pub fn average_cost_of(&self, plan: &Plan) -> Result<f64, SolveError> {
         let (phases, states) = (self.num_phases(), self.sets.len() * self.num_phases());
         if states > MAX_CHAIN {
-            return Err(SolveError::ChainTooLarge { limit: MAX_CHAIN, states });
+            return Err(SolveError(format!(
+                "the cost of a rule is worked out for at most {MAX_CHAIN} pairs of resident set and phase; there are {states}"
+            )));
         }
         let (mut matrix, mut mean) = (vec![0.0; states * states], vec![0.0; states]);
         for state in 0..states {

@@ -47,60 +47,12 @@ impl ServiceSet {
 /// Why a world has no exact optimum here.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum NotTiny {
-    /// Its requests are not one a slot.
-    #[error("{scenario} is not tiny: an exact optimum needs [workload.phased], one request a slot")]
-    Workload {
-        /// The scenario.
-        scenario: String,
-    },
-    /// The quality of an answer depends on the context.
-    #[error(
-        "{scenario} is not tiny: an exact optimum needs cost.accuracy_weight = 0, it is {weight}: what context is worth is not \
-         part of its states"
-    )]
-    Accuracy {
-        /// The scenario.
-        scenario: String,
-        /// The weight.
-        weight: f64,
-    },
-    /// An entry leaves when its window is full.
-    #[error(
-        "{scenario} is not tiny: an exact optimum needs models without window_tokens, service {service} has {window_tokens}: how \
-         full a window is, is not part of its states"
-    )]
-    Window {
-        /// The scenario.
-        scenario: String,
-        /// The service.
-        service: String,
-        /// Its window.
-        window_tokens: f64,
-    },
-    /// Context takes room.
-    #[error(
-        "{scenario} is not tiny: an exact optimum needs memory.kv = false: how much room contexts take, is not part of its states"
-    )]
-    Context {
-        /// The scenario.
-        scenario: String,
-    },
-    /// There are too many situations.
-    #[error("{scenario} is not tiny: it has more than {limit} {what}")]
-    TooLarge {
-        /// The scenario.
-        scenario: String,
-        /// What there are too many of.
-        what: &'static str,
-        /// The limit.
-        limit: usize,
-    },
-    /// A slot passed without a request, or a decision came that no request asked for.
+    /// It is of another kind, or too large.
     #[error("{scenario} is not tiny: {reason}")]
-    Rhythm {
+    World {
         /// The scenario.
         scenario: String,
-        /// What happened.
+        /// What it has, and what is needed.
         reason: String,
     },
     /// The environment refused.
@@ -109,6 +61,12 @@ pub enum NotTiny {
     /// The environment did not come back to a state of its own.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+}
+
+impl NotTiny {
+    fn world(scenario: &Scenario, reason: impl Into<String>) -> Self {
+        Self::World { scenario: scenario.name.clone(), reason: reason.into() }
+    }
 }
 
 /// What follows a decision.
@@ -251,21 +209,30 @@ impl ExactMdp {
 
 /// The phases of a world of the right kind.
 fn check(scenario: &Scenario) -> Result<&PhasedModel, NotTiny> {
-    let name = || scenario.name.clone();
-    let model = scenario.phases().ok_or_else(|| NotTiny::Workload { scenario: name() })?;
+    let refuse = |reason: String| Err(NotTiny::world(scenario, reason));
+    let Some(model) = scenario.phases() else {
+        return refuse("an exact optimum needs [workload.phased], one request a slot".to_owned());
+    };
     let weight = scenario.prices.accuracy_weight;
     if weight > 0.0 {
-        return Err(NotTiny::Accuracy { scenario: name(), weight });
+        return refuse(format!(
+            "an exact optimum needs cost.accuracy_weight = 0, it is {weight}: what context is worth is not part of its states"
+        ));
     }
     if let Some(service) = scenario.services.iter().find(|service| service.window_tokens.is_finite()) {
-        let (service, window_tokens) = (service.name.clone(), service.window_tokens);
-        return Err(NotTiny::Window { scenario: name(), service, window_tokens });
+        let (service, window_tokens) = (&service.name, service.window_tokens);
+        return refuse(format!(
+            "an exact optimum needs models without window_tokens, service {service} has {window_tokens}: how full a window \
+             is, is not part of its states"
+        ));
     }
     if scenario.has_kv {
-        return Err(NotTiny::Context { scenario: name() });
+        return refuse(
+            "an exact optimum needs memory.kv = false: how much room contexts take, is not part of its states".to_owned(),
+        );
     }
     if scenario.services.len() > MAX_SERVICES {
-        return Err(NotTiny::TooLarge { scenario: name(), what: "services", limit: MAX_SERVICES });
+        return refuse(format!("it has more than {MAX_SERVICES} services"));
     }
     Ok(model)
 }
@@ -305,26 +272,22 @@ impl Explorer {
             let next = match step.slots_elapsed {
                 0 if self.env.observation().service != key.1 => {
                     let reason = "a slot asks for more than one decision about more than one service";
-                    return Err(self.rhythm(reason));
+                    return Err(NotTiny::world(&table.scenario, reason));
                 }
                 0 => Next::SameSlot(self.explore(table)?),
                 1 => Next::NextSlot(self.arrive(table)),
-                _ => return Err(self.rhythm("a slot passed without a request")),
+                _ => return Err(NotTiny::world(&table.scenario, "a slot passed without a request")),
             };
             choices.push(Choice { action, cost: -step.reward, next });
         }
         if table.nodes.len() >= MAX_SITUATIONS {
-            let scenario = self.env.spec().id.clone();
-            return Err(NotTiny::TooLarge { scenario, what: "situations", limit: MAX_SITUATIONS });
+            let reason = format!("it has more than {MAX_SITUATIONS} situations");
+            return Err(NotTiny::world(&table.scenario, reason));
         }
         let number = table.nodes.len();
         table.nodes.push(Node { key, choices });
         table.node_of.insert(key, number);
         Ok(number)
-    }
-
-    fn rhythm(&self, reason: &str) -> NotTiny {
-        NotTiny::Rhythm { scenario: self.env.spec().id.clone(), reason: reason.to_owned() }
     }
 }
 

@@ -209,7 +209,7 @@ fn what_a_placement_does_not_allow_is_not_compared() {
     assert_eq!(listed("[\"edge\", \"cloud\"]"), [true, false, true, true, true, true, false]);
     assert_eq!(listed("[\"split_edge_fine\", \"device\"]"), [false, true, false, true, true, true, false]);
     let without_cloud = tiny(&[("decision.placements", "[\"edge\", \"device\"]")]);
-    let refused = Prepared::new("cloud-only", &without_cloud).unwrap_err().to_string();
+    let refused = Prepared::new("cloud-only", &without_cloud).err().unwrap().to_string();
     assert_eq!(
         refused,
         "cloud-only serves everything at \"cloud\", and decision.placements of tiny-street has edge, device"

@@ -38,10 +38,7 @@ impl Rollout {
         let observations: Vec<f32> = state.take_finite("observations", &[len, entries])?;
         let illegal: Vec<bool> = state.take("illegal", &[len, num_actions])?;
         let actions: Vec<i64> = state.take("actions", &[len])?;
-        if let Some(at) = actions.iter().position(|action| !(0..num_actions as i64).contains(action)) {
-            let reason = format!("has {} at position {at} of {num_actions} actions", actions[at]);
-            return Err(state.refuse("actions", &reason));
-        }
+        state.check_actions(&actions, num_actions)?;
         let log_probs: Vec<f32> = state.take_finite("log_probs", &[len])?;
         let rewards: Vec<f64> = state.take_finite("rewards", &[len])?;
         let slots_elapsed: Vec<u32> = state.take("slots_elapsed", &[len])?;

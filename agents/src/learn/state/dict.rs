@@ -207,6 +207,25 @@ impl StateDict {
         }
     }
 
+    /// Refuses an entry `actions` that names an action beyond `num_actions`.
+    ///
+    /// # Errors
+    /// Names the first such action.
+    pub fn check_actions<T: Copy + Into<i64>>(
+        &self,
+        actions: &[T],
+        num_actions: usize,
+    ) -> Result<(), StateError> {
+        let mut actions = actions.iter().map(|&action| action.into()).enumerate();
+        match actions.find(|(_, action)| !(0..num_actions as i64).contains(action)) {
+            None => Ok(()),
+            Some((at, action)) => {
+                let reason = format!("has {action} at position {at} of {num_actions} actions");
+                Err(self.refuse("actions", &reason))
+            }
+        }
+    }
+
     /// Takes a value that [`put_object`](Self::put_object) added.
     ///
     /// # Errors

@@ -13,7 +13,7 @@
 //! `replay.safetensors` has the learner's replay buffer, and the first two entries again: the two files belong together.
 
 use super::{Best, Run};
-use crate::checkpoint::named_layers;
+use crate::checkpoint::{named_layers, net_to_state};
 use crate::learn::agent::Agent;
 use crate::learn::observer::{Episode, TrainerState};
 use crate::learn::run_print::RunPrint;
@@ -175,11 +175,7 @@ fn take_episodes(mut state: StateDict, lanes: usize) -> Result<Vec<Episode>, Sta
 fn put_best(state: &mut StateDict, best: &Best) {
     state.put_value("best.score", best.score);
     state.put_value("best.decisions", best.decisions);
-    for (name, layer) in named_layers(&best.policy) {
-        let shape = [layer.outputs(), layer.inputs()];
-        state.put(format!("best.{name}.weight"), &shape, &layer.transposed_weight());
-        state.put_list(format!("best.{name}.bias"), layer.bias());
-    }
+    state.put_all("best", net_to_state(&best.policy));
 }
 
 /// The best policy has the shape of the present one.
