@@ -12,9 +12,7 @@ use std::mem::take;
 pub(crate) struct Sources {
     structs: BTreeMap<String, Item>,
     enums: BTreeMap<String, Item>,
-    /// Struct, field, value of its `Default`.
-    defaults: BTreeMap<(String, String), String>,
-    /// What constants are, and what functions without arguments give.
+    /// What constants are, what functions without arguments give, and by `Struct.field` the fields of a `Default`.
     values: BTreeMap<String, String>,
 }
 
@@ -79,8 +77,7 @@ impl Sources {
                         code.strip_prefix("Self { ").and_then(|fields| fields.strip_suffix(" }"));
                     let fields = in_one_line.map_or(vec![code], |fields| fields.split(", ").collect());
                     for (field, value) in fields.iter().filter_map(|field| field.split_once(": ")) {
-                        let value = value.trim_end_matches(',').to_owned();
-                        self.defaults.insert((name.to_owned(), field.to_owned()), value);
+                        self.values.insert(format!("{name}.{field}"), value.trim_end_matches(',').to_owned());
                     }
                 }
                 "fn" => drop(self.values.entry(name.to_owned()).or_insert_with(|| code.to_owned())),
@@ -119,9 +116,8 @@ impl Sources {
                 }
                 continue;
             }
-            let default = self.defaults.get(&(name.to_owned(), field.name.clone()));
             let named = || self.value(field.attribute("default")?);
-            let default = match default.and_then(|value| shown_value(value)).or_else(named) {
+            let default = match self.value(&format!("{name}.{}", field.name)).or_else(named) {
                 Some(value) => format!("`{value}`"),
                 None if is_optional => "absent".to_owned(),
                 None if item.attribute("default").or(field.attribute("default")).is_none() => String::new(),
