@@ -15,39 +15,20 @@
 //! ```
 
 use crate::policy::Policy;
-use thiserror::Error;
 use thoughtcache_env::gym::api::{ActionId, Env, EnvError, Rows};
-use thoughtcache_env::gym::check::CheckSettings;
+use thoughtcache_env::gym::check::{CheckSettings, Violation};
 use thoughtcache_env::random::{Purpose, Seed, Stream};
-
-/// A rule of the contract that does not hold.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[error("{policy} in {id}, episode {episode}, decision {step}: {rule}: {found}")]
-pub struct PolicyViolation {
-    /// The policy.
-    pub policy: String,
-    /// The environment.
-    pub id: String,
-    /// The episode of the check, from 0.
-    pub episode: u64,
-    /// The decision of that episode, from 0.
-    pub step: u64,
-    /// What should hold.
-    pub rule: &'static str,
-    /// What was found instead.
-    pub found: String,
-}
 
 /// Lets a policy play, beside an instance that has never played before: every action has to be legal, and an episode must
 /// depend on what is observed in it and on the draws alone. Returns the decisions played.
 ///
 /// # Errors
-/// The first [`PolicyViolation`].
+/// The first [`Violation`].
 pub fn check_policy<E: Env<Action = ActionId>>(
     mut make_env: impl FnMut() -> E,
     mut make_policy: impl FnMut() -> Box<dyn Policy<E> + Send>,
     settings: CheckSettings,
-) -> Result<u64, PolicyViolation> {
+) -> Result<u64, Violation> {
     let mut env = make_env();
     let mut policy = make_policy();
     let (id, name) = (env.spec().id.clone(), policy.name().to_owned());
@@ -55,13 +36,9 @@ pub fn check_policy<E: Env<Action = ActionId>>(
     let (mut played, mut episode) = (0, 0);
     while played < settings.steps {
         let seed = Seed::new(Purpose::Test, settings.run).with_episode(episode);
-        let violated = |step: u64, rule: &'static str, found: String| PolicyViolation {
-            policy: name.clone(),
-            id: id.clone(),
-            episode,
-            step,
-            rule,
-            found,
+        let violated = |step: u64, rule: &'static str, found: String| {
+            let id = format!("{name} in {id}");
+            Violation { id, episode, step, rule, found }
         };
         let mut fresh = make_policy();
         if name.is_empty() || fresh.name() != name {
@@ -163,7 +140,7 @@ mod tests {
         }
     }
 
-    fn faulty(counts_episodes: bool) -> PolicyViolation {
+    fn faulty(counts_episodes: bool) -> Violation {
         let scenario = Arc::new(Scenario::shipped("tight"));
         let env = || DecisionEnv::new(Arc::clone(&scenario));
         let settings = CheckSettings { steps: 10_000, ..CheckSettings::default() };

@@ -266,27 +266,16 @@ fn stretched(
 /// The 97.5 % quantile of Student's t: tabled to three decimals, between them linear in one over the degrees of freedom (at
 /// least 1).
 fn student_t(freedom: f64) -> f64 {
-    const TABLE: [(f64, f64); 17] = [
-        (1.0, 12.706),
-        (2.0, 4.303),
-        (3.0, 3.182),
-        (4.0, 2.776),
-        (5.0, 2.571),
-        (6.0, 2.447),
-        (7.0, 2.365),
-        (8.0, 2.306),
-        (9.0, 2.262),
-        (10.0, 2.228),
-        (12.0, 2.179),
-        (15.0, 2.131),
-        (20.0, 2.086),
-        (30.0, 2.042),
-        (60.0, 2.000),
-        (120.0, 1.980),
-        (f64::INFINITY, 1.960),
+    const INF: f64 = f64::INFINITY;
+    const FREEDOM: [f64; 17] =
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0, 20.0, 30.0, 60.0, 120.0, INF];
+    const QUANTILES: [f64; 17] = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.179, 2.131, 2.086, 2.042,
+        2.000, 1.980, 1.960,
     ];
-    let above = TABLE.iter().position(|(known, _)| *known >= freedom).unwrap_or(TABLE.len() - 1).max(1);
-    let ((few, wide), (many, narrow)) = (TABLE[above - 1], TABLE[above]);
+    let above = FREEDOM.iter().position(|known| *known >= freedom).unwrap_or(FREEDOM.len() - 1).max(1);
+    let (few, many) = (FREEDOM[above - 1], FREEDOM[above]);
+    let (wide, narrow) = (QUANTILES[above - 1], QUANTILES[above]);
     let share = (freedom.recip() - many.recip()) / (few.recip() - many.recip());
     narrow + share * (wide - narrow)
 }

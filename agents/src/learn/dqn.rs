@@ -208,6 +208,27 @@ impl DqnAgent {
         Ok(())
     }
 
+    /// Learns until so many rounds of gradient steps are done, and moves the target net; returns the means of what
+    /// [`learn`](Self::learn) adds up.
+    fn learn_until(
+        &mut self,
+        rounds: u64,
+        is_imitating: bool,
+        learning_rate: f64,
+    ) -> Result<[f64; 4], AgentError> {
+        let before = self.updates;
+        let mut sums = [0.0; 4];
+        while self.rounds < rounds {
+            for _ in 0..self.config.gradient_steps {
+                self.learn(is_imitating, learning_rate, &mut sums)?;
+            }
+            self.rounds += 1;
+        }
+        self.follow();
+        let count = (self.updates - before).max(1) as f64;
+        Ok(sums.map(|sum| sum / count))
+    }
+
     /// Moves the target net as often as has become due; several small moves at once are one greater move.
     fn follow(&mut self) {
         let due = self.decisions / self.config.target_update_interval;
@@ -294,21 +315,12 @@ impl Agent for DqnAgent {
         let schedule = self.config.learning_rate_schedule;
         let learning_rate = schedule.value(self.config.learning_rate, self.decisions, self.budget);
         let before = self.updates;
-        let mut sums = [0.0; 4];
-        while self.rounds < due {
-            for _ in 0..self.config.gradient_steps {
-                self.learn(false, learning_rate, &mut sums)?;
-            }
-            self.rounds += 1;
-        }
-        self.follow();
-        let count = (self.updates - before).max(1) as f64;
+        let [loss, td_error, mean_value, norm] = self.learn_until(due, false, learning_rate)?;
         let mut metrics = Metrics::default();
-        for (name, sum) in
-            ["train/loss", "train/td_error", "train/q_mean", "train/grad_norm"].into_iter().zip(sums)
-        {
-            metrics.push(name, sum / count);
-        }
+        metrics.push("train/loss", loss);
+        metrics.push("train/td_error", td_error);
+        metrics.push("train/q_mean", mean_value);
+        metrics.push("train/grad_norm", norm);
         metrics.push("train/learning_rate", learning_rate);
         metrics.push("train/n_updates", self.updates as f64);
         metrics.push("rollout/exploration_rate", self.config.epsilon(self.decisions, self.budget));

@@ -156,16 +156,13 @@ impl PpoAgent {
             || (self.decisions >= self.budget && !self.rollout.is_empty())
     }
 
-    /// The critic's values of all rows of the rollout and of its final rows.
-    fn values(&self) -> (Vec<f32>, Vec<f32>) {
-        let _guard = no_grad_guard();
-        let evaluate = |rows: Tensor| tensor_rows::to_vec(&self.critic.net.forward(&rows).contiguous());
-        (evaluate(self.rollout.rows_with_next()), self.rollout.final_rows().map(evaluate).unwrap_or_default())
-    }
-
-    /// The critic's values of the rollout's rows, and what follows from them.
+    /// The critic's values of the rollout's rows, and what follows from them and from those of its final rows.
     fn judged(&self) -> (Vec<f32>, Targets) {
-        let (mut values, final_values) = self.values();
+        let _guard = no_grad_guard();
+        let evaluate =
+            |rows: Tensor| tensor_rows::to_vec::<f32>(&self.critic.net.forward(&rows).contiguous());
+        let mut values = evaluate(self.rollout.rows_with_next());
+        let final_values = self.rollout.final_rows().map(evaluate).unwrap_or_default();
         let (gamma, lambda) = (self.config.gamma, self.config.gae_lambda);
         let targets = self.rollout.targets(&widen(&values), &widen(&final_values), gamma, lambda);
         values.truncate(self.rollout.len());

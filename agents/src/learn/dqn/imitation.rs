@@ -13,20 +13,10 @@ impl DqnAgent {
         if due == self.rounds || !is_full_enough {
             return Ok(None);
         }
-        let before = self.updates;
-        let mut sums = [0.0; 4];
-        while self.rounds < due {
-            for _ in 0..self.config.gradient_steps {
-                self.learn(true, self.config.learning_rate, &mut sums)?;
-            }
-            self.rounds += 1;
-        }
-        self.follow();
-        let count = (self.updates - before).max(1) as f64;
-        let [loss, td_error, ..] = sums;
+        let [loss, td_error, ..] = self.learn_until(due, true, self.config.learning_rate)?;
         let mut metrics = Metrics::default();
-        metrics.push("warm_start/loss", loss / count);
-        metrics.push("warm_start/td_error", td_error / count);
+        metrics.push("warm_start/loss", loss);
+        metrics.push("warm_start/td_error", td_error);
         Ok(Some(metrics))
     }
 

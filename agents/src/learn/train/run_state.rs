@@ -121,13 +121,11 @@ const NUM_COUNTERS: usize = 8;
 
 fn put_episodes(state: &mut StateDict, episodes: &[Episode]) {
     let lanes = episodes.len();
-    let all = |part: fn(&Episode) -> f64| episodes.iter().map(part).collect::<Vec<f64>>();
-    state.put_list("episodes.rewards", &all(|episode| episode.reward));
-    state.put_list(
-        "episodes.decisions",
-        &episodes.iter().map(|episode| episode.decisions).collect::<Vec<_>>(),
-    );
-    state.put_list("episodes.slots", &episodes.iter().map(|episode| episode.slots).collect::<Vec<_>>());
+    let counts_of = |part: fn(&Episode) -> u64| episodes.iter().map(part).collect::<Vec<u64>>();
+    let rewards: Vec<f64> = episodes.iter().map(|episode| episode.reward).collect();
+    state.put_list("episodes.rewards", &rewards);
+    state.put_list("episodes.decisions", &counts_of(|episode| episode.decisions));
+    state.put_list("episodes.slots", &counts_of(|episode| episode.slots));
     let costs: Vec<f64> = episodes.iter().flat_map(|episode| episode.cost.components()).collect();
     state.put("episodes.costs", &[lanes, NUM_COSTS], &costs);
     let counters: Vec<u64> = episodes.iter().flat_map(|episode| counts(&episode.counters)).collect();
