@@ -36,7 +36,8 @@ impl Sources {
         for line in text.lines() {
             let code = line.trim();
             if let Some(docs) = code.strip_prefix("///") {
-                before.docs = format!("{} {}", before.docs, docs.trim()).trim_start().to_owned();
+                let gap = if before.docs.is_empty() { "" } else { " " };
+                before.docs.extend([gap, docs.trim()]);
                 continue;
             }
             if code.starts_with("#[") {
@@ -46,7 +47,7 @@ impl Sources {
             let mut item = take(&mut before);
             if !line.starts_with(' ') {
                 (keyword, name) = head(code);
-                item.name = name.to_owned();
+                item.name = String::from(name);
                 match keyword {
                     "struct" => drop(self.structs.insert(item.name.clone(), item)),
                     "enum" => drop(self.enums.insert(item.name.clone(), item)),
@@ -62,14 +63,14 @@ impl Sources {
             match keyword {
                 "struct" if is_member => {
                     let Some((field, of)) = code.trim_end_matches(',').split_once(": ") else { continue };
-                    item.name = without_visibility(field).to_owned();
-                    item.of = of.to_owned();
+                    item.name = String::from(without_visibility(field));
+                    item.of = String::from(of);
                     self.structs.entry(name.to_owned()).or_default().members.push(item);
                 }
                 "enum" if is_member => {
                     let (variant, of) = code.split_once('(').unwrap_or((code, ""));
-                    item.name = variant.trim_end_matches([',', ' ', '{', '}']).to_owned();
-                    item.of = of.trim_end_matches([')', ',']).to_owned();
+                    item.name = String::from(variant.trim_end_matches([',', ' ', '{', '}']));
+                    item.of = String::from(of.trim_end_matches([')', ',']));
                     self.enums.entry(name.to_owned()).or_default().members.push(item);
                 }
                 "impl Default for" => {
@@ -130,7 +131,8 @@ impl Sources {
             let words = words(of, choice);
             let of = if is_list { format!("list of: {words}") } else { words };
             let meaning = plain(&field.docs).replace('|', "\\|");
-            lines += &format!("| `{}` | {of} | {default} | {meaning} |\n", field.name);
+            let key = &field.name;
+            lines.extend(["| `", key, "` | ", &of, " | ", &default, " | ", &meaning, " |\n"]);
         }
         if !lines.is_empty() {
             text.extend(["\n| key | value | default | meaning |\n|---|---|---|---|\n", &lines]);

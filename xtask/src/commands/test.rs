@@ -258,7 +258,7 @@ mod tests {
     fn without_torch_there_is_no_libtorch_to_be_found() {
         let mut cargo = Command::new("cargo");
         cargo.env("LIBTORCH_USE_PYTORCH", "1");
-        Environment::NoTorch.set(&mut cargo, None);
+        NoTorch.set(&mut cargo, None);
         let value = |name: &str| cargo.get_envs().find(|(key, _)| *key == name).map(|(_, value)| value);
         assert!(!Path::new(value("LIBTORCH").unwrap().unwrap()).exists());
         assert_eq!(value("LIBTORCH_USE_PYTORCH"), Some(None), "removed");
