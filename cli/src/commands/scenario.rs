@@ -11,6 +11,7 @@ use crate::scenario_file::{self, ScenarioText};
 use crate::sheet;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::config::WorkloadConfig;
 use thoughtcache_env::scenario::{Scenario, shipped};
@@ -143,9 +144,7 @@ fn check(console: Console, names: &[String], set: &SettingArgs) -> Result<Verdic
 
 /// Models that no cell can hold, with their sizes; `None` where there is none.
 fn too_large(scenario: &Scenario) -> Option<String> {
-    let mut models: Vec<ModelId> = scenario.services.iter().map(|service| service.model).collect();
-    models.sort_unstable();
-    models.dedup();
+    let models: BTreeSet<ModelId> = scenario.services.iter().map(|service| service.model).collect();
     let named = models.into_iter().filter_map(|model| {
         let bytes = scenario.model(model).bytes;
         let is_too_large = bytes > scenario.capacity_bytes;

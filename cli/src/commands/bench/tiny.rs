@@ -10,6 +10,7 @@ use crate::scenario_file::ScenarioText;
 use crate::sheet;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,14 +73,6 @@ struct World {
 }
 
 #[derive(Serialize)]
-struct Report {
-    at_most_percent: f64,
-    decisions: u64,
-    slots: u32,
-    worlds: Vec<Solved>,
-}
-
-#[derive(Serialize)]
 struct Solved {
     world: String,
     sets: usize,
@@ -122,10 +115,14 @@ impl Args {
             }
             worlds.push(solved);
         }
-        let Self { at_most, decisions, slots, .. } = self;
-        let report = Report { at_most_percent: at_most, decisions, slots, worlds };
+        let report = json!({
+            "at_most_percent": self.at_most,
+            "decisions": self.decisions,
+            "slots": self.slots,
+            "worlds": worlds,
+        });
         sheet::show(console, &report)?;
-        Ok(report.judge(console))
+        Ok(judge(console, &worlds, self.at_most))
     }
 
     fn worlds(&self) -> Result<Vec<World>> {
@@ -209,24 +206,23 @@ fn solve(world: &World) -> Result<Solved> {
     })
 }
 
-impl Report {
-    fn judge(&self, console: Console) -> Verdict {
-        let mut verdict = Verdict::Done;
-        for solved in &self.worlds {
-            for contradiction in &solved.contradictions {
-                console.warn(&format!("{}: {contradiction}", solved.world));
+/// Says which optima are contradicted, and which policies cost more than `at_most` percent above them.
+fn judge(console: Console, worlds: &[Solved], at_most: f64) -> Verdict {
+    let mut verdict = Verdict::Done;
+    for solved in worlds {
+        let world = &solved.world;
+        for contradiction in &solved.contradictions {
+            console.warn(&format!("{world}: {contradiction}"));
+            verdict = Verdict::Failed;
+        }
+        for Learned { agent, seed, gap_percent, .. } in &solved.learned {
+            if *gap_percent > at_most {
+                console.warn(&format!(
+                    "{world}: {agent}, seed {seed}: {gap_percent:.3} % above the optimum, at most {at_most} % are allowed"
+                ));
                 verdict = Verdict::Failed;
             }
-            for Learned { agent, seed, gap_percent, .. } in &solved.learned {
-                if *gap_percent > self.at_most_percent {
-                    let (world, most) = (&solved.world, self.at_most_percent);
-                    console.warn(&format!(
-                        "{world}: {agent}, seed {seed}: {gap_percent:.3} % above the optimum, at most {most} % are allowed"
-                    ));
-                    verdict = Verdict::Failed;
-                }
-            }
         }
-        verdict
     }
+    verdict
 }
