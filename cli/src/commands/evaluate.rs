@@ -8,7 +8,7 @@ use crate::report::comparison::played;
 use crate::report::summary::evaluation_text;
 use crate::{policies, progress};
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde_json::json;
 use thoughtcache_agents::compare::Hash64;
 use thoughtcache_agents::evaluate::{self, Hooks};
 use thoughtcache_agents::metrics::Summary;
@@ -26,16 +26,6 @@ pub(crate) struct Args {
     policies: Vec<String>,
     #[command(flatten)]
     play: PlayArgs,
-}
-
-/// `--json`.
-#[derive(Serialize)]
-struct Document<'a> {
-    scenario: &'a str,
-    episodes: u64,
-    seed: u64,
-    policies: &'a [Summary],
-    trajectory_hash: Hash64,
 }
 
 impl Args {
@@ -60,13 +50,13 @@ impl Args {
             bail!("{name}: its {figure} is not a finite number over these episodes");
         }
         let trajectory_hash = Hash64(evaluation.trajectory_hash());
-        let document = Document {
-            scenario: &evaluation.scenario,
-            episodes: evaluation.episodes,
-            seed: evaluation.seed,
-            policies: &summaries,
-            trajectory_hash,
-        };
+        let document = json!({
+            "scenario": evaluation.scenario,
+            "episodes": evaluation.episodes,
+            "seed": evaluation.seed,
+            "policies": summaries,
+            "trajectory_hash": trajectory_hash,
+        });
         console.result(&document, || {
             let heading = played(
                 &evaluation.scenario,

@@ -6,10 +6,10 @@ use crate::patience::Patience;
 use crate::progress;
 use crate::table::{Align, Table};
 use anyhow::Result;
-use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use thoughtcache_agents::heuristics::check_parameters;
-use thoughtcache_agents::tune::{self, TuneReport, TuneSettings};
+use thoughtcache_agents::tune::{self, Trial, TuneReport, TuneSettings};
 
 /// Tune the parameters of heuristics on validation episodes
 #[derive(Debug, clap::Args)]
@@ -34,23 +34,6 @@ pub(crate) struct Args {
     seed: u64,
 }
 
-/// `--json`.
-#[derive(Serialize)]
-struct Document<'a> {
-    scenario: &'a str,
-    episodes: u64,
-    seed: u64,
-    trials: Vec<TrialDocument<'a>>,
-}
-
-#[derive(Serialize)]
-struct TrialDocument<'a> {
-    policy: &'a str,
-    parameters: BTreeMap<&'a str, f64>,
-    mean_cost: f64,
-    best: bool,
-}
-
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
@@ -62,21 +45,18 @@ impl Args {
         let settings = TuneSettings { episodes: self.episodes, run: self.seed };
         let report = tune::tune(&scenario, &names, settings, |_| bar.inc(1))?;
         bar.finish_and_clear();
-        let document = Document {
-            scenario: &scenario.name,
-            episodes: self.episodes,
-            seed: self.seed,
-            trials: report
-                .trials
-                .iter()
-                .map(|trial| TrialDocument {
-                    policy: &trial.policy,
-                    parameters: trial.setting.iter().copied().collect(),
-                    mean_cost: trial.mean_cost,
-                    best: trial.is_best,
-                })
-                .collect(),
+        let trial = |trial: &Trial| {
+            let parameters: BTreeMap<_, _> = trial.setting.iter().copied().collect();
+            json!({
+                "policy": trial.policy, "parameters": parameters, "mean_cost": trial.mean_cost, "best": trial.is_best,
+            })
         };
+        let document = json!({
+            "scenario": scenario.name,
+            "episodes": self.episodes,
+            "seed": self.seed,
+            "trials": report.trials.iter().map(trial).collect::<Vec<_>>(),
+        });
         console.result(&document, || text(&scenario.name, settings, &report))?;
         Ok(Verdict::Done)
     }

@@ -20,11 +20,10 @@ use crate::scenario_files;
 use crate::table::grouped;
 use crate::text_file;
 use anyhow::{Context, Result, bail};
-use health::Finding;
 use kept::Kept;
 use log::RunLog;
 use log_state::{Inputs, LogState};
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -165,7 +164,7 @@ fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
 /// Says of a run that it has nothing left to do, or nothing yet; all of its decisions are taken, or none.
 fn tell(console: Console, folder: &RunDir, decisions: u64, text: String) -> Result<()> {
     let run = folder.root().display().to_string();
-    let ended = serde_json::json!({ "run": run, "decisions": decisions, "interrupted": decisions == 0 });
+    let ended = json!({ "run": run, "decisions": decisions, "interrupted": decisions == 0 });
     console.result(&ended, || text)
 }
 
@@ -296,113 +295,90 @@ impl Start<'_> {
         let trained = trained.with_context(|| format!("{place}: training stopped"))?;
         // After what went wrong before: a full disk hinders this file too, and it is not the one to look at.
         noted?;
-        let finished = Finished::new(experiment, folder, &trained, &log, stopped)?;
-        console.result(&finished, || finished.text())?;
+        let (document, text) = finished(experiment, folder, &trained, &log, stopped)?;
+        console.result(&document, || text)?;
         Ok(stopped.map_or(Verdict::Done, StopReason::verdict))
     }
 }
 
-/// What a run says at its end.
-#[derive(Serialize)]
-struct Finished {
-    run: String,
-    experiment: String,
-    algorithm: &'static str,
-    scenario: String,
-    seed: u64,
-    decisions: u64,
-    /// Whether it can be resumed.
-    interrupted: bool,
-    /// `interrupted` or `time limit`.
-    stopped_by: Option<&'static str>,
-    /// Exploring, stepping and learning; validation left out.
-    training_s: f64,
-    decisions_per_s: f64,
-    /// Mean cost per slot on the validation episodes; nothing of these when no policy was validated yet.
-    best_cost: Option<f64>,
-    best_decisions: Option<u64>,
-    least_aot_cost: f64,
-    /// To least-aot on the same episodes; negative is cheaper. Nothing where least-aot costs nothing.
-    relative: Option<f64>,
-    checkpoint: Option<String>,
-    trajectory_hash: String,
-    health: Vec<Finding>,
-}
-
-impl Finished {
-    fn new(
-        experiment: &Experiment,
-        folder: &RunDir,
-        trained: &Trained,
-        log: &RunLog,
-        stopped: Option<StopReason>,
-    ) -> Result<Self> {
-        let run = folder.root().display().to_string();
-        let best = trained.best.as_ref();
-        let algorithm = experiment.agent.algorithm();
-        Ok(Self {
-            checkpoint: best.map(|_| folder.path("checkpoints/best").display().to_string()),
-            experiment: experiment.name().to_owned(),
-            algorithm: algorithm.name(),
-            scenario: experiment.scenario.scenario.name.clone(),
-            seed: experiment.seed,
-            decisions: trained.decisions,
-            interrupted: !trained.is_complete,
-            stopped_by: stopped.map(StopReason::name),
-            training_s: log.training.elapsed_s(),
-            decisions_per_s: log.decisions_per_s(),
-            best_cost: best.map(|best| best.score),
-            best_decisions: best.map(|best| best.decisions),
-            least_aot_cost: log.seen.baseline_cost,
-            relative: best.and_then(|best| relative(best.score, log.seen.baseline_cost)),
-            trajectory_hash: format!("{:016x}", trained.trajectory_hash),
-            health: health::of(&folder.path(METRICS_FILE), algorithm, experiment.decisions)?,
-            run,
-        })
+/// What a run says at its end, as a document and as a text.
+fn finished(
+    experiment: &Experiment,
+    folder: &RunDir,
+    trained: &Trained,
+    log: &RunLog,
+    stopped: Option<StopReason>,
+) -> Result<(Value, String)> {
+    let (run, typed) = (folder.root().display(), pasted(folder.root()));
+    let (algorithm, best) = (experiment.agent.algorithm(), trained.best.as_ref());
+    let checkpoint = folder.path("checkpoints/best").display().to_string();
+    let (training_s, decisions_per_s) = (log.training.elapsed_s(), log.decisions_per_s());
+    let baseline = log.seen.baseline_cost;
+    let relative = best.and_then(|best| relative(best.score, baseline));
+    let health = health::of(&folder.path(METRICS_FILE), algorithm, experiment.decisions)?;
+    let document = json!({
+        "run": run.to_string(),
+        "experiment": experiment.name(),
+        "algorithm": algorithm.name(),
+        "scenario": experiment.scenario.scenario.name,
+        "seed": experiment.seed,
+        "decisions": trained.decisions,
+        // Whether it can be resumed.
+        "interrupted": !trained.is_complete,
+        // `interrupted` or `time limit`.
+        "stopped_by": stopped.map(StopReason::name),
+        // Exploring, stepping and learning; validation left out.
+        "training_s": training_s,
+        "decisions_per_s": decisions_per_s,
+        // Mean cost per slot on the validation episodes; nothing of these when no policy was validated yet.
+        "best_cost": best.map(|best| best.score),
+        "best_decisions": best.map(|best| best.decisions),
+        "least_aot_cost": baseline,
+        // To least-aot on the same episodes; negative is cheaper. Nothing where least-aot costs nothing.
+        "relative": relative,
+        "checkpoint": best.map(|_| &checkpoint),
+        "trajectory_hash": format!("{:016x}", trained.trajectory_hash),
+        "health": health,
+    });
+    let how = match stopped {
+        Some(StopReason::TimeLimit) => "stopped at its time limit",
+        Some(StopReason::Interrupted) => "stopped",
+        None => "trained",
+    };
+    let (mut best_lines, mut next) = (
+        "  best        none yet: the run was stopped before its first validation ended\n".to_owned(),
+        Vec::new(),
+    );
+    if !trained.is_complete {
+        next.push(format!("  thoughtcache train --resume {typed}\n"));
     }
-
-    fn text(&self) -> String {
-        let how = match self.stopped_by {
-            Some("time limit") => "stopped at its time limit",
-            Some(_) => "stopped",
-            None => "trained",
-        };
-        let time = human(Duration::from_secs_f64(self.training_s));
-        let (run, typed) = (&self.run, pasted(Path::new(&self.run)));
-        let mut next = Vec::new();
-        if self.interrupted {
-            next.push(format!("  thoughtcache train --resume {typed}\n"));
-        }
-        let mut best =
-            "  best        none yet: the run was stopped before its first validation ended\n".to_owned();
-        if let (Some(cost), Some(decisions), Some(checkpoint)) =
-            (self.best_cost, self.best_decisions, &self.checkpoint)
-        {
-            let relative = self.relative.map_or_else(
-                || "nothing to compare it with: least-aot costs nothing".to_owned(),
-                |relative| format!("{:+.1} % vs least-aot", 100.0 * relative),
-            );
-            best = format!(
-                "  best        {cost:.6} per slot after {decisions} decisions, {relative} ({baseline:.6}),\n\
-                 \x20             on validation episodes: what a policy is worth, compare says\n\
-                 \x20 checkpoint  {checkpoint}\n",
-                decisions = grouped(decisions),
-                baseline = self.least_aot_cost,
-            );
-            next.push(format!("  thoughtcache compare {typed}\n"));
-        }
-        format!(
-            "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
-             {best}\
-             \x20 logs        {run}/metrics.jsonl, eval.csv, tensorboard/\n\
-             {health}\
-             next:\n\
-             {next}\
-             \x20 tensorboard --logdir {typed}/tensorboard\n",
-            decisions = grouped(self.decisions),
-            rate = grouped(self.decisions_per_s as u64),
-            health = health::text(&self.health),
-            next = next.concat(),
-        )
+    if let Some(best) = best {
+        let relative = relative.map_or_else(
+            || "nothing to compare it with: least-aot costs nothing".to_owned(),
+            |relative| format!("{:+.1} % vs least-aot", 100.0 * relative),
+        );
+        best_lines = format!(
+            "  best        {:.6} per slot after {} decisions, {relative} ({baseline:.6}),\n\
+             \x20             on validation episodes: what a policy is worth, compare says\n\
+             \x20 checkpoint  {checkpoint}\n",
+            best.score,
+            grouped(best.decisions),
+        );
+        next.push(format!("  thoughtcache compare {typed}\n"));
     }
+    let text = format!(
+        "{how} {run}: {decisions} decisions in {time} ({rate} a second, validation left out)\n\
+         {best_lines}\
+         \x20 logs        {run}/metrics.jsonl, eval.csv, tensorboard/\n\
+         {health}\
+         next:\n\
+         {next}\
+         \x20 tensorboard --logdir {typed}/tensorboard\n",
+        decisions = grouped(trained.decisions),
+        time = human(Duration::from_secs_f64(training_s)),
+        rate = grouped(decisions_per_s as u64),
+        health = health::text(&health),
+        next = next.concat(),
+    );
+    Ok((document, text))
 }

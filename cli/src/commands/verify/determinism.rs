@@ -2,7 +2,7 @@
 
 use super::DeterminismArgs;
 use super::child::Scratch;
-use super::comparison::{self, Row};
+use super::comparison;
 use crate::console::{Console, Verdict};
 use crate::experiment::ExperimentArgs;
 use crate::interrupt::Stop;
@@ -10,17 +10,7 @@ use crate::machine::Machine;
 use crate::progress;
 use crate::table::grouped;
 use anyhow::Result;
-use serde::Serialize;
-
-/// What is said at the end.
-#[derive(Serialize)]
-struct Proof {
-    config: String,
-    decisions: u64,
-    threads: [usize; 2],
-    is_equal: bool,
-    compared: Vec<Row>,
-}
+use serde_json::json;
 
 /// Trains twice and compares.
 ///
@@ -41,15 +31,20 @@ pub(super) fn run(args: DeterminismArgs, console: Console, stop: &Stop) -> Resul
     let [one, other] = threads.map(|threads| scratch.path(&threads.to_string()));
     let compared = comparison::compare(&one, &other)?;
     let is_equal = compared.iter().all(|row| row.is_equal);
-    let proof = Proof { config: place, decisions: experiment.decisions, threads, is_equal, compared };
+    let proof = json!({
+        "config": place,
+        "decisions": experiment.decisions,
+        "threads": threads,
+        "is_equal": is_equal,
+        "compared": compared,
+    });
     console.result(&proof, || {
         format!(
-            "{}: {} decisions, trained with {} and with {} threads\n{}{}\n",
-            proof.config,
-            grouped(proof.decisions),
+            "{place}: {} decisions, trained with {} and with {} threads\n{}{}\n",
+            grouped(experiment.decisions),
             threads[0],
             threads[1],
-            comparison::text(&proof.compared),
+            comparison::text(&compared),
             if is_equal { "everything is equal" } else { "NOT EQUAL" }
         )
     })?;
