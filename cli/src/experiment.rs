@@ -10,7 +10,6 @@
 //! ```
 
 mod agent_file;
-mod part;
 
 use crate::args::whole;
 use crate::console::Console;
@@ -18,7 +17,6 @@ use crate::scenario_file::{self, LoadedScenario, ScenarioText, Setting};
 use crate::table::grouped;
 use crate::text_file::{self, leaves};
 use anyhow::{Context, Result, anyhow, ensure};
-use part::Part;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -171,6 +169,24 @@ pub(crate) fn agent(name: &str) -> Result<AgentConfig> {
     let config: AgentConfig = text::parse(&file, &text, &[], &[""])?;
     config.validate().map_err(|invalid| invalid.in_text(&file, &text))?;
     Ok(config)
+}
+
+/// The text of a scenario or an agent.
+#[derive(Clone)]
+struct Part {
+    file: String,
+    text: String,
+    folder: Option<PathBuf>,
+    /// The key, `scenario` or `agent`, of the part of an experiment that the text was made from: its lines are nobody's.
+    derived_for: Option<&'static str>,
+    /// What was typed for the whole of it, if anything.
+    typed: Option<Override>,
+}
+
+impl From<ScenarioText> for Part {
+    fn from(ScenarioText { file, text, folder }: ScenarioText) -> Self {
+        Self { file, text, folder, derived_for: None, typed: None }
+    }
 }
 
 /// The text of an experiment.

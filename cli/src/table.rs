@@ -12,6 +12,9 @@ pub(crate) enum Align {
     Right,
 }
 
+/// A column: its heading, how it stands, and what it says of a thing.
+pub(crate) type Column<'a, T> = (&'a str, Align, &'a dyn Fn(&T) -> String);
+
 /// A table that is written once all its rows are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -25,6 +28,15 @@ impl Table {
         let (headings, align) =
             columns.into_iter().map(|(heading, align)| (heading.to_owned(), align)).unzip();
         Self { align, rows: vec![headings] }
+    }
+
+    /// A table of these things, one a row.
+    pub(crate) fn of<'a, T: 'a>(columns: &[Column<'_, T>], rows: impl IntoIterator<Item = &'a T>) -> Self {
+        let mut table = Self::new(columns.iter().map(|&(heading, align, _)| (heading, align)));
+        for row in rows {
+            table.row(columns.iter().map(|(.., cell)| cell(row)));
+        }
+        table
     }
 
     /// Adds a row; cells that are missing stay empty, and control characters in a cell are escaped.

@@ -1,6 +1,6 @@
 //! The shipped agents by name, and agents in files.
 
-use super::part::Part;
+use super::Part;
 use crate::text_file;
 use anyhow::Result;
 use thoughtcache_env::message::one_line;

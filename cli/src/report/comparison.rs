@@ -2,7 +2,7 @@
 
 use super::figures::{CostUnit, TIMED, micros, percent};
 use super::summary::component_table;
-use crate::table::{Align, Table};
+use crate::table::{Align, Column, Table};
 use std::io::IsTerminal;
 use std::iter;
 use thoughtcache_agents::compare::{Comparison, Row};
@@ -72,28 +72,19 @@ pub(crate) fn unit(comparison: &Comparison) -> CostUnit {
 pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
     let Comparison { scenario, baseline, policies, .. } = comparison;
     let unit = unit(comparison);
-    let mut table = Table::new([
-        ("policy", Align::Left),
-        ("cost", Align::Right),
-        ("95 % interval", Align::Left),
-        ("relative, 95 % interval", Align::Left),
-        ("cheaper %", Align::Right),
-        ("hits %", Align::Right),
-        ("us", Align::Right),
-    ]);
-    for row in policies {
-        let Summary { name, mean_cost, ci95, hit_ratio, decide_us, .. } = &row.summary;
-        let is_baseline = name == baseline;
-        table.row([
-            name.clone(),
-            unit.cost(*mean_cost),
-            unit.interval(*ci95),
-            aligned(&relative(row, baseline)),
-            if is_baseline { String::new() } else { percent(Some(row.share_cheaper)) },
-            percent(*hit_ratio),
-            micros(*decide_us),
-        ]);
-    }
+    let cheaper = |row: &Row| {
+        if row.summary.name == *baseline { String::new() } else { percent(Some(row.share_cheaper)) }
+    };
+    let columns: [Column<'_, Row>; 7] = [
+        ("policy", Align::Left, &|row| row.summary.name.clone()),
+        ("cost", Align::Right, &|row| unit.cost(row.summary.mean_cost)),
+        ("95 % interval", Align::Left, &|row| unit.interval(row.summary.ci95)),
+        ("relative, 95 % interval", Align::Left, &|row| aligned(&relative(row, baseline))),
+        ("cheaper %", Align::Right, &cheaper),
+        ("hits %", Align::Right, &|row| percent(row.summary.hit_ratio)),
+        ("us", Align::Right, &|row| micros(row.summary.decide_us)),
+    ];
+    let table = Table::of(&columns, policies);
     let summaries: Vec<&Summary> = policies.iter().map(|row| &row.summary).collect();
     let paint = |line: &str, code: &str| {
         if is_colored && !code.is_empty() { format!("{code}{line}{PLAIN}") } else { line.to_owned() }

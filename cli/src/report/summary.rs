@@ -1,7 +1,7 @@
 //! Where costs come from: one row a policy, one column a component; and the table of `evaluate`.
 
 use super::figures::{CostUnit, TIMED, micros, percent, short};
-use crate::table::{Align, Table};
+use crate::table::{Align, Column, Table};
 use thoughtcache_agents::metrics::Summary;
 use thoughtcache_env::cost::CostBreakdown;
 
@@ -34,26 +34,16 @@ pub(crate) fn component_table(summaries: &[&Summary], unit: CostUnit) -> String 
 /// What `evaluate` shows: a heading, costs with intervals, then where they come from.
 pub(crate) fn evaluation_text(heading: &str, summaries: &[&Summary], hash: &str) -> String {
     let unit = CostUnit::for_cost(summaries.first().map_or(0.0, |summary| summary.mean_cost));
-    let mut table = Table::new([
-        ("policy", Align::Left),
-        ("cost", Align::Right),
-        ("95 % interval", Align::Left),
-        ("iqm", Align::Right),
-        ("hits %", Align::Right),
-        ("decisions", Align::Right),
-        ("us", Align::Right),
-    ]);
-    for summary in summaries {
-        table.row([
-            summary.name.clone(),
-            unit.cost(summary.mean_cost),
-            unit.interval(summary.ci95),
-            unit.cost(summary.iqm_cost),
-            percent(summary.hit_ratio),
-            short(summary.decisions_per_slot),
-            micros(summary.decide_us),
-        ]);
-    }
+    let columns: [Column<'_, Summary>; 7] = [
+        ("policy", Align::Left, &|summary| summary.name.clone()),
+        ("cost", Align::Right, &|summary| unit.cost(summary.mean_cost)),
+        ("95 % interval", Align::Left, &|summary| unit.interval(summary.ci95)),
+        ("iqm", Align::Right, &|summary| unit.cost(summary.iqm_cost)),
+        ("hits %", Align::Right, &|summary| percent(summary.hit_ratio)),
+        ("decisions", Align::Right, &|summary| short(summary.decisions_per_slot)),
+        ("us", Align::Right, &|summary| micros(summary.decide_us)),
+    ];
+    let table = Table::of(&columns, summaries.iter().copied());
     let asked = summaries.iter().find_map(|summary| summary.null_because.as_deref());
     let asked = asked.map_or_else(String::new, |why| format!("hits: -, {why}\n"));
     format!(

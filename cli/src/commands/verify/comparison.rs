@@ -1,6 +1,6 @@
 //! What two runs of one config must have in common: the bytes of their checkpoints, and their logs but for times.
 
-use crate::metrics_log::DECISIONS;
+use crate::metrics_log::{DECISIONS, METRICS_FILE};
 use crate::run_dir::checkpoints::{Checkpoints, META_FILE};
 use crate::table::{Align, Table};
 use anyhow::{Context, Result, ensure};
@@ -50,9 +50,7 @@ pub(super) fn compare(one: &Path, other: &Path) -> Result<Vec<Row>> {
     let (lines, others) = (metrics(one)?, metrics(other)?);
     rows.push(all_lines("metrics.jsonl, times left out", &lines, &others));
     let csv = |run: &Path| -> Result<Vec<String>> {
-        let path = run.join("eval.csv");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(text.lines().map(str::to_owned).collect())
+        Ok(read(run, "eval.csv")?.lines().map(str::to_owned).collect())
     };
     rows.push(all_lines("eval.csv", &csv(one)?, &csv(other)?));
     Ok(rows)
@@ -83,18 +81,26 @@ fn all_lines(what: &str, one: &[String], other: &[String]) -> Row {
     Row { what: what.to_owned(), is_equal: first.is_none(), detail }
 }
 
+/// The text of one of a run's files.
+///
+/// # Errors
+/// When it cannot be read; its path is named.
+pub(super) fn read(run: &Path, file: &str) -> Result<String> {
+    let path = run.join(file);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// The lines of `metrics.jsonl` without their times.
 fn metrics(run: &Path) -> Result<Vec<String>> {
-    let path = run.join("metrics.jsonl");
-    let context = || format!("cannot read {}", path.display());
-    let text = fs::read_to_string(&path).with_context(context)?;
+    let place = run.join(METRICS_FILE).display().to_string();
+    let context = || format!("cannot read {place}");
     let timeless = |line: &str| -> Result<String> {
         let mut line: Map<String, Value> = serde_json::from_str(line).with_context(context)?;
         line.retain(|tag, _| !tag.starts_with("time/"));
-        ensure!(line.contains_key(DECISIONS), "{}: a line without {DECISIONS}", path.display());
+        ensure!(line.contains_key(DECISIONS), "{place}: a line without {DECISIONS}");
         serde_json::to_string(&line).with_context(context)
     };
-    text.lines().map(timeless).collect()
+    read(run, METRICS_FILE)?.lines().map(timeless).collect()
 }
 
 /// The table for people.

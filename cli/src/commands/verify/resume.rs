@@ -11,6 +11,7 @@ use super::comparison::{self, Row};
 use crate::console::{Console, Verdict};
 use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::Stop;
+use crate::metrics_log::METRICS_FILE;
 use crate::progress;
 use crate::run_dir::checkpoints::{Checkpoints, LAST};
 use crate::run_dir::{CONFIG_FILE, Provenance, check_is_run};
@@ -165,13 +166,11 @@ fn decisions_of(run: &Path) -> Option<u64> {
 
 /// How long a run took, from its log.
 fn duration_s(run: &Path) -> Result<f64> {
-    let path = run.join("metrics.jsonl");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let last = text.lines().rev().find_map(|line| {
+    let last = comparison::read(run, METRICS_FILE)?.lines().rev().find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         line.get("time/time_elapsed")?.as_f64()
     });
-    last.with_context(|| format!("{} does not say how long the run took", path.display()))
+    last.with_context(|| format!("{} does not say how long the run took", run.join(METRICS_FILE).display()))
 }
 
 /// Kills runs of one config.
