@@ -99,12 +99,14 @@ impl ExperimentArgs {
     }
 }
 
-/// A validated experiment; with the defaults replaced, what an experiment's file says.
+// Validated; with other types for the agent and the scenario, as it was typed.
+/// What an experiment's file says, but for the scenario and the agent in it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Experiment<Agent = AgentConfig, World = LoadedScenario> {
+    /// What run folders are named after, `runs/NAME-1` say; the name of the file when absent.
     name: Option<String>,
-    /// The budget: decisions of all lanes together, a multiple of the number of lanes.
+    /// The budget, of all lanes together; rounded up to a multiple of the agent's `n_envs`.
     pub(crate) decisions: u64,
     /// The budget as it was typed.
     #[serde(skip)]
@@ -118,7 +120,7 @@ pub(crate) struct Experiment<Agent = AgentConfig, World = LoadedScenario> {
     /// Episodes of a validation, 20 to 1,000,000; the cheapest mean cost decides which checkpoint is `best`.
     #[serde(default = "whole_number::<MIN_EVAL_EPISODES>")]
     pub(crate) eval_episodes: u64,
-    /// The number of the validation episodes: the same for every run, so that runs can be compared.
+    /// The number of the validation episodes: the same for all runs, so that they can be compared.
     #[serde(default)]
     pub(crate) eval_seed: u64,
     /// Decisions between two lines of `metrics.jsonl`, at least.
@@ -130,9 +132,9 @@ pub(crate) struct Experiment<Agent = AgentConfig, World = LoadedScenario> {
     /// How many of these states stay as `checkpoints/step-N` beside the newest, `last`; a DQN's have its replay buffer.
     #[serde(default)]
     pub(crate) keep_checkpoints: usize,
-    /// The learner; in a file a shipped name, a path, or a table.
+    /// The learner: a shipped name, a path, or a table.
     pub(crate) agent: Agent,
-    /// The world; in a file a shipped name, a path, or a table.
+    /// The world: a shipped name, a path, or a table.
     pub(crate) scenario: World,
 }
 

@@ -23,7 +23,7 @@ struct Item {
     /// The doc comment as one paragraph.
     docs: String,
     attributes: String,
-    /// The type of a field, or of what a variant holds.
+    /// The type of a field, or of what a variant holds; the type parameters of a struct.
     of: String,
     members: Vec<Item>,
 }
@@ -48,6 +48,8 @@ impl Sources {
             if !line.starts_with(' ') {
                 (keyword, name) = head(code);
                 item.name = String::from(name);
+                item.of =
+                    code.split_once('<').map_or_else(String::new, |(_, parameters)| parameters.to_owned());
                 match keyword {
                     "struct" => drop(self.structs.insert(item.name.clone(), item)),
                     "enum" => drop(self.enums.insert(item.name.clone(), item)),
@@ -100,7 +102,12 @@ impl Sources {
         text.extend(["\n", heading, &plain(&about.unwrap_or(item).docs), "\n"]);
         let (mut lines, mut below) = (String::new(), Vec::new());
         for field in &item.members {
+            if field.attribute("skip").is_some() {
+                continue;
+            }
             let (of, is_optional, is_list) = field.kind();
+            // What a parameter stands for in a file, its part of another file, is a matter of the program.
+            let of = if item.of.contains(&format!("{of} = ")) { "Value" } else { of };
             let place = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
             if self.structs.contains_key(of) {
                 let heading = if is_list { format!("`[[{place}]]`: ") } else { format!("`[{place}]`: ") };
@@ -144,6 +151,10 @@ impl Sources {
 
     /// What a constant or a function is called after, followed to a plain value.
     fn value(&self, name: &str) -> Option<String> {
+        if let Some((_, parameter)) = name.split_once("::<") {
+            let parameter = parameter.trim_end_matches('>');
+            return shown_value(parameter).or_else(|| self.value(parameter));
+        }
         let value = self.values.get(name)?;
         shown_value(value).or_else(|| self.value(value))
     }

@@ -23,7 +23,7 @@ const SOURCES: [&str; 3] = ["env/src", "agents/src", "cli/src"];
 
 /// The structs at the roots, and what leads their tables.
 const ROOTS: [(&str, &str); 3] = [
-    ("ExperimentFile", "## Keys of an experiment"),
+    ("Experiment", "## Keys of an experiment"),
     ("AgentFile", "## Keys of an agent"),
     ("ScenarioConfig", "## Keys of a scenario"),
 ];
