@@ -83,7 +83,6 @@ fn placements(criterion: &mut Criterion) {
         alignment_quality: 0.9,
         prompt_token_price: 1e-6,
         output_token_price: 4e-6,
-        gpu_s_price: 1e-3,
     };
     let request = RequestView {
         device: site(0),

@@ -1,6 +1,6 @@
 //! Values that cannot be meant, and the ranges of those that can.
 
-use crate::message::{one_line, shown};
+use crate::message::{nearest, one_line, shown};
 use thiserror::Error;
 
 /// The greatest price, length, speed or time; sums of products of them stay finite.
@@ -52,6 +52,18 @@ impl Invalid {
         allowed: impl Into<String>,
     ) -> Result<(), Self> {
         if is_allowed { Ok(()) } else { Err(Self::new(key, value, allowed)) }
+    }
+
+    /// The value of `key` is a `name` that nobody has; those that there `are`, and the one that was probably meant, are told.
+    pub fn unknown<'a>(
+        key: impl Into<String>,
+        name: &str,
+        are: impl Iterator<Item = &'a str> + Clone,
+    ) -> Self {
+        let hint = nearest(name, are.clone());
+        let hint = hint.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+        let are: Vec<&str> = are.collect();
+        Self::new(key, format!("{name:?}"), format!("one of {}{hint}", are.join(", ")))
     }
 }
 

@@ -87,17 +87,23 @@ impl Placement {
         Self::Cloud,
     ];
 
+    /// Its place in [`Self::ALL`]; where perception, grounding and alignment run; what goes over the uplink; its name.
+    const fn row(self) -> (usize, [Site; 3], Payload, &'static str) {
+        use Site::{Cloud, Device, Edge};
+        match self {
+            Self::Device => (0, [Device, Device, Device], Payload::Nothing, "device"),
+            Self::SplitEdgeCoarse => (1, [Device, Edge, Device], Payload::Coarse, "split_edge_coarse"),
+            Self::SplitEdgeFine => (2, [Device, Edge, Device], Payload::Fine, "split_edge_fine"),
+            Self::Edge => (3, [Edge, Edge, Edge], Payload::Raw, "edge"),
+            Self::SplitCloudCoarse => (4, [Device, Cloud, Device], Payload::Coarse, "split_cloud_coarse"),
+            Self::SplitCloudFine => (5, [Device, Cloud, Device], Payload::Fine, "split_cloud_fine"),
+            Self::Cloud => (6, [Cloud, Cloud, Cloud], Payload::Raw, "cloud"),
+        }
+    }
+
     /// Its place in [`Self::ALL`].
     pub const fn rank(self) -> usize {
-        match self {
-            Self::Device => 0,
-            Self::SplitEdgeCoarse => 1,
-            Self::SplitEdgeFine => 2,
-            Self::Edge => 3,
-            Self::SplitCloudCoarse => 4,
-            Self::SplitCloudFine => 5,
-            Self::Cloud => 6,
-        }
+        self.row().0
     }
 
     /// Whether the service's entry must be resident at the cell.
@@ -107,38 +113,18 @@ impl Placement {
 
     /// Where each module runs.
     pub const fn sites(self) -> Sites {
-        use Site::{Cloud, Device, Edge};
-        let (perception, grounding, alignment) = match self {
-            Self::Device => (Device, Device, Device),
-            Self::SplitEdgeCoarse | Self::SplitEdgeFine => (Device, Edge, Device),
-            Self::Edge => (Edge, Edge, Edge),
-            Self::SplitCloudCoarse | Self::SplitCloudFine => (Device, Cloud, Device),
-            Self::Cloud => (Cloud, Cloud, Cloud),
-        };
+        let [perception, grounding, alignment] = self.row().1;
         Sites { perception, grounding, alignment }
     }
 
     /// The sensor data that goes over the uplink.
     pub const fn payload(self) -> Payload {
-        match self {
-            Self::Device => Payload::Nothing,
-            Self::SplitEdgeCoarse | Self::SplitCloudCoarse => Payload::Coarse,
-            Self::SplitEdgeFine | Self::SplitCloudFine => Payload::Fine,
-            Self::Edge | Self::Cloud => Payload::Raw,
-        }
+        self.row().2
     }
 
     /// The name in files and tables.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Edge => "edge",
-            Self::Cloud => "cloud",
-            Self::Device => "device",
-            Self::SplitEdgeCoarse => "split_edge_coarse",
-            Self::SplitEdgeFine => "split_edge_fine",
-            Self::SplitCloudCoarse => "split_cloud_coarse",
-            Self::SplitCloudFine => "split_cloud_fine",
-        }
+        self.row().3
     }
 }
 

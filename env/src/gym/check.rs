@@ -17,6 +17,7 @@ use super::api::{ActionId, Env, EnvError, Step};
 use super::snapshot::Snapshot;
 use crate::random::{Purpose, Seed, SimRng, Stream};
 use rand::RngExt;
+use std::fmt::Debug;
 use thiserror::Error;
 
 /// The length of the play.
@@ -82,17 +83,17 @@ struct Place {
 }
 
 impl Place {
-    fn expect(
-        &self,
-        holds: bool,
-        rule: &'static str,
-        found: impl FnOnce() -> String,
-    ) -> Result<(), Violation> {
+    fn expect(&self, holds: bool, rule: &'static str, found: &dyn Debug) -> Result<(), Violation> {
         if holds {
             return Ok(());
         }
         let (id, episode, step) = (self.id.clone(), self.episode, self.step);
-        Err(Violation { id, episode, step, rule, found: found() })
+        Err(Violation { id, episode, step, rule, found: format!("{found:?}") })
+    }
+
+    /// A step outside an episode is refused.
+    fn is_not_running(&self, answer: &Result<Step, EnvError>, rule: &'static str) -> Result<(), Violation> {
+        self.expect(*answer == Err(EnvError::NotRunning), rule, answer)
     }
 }
 
@@ -114,11 +115,9 @@ pub fn check_env<E: Env<Action = ActionId>>(
     let (mut env, mut other) = (make_env(), make_env());
     let mut place = Place { id: env.spec().id.clone(), episode: 0, step: 0 };
     check_spec(&env, &place)?;
-    let never_begun = env.step(&ActionId(0));
-    place.expect(
-        never_begun == Err(EnvError::NotRunning),
+    place.is_not_running(
+        &env.step(&ActionId(0)),
         "a step before the first reset is refused as `NotRunning`",
-        || format!("{never_begun:?}"),
     )?;
 
     let mut checked = Checked::default();
@@ -130,18 +129,13 @@ pub fn check_env<E: Env<Action = ActionId>>(
         env.reset(seed);
         other.reset(seed);
         let mut view = look(&env, &place)?;
-        same_view(
-            &view,
-            &look(&other, &place)?,
-            "two instances show the same after a reset with one seed",
-            &place,
-        )?;
+        let rule = "two instances show the same after a reset with one seed";
+        same_view(&view, &look(&other, &place)?, rule, &place)?;
         if place.episode < FRESH_INSTANCES {
             let mut fresh = make_env();
             fresh.reset(seed);
             same_view(&view, &look(&fresh, &place)?, FORGETS, &place)?;
-            place
-                .expect(fresh.snapshot() == env.snapshot(), FORGETS, || "a fresh instance differs".into())?;
+            place.expect(fresh.snapshot() == env.snapshot(), FORGETS, &"a fresh instance differs")?;
         }
         loop {
             refuses_what_is_illegal(&mut env, &view, &place)?;
@@ -152,9 +146,7 @@ pub fn check_env<E: Env<Action = ActionId>>(
             let action = random_legal(&view.mask, &mut draws);
             let step = take(&mut env, action, &place)?;
             let twin = take(&mut other, action, &place)?;
-            place.expect(step == twin, "two instances answer one action alike", || {
-                format!("{step:?}, {twin:?}")
-            })?;
+            place.expect(step == twin, "two instances answer one action alike", &(step, twin))?;
             check_step(&step, &mut has_costs, &place)?;
             checked.steps += 1;
             checked.reward += step.reward;
@@ -163,11 +155,7 @@ pub fn check_env<E: Env<Action = ActionId>>(
             same_view(&view, &look(&other, &place)?, "two instances show the same after one action", &place)?;
             if step.end.is_end() {
                 let after = env.step(&random_legal(&view.mask, &mut draws));
-                place.expect(
-                    after == Err(EnvError::NotRunning),
-                    "a step after the end is refused as `NotRunning`",
-                    || format!("{after:?}"),
-                )?;
+                place.is_not_running(&after, "a step after the end is refused as `NotRunning`")?;
                 checked.episodes += 1;
                 break;
             }
@@ -182,16 +170,16 @@ pub fn check_env<E: Env<Action = ActionId>>(
 
 fn check_spec<E: Env>(env: &E, place: &Place) -> Result<(), Violation> {
     let spec = env.spec();
-    place.expect(!spec.id.is_empty(), "an environment has a name", String::new)?;
-    place.expect(!spec.entries.is_empty(), "a row has entries", String::new)?;
-    place.expect(!spec.actions.is_empty(), "there are actions", String::new)?;
+    place.expect(!spec.id.is_empty(), "an environment has a name", &spec.id)?;
+    place.expect(!spec.entries.is_empty(), "a row has entries", &spec.entries)?;
+    place.expect(!spec.actions.is_empty(), "there are actions", &spec.actions)?;
     let names: Vec<&str> = spec.entries.iter().map(|entry| entry.name.as_str()).collect();
     unique(&names, "every entry has a name of its own", place)?;
     let actions: Vec<&str> = spec.actions.iter().map(String::as_str).collect();
     unique(&actions, "every action has a name of its own", place)?;
     for entry in &spec.entries {
         let is_interval = entry.low.is_finite() && entry.high.is_finite() && entry.low <= entry.high;
-        place.expect(is_interval, "bounds are finite and in order", || format!("{entry:?}"))?;
+        place.expect(is_interval, "bounds are finite and in order", entry)?;
     }
     Ok(())
 }
@@ -200,7 +188,7 @@ fn unique(names: &[&str], rule: &'static str, place: &Place) -> Result<(), Viola
     let mut sorted = names.to_vec();
     sorted.sort_unstable();
     let twice = sorted.windows(2).find(|pair| pair[0] == pair[1] || pair[0].is_empty());
-    place.expect(twice.is_none(), rule, || format!("{twice:?}"))
+    place.expect(twice.is_none(), rule, &twice)
 }
 
 /// Row and mask, looked at: every entry written and within its bounds, something legal.
@@ -211,26 +199,20 @@ fn look<E: Env>(env: &E, place: &Place) -> Result<View, Violation> {
     env.mask(&mut view.mask);
     for (entry, &value) in spec.entries.iter().zip(&view.row) {
         let is_inside = (entry.low..=entry.high).contains(&value);
-        place.expect(is_inside, "every entry lies within its bounds", || {
-            format!("{} is {value}, not in [{}, {}]", entry.name, entry.low, entry.high)
-        })?;
+        place.expect(is_inside, "every entry lies within its bounds", &(entry, value))?;
     }
     // A mask that is only ever written with `true` would show here.
     let mut written_over = vec![true; view.mask.len()];
     env.mask(&mut written_over);
-    place.expect(view.mask == written_over, "a mask is written whole", || format!("{:?}", view.mask))?;
-    place.expect(view.mask.contains(&true), "at least one action is legal", || "none is".into())?;
+    place.expect(view.mask == written_over, "a mask is written whole", &view.mask)?;
+    place.expect(view.mask.contains(&true), "at least one action is legal", &view.mask)?;
     Ok(view)
 }
 
 fn same_view(view: &View, other: &View, rule: &'static str, place: &Place) -> Result<(), Violation> {
-    place.expect(view == other, rule, || {
-        let at = (0..view.row.len()).find(|&at| view.row[at] != other.row[at]);
-        at.map_or_else(
-            || "the masks differ".into(),
-            |at| format!("entry {at} is {} and {}", view.row[at], other.row[at]),
-        )
-    })
+    let differs = |at: &usize| view.row[*at] != other.row[*at];
+    let first = (0..view.row.len()).find(differs).map(|at| ("entry", at, view.row[at], other.row[at]));
+    place.expect(view == other, rule, &first.ok_or("the masks differ"))
 }
 
 fn random_legal(mask: &[bool], draws: &mut SimRng) -> ActionId {
@@ -241,23 +223,20 @@ fn random_legal(mask: &[bool], draws: &mut SimRng) -> ActionId {
 
 fn take<E: Env<Action = ActionId>>(env: &mut E, action: ActionId, place: &Place) -> Result<Step, Violation> {
     let step = env.step(&action);
-    place
-        .expect(step.is_ok(), "a legal action is carried out", || format!("action {}: {step:?}", action.0))?;
+    place.expect(step.is_ok(), "a legal action is carried out", &(action, &step))?;
     Ok(step.unwrap_or_default())
 }
 
 fn check_step(step: &Step, has_costs: &mut bool, place: &Place) -> Result<(), Violation> {
-    place.expect(step.reward.is_finite(), "a reward is a finite number", || step.reward.to_string())?;
+    place.expect(step.reward.is_finite(), "a reward is a finite number", &step.reward)?;
     let costs = step.info.cost.components();
     let is_cost = |cost: &f64| cost.is_finite() && *cost >= 0.0;
-    place.expect(costs.iter().all(is_cost), "costs are finite and not negative", || format!("{costs:?}"))?;
+    place.expect(costs.iter().all(is_cost), "costs are finite and not negative", &costs)?;
     // Probe worlds pay rewards without costs; where there are costs, they are what the reward is made of.
     let total = step.info.cost.total();
     *has_costs |= total > 0.0;
     let is_sum = (step.reward + total).abs() <= COST_TOLERANCE * total.max(1.0);
-    place.expect(!*has_costs || is_sum, "a reward is minus the sum of the costs", || {
-        format!("reward {}, costs {total}", step.reward)
-    })
+    place.expect(!*has_costs || is_sum, "a reward is minus the sum of the costs", &(step.reward, total))
 }
 
 /// Checks that illegal and unknown actions are refused and change nothing.
@@ -271,9 +250,7 @@ fn refuses_what_is_illegal<E: Env<Action = ActionId>>(
         let answer = env.step(&action);
         let is_refusal =
             matches!(answer, Err(EnvError::IllegalAction { .. } | EnvError::UnknownAction { .. }));
-        place.expect(is_refusal, "an illegal or unknown action is refused", || {
-            format!("action {}: {answer:?}", action.0)
-        })?;
+        place.expect(is_refusal, "an illegal or unknown action is refused", &(action, &answer))?;
         same_view(view, &look(env, place)?, "a refused action changes nothing", place)?;
     }
     Ok(())
@@ -292,21 +269,16 @@ fn comes_back<E: Env<Action = ActionId>>(
     let future = play(env, None, draws, place)?;
     let restore = |env: &mut E, snapshot: &Snapshot| {
         let restored = env.restore(snapshot);
-        place.expect(restored.is_ok(), "a snapshot is gone back to", || format!("{restored:?}"))?;
+        place.expect(restored.is_ok(), "a snapshot is gone back to", &restored)?;
         same_view(view, &look(env, place)?, "a restored state shows what it showed", place)
     };
     for instance in [&mut *other, &mut *env] {
         restore(instance, &kept)?;
-        place.expect(instance.snapshot() == snapshot, "a restored state is the same state", || {
-            "its snapshot differs".into()
-        })?;
+        let is_same = instance.snapshot() == snapshot;
+        place.expect(is_same, "a restored state is the same state", &"its snapshot differs")?;
         let again = play(instance, Some(&future), draws, place)?;
-        place.expect(again == future, "a restored state has the same future", || {
-            format!(
-                "it differs after {} decisions",
-                (0..again.len()).take_while(|&at| again[at] == future[at]).count()
-            )
-        })?;
+        let alike = again.iter().zip(&future).take_while(|(again, first)| again == first).count();
+        place.expect(again == future, "a restored state has the same future", &("decisions alike", alike))?;
         restore(instance, &kept)?;
     }
 
@@ -314,7 +286,7 @@ fn comes_back<E: Env<Action = ActionId>>(
     let at = damaged.len() / 2;
     damaged[at] ^= 0x10;
     let refused = env.restore(&Snapshot::from_bytes(damaged));
-    place.expect(refused.is_err(), "a damaged snapshot is refused", || format!("byte {at} was changed"))?;
+    place.expect(refused.is_err(), "a damaged snapshot is refused", &("changed byte", at))?;
     same_view(view, &look(env, place)?, "a refused snapshot changes nothing", place)?;
 
     let seed = Seed::new(Purpose::Validate, draws.random());
@@ -325,7 +297,7 @@ fn comes_back<E: Env<Action = ActionId>>(
         futures.push(play(instance, futures.first().map(Vec::as_slice), draws, place)?);
         restore(instance, &kept)?;
     }
-    place.expect(futures[0] == futures[1], "one seed draws one future", || "two instances drew two".into())
+    place.expect(futures[0] == futures[1], "one seed draws one future", &"two instances drew two")
 }
 
 /// Up to a dozen decisions: those that are given, or random ones; what each led to.

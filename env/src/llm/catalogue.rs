@@ -10,7 +10,6 @@ pub use device::{Device, DeviceConfig, ServingConstants};
 pub use model::{Arithmetic, Model, ModelConfig};
 
 use crate::invalid::Invalid;
-use crate::message::nearest;
 use crate::text::{self, ConfigError};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +78,7 @@ impl Catalogue {
     /// When there is none, with those that there are and the one that was probably meant.
     pub fn model(&self, key: &str, name: &str) -> Result<&Model, Invalid> {
         let found = self.models.iter().find(|model| model.name == name);
-        found.ok_or_else(|| unknown(key, name, self.models.iter().map(|model| model.name.as_str())))
+        found.ok_or_else(|| Invalid::unknown(key, name, self.models.iter().map(|model| model.name.as_str())))
     }
 
     /// The device of this name; `key` is where a scenario names it.
@@ -88,7 +87,9 @@ impl Catalogue {
     /// As [`model`](Self::model).
     pub fn device(&self, key: &str, name: &str) -> Result<&Device, Invalid> {
         let found = self.devices.iter().find(|device| device.name == name);
-        found.ok_or_else(|| unknown(key, name, self.devices.iter().map(|device| device.name.as_str())))
+        found.ok_or_else(|| {
+            Invalid::unknown(key, name, self.devices.iter().map(|device| device.name.as_str()))
+        })
     }
 }
 
@@ -110,13 +111,6 @@ fn checked<C, T>(
     };
     let entries = typed.iter().enumerate().map(entry).collect::<Result<_, Invalid>>();
     entries.map_err(|invalid| invalid.in_text(source.file, source.text))
-}
-
-fn unknown<'a>(key: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Invalid {
-    let hint =
-        nearest(name, known.clone()).map_or_else(String::new, |name| format!("; did you mean {name}?"));
-    let known: Vec<&str> = known.collect();
-    Invalid::new(key, format!("{name:?}"), format!("one of {}{hint}", known.join(", ")))
 }
 
 #[cfg(test)]

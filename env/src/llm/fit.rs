@@ -81,15 +81,6 @@ pub enum FitError {
     },
 }
 
-/// The errors of one row: predicted over measured, minus 1, without sign.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RelativeError {
-    /// Of the time until the first token.
-    pub prompt: f64,
-    /// Of the time of every other.
-    pub token: f64,
-}
-
 /// The median errors of some rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
@@ -180,35 +171,26 @@ fn columns(work: &Work, pace: &Pace, form: Form) -> [f64; COLUMNS] {
     [work.steps, read_s, compute_s, ours[0], ours[1], ours[2]]
 }
 
-/// How far the device's own constants are from each row.
-pub fn relative_errors(device: &Device, model: &Model, rows: &[Measured]) -> Vec<RelativeError> {
-    let pace = Pace::from(&device.constants);
-    let error = |(work, seconds): (Work, f64)| (work.seconds(&pace) / seconds - 1.0).abs();
-    let both = rows.iter().map(|row| works(device, model, row).map(error));
-    both.map(|[prompt, token]| RelativeError { prompt, token }).collect()
-}
-
-/// The median errors of the device's own constants, over the rows that `chosen` takes; `None` where it takes none.
+/// The median errors of the device's own constants, predicted over measured, minus 1, without sign, over the rows that
+/// `chosen` takes; `None` where it takes none.
 pub fn judge(
     device: &Device,
     model: &Model,
     rows: &[Measured],
     chosen: impl Fn(&Measured) -> bool,
 ) -> Option<Judged> {
-    let rows: Vec<Measured> = rows.iter().copied().filter(chosen).collect();
-    let errors = relative_errors(device, model, &rows);
-    let median = |of: fn(&RelativeError) -> f64| {
-        let mut sorted: Vec<f64> = errors.iter().map(of).collect();
+    let pace = Pace::from(&device.constants);
+    let error = |(work, seconds): (Work, f64)| (work.seconds(&pace) / seconds - 1.0).abs();
+    let chosen = rows.iter().filter(|row| chosen(row));
+    let errors: Vec<[f64; 2]> = chosen.map(|row| works(device, model, row).map(error)).collect();
+    let median = |of: usize| {
+        let mut sorted: Vec<f64> = errors.iter().map(|error| error[of]).collect();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
         let below = if sorted.len().is_multiple_of(2) { middle.checked_sub(1)? } else { middle };
         Some(f64::midpoint(sorted[below], sorted[middle]))
     };
-    Some(Judged {
-        rows: rows.len(),
-        prompt: median(|error| error.prompt)?,
-        token: median(|error| error.token)?,
-    })
+    Some(Judged { rows: errors.len(), prompt: median(0)?, token: median(1)? })
 }
 
 #[cfg(test)]

@@ -111,8 +111,6 @@ pub struct SiteView<'a> {
     pub prompt_token_price: f64,
     /// Money per token of an answer.
     pub output_token_price: f64,
-    /// Money per second of a GPU.
-    pub gpu_s_price: f64,
 }
 
 /// All numbers that the price of one request depends on: its own, and those of its sites, radio and service.
@@ -253,12 +251,7 @@ struct Part {
 
 impl Part {
     fn new(view: &SiteView<'_>, seconds: f64, gpu_s: f64, money: f64) -> Self {
-        let line = StageLine {
-            seconds,
-            joules: view.server.dynamic_j(gpu_s),
-            money: money + view.gpu_s_price * gpu_s,
-        };
-        Self { line, gpu_s }
+        Self { line: StageLine { seconds, joules: view.server.dynamic_j(gpu_s), money }, gpu_s }
     }
 }
 

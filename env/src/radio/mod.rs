@@ -47,7 +47,7 @@ use fading::{Fading, NoKeys};
 use features::{FeatureLaw, FeaturesConfig};
 use large_scale::{LargeScale, PathLossConfig};
 use link::{Fade, LinkBudget, LinkConfig};
-use mobility::{Area, AreaConfig, Mobility, MobilityConfig};
+use mobility::{Area, Mobility, MobilityConfig};
 use recorded_rates::{RadioFiles, RecordedRates, RecordedRatesConfig};
 use sensing::{Sensing, SensingConfig};
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ pub struct RadioConfig {
     /// What a link loses over its distance.
     pub path_loss: PathLossConfig,
     /// Where users are.
-    pub area: AreaConfig,
+    pub area: Area,
     /// How users move.
     pub mobility: MobilityConfig,
     /// The air; a mild day at sea level when absent.
@@ -128,7 +128,7 @@ impl RadioConfig {
             None => Atmosphere::default(),
         };
         let gamma_db_per_km = absorption(&at("band"), band.carrier_hz, air)?.total_db_per_km();
-        let area = self.area.validate(&at("area"))?;
+        let area = self.area.check(&at("area"))?;
         Ok(RadioParameters {
             large_scale: self.path_loss.validate(&at("path_loss"), band.carrier_hz, gamma_db_per_km)?,
             mobility: self.mobility.validate(
@@ -244,7 +244,7 @@ pub(crate) fn example_street() -> RadioConfig {
     RadioConfig {
         band: BandConfig::of(band::BandName::Millimetre),
         path_loss: PathLossConfig::Umi(large_scale::HeightsConfig::default()),
-        area: AreaConfig { width_m: 200.0, depth_m: 200.0 },
+        area: Area { width_m: 200.0, depth_m: 200.0 },
         mobility: MobilityConfig::GaussMarkov(GaussMarkovConfig { mean_speed_m_per_s: 1.2, memory_s: 30.0 }),
         atmosphere: None,
         blockage: Some(BlockageConfig {

@@ -94,7 +94,7 @@ pub struct ModelShape {
 }
 
 /// Prices that are the same for all services.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Prices {
     /// Weight of the unit accuracy cost at the edge.
     pub accuracy_weight: f64,

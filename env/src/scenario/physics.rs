@@ -2,14 +2,11 @@
 //!
 //! `world/prices.rs` puts the numbers of one request together with these; `placement/pipeline.rs` prices it.
 
-use super::config::{
-    ContextScopeConfig, CostConfig, GranularityConfig, ScenarioConfig, SwitchingConfig, SwitchingWeight,
-    WorkloadConfig,
-};
+use super::config::{GranularityConfig, ModelConfig, ScenarioConfig, WorkloadConfig};
 use super::files::PhysicalFiles;
 use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
 use super::validate::{MAX_USERS, SessionsWorld, logarithmic};
-use crate::invalid::{Invalid, Range, SUM_TOLERANCE, count, length, name, number, present};
+use crate::invalid::{Invalid, Range, SUM_TOLERANCE, between, count, length, name, number, present};
 use crate::llm::catalogue::{Catalogue, Device, Model};
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
@@ -47,7 +44,6 @@ impl ModelSite {
             alignment_quality: self.alignment_quality,
             prompt_token_price: self.prompt_token_price,
             output_token_price: self.output_token_price,
-            gpu_s_price: 0.0,
         }
     }
 }
@@ -79,17 +75,6 @@ pub struct Demands {
     edge: ModelSite,
     #[serde(skip)]
     cloud: ModelSite,
-}
-
-/// What a unit of each thing costs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Weights {
-    pub(crate) second: f64,
-    pub(crate) joule: f64,
-    pub(crate) quality: f64,
-    pub(crate) currency: f64,
-    pub(crate) missed_deadline: f64,
-    pub(crate) store_byte: f64,
 }
 
 /// See the [module](self).
@@ -127,7 +112,7 @@ pub struct Physical {
     pub twin: TwinLaw,
     /// Whether device and cloud are sent the context of a request.
     pub carries_context: bool,
-    pub(crate) weights: Weights,
+    pub(crate) weights: WeightsConfig,
 }
 
 impl Physical {
@@ -173,12 +158,16 @@ impl Physical {
 }
 
 impl ScenarioConfig {
-    /// The physical part, where there is one.
-    pub(super) fn physical(&self, files: &PhysicalFiles) -> Result<Option<Physical>, Invalid> {
-        let Some(config) = &self.physical else {
-            return self.refuse_physical_keys().map(|()| None);
-        };
-        let catalogue = Catalogue::shipped();
+    /// The physical part; `models` are those of the catalogue behind the entries of `[[models]]`.
+    pub(super) fn physical(
+        &self,
+        config: &PhysicalConfig,
+        catalogue: &Catalogue,
+        models: &[Model],
+        files: &PhysicalFiles,
+    ) -> Result<Physical, Invalid> {
+        let num_users = count("physical.users", config.users, MAX_USERS)?;
+        config.weights.check()?;
         let server = &config.server;
         let server_device = catalogue.device("physical.server.device", &server.device)?.clone();
         let gpus = count("physical.server.gpus", server.gpus, 1024)?;
@@ -190,23 +179,20 @@ impl ScenarioConfig {
         let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
         Invalid::unless(self.cell.memory_gb <= held, "cell.memory_gb", self.cell.memory_gb, allowed)?;
         let radio = config.radio.validate("physical.radio", Some(&files.radio))?;
-        let parts =
-            Parts { config, catalogue: &catalogue, server_device: &server_device, gpus, radio: &radio };
+        let parts = Parts { config, catalogue, models, server_device: &server_device, gpus, radio: &radio };
         let demands: Vec<Demands> = (0..self.services.len())
             .map(|index| self.demands(&parts, index))
             .collect::<Result<_, Invalid>>()?;
         let cloud = &config.cloud;
-        let sessions = self.sessions(config)?;
-        Ok(Some(Physical {
+        let sessions = self.sessions(config, models)?;
+        Ok(Physical {
             gpus: f64::from(gpus),
             max_batch: count("physical.server.max_batch", server.max_batch, 1024)?,
             path: config.loading.validate("physical.loading")?,
-            model_bytes: (0..self.models.len())
-                .map(|index| Ok(self.catalogue_model(&catalogue, index)?.weight_bytes()))
-                .collect::<Result<_, Invalid>>()?,
+            model_bytes: models.iter().map(Model::weight_bytes).collect(),
             classes: self.classes(&parts)?,
             demands,
-            num_users: count("physical.users", config.users, MAX_USERS)?,
+            num_users,
             slot_s: self.slot_s,
             mean_output_tokens: sessions.output_tokens.mean(),
             sessions,
@@ -215,37 +201,33 @@ impl ScenarioConfig {
             base_w: radio.band.base.power.to_w(),
             radio,
             backhaul_bps: 1e9
-                * number(
-                    "physical.cloud.backhaul_gbit_per_s",
-                    cloud.backhaul_gbit_per_s,
-                    Range::Between(1e-6, 1e6),
-                )?,
-            core_delay_s: 1e-3
-                * number("physical.cloud.core_delay_ms", cloud.core_delay_ms, Range::Between(0.0, 1e6))?,
+                * between("physical.cloud", "backhaul_gbit_per_s", cloud.backhaul_gbit_per_s, 1e-6, 1e6)?,
+            core_delay_s: 1e-3 * between("physical.cloud", "core_delay_ms", cloud.core_delay_ms, 0.0, 1e6)?,
             twin: config.twin.validate("physical.twin", self.slot_s)?,
             carries_context: config.carries_context,
-            weights: config.weights.validate()?,
+            weights: config.weights.clone(),
             server_device,
-        }))
+        })
     }
 
-    /// The model of the catalogue behind an entry of `[[models]]`.
-    fn catalogue_model(&self, catalogue: &Catalogue, index: usize) -> Result<Model, Invalid> {
-        let typed = &self.models[index];
-        let key = format!("models[{index}].catalogue");
-        let allowed = "a model of the catalogue, because of [physical]";
-        let named = present(&key, typed.catalogue.as_ref(), allowed)?;
-        let model = catalogue.model(&key, named)?.clone();
-        let model = match typed.bytes_per_weight {
-            Some(bytes) => {
-                model.with_bytes_per_weight(&format!("models[{index}].bytes_per_weight"), bytes)?
+    /// The models of the catalogue behind the entries of `[[models]]`, as the scenario serves them; keys that only an abstract
+    /// scenario reads are refused.
+    pub(super) fn catalogue_models(&self, catalogue: &Catalogue) -> Result<Vec<Model>, Invalid> {
+        self.refuse_abstract_keys()?;
+        let known = |(index, typed): (usize, &ModelConfig)| {
+            let key = |field: &str| format!("models[{index}].{field}");
+            let allowed = "a model of the catalogue, because of [physical]";
+            let named = present(key("catalogue"), typed.catalogue.as_ref(), allowed)?;
+            let mut model = catalogue.model(&key("catalogue"), named)?.clone();
+            if let Some(bytes) = typed.bytes_per_weight {
+                model = model.with_bytes_per_weight(&key("bytes_per_weight"), bytes)?;
             }
-            None => model,
+            if let Some(tokens) = typed.window_tokens {
+                model = model.with_window_tokens(&key("window_tokens"), tokens)?;
+            }
+            Ok(model)
         };
-        match typed.window_tokens {
-            Some(tokens) => model.with_window_tokens(&format!("models[{index}].window_tokens"), tokens),
-            None => Ok(model),
-        }
+        self.models.iter().enumerate().map(known).collect()
     }
 
     /// How good the answers of a service's own model are, and how well it aligns.
@@ -258,34 +240,6 @@ impl ScenarioConfig {
         let key = format!("models[{model}].quality");
         let allowed = "a table of how good its answers are, because of [physical]";
         present(&key, self.models[model].quality, allowed)?.validate(&key, thought_tokens)
-    }
-
-    /// This scenario with what the catalogue knows in its models, without prices of its own, and with its users.
-    pub(super) fn with_catalogue(&self, physical: &PhysicalConfig) -> Result<Self, Invalid> {
-        self.refuse_abstract_keys()?;
-        let catalogue = Catalogue::shipped();
-        let mut filled = self.clone();
-        for (index, model) in filled.models.iter_mut().enumerate() {
-            let known = self.catalogue_model(&catalogue, index)?;
-            model.memory_gb = Some(bytes_to_gb(known.weight_bytes()));
-            model.window_tokens = Some(known.window_tokens);
-            model.kv_bytes_per_token = self.memory.kv.then_some(known.kv_bytes_per_token);
-        }
-        let users = count("physical.users", physical.users, MAX_USERS)?;
-        if let Some(context) = &mut filled.context
-            && context.scope == ContextScopeConfig::User
-        {
-            context.users = Some(users);
-        }
-        let weight = SwitchingWeight { weight: 0.0 };
-        filled.cost = Some(CostConfig {
-            switching: SwitchingConfig::PerLoad(weight),
-            edge_per_request: 0.0,
-            cloud_per_request: 0.0,
-            accuracy_weight: 0.0,
-            compute_weight: 0.0,
-        });
-        Ok(filled)
     }
 
     /// Keys that only an abstract scenario reads.
@@ -336,8 +290,7 @@ impl ScenarioConfig {
         let place = format!("services[{index}].demands");
         let allowed = "a table of what a request asks for, because of [physical]";
         let typed = present(&place, service.demands.as_ref(), allowed)?;
-        let key = |field: &str| format!("{place}.{field}");
-        let sensor_bits = 1e3 * number(key("sensor_kbit"), typed.sensor_kbit, Range::Between(1e-6, 1e9))?;
+        let sensor_bits = 1e3 * between(&place, "sensor_kbit", typed.sensor_kbit, 1e-6, 1e9)?;
         let is_split = self
             .decision
             .placements
@@ -353,9 +306,9 @@ impl ScenarioConfig {
         };
         let thought_tokens = self.thought_tokens(index)?;
         let model_index = self.model_index(index)?;
-        let model = self.catalogue_model(parts.catalogue, model_index)?;
+        let model = &parts.models[model_index];
         let (law, alignment_quality) = self.edge_quality(index, thought_tokens)?;
-        let Some(server) = Server::fitting(parts.server_device, &model, parts.gpus, model.window_tokens)
+        let Some(server) = Server::fitting(parts.server_device, model, parts.gpus, model.window_tokens)
         else {
             let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token * model.window_tokens;
             let has = bytes_to_gb(parts.server_device.memory_bytes);
@@ -372,9 +325,8 @@ impl ScenarioConfig {
             modality: typed.modality,
             sensor_bits,
             features,
-            perception_flop: 1e9
-                * number(key("perception_gflop"), typed.perception_gflop, Range::Between(0.0, 1e9))?,
-            deadline_s: number(key("deadline_s"), typed.deadline_s, Range::Between(1e-6, 1e9))?,
+            perception_flop: 1e9 * between(&place, "perception_gflop", typed.perception_gflop, 0.0, 1e9)?,
+            deadline_s: between(&place, "deadline_s", typed.deadline_s, 1e-6, 1e9)?,
             edge,
             cloud: parts.cloud(thought_tokens)?,
         })
@@ -420,13 +372,13 @@ impl ScenarioConfig {
         Ok(classes)
     }
 
-    fn sessions(&self, config: &PhysicalConfig) -> Result<SessionsModel, Invalid> {
+    fn sessions(&self, config: &PhysicalConfig, models: &[Model]) -> Result<SessionsModel, Invalid> {
         let WorkloadConfig::Sessions(sessions) = &self.workload else {
             let allowed = "[workload.sessions]: with [physical] requests come from users who say something";
             return Err(Invalid::new("workload", "another table", allowed));
         };
         let window_tokens: Vec<f64> = (0..self.services.len())
-            .map(|index| Ok(self.models[self.model_index(index)?].window_tokens.unwrap_or(f64::INFINITY)))
+            .map(|index| Ok(models[self.model_index(index)?].window_tokens))
             .collect::<Result<_, Invalid>>()?;
         let world =
             SessionsWorld { num_users: config.users, slot_s: self.slot_s, window_tokens: &window_tokens };
@@ -434,7 +386,7 @@ impl ScenarioConfig {
     }
 
     /// Keys that only a physical scenario reads.
-    fn refuse_physical_keys(&self) -> Result<(), Invalid> {
+    pub(super) fn refuse_physical_keys(&self) -> Result<(), Invalid> {
         let allowed = "no such key, or [physical]: abstract scenarios do not read it";
         let mut typed = Vec::new();
         for (index, model) in self.models.iter().enumerate() {
@@ -459,6 +411,7 @@ struct Parts<'a> {
     radio: &'a RadioParameters,
     config: &'a PhysicalConfig,
     catalogue: &'a Catalogue,
+    models: &'a [Model],
     server_device: &'a Device,
     gpus: u32,
 }
@@ -475,23 +428,16 @@ impl Parts<'_> {
         let is_held = model.weight_bytes() <= u64::from(gpus) * device.memory_bytes;
         Invalid::unless(is_held, key, gpus, format!("enough of them to hold the {needs} GB of the model"))?;
         let (law, alignment_quality) = typed.quality.validate("physical.cloud.quality", thought_tokens)?;
-        let price = |field: &str, typed: f64| {
-            Ok::<f64, Invalid>(
-                1e-6 * number(format!("physical.cloud.{field}"), typed, Range::Between(0.0, 1e9))?,
-            )
-        };
+        let price =
+            |key: &str, typed: f64| Ok::<_, Invalid>(1e-6 * between("physical.cloud", key, typed, 0.0, 1e9)?);
+        let (prompt, output) =
+            (typed.currency_per_million_prompt_tokens, typed.currency_per_million_output_tokens);
         Ok(ModelSite {
             server: Server::new(device, model, gpus),
             law,
             alignment_quality,
-            prompt_token_price: price(
-                "currency_per_million_prompt_tokens",
-                typed.currency_per_million_prompt_tokens,
-            )?,
-            output_token_price: price(
-                "currency_per_million_output_tokens",
-                typed.currency_per_million_output_tokens,
-            )?,
+            prompt_token_price: price("currency_per_million_prompt_tokens", prompt)?,
+            output_token_price: price("currency_per_million_output_tokens", output)?,
         })
     }
 }
@@ -505,16 +451,17 @@ impl AccuracyConfig {
 }
 
 impl WeightsConfig {
-    fn validate(&self) -> Result<Weights, Invalid> {
-        let weight =
-            |field: &str, value: f64| number(format!("physical.weights.{field}"), value, Range::NonNegative);
-        Ok(Weights {
-            second: weight("cost_per_s", self.cost_per_s)?,
-            joule: weight("cost_per_j", self.cost_per_j)?,
-            quality: weight("cost_per_quality", self.cost_per_quality)?,
-            currency: weight("cost_per_currency", self.cost_per_currency)?,
-            missed_deadline: weight("cost_per_missed_deadline", self.cost_per_missed_deadline)?,
-            store_byte: 1e-9 * weight("cost_per_store_gb", self.cost_per_store_gb)?,
+    fn check(&self) -> Result<(), Invalid> {
+        let weights = [
+            ("cost_per_s", self.cost_per_s),
+            ("cost_per_j", self.cost_per_j),
+            ("cost_per_quality", self.cost_per_quality),
+            ("cost_per_currency", self.cost_per_currency),
+            ("cost_per_missed_deadline", self.cost_per_missed_deadline),
+            ("cost_per_store_gb", self.cost_per_store_gb),
+        ];
+        weights.into_iter().try_for_each(|(key, value)| {
+            number(format!("physical.weights.{key}"), value, Range::NonNegative).map(|_| ())
         })
     }
 }

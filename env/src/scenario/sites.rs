@@ -54,10 +54,7 @@ impl ScenarioConfig {
                 sites.iter().map(|site| site.place).collect()
             }
         };
-        let is_inside = |place: &Position| {
-            (0.0..=area.width_m).contains(&place.x_m) && (0.0..=area.depth_m).contains(&place.y_m)
-        };
-        match places.iter().position(|place| !is_inside(place)) {
+        match places.iter().position(|place| !area.has(*place)) {
             Some(cell) => {
                 let Position { x_m, y_m } = places[cell];
                 let allowed = format!(

@@ -4,7 +4,8 @@ pub use sessions::SessionsWorld;
 
 use super::config::{
     ContextConfig, ContextScopeConfig, CostConfig, GranularityConfig, ModelConfig, PhasedConfig,
-    QualityConfig, ScenarioConfig, SwitchingConfig, TableQualityConfig, TraceConfig, WorkloadConfig,
+    QualityConfig, ScenarioConfig, ServiceConfig, SwitchingConfig, TableQualityConfig, TraceConfig,
+    WorkloadConfig,
 };
 use super::files::PhysicalFiles;
 use super::{ModelShape, Prices, Recording, Scenario, Service};
@@ -13,8 +14,8 @@ use crate::digest;
 use crate::invalid::{
     Invalid, MAX_NUMBER, Range, count, distribution, length, name, number, optional, present,
 };
+use crate::llm::catalogue::{Catalogue, Model};
 use crate::llm::quality::{AccuracyLaw, AccuracyTable, QualityLaw};
-use crate::message::nearest;
 use crate::placement::Placement;
 use crate::units::{ModelId, gb_to_bytes};
 use crate::workload::arrivals::ArrivalModel;
@@ -114,19 +115,11 @@ impl ScenarioConfig {
         let digest = sites.fold(digest::of_bytes(written.as_bytes()), |digest, site| {
             digest::mix(digest::mix(digest, site.place.x_m.to_bits()), site.place.y_m.to_bits())
         });
-        let scenario = match &self.physical {
-            Some(physical) => self.with_catalogue(physical)?.validate_filled(recording, files)?,
-            None => self.validate_filled(recording, files)?,
+        let catalogue = Catalogue::shipped();
+        let known = match &self.physical {
+            Some(_) => Some(self.catalogue_models(&catalogue)?),
+            None => None,
         };
-        Ok(Scenario { digest, ..scenario })
-    }
-
-    /// What an abstract scenario costs; a physical one has been given prices of 0.
-    fn cost(&self) -> Result<&CostConfig, Invalid> {
-        present("cost", self.cost.as_ref(), "[cost], or [physical]")
-    }
-
-    fn validate_filled(&self, recording: &Recording, files: &PhysicalFiles) -> Result<Scenario, Invalid> {
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, SLOT_S)?;
@@ -137,6 +130,16 @@ impl ScenarioConfig {
         let budget_tflop = optional("cell.compute_budget_tflop_per_slot", budget_tflop, Range::Positive)?;
         length("services", self.services.len(), "services", MAX_COUNT as usize)?;
         let Source { arrivals, load_s, outside_requests } = self.source(recording, num_cells)?;
+        let cost = match &self.physical {
+            Some(_) => None,
+            None => Some(present("cost", self.cost.as_ref(), "[cost], or [physical]")?),
+        };
+        let models = self.model_shapes(known.as_deref(), cost)?;
+        let services = self.services(&models, cost, load_s.as_deref())?;
+        let physical = match (&self.physical, &known) {
+            (Some(config), Some(known)) => Some(Arc::new(self.physical(config, &catalogue, known, files)?)),
+            _ => self.refuse_physical_keys().map(|()| None)?,
+        };
         let consensus_factor =
             number("thought.consensus_factor", self.thought.consensus_factor, Range::Share)?;
         let recorded = match recording {
@@ -145,20 +148,20 @@ impl ScenarioConfig {
         };
         Ok(Scenario {
             name: self.name.clone(),
-            digest: 0,
+            digest,
             horizon_slots,
             slot_s,
             num_cells,
             capacity_bytes,
             compute_budget_flop: budget_tflop.map(|tflop| 1e12 * tflop),
-            services: self.services(load_s.as_deref())?,
-            models: self.model_shapes()?,
+            services,
+            models,
             consensus_factor,
             refresh: self.memory.refresh,
             has_shared_weights: self.memory.shared_weights,
             has_kv: self.memory.kv,
             num_users: self.num_users(recorded)?,
-            prices: self.prices()?,
+            prices: cost.map_or(Ok(Prices::default()), |cost| self.prices(cost))?,
             placements: self.placements()?,
             is_per_request: self.is_per_request(),
             has_hold: self.hold()?,
@@ -168,68 +171,80 @@ impl ScenarioConfig {
             outside_requests,
             shows_popularity_phase: self.shows_popularity_phase()?,
             drops_faded: self.drops_faded()?,
-            physical: self.physical(files)?.map(Arc::new),
+            physical,
         })
     }
 
-    fn services(&self, recorded_load_s: Option<&[f64]>) -> Result<Vec<Service>, Invalid> {
-        length("models", self.models.len(), "models", MAX_COUNT as usize)?;
-        for (index, model) in self.models.iter().enumerate() {
-            let name_key = format!("models[{index}].name");
-            name(&name_key, &model.name)?;
-            self.model_gb(index)?;
-            self.window_tokens(index)?;
-            if model.kv_bytes_per_token.is_some() {
-                self.kv_bytes_per_token(index)?;
-            }
-            let key = format!("models[{index}].active_parameters_b");
-            optional(key, model.active_parameters_b, Range::Positive)?;
-            let is_new = self.models[..index].iter().all(|earlier| earlier.name != model.name);
-            Invalid::unless(is_new, name_key, &model.name, "each name once")?;
-        }
+    fn services(
+        &self,
+        models: &[ModelShape],
+        cost: Option<&CostConfig>,
+        recorded_load_s: Option<&[f64]>,
+    ) -> Result<Vec<Service>, Invalid> {
         let paths = count("thought.paths", self.thought.paths, 1000)?;
         let vanishing = self.thought.vanishing_thoughts_per_slot;
         let vanishing = number("thought.vanishing_thoughts_per_slot", vanishing, Range::NonNegative)?;
-        let needs_flop =
-            self.cost()?.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
-        let price = |key: &str, price: f64| number(key, price, Range::NonNegative);
-        let edge = price("cost.edge_per_request", self.cost()?.edge_per_request)?;
-        let cloud = price("cost.cloud_per_request", self.cost()?.cloud_per_request)?;
-        let mut services = Vec::with_capacity(self.services.len());
-        for (index, service) in self.services.iter().enumerate() {
-            let key = |field: &str| format!("services[{index}].{field}");
-            if let Some(typed) = &service.name {
-                name(key("name"), typed)?;
+        let service = |(index, typed): (usize, &ServiceConfig)| {
+            if let Some(typed) = &typed.name {
+                name(format!("services[{index}].name"), typed)?;
             }
-            let own_price = |field: &str, typed: Option<f64>| optional(key(field), typed, Range::NonNegative);
-            let model_index = self.model_index(index)?;
-            let model = &self.models[model_index];
+            let model = self.model_index(index)?;
+            let ModelShape { bytes, window_tokens, kv_bytes_per_token, .. } = models[model];
             let thought_tokens = self.thought_tokens(index)?;
-            let request_flop = if needs_flop {
-                let key = format!("models[{model_index}].active_parameters_b");
-                let allowed = "a number above 0, because compute is priced or limited";
-                2e9 * present(key, model.active_parameters_b, allowed)? * thought_tokens * f64::from(paths)
-            } else {
-                0.0
-            };
-            services.push(Service {
-                name: service.name.clone().unwrap_or_else(|| format!("service-{index}")),
-                model: ModelId::from_index(model_index),
-                bytes: gb_to_bytes(self.model_gb(model_index)?),
-                kv_bytes_per_token: self.kv_bytes_per_token(model_index)?,
-                window_tokens: self.window_tokens(model_index)?,
+            let service = Service {
+                name: typed.name.clone().unwrap_or_else(|| format!("service-{index}")),
+                model: ModelId::from_index(model),
+                bytes,
+                kv_bytes_per_token,
+                window_tokens,
                 request_tokens: thought_tokens * f64::from(paths),
                 thought_tokens,
                 fade_tokens: vanishing * thought_tokens,
                 quality: self.quality_law(index, thought_tokens)?,
-                load_cost: self.load_cost(index, self.model_gb(model_index)?, recorded_load_s)?,
-                request_flop,
-                edge_per_request: own_price("edge_per_request", service.edge_per_request)?.unwrap_or(edge),
-                cloud_per_request: own_price("cloud_per_request", service.cloud_per_request)?
-                    .unwrap_or(cloud),
-            });
-        }
-        Ok(services)
+                load_cost: 0.0,
+                request_flop: 0.0,
+                edge_per_request: 0.0,
+                cloud_per_request: 0.0,
+            };
+            match cost {
+                Some(cost) => self.priced(service, index, cost, recorded_load_s),
+                None => Ok(service),
+            }
+        };
+        self.services.iter().enumerate().map(service).collect()
+    }
+
+    /// A service of an abstract scenario with its prices.
+    fn priced(
+        &self,
+        service: Service,
+        index: usize,
+        cost: &CostConfig,
+        recorded_load_s: Option<&[f64]>,
+    ) -> Result<Service, Invalid> {
+        let typed = &self.services[index];
+        let model = service.model.index();
+        let needs_flop = cost.compute_weight > 0.0 || self.cell.compute_budget_tflop_per_slot.is_some();
+        let request_flop = if needs_flop {
+            let key = format!("models[{model}].active_parameters_b");
+            let allowed = "a number above 0, because compute is priced or limited";
+            2e9 * present(key, self.models[model].active_parameters_b, allowed)? * service.request_tokens
+        } else {
+            0.0
+        };
+        let price = |field: &str, of_all: f64, own: Option<f64>| {
+            let of_all = number(format!("cost.{field}"), of_all, Range::NonNegative)?;
+            let own = optional(format!("services[{index}].{field}"), own, Range::NonNegative)?;
+            Ok::<_, Invalid>(own.unwrap_or(of_all))
+        };
+        Ok(Service {
+            kv_bytes_per_token: self.kv_bytes_per_token(model)?,
+            load_cost: self.load_cost(index, self.model_gb(model)?, cost, recorded_load_s)?,
+            request_flop,
+            edge_per_request: price("edge_per_request", cost.edge_per_request, typed.edge_per_request)?,
+            cloud_per_request: price("cloud_per_request", cost.cloud_per_request, typed.cloud_per_request)?,
+            ..service
+        })
     }
 
     /// The place of the model that serves a service.
@@ -237,11 +252,8 @@ impl ScenarioConfig {
         let service = &self.services[index];
         let found = self.models.iter().position(|model| model.name == service.model);
         found.ok_or_else(|| {
-            let names: Vec<&str> = self.models.iter().map(|model| model.name.as_str()).collect();
-            let hint = nearest(&service.model, names.iter().copied())
-                .map_or_else(String::new, |name| format!("; did you mean {name}?"));
-            let allowed = format!("one of {}{hint}", names.join(", "));
-            Invalid::new(format!("services[{index}].model"), format!("{:?}", service.model), allowed)
+            let names = self.models.iter().map(|model| model.name.as_str());
+            Invalid::unknown(format!("services[{index}].model"), &service.model, names)
         })
     }
 
@@ -253,14 +265,33 @@ impl ScenarioConfig {
         Ok(own_tokens.unwrap_or(default_tokens))
     }
 
-    fn model_shapes(&self) -> Result<Vec<ModelShape>, Invalid> {
-        let shape = |(index, model): (usize, &ModelConfig)| {
-            Ok(ModelShape {
-                name: model.name.clone(),
-                bytes: gb_to_bytes(self.model_gb(index)?),
-                window_tokens: self.window_tokens(index)?,
-                kv_bytes_per_token: model.kv_bytes_per_token.unwrap_or(0.0),
-            })
+    /// What each model occupies: as the catalogue has it where it is `known` there, else as it is typed.
+    fn model_shapes(
+        &self,
+        known: Option<&[Model]>,
+        cost: Option<&CostConfig>,
+    ) -> Result<Vec<ModelShape>, Invalid> {
+        length("models", self.models.len(), "models", MAX_COUNT as usize)?;
+        let shape = |(index, typed): (usize, &ModelConfig)| {
+            let key = format!("models[{index}].name");
+            name(&key, &typed.name)?;
+            let is_new = self.models[..index].iter().all(|earlier| earlier.name != typed.name);
+            Invalid::unless(is_new, key, &typed.name, "each name once")?;
+            let (bytes, window_tokens, kv_bytes_per_token) = match (known.map(|known| &known[index]), cost) {
+                (Some(model), _) => {
+                    let kv_bytes = if self.memory.kv { model.kv_bytes_per_token } else { 0.0 };
+                    (model.weight_bytes(), model.window_tokens, kv_bytes)
+                }
+                (None, cost) => {
+                    let key = format!("models[{index}].active_parameters_b");
+                    optional(key, typed.active_parameters_b, Range::Positive)?;
+                    let window_tokens = self.window_tokens(index, cost)?;
+                    let kv_bytes = typed.kv_bytes_per_token.map(|_| self.kv_bytes_per_token(index));
+                    let kv_bytes = kv_bytes.transpose()?.unwrap_or(0.0);
+                    (gb_to_bytes(self.model_gb(index)?), window_tokens, kv_bytes)
+                }
+            };
+            Ok(ModelShape { name: typed.name.clone(), bytes, window_tokens, kv_bytes_per_token })
         };
         self.models.iter().enumerate().map(shape).collect()
     }
@@ -272,19 +303,19 @@ impl ScenarioConfig {
     }
 
     /// The window of a model; infinite where none is typed and none is needed.
-    fn window_tokens(&self, index: usize) -> Result<f64, Invalid> {
+    fn window_tokens(&self, index: usize, cost: Option<&CostConfig>) -> Result<f64, Invalid> {
         let key = format!("models[{index}].window_tokens");
         let tokens = optional(&key, self.models[index].window_tokens, Range::Between(1.0, MAX_NUMBER))?;
-        let is_needed = tokens.is_none() && self.cost()?.accuracy_weight > 0.0;
+        let is_needed = tokens.is_none() && cost.is_some_and(|cost| cost.accuracy_weight > 0.0);
         let allowed = "a number of tokens, because cost.accuracy_weight is above 0: the age of thought is \
                        counted and seen as a share of the window";
         Invalid::unless(!is_needed, key, "absent", allowed)?;
         Ok(tokens.unwrap_or(f64::INFINITY))
     }
 
-    fn kv_bytes_per_token(&self, model_index: usize) -> Result<f64, Invalid> {
-        let key = format!("models[{model_index}].kv_bytes_per_token");
-        match (self.memory.kv, self.models[model_index].kv_bytes_per_token) {
+    fn kv_bytes_per_token(&self, index: usize) -> Result<f64, Invalid> {
+        let key = format!("models[{index}].kv_bytes_per_token");
+        match (self.memory.kv, self.models[index].kv_bytes_per_token) {
             (false, None) => Ok(0.0),
             (false, Some(bytes)) => {
                 let allowed = "no bytes, or memory.kv = true: nothing else reads them";
@@ -304,6 +335,9 @@ impl ScenarioConfig {
 
     /// How many users have contexts of their own: those of the recording where it names them, else as many as are typed.
     fn num_users(&self, trace: Option<&Trace>) -> Result<Option<u32>, Invalid> {
+        if let Some(physical) = &self.physical {
+            return Ok(self.has_user_contexts().then_some(physical.users));
+        }
         let key = "context.users";
         let typed = self.context.as_ref().and_then(|context| context.users);
         let is_replayed = matches!(self.workload, WorkloadConfig::Trace(_));
@@ -358,17 +392,18 @@ impl ScenarioConfig {
         &self,
         index: usize,
         memory_gb: f64,
+        cost: &CostConfig,
         recorded_load_s: Option<&[f64]>,
     ) -> Result<f64, Invalid> {
         let load_key = format!("services[{index}].load_s");
         let typed_load_s = self.services[index].load_s;
         let cost_key = format!("services[{index}].load_cost");
         let typed_cost = self.services[index].load_cost;
-        if let (Some(cost), SwitchingConfig::PerGb(_) | SwitchingConfig::PerLoadSecond(_)) =
-            (typed_cost, &self.cost()?.switching)
+        if let (Some(own), SwitchingConfig::PerGb(_) | SwitchingConfig::PerLoadSecond(_)) =
+            (typed_cost, &cost.switching)
         {
             let allowed = "no load_cost: only [cost.switching.per_load] reads it";
-            return Err(Invalid::new(cost_key, cost, allowed));
+            return Err(Invalid::new(cost_key, own, allowed));
         }
         let priced = |kind: &str, weight: f64| {
             if let Some(load_s) = typed_load_s {
@@ -377,7 +412,7 @@ impl ScenarioConfig {
             }
             number(format!("cost.switching.{kind}.weight"), weight, Range::NonNegative)
         };
-        match &self.cost()?.switching {
+        match &cost.switching {
             SwitchingConfig::PerGb(price) => Ok(priced("per_gb", price.weight)? * memory_gb),
             SwitchingConfig::PerLoad(price) => {
                 let weight = priced("per_load", price.weight)?;
@@ -394,8 +429,8 @@ impl ScenarioConfig {
         }
     }
 
-    fn prices(&self) -> Result<Prices, Invalid> {
-        let compute_weight = number("cost.compute_weight", self.cost()?.compute_weight, Range::NonNegative)?;
+    fn prices(&self, cost: &CostConfig) -> Result<Prices, Invalid> {
+        let compute_weight = number("cost.compute_weight", cost.compute_weight, Range::NonNegative)?;
         let key = "cell.compute_tflop_per_s";
         let per_flop = match (compute_weight > 0.0, self.cell.compute_tflop_per_s) {
             (false, None) => 0.0,
@@ -408,8 +443,7 @@ impl ScenarioConfig {
                 compute_weight / (1e12 * number(key, speed, Range::Positive)?)
             }
         };
-        let accuracy_weight = self.cost()?.accuracy_weight;
-        let accuracy_weight = number("cost.accuracy_weight", accuracy_weight, Range::NonNegative)?;
+        let accuracy_weight = number("cost.accuracy_weight", cost.accuracy_weight, Range::NonNegative)?;
         Ok(Prices { accuracy_weight, per_flop })
     }
 

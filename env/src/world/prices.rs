@@ -38,14 +38,14 @@ impl Physical {
     pub fn cost(&self, bill: &StageBill, service: ServiceId) -> CostBreakdown {
         let weights = &self.weights;
         let mut cost = CostBreakdown {
-            accuracy: weights.quality * (1.0 - bill.quality),
-            cloud: weights.currency * bill.money,
-            deadline: if self.is_late(bill, service) { weights.missed_deadline } else { 0.0 },
+            accuracy: weights.cost_per_quality * (1.0 - bill.quality),
+            cloud: weights.cost_per_currency * bill.money,
+            deadline: if self.is_late(bill, service) { weights.cost_per_missed_deadline } else { 0.0 },
             ..CostBreakdown::default()
         };
         for stage in Stage::ALL {
             let line = bill.line(stage);
-            let price = weights.second * line.seconds + weights.joule * line.joules;
+            let price = weights.cost_per_s * line.seconds + weights.cost_per_j * line.joules;
             match stage {
                 Stage::Load => cost.switching += price,
                 Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
@@ -66,11 +66,12 @@ impl Physical {
 
     /// The cost of a slot in which so many bytes are resident.
     pub fn holding_cost(&self, resident_bytes: u64) -> f64 {
-        self.weights.joule * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
+        self.weights.cost_per_j * energy::holding_w(&self.server_device, resident_bytes) * self.slot_s
     }
 
     /// The cost of a load, apart from the time that requests wait for it.
     pub fn load_cost(&self, load_s: f64, store_bytes: u64) -> f64 {
-        self.weights.joule * self.path.load_j(load_s) + self.weights.store_byte * store_bytes as f64
+        self.weights.cost_per_j * self.path.load_j(load_s)
+            + 1e-9 * self.weights.cost_per_store_gb * store_bytes as f64
     }
 }

@@ -1,11 +1,13 @@
-//! Measured profiles as text: one batch a line, in the columns of splitwise's performance model.
+//! Measured profiles: tables in the columns of splitwise's performance model, one batch a line.
 //!
 //! The columns `model`, `hardware`, `prompt_size`, `batch_size`, `token_size`, `prompt_time`, `token_time` (milliseconds) and
 //! `tensor_parallel` are read by name; others are ignored.
 
 use super::Measured;
-use crate::message::shown;
-use thiserror::Error;
+use crate::csv::{CsvReader, Limits, RecordingError};
+use std::io::Read;
+
+const LIMITS: Limits = Limits { what: "a measured profile", rows: 1_000_000, megabytes: 256 };
 
 /// A measured batch with the names of what was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,85 +20,33 @@ pub struct ProfileRow {
     pub measured: Measured,
 }
 
-/// Why a text is no profile.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ProfileError {
-    /// The first line lacks a column.
-    #[error("line 1: the column {column} is missing")]
-    NoColumn {
-        /// The column.
-        column: &'static str,
-    },
-    /// A value is missing or no number.
-    #[error("line {line}: {column} = {value:?}: {allowed}")]
-    BadValue {
-        /// The line, from 1.
-        line: usize,
-        /// The column.
-        column: &'static str,
-        /// What stands there.
-        value: String,
-        /// What is allowed.
-        allowed: &'static str,
-    },
-}
-
-const COLUMNS: [&str; 8] = [
-    "model",
-    "hardware",
-    "prompt_size",
-    "batch_size",
-    "token_size",
-    "prompt_time",
-    "token_time",
-    "tensor_parallel",
-];
-
-/// Reads a profile.
+/// Reads a profile, plain or gzip.
 ///
 /// # Errors
-/// [`ProfileError`] with the line.
-pub fn parse(text: &str) -> Result<Vec<ProfileRow>, ProfileError> {
-    let mut lines = text.lines();
-    let head: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
-    let mut places = [0; COLUMNS.len()];
-    for (place, column) in places.iter_mut().zip(COLUMNS) {
-        let found = head.iter().position(|&name| name == column);
-        *place = found.ok_or(ProfileError::NoColumn { column })?;
+/// [`RecordingError`] with its place.
+pub fn read<R: Read>(source: R) -> Result<Vec<ProfileRow>, RecordingError> {
+    let mut reader = CsvReader::open(source, LIMITS)?;
+    let [model, hardware] = reader.places(["model", "hardware"])?;
+    let [prompt, batch, output, parallel] =
+        reader.places(["prompt_size", "batch_size", "token_size", "tensor_parallel"])?;
+    let [prompt_ms, token_ms] = reader.places(["prompt_time", "token_time"])?;
+    let mut rows = Vec::new();
+    while let Some(record) = reader.next_record()? {
+        let number = |column: usize| record.number(column, "a number", 1e-9, 1e12);
+        let whole = |text: &str| text.parse().ok().filter(|count: &u32| *count > 0);
+        let count = |column: usize| record.value(column, "a whole number from 1 on", whole);
+        let measured = Measured {
+            prompt_tokens: number(prompt)?,
+            batch: count(batch)?,
+            output_tokens: number(output)?,
+            parallel: count(parallel)?,
+            prompt_s: 1e-3 * number(prompt_ms)?,
+            token_s: 1e-3 * number(token_ms)?,
+        };
+        let (model, hardware) = (record.name(model)?.to_owned(), record.name(hardware)?.to_owned());
+        rows.push(ProfileRow { model, hardware, measured });
     }
-    let filled = lines.enumerate().filter(|(_, text)| !text.trim().is_empty());
-    filled.map(|(index, text)| row(index + 2, text, &places)).collect()
-}
-
-fn row(line: usize, text: &str, places: &[usize; COLUMNS.len()]) -> Result<ProfileRow, ProfileError> {
-    let fields: Vec<&str> = text.split(',').map(str::trim).collect();
-    let field = |column: usize| fields.get(places[column]).copied().unwrap_or_default();
-    let number = |column: usize| {
-        let value = field(column);
-        value.parse().ok().filter(|&number: &f64| number.is_finite() && number > 0.0).ok_or_else(|| {
-            let allowed = "a number above 0";
-            ProfileError::BadValue { line, column: COLUMNS[column], value: shown(value), allowed }
-        })
-    };
-    let count = |column: usize| {
-        let value = field(column);
-        value.parse().ok().filter(|&count: &u32| count > 0).ok_or_else(|| {
-            let allowed = "a whole number from 1 on";
-            ProfileError::BadValue { line, column: COLUMNS[column], value: shown(value), allowed }
-        })
-    };
-    Ok(ProfileRow {
-        model: field(0).to_owned(),
-        hardware: field(1).to_owned(),
-        measured: Measured {
-            prompt_tokens: number(2)?,
-            batch: count(3)?,
-            output_tokens: number(4)?,
-            parallel: count(7)?,
-            prompt_s: 1e-3 * number(5)?,
-            token_s: 1e-3 * number(6)?,
-        },
-    })
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -108,7 +58,8 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_and_times_become_seconds() {
-        let rows = parse(&format!("{HEAD}\nllama2-70b,a100,512,2,128,1.0,250.0,50.0,4\n\n")).unwrap();
+        let rows =
+            read(format!("{HEAD}\nllama2-70b,a100,512,2,128,1.0,250.0,50.0,4\n\n").as_bytes()).unwrap();
         assert_eq!(
             (rows[0].model.as_str(), rows[0].hardware.as_str(), rows.len()),
             ("llama2-70b", "a100", 1)
@@ -126,20 +77,23 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_no_number_is_named_with_its_line() {
-        let message = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(message(""), "line 1: the column model is missing");
-        assert_eq!(message("model,hardware,prompt_size"), "line 1: the column batch_size is missing");
+        let message = |text: &str| read(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(message(""), "line 1: the file is empty, expected a line of column names");
+        assert_eq!(
+            message("model,hardware,prompt_size"),
+            "line 1: no column `batch_size`; the columns are \"model,hardware,prompt_size\""
+        );
         assert_eq!(
             message(&format!("{HEAD}\na,b,512,0,128,1.0,250.0,50.0,4")),
-            "line 2: batch_size = \"0\": a whole number from 1 on"
+            "line 2, column `batch_size`: \"0\" is not allowed; expected a whole number from 1 on"
         );
         assert_eq!(
             message(&format!("{HEAD}\na,b,512,1,128,1.0,nan,50.0,4")),
-            "line 2: prompt_time = \"nan\": a number above 0"
+            "line 2, column `prompt_time`: \"nan\" is not allowed; expected a number, 0.000000001 to 1000000000000"
         );
         assert_eq!(
             message(&format!("{HEAD}\na,b,512,1,128,1.0,250.0,50.0")),
-            "line 2: tensor_parallel = \"\": a whole number from 1 on"
+            "line 2: 8 values in \"a,b,512,1,128,1.0,250.0,50.0\", expected 9, one a column"
         );
     }
 }

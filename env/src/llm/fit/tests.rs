@@ -3,9 +3,7 @@
 use super::*;
 use crate::llm::catalogue::Catalogue;
 use approx::assert_relative_eq;
-use flate2::read::GzDecoder;
 use std::fmt::Write;
-use std::io::Read;
 
 /// Bars of the project: median error of a token and of the prompt.
 const TOKEN_BAR: f64 = 0.12;
@@ -116,9 +114,7 @@ fn recorded() -> Option<Vec<Measured>> {
         println!("skipped: recorded data ../shared/data/llm_profiles is not here");
         return None;
     };
-    let mut text = String::new();
-    GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    let rows = profile::parse(&text).unwrap();
+    let rows = profile::read(file).unwrap();
     assert!(rows.iter().all(|row| row.model == "llama2-70b" && row.hardware == "a100-80gb"));
     Some(rows.into_iter().map(|row| row.measured).collect())
 }

@@ -65,7 +65,6 @@ impl World {
             alignment_quality: alignment,
             prompt_token_price: price,
             output_token_price: 4.0 * price,
-            gpu_s_price: 0.0,
         };
         RequestView {
             device: site(0, 0.5, 0.8, 0.0),
@@ -246,15 +245,6 @@ fn load_and_backlog_pass_together() {
     };
     assert_eq!(waits(2.0, 0.5), [2.0, 0.0]);
     assert_eq!(waits(0.5, 2.0), [0.5, 1.5]);
-}
-
-#[test]
-fn a_second_of_a_gpu_can_have_a_price() {
-    let world = World::new();
-    let mut request = world.request();
-    request.edge.gpu_s_price = 3.0;
-    let bill = price(Placement::Edge, &request);
-    assert_relative_eq!(bill.money, 3.0 * bill.edge_gpu_s, max_relative = 1e-12);
 }
 
 #[test]

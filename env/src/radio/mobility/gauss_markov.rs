@@ -19,7 +19,7 @@
 //! *Source.* Liang, Haas, "Predictive distance-based mobility management for PCS networks", INFOCOM 1999, in continuous time
 //! (Ornstein, Uhlenbeck 1930).
 
-use super::{Area, Position};
+use super::{Area, Spot};
 use crate::invalid::{Invalid, between};
 use crate::radio::normal::standard_normal;
 use rand::Rng;
@@ -72,18 +72,13 @@ pub struct GaussMarkov {
 /// Place and velocity of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
-    #[serde(deserialize_with = "crate::kept::finite")]
-    place_m: [f32; 2],
+    /// Where the user is.
+    pub at: Spot,
     #[serde(deserialize_with = "crate::kept::finite")]
     velocity_m_per_s: [f32; 2],
 }
 
 impl Drift {
-    /// Where the user is.
-    pub fn position(&self) -> Position {
-        Position { x_m: f64::from(self.place_m[0]), y_m: f64::from(self.place_m[1]) }
-    }
-
     /// How fast the user is, m/s.
     pub fn speed_m_per_s(&self) -> f64 {
         let [x, y] = self.velocity_m_per_s.map(f64::from);
@@ -108,9 +103,8 @@ struct Step {
 impl GaussMarkov {
     /// A user that nothing is known of.
     pub fn draw(&self, rng: &mut impl Rng) -> Drift {
-        let place = self.area.draw(rng);
         Drift {
-            place_m: [place.x_m as f32, place.y_m as f32],
+            at: self.area.draw(rng).into(),
             velocity_m_per_s: [0, 1].map(|_| (self.spread_m_per_s * standard_normal(rng)) as f32),
         }
     }
@@ -157,13 +151,13 @@ impl GaussMarkov {
         for (axis, side_m) in [self.area.width_m, self.area.depth_m].into_iter().enumerate() {
             let velocity = f64::from(drift.velocity_m_per_s[axis]);
             let (shared, own) = (standard_normal(rng), standard_normal(rng));
-            let place = f64::from(drift.place_m[axis])
+            let place = f64::from(drift.at.0[axis])
                 + step.reach_s * velocity
                 + step.shared_m * shared
                 + step.place_std_m * own;
             let velocity = step.decay * velocity + step.velocity_std * shared;
             let (place, sense) = reflected(place, side_m);
-            drift.place_m[axis] = place as f32;
+            drift.at.0[axis] = place as f32;
             drift.velocity_m_per_s[axis] = (sense * velocity) as f32;
         }
         let weight = step.reach_s / elapsed_s;
@@ -213,8 +207,8 @@ mod tests {
                     .collect::<Vec<_>>()
             });
             let values: [Value; 3] = [
-                |run| run.1.position().x_m,
-                |run| run.0.position().distance_m(run.1.position()),
+                |run| run.1.at.position().x_m,
+                |run| run.0.at.position().distance_m(run.1.at.position()),
                 |run| run.1.speed_m_per_s(),
             ];
             for value in values {
@@ -285,8 +279,8 @@ mod tests {
             .map(|_| {
                 let mut drift = model.draw(&mut rng);
                 model.advance(&mut drift, 500.0, &mut rng);
-                assert!((0.0..=200.0).contains(&drift.position().y_m));
-                drift.position().x_m
+                assert!((0.0..=200.0).contains(&drift.at.position().y_m));
+                drift.at.position().x_m
             })
             .collect();
         assert!(places.iter().all(|x| (0.0..=80.0).contains(x)));

@@ -55,16 +55,27 @@ impl Spot {
     }
 }
 
-/// The rectangle that users stay in, from (0, 0) to (width, depth).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// `[radio.area]`: where users are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Area {
-    /// To the east, m.
+    /// Metres from west to east, 1 to 100,000.
     pub width_m: f64,
-    /// To the north, m.
+    /// Metres from south to north, 1 to 100,000.
     pub depth_m: f64,
 }
 
 impl Area {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// A length below 1 m or above 100 km.
+    pub fn check(self, table: &str) -> Result<Self, Invalid> {
+        between(table, "width_m", self.width_m, 1.0, 1e5)?;
+        between(table, "depth_m", self.depth_m, 1.0, 1e5)?;
+        Ok(self)
+    }
+
     /// Whether a place lies in it.
     pub fn has(self, place: Position) -> bool {
         (0.0..=self.width_m).contains(&place.x_m) && (0.0..=self.depth_m).contains(&place.y_m)
@@ -73,29 +84,6 @@ impl Area {
     /// Any place, all alike.
     pub fn draw(self, rng: &mut impl Rng) -> Position {
         Position { x_m: self.width_m * uniform(rng), y_m: self.depth_m * uniform(rng) }
-    }
-}
-
-/// `[radio.area]`: where users are.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AreaConfig {
-    /// Metres from west to east, 1 to 100,000.
-    pub width_m: f64,
-    /// Metres from south to north, 1 to 100,000.
-    pub depth_m: f64,
-}
-
-impl AreaConfig {
-    /// Checks the numbers.
-    ///
-    /// # Errors
-    /// A length below 1 m or above 100 km.
-    pub fn validate(&self, table: &str) -> Result<Area, Invalid> {
-        Ok(Area {
-            width_m: between(table, "width_m", self.width_m, 1.0, 1e5)?,
-            depth_m: between(table, "depth_m", self.depth_m, 1.0, 1e5)?,
-        })
     }
 }
 
@@ -192,8 +180,8 @@ impl Motion {
             Self::Unknown => Position::default(),
             Self::Still(spot) => spot.position(),
             Self::Leg(leg) => leg.at.position(),
-            Self::Drift(drift) => drift.position(),
-            Self::OnPath(place) => place.position(),
+            Self::Drift(drift) => drift.at.position(),
+            Self::OnPath(place) => place.at.position(),
         }
     }
 }
@@ -236,7 +224,7 @@ mod tests {
     #[test]
     fn a_state_of_motion_is_small_and_still_users_stay() {
         assert!(size_of::<Motion>() <= 28, "{}", size_of::<Motion>());
-        let area = AreaConfig { width_m: 200.0, depth_m: 100.0 }.validate("radio.area").unwrap();
+        let area = Area { width_m: 200.0, depth_m: 100.0 }.check("radio.area").unwrap();
         let mut rng = Seed::new(Purpose::Test, 13).stream(Stream::Mobility);
         let mobility = Mobility::Still(area);
         let mut motion = Motion::default();
@@ -269,7 +257,7 @@ mod tests {
 
     #[test]
     fn recorded_ways_that_were_not_read_and_areas_of_no_size_are_refused() {
-        let area = AreaConfig { width_m: 1.0, depth_m: 0.0 }.validate("radio.area").unwrap_err();
+        let area = Area { width_m: 1.0, depth_m: 0.0 }.check("radio.area").unwrap_err();
         assert_eq!(area.to_string(), "radio.area.depth_m = 0.0: a number from 1.0 to 100000.0");
         let config = MobilityConfig::Recorded(RecordedConfig { file: "walks.csv".into() });
         let area = Area { width_m: 1.0, depth_m: 1.0 };

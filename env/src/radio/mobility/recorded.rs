@@ -11,7 +11,7 @@
 //!
 //! *Source.* The recording; see [`paths`](crate::radio::recordings::paths) for its columns.
 
-use super::{Area, Position};
+use super::{Area, Position, Spot};
 use crate::radio::normal::uniform;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -64,9 +64,7 @@ impl RecordedPath {
         let after = self.points.partition_point(|point| point.0 <= time_s).clamp(1, self.points.len() - 1);
         let ((t0, p0, w0), (t1, p1, w1)) = (self.points[after - 1], self.points[after]);
         let part = (time_s - t0) / (t1 - t0);
-        let place =
-            Position { x_m: p0.x_m + part * (p1.x_m - p0.x_m), y_m: p0.y_m + part * (p1.y_m - p0.y_m) };
-        (place, w0 + part * (w1 - w0))
+        (p0.toward(p1, part), w0 + part * (w1 - w0))
     }
 }
 
@@ -80,17 +78,8 @@ pub struct OnPath {
     path: u32,
     #[serde(deserialize_with = "crate::kept::finite")]
     begins_s: f32,
-    #[serde(deserialize_with = "crate::kept::finite")]
-    x_m: f32,
-    #[serde(deserialize_with = "crate::kept::finite")]
-    y_m: f32,
-}
-
-impl OnPath {
-    /// Returns the place of the user.
-    pub fn position(&self) -> Position {
-        Position { x_m: f64::from(self.x_m), y_m: f64::from(self.y_m) }
-    }
+    /// Where the user is.
+    pub at: Spot,
 }
 
 impl RecordedPaths {
@@ -121,7 +110,7 @@ impl RecordedPaths {
     pub fn draw(&self, now_s: f64, rng: &mut impl Rng) -> OnPath {
         let path = ((uniform(rng) * self.0.len() as f64) as usize).min(self.0.len() - 1);
         let begins_s = (uniform(rng) * 2.0 * self.0[path].last().0) as f32;
-        let mut user = OnPath { path: path as u32, begins_s, x_m: 0.0, y_m: 0.0 };
+        let mut user = OnPath { path: path as u32, begins_s, at: Spot::default() };
         self.advance(&mut user, now_s, now_s);
         user
     }
@@ -130,7 +119,7 @@ impl RecordedPaths {
     pub fn advance(&self, user: &mut OnPath, from_s: f64, to_s: f64) -> f64 {
         let (path, begins_s) = (&self.0[user.path as usize], f64::from(user.begins_s));
         let (place, walked_m) = path.at(to_s + begins_s);
-        (user.x_m, user.y_m) = (place.x_m as f32, place.y_m as f32);
+        user.at = place.into();
         (walked_m - path.at(from_s + begins_s).1).max(0.0)
     }
 }
@@ -167,12 +156,12 @@ mod tests {
     #[test]
     fn a_user_who_is_asked_rarely_has_walked_as_far_as_one_who_is_asked_often() {
         let paths = RecordedPaths::new(vec![corner()]).unwrap();
-        let start = OnPath { path: 0, begins_s: 0.0, x_m: 0.0, y_m: 0.0 };
+        let start = OnPath { path: 0, begins_s: 0.0, at: Spot::default() };
         let (mut rarely, mut often) = (start, start);
         let once = paths.advance(&mut rarely, 0.0, 500.0);
         let sum: f64 =
             (0..500).map(|second| paths.advance(&mut often, f64::from(second), f64::from(second + 1))).sum();
-        assert!((once - sum).abs() < 1e-9 && rarely.position() == often.position());
+        assert!((once - sum).abs() < 1e-9 && rarely.at == often.at);
     }
 
     #[test]
