@@ -1,4 +1,4 @@
-//! What is typed after `cargo xtask`.
+//! The arguments of `cargo xtask`.
 
 use clap::{Parser, Subcommand};
 
@@ -30,13 +30,17 @@ pub(crate) enum Task {
     Demo,
     /// Run what continuous integration runs: format, lints, documentation, all tests
     Test {
-        /// Only the format, the lints and the unit tests: for a warm target folder, while one works
+        /// Only the format and the unit tests: for a warm target folder, while one works
         #[arg(long)]
         quick: bool,
     },
     /// Write what is generated in the documents, and build the site, target/site/html/index.html (Sphinx is put into .venv-docs
     /// for it, once, 0.1 GB)
-    Docs,
+    Docs {
+        /// The tests have just built the program: `test` asks for it, as a build without their dependencies compiles anew
+        #[arg(long, hide = true)]
+        built: bool,
+    },
     /// Train the reference runs over their seeds (an hour and more), write runs/reference/
     Reference {
         /// Only those of these scenarios

@@ -1,4 +1,4 @@
-//! What the machine offers: system, python, compilers, disk. Tests offer another one.
+//! The machine: system, python, compilers, disk. Tests use a made-up one.
 
 use std::env;
 use std::ffi::OsString;

@@ -41,7 +41,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Setup => libtorch::ensure(&workspace, &machine).map(drop),
         Task::Demo => commands::demo::run(&workspace, &machine),
-        Task::Docs => commands::docs::run(&workspace, &machine),
+        Task::Docs { built } => commands::docs::run(&workspace, &machine, built),
         Task::Reference { scenarios } => commands::reference::run(&workspace, &machine, &scenarios),
         Task::Proofs { names } => commands::proofs::run(&workspace, &machine, &names),
         Task::Test { quick } => commands::test::run(&workspace, &machine, quick),

@@ -20,21 +20,21 @@ pub(crate) struct Packages {
     has_checksums: bool,
 }
 
-/// What tests in Python need.
+/// The packages of the tests in Python.
 pub(crate) const TESTS: Packages = Packages {
     folder: ".venv-test",
     requirements: include_str!("../requirements-test.txt"),
     has_checksums: true,
 };
 
-/// What builds the documentation site.
+/// The packages that build the documentation site.
 pub(crate) const DOCS: Packages = Packages {
     folder: ".venv-docs",
     requirements: include_str!("../../docs/requirements.txt"),
     has_checksums: true,
 };
 
-/// What we are compared with.
+/// The packages that we are compared with.
 pub(crate) const PEERS: Packages = Packages {
     folder: ".venv-peers",
     requirements: include_str!("../requirements-peers.txt"),

@@ -28,8 +28,8 @@ const ROOTS: [(&str, &str); 3] = [
     ("ScenarioConfig", "## Keys of a scenario"),
 ];
 
-/// Writes the generated parts, then the site with the rustdoc inside.
-pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<()> {
+/// Writes the generated parts, then the site with the rustdoc inside; builds the program unless it `is_built`.
+pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_built: bool) -> Result<()> {
     let path = workspace.root().join(DOCUMENT);
     let text = read(&path)?;
     let fresh = generated(workspace, &text)?;
@@ -38,18 +38,20 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine) -> Result<()> {
         println!("wrote {DOCUMENT}");
     }
     results::refresh(workspace.root())?;
-    site(workspace, machine)
+    site(workspace, machine, is_built)
 }
 
 /// Builds rustdoc and the site; a warning of either is an error.
-fn site(workspace: &Workspace, machine: &Machine) -> Result<()> {
+fn site(workspace: &Workspace, machine: &Machine, is_built: bool) -> Result<()> {
     libtorch::ensure(workspace, machine)?;
     let packages = python_tests::ensure(workspace, machine, &python_tests::DOCS)?;
     let mut rustdoc = workspace.cargo();
     // Replaces the rpath of `.cargo/config.toml`, which only doctests need.
     rustdoc.args(["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     call(&mut rustdoc)?;
-    call(workspace.cargo().args(["build", "--release"]))?;
+    if !is_built {
+        call(workspace.cargo().args(["build", "--release"]))?;
+    }
     let program = PathBuf::from(workspace.program().get_program());
     let target = program.ancestors().nth(2).unwrap_or(workspace.root());
     let mut build = Command::new(&machine.python);

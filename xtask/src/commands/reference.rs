@@ -117,7 +117,7 @@ enum Shown<'a> {
     Tables,
     /// Runs beside nothing but this one, with tables for people, over more episodes: small differences are to be seen.
     Against {
-        /// What differences refer to.
+        /// The baseline of the differences.
         baseline: &'a str,
     },
 }

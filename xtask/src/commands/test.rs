@@ -58,10 +58,10 @@ const STEPS: &[Step] = &[
         "test --release --no-fail-fast --workspace --test cli --no-default-features without_torch",
     ),
     step("tests with torch", Torch, "test --release --no-fail-fast --workspace -- --show-output"),
-    step("documentation site", Plain, "run --release --quiet -p xtask -- docs"),
+    step("documentation site", Plain, "run --release --quiet -p xtask -- docs --built"),
 ];
 
-/// What `--quick` runs.
+/// The steps of `--quick`.
 const QUICK: &[Step] = &[
     step("format", Plain, "fmt --all -- --check"),
     step("unit tests", Torch, "test --release --no-fail-fast --workspace --lib --bins"),

@@ -308,7 +308,7 @@ fn test_runs_every_step_and_passes_on_the_lines_of_the_tests() {
     unset doc --release --workspace --no-deps
     /no/libtorch/is/needed/here test --release --no-fail-fast --workspace --test cli --no-default-features without_torch
     unset test --release --no-fail-fast --workspace -- --show-output
-    unset run --release --quiet -p xtask -- docs
+    unset run --release --quiet -p xtask -- docs --built
     ");
     assert_eq!(stdout.matches("test result: ok. 7 passed;").count(), 2);
     assert_eq!(
