@@ -59,7 +59,7 @@ pub const EXTRA_FILES: [&str; 3] = [TRAINER_FILE, REPLAY_FILE, LOG_FILE];
 /// The description, with the checksums of all other files.
 pub const META_FILE: &str = "meta.json";
 
-/// What trained a policy.
+/// The algorithm that trained a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
@@ -148,7 +148,7 @@ impl Checkpoint {
         Self { meta, net }
     }
 
-    /// What is known about the network.
+    /// The description of the network.
     pub fn meta(&self) -> &Meta {
         &self.meta
     }

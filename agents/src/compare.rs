@@ -71,7 +71,7 @@ const NO_RELATIVE: &str =
 /// Training runs of one configuration that differ in their seed alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeedGroup {
-    /// What their row is called.
+    /// The name of their row.
     pub name: String,
     /// Each training seed and the name of the policy that it made; at least two.
     pub members: Vec<(u64, String)>,
@@ -289,7 +289,7 @@ impl Comparison {
     }
 }
 
-/// What was played as rows: each group where its first member stands, and every other policy by itself.
+/// Returns the rows of the table: each group where its first member stands, and every other policy by itself.
 fn contestants<'a>(played: &'a [Evaluated], groups: &'a [SeedGroup]) -> Vec<Contestant<'a>> {
     let mut contestants: Vec<Contestant<'a>> = Vec::new();
     for policy in played {

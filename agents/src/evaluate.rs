@@ -123,7 +123,7 @@ impl Protocol {
 pub struct EpisodeResult {
     /// The costs of all decisions by component.
     pub cost: CostBreakdown,
-    /// What was counted.
+    /// The counters of the episode.
     pub counters: Counters,
     /// Requests by placement, in the order of [`Placement::ALL`].
     pub placed: [u64; Placement::ALL.len()],
@@ -148,7 +148,7 @@ impl EpisodeResult {
     }
 }
 
-/// What one policy did.
+/// The episodes of one policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
     /// The contender's name.
@@ -166,7 +166,7 @@ impl Evaluated {
     }
 }
 
-/// What some policies did in the same episodes.
+/// The results of several policies over the same episodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// The scenario's name.
@@ -273,7 +273,7 @@ pub fn evaluate(
 pub struct Totals {
     /// The costs of all decisions by component.
     pub cost: CostBreakdown,
-    /// What was counted.
+    /// The counters of the episode.
     pub counters: Counters,
     /// The slots of all episodes.
     pub slots: u64,

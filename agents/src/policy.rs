@@ -1,4 +1,4 @@
-//! What decides: a policy maps what may be known to an action.
+//! A policy maps an observation to an action.
 
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::random::SimRng;

@@ -53,7 +53,7 @@ impl SettingArgs {
     }
 }
 
-/// What commands are about when nothing else is named.
+/// The scenario of commands that name none.
 pub(crate) const DEFAULT_SCENARIO: &str = "street";
 
 /// `--scenario S` and `--set`, for commands with other names on their line.

@@ -90,7 +90,7 @@ pub(crate) fn human(duration: Duration) -> String {
 /// A duration as people type it: `90m`, `3600s`, `1h30m`, `2d`.
 ///
 /// # Errors
-/// What it may look like.
+/// The forms that are allowed.
 pub(crate) fn parse_duration(typed: &str) -> Result<Duration, String> {
     let is_plain = typed.trim().chars().all(|letter| letter.is_ascii_digit() || "smhd".contains(letter));
     let span: Option<Span> = typed.trim().parse().ok().filter(|_| is_plain);

@@ -33,7 +33,7 @@ use toml::{Table, Value};
 const MIN_EVAL_EPISODES: u64 = 20;
 /// The most: what they add up to stays exact, and nobody waits for more.
 const MAX_EVAL_EPISODES: u64 = 1_000_000;
-/// What names the base of a changed scenario or agent.
+/// The key of the base of a changed scenario or agent.
 const FROM: &str = "from";
 
 /// `--config`, `--set` and `--seed`.
@@ -100,11 +100,11 @@ impl ExperimentArgs {
 }
 
 // Validated; with other types for the agent and the scenario, as it was typed.
-/// What an experiment's file says, but for the scenario and the agent in it.
+/// An experiment's file without its scenario and agent.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Experiment<Agent = AgentConfig, World = LoadedScenario> {
-    /// What run folders are named after, `runs/NAME-1` say; the name of the file when absent.
+    /// The name of the run folders, as in `runs/NAME-1`; the name of the file when absent.
     name: Option<String>,
     /// The budget, of all lanes together; rounded up to a multiple of the agent's `n_envs`.
     pub(crate) decisions: u64,

@@ -1,4 +1,4 @@
-//! What ends a run in good order before its budget is spent: Ctrl-C, a request of the system to end, a limit of time.
+//! Requests to end a run in good order before its budget is spent: Ctrl-C, a signal of the system, a time limit.
 
 use crate::clock::Stopwatch;
 use crate::console::{Verdict, say};
@@ -22,7 +22,7 @@ pub(crate) enum StopReason {
 }
 
 impl StopReason {
-    /// What it is called in files.
+    /// Its name in files.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Interrupted => "interrupted",

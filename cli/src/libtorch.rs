@@ -1,4 +1,4 @@
-//! What is known about libtorch: for `doctor` and for provenance. Without the feature `torch`, only how to get it.
+//! Facts about libtorch for `doctor` and for provenance. Without the feature `torch`, only how to get it.
 
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::{env, fs, thread};
 
-/// What a number that was measured here depends on.
+/// The machine that a measured number depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     /// Cores that the program may use.
@@ -33,7 +33,7 @@ impl Machine {
     }
 }
 
-/// What says how many threads play episodes and step environments; one a core when it is not set.
+/// The variable that sets the number of threads that play episodes and step environments; one a core without it.
 const THREADS: &str = "RAYON_NUM_THREADS";
 /// The most threads that are started.
 const MAX_THREADS: usize = 512;

@@ -22,9 +22,9 @@ pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Fonts of every machine; a viewer takes its own where it has none of them.
 const FONT: &str = "Helvetica, Arial, sans-serif";
-/// What plotters makes of a size of 1 pixel, for letters as high as it thinks.
+/// The ratio of plotters' letter height to its nominal size.
 const PLOTTERS_SIZE: f64 = 1.24;
-/// What plotters says of every shape, and SVG assumes anyway.
+/// Attributes that plotters writes on every shape although they are SVG's defaults.
 const REDUNDANT: [&str; 2] = [" opacity=\"1\"", " stroke=\"none\""];
 /// Boxes that touch show no seam at any size.
 const STYLE: &str = "<style>rect{shape-rendering:crispEdges}</style>";

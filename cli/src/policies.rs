@@ -242,7 +242,7 @@ pub(crate) fn read(place: &Path) -> Result<Checkpoint> {
     })
 }
 
-/// What a checkpoint is called in tables: the run's folder, with `@last` for another checkpoint than the best.
+/// Returns the name of a checkpoint in tables: the run's folder, with `@last` for another checkpoint than the best.
 fn display_name(place: &Path) -> String {
     let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
     let mut names = place.iter().rev().map(|name| name.to_string_lossy().into_owned());

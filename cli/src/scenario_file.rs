@@ -11,7 +11,7 @@ use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
 use thoughtcache_env::text::{self, ConfigError, Override};
 
-/// What `--set` keys of a scenario begin with.
+/// The prefix of a scenario's keys in `--set`.
 const PREFIX: &str = "scenario.";
 
 /// One `--set key=value`.
@@ -77,7 +77,7 @@ impl ScenarioText {
         Ok(Self { file: one_line(name), text, folder: folder.map(Path::to_owned) })
     }
 
-    /// What the text says with the changes; nothing is validated but the shape, and no recording is read.
+    /// Parses the text with the changes; validates the shape alone, and reads no recording.
     ///
     /// # Errors
     /// Every mistake of shape, with its place.
@@ -119,7 +119,7 @@ impl ScenarioText {
         Some(line)
     }
 
-    /// What the first comment of the file says after the name: one line for a list.
+    /// Returns the first comment of the file after the name: one line for a list.
     pub(crate) fn summary(&self) -> String {
         let first =
             self.text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or_default().trim();
@@ -138,7 +138,7 @@ pub(crate) fn load(name: &str, overrides: &[Override]) -> Result<LoadedScenario>
 /// Makes sure that no key is set twice, for which of two values is meant is not known.
 ///
 /// # Errors
-/// When one is.
+/// When a key is set twice.
 pub(crate) fn check_once(settings: &[Setting]) -> Result<()> {
     for (index, Setting { key, value }) in settings.iter().enumerate() {
         if let Some(earlier) = settings[..index].iter().find(|earlier| earlier.key == *key) {

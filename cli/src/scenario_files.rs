@@ -26,7 +26,7 @@ pub(crate) struct ScenarioFiles<'a> {
     folder: Option<&'a Path>,
     /// The line that makes the recording, if the scenario says it.
     import_line: Option<String>,
-    /// What was opened, by what the scenario calls it.
+    /// The opened files, by their names in the scenario.
     opened: Vec<(String, PathBuf)>,
 }
 

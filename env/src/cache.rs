@@ -43,7 +43,7 @@ pub(crate) enum Protection {
 struct Use {
     /// Resident entries that use it.
     holders: u32,
-    /// Those of them that are protected.
+    /// The number of protected entries among them.
     pinned: u32,
 }
 

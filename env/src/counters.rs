@@ -1,4 +1,4 @@
-//! What is counted while the world is played: requests, hits, loads.
+//! Counters of a played world: requests, hits, loads.
 
 use serde::{Deserialize, Serialize};
 

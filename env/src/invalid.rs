@@ -27,7 +27,7 @@ pub struct Invalid {
     pub key: String,
     /// Its value.
     pub value: String,
-    /// What is allowed.
+    /// The values that are allowed.
     pub allowed: String,
 }
 

@@ -125,13 +125,13 @@ impl Seed {
         Self { purpose, run, lane: 0, episode: 0 }
     }
 
-    /// The same run, another copy of the environment.
+    /// Returns the seed of the same run and another lane.
     #[must_use]
     pub const fn with_lane(self, lane: u32) -> Self {
         Self { lane, ..self }
     }
 
-    /// The same lane, another episode.
+    /// Returns the seed of the same lane and another episode.
     #[must_use]
     pub const fn with_episode(self, episode: u64) -> Self {
         Self { episode, ..self }

@@ -45,13 +45,13 @@ pub enum ConfigError {
         key: String,
         /// Its value.
         value: String,
-        /// What is allowed.
+        /// The values that are allowed.
         allowed: String,
     },
     /// Overrides are no `key=value`, or do not fit.
     #[error("{}: {message}", flags(.typed))]
     Override {
-        /// Those that are to blame, as they were typed; several only where each fits without the others.
+        /// The overrides that are to blame, as they were typed; several only where each fits without the others.
         typed: Vec<Override>,
         /// What is wrong.
         message: String,

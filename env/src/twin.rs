@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TwinConfig {
-    /// What a picture of any age is worth, 0 to 1.
+    /// The worth of a picture however old it is, 0 to 1.
     pub floor: f64,
     /// Seconds after which a picture is worth 1/e of the rest, 0.001 to 1e9.
     pub memory_s: f64,

@@ -14,7 +14,7 @@ use thoughtcache_env::message::{one_line, shown};
 pub struct Meta {
     /// The version of this description, [`OLDEST_SCHEMA`] to [`SCHEMA`].
     pub schema: u32,
-    /// What trained the policy.
+    /// The algorithm that trained the policy.
     pub algorithm: Algorithm,
     /// The name of the environment or scenario that it was trained on.
     pub trained_on: String,
@@ -24,7 +24,7 @@ pub struct Meta {
     pub actions: Vec<String>,
     /// The widths of the hidden layers, in order.
     pub hidden: Vec<usize>,
-    /// What follows each hidden layer.
+    /// The activation after each hidden layer.
     pub activation: Activation,
     /// Whether there is a value head beside the head of advantages.
     pub dueling: bool,

@@ -26,7 +26,7 @@ use thoughtcache_env::random::SimRng;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::{ServiceId, bytes_to_gb};
 
-/// What a rule may look at.
+/// The state of the cell that a rule decides from.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// The decision.
@@ -60,7 +60,7 @@ impl Scene<'_> {
         bytes_to_gb(self.observation.bytes[self.service().index()])
     }
 
-    /// What happened to a resident entry since its load.
+    /// Returns the history of a resident entry since its load.
     pub fn stay(&self, service: ServiceId) -> Stay {
         self.history.stay(self.observation.cell, service)
     }

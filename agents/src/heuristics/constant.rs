@@ -18,7 +18,7 @@ use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::SimRng;
 
-/// What every scenario with a cloud is compared with.
+/// The rule that serves every request in the cloud: every scenario with a cloud is compared with it.
 pub(super) const CLOUD: &[Entry] = &[Entry {
     name: "cloud-only",
     description: "everything runs in the cloud",

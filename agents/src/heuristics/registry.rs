@@ -187,7 +187,7 @@ impl Prepared {
         Self::with_parameters(name, scenario, &[])
     }
 
-    /// The same, with some parameters that replace the scenario's.
+    /// Prepares a rule with parameters that replace the scenario's.
     ///
     /// # Errors
     /// As [`build`], and for parameters that the rule does not have or that are out of range.

@@ -57,7 +57,7 @@ pub struct Entry {
     pub description: &'static str,
     /// What it decides about.
     pub kind: Kind,
-    /// What it can be tuned by.
+    /// Its parameters, which `tune` searches over.
     pub parameters: &'static [Parameter],
     pub(super) prepare: Prepare,
 }

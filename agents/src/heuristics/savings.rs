@@ -1,4 +1,4 @@
-//! What a rule knows about what an entry saves and what a load costs.
+//! Estimates of what a resident entry saves and of what a load costs.
 //!
 //! In abstract scenarios both stand in the scenario, and `value` has the formula. In physical ones they depend on links,
 //! queues, contexts and stores, and are learnt from the requests that the rule has seen so far, of all cells together:
@@ -28,7 +28,7 @@ use thoughtcache_env::units::ServiceId;
 /// The weight of a new request in the mean, once there were enough.
 const WEIGHT: f64 = 0.05;
 
-/// What was seen of one service.
+/// Sums over the requests of one service so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Seen {
     num_requests: u64,
@@ -108,7 +108,7 @@ impl Savings {
         }
     }
 
-    /// The same at the rate of this moment.
+    /// Returns the saving per slot at the rate of this moment.
     pub(super) fn value(&self, scene: Scene<'_>, service: ServiceId) -> f64 {
         self.per_slot(service, scene.rate(service))
     }
@@ -118,7 +118,7 @@ impl Savings {
         victims.iter().map(|&victim| self.value(scene, victim).max(0.0)).sum()
     }
 
-    /// What a load costs.
+    /// Returns the cost of a load.
     pub(super) fn load_cost(&self, service: ServiceId) -> f64 {
         match self {
             Self::Known(value) => value.load_cost(service),

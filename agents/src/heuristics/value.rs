@@ -1,4 +1,4 @@
-//! What a resident entry saves.
+//! The saving of a resident entry.
 //!
 //! Equation, for a service asked for `ew` times per slot:
 //! ```text
@@ -60,7 +60,7 @@ impl EdgeValue {
         service.cloud_per_request - edge - accuracy
     }
 
-    /// What a load costs.
+    /// Returns the cost of a load.
     pub(super) fn load_cost(&self, service: ServiceId) -> f64 {
         self.services[service.index()].load_cost
     }

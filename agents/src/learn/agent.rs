@@ -1,4 +1,4 @@
-//! What a learner is: it explores, records what came of it, and from time to time learns.
+//! The trait of a learner: it explores, records what followed, and from time to time learns.
 //!
 //! ```text
 //! before: demonstrate, record, imitate        only with a warm start: a rule acts, the learner learns to do the same
@@ -107,7 +107,7 @@ impl Metrics {
     }
 }
 
-/// What can go wrong while learning.
+/// An error while learning.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum AgentError {
     /// What was handed to the learner is nothing it can learn from; the sentence names the lane or the buffer.
@@ -116,9 +116,9 @@ pub enum AgentError {
     /// The learning has diverged.
     #[error("{quantity} is {value} in update {update}; lower learning_rate or reward_scale")]
     NotFinite {
-        /// What is not a finite number.
+        /// The name of the number that is not finite.
         quantity: &'static str,
-        /// What it is instead.
+        /// Its value.
         value: f64,
         /// The number of the update, from 1.
         update: u64,

@@ -18,9 +18,9 @@ use thoughtcache_env::random::{Purpose, Seed, Stream};
 pub struct AgentViolation {
     /// The decisions of all lanes together that were taken before.
     pub decisions: u64,
-    /// What should hold.
+    /// The condition that should hold.
     pub rule: &'static str,
-    /// What was found instead.
+    /// The value that was found.
     pub found: String,
 }
 

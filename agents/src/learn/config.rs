@@ -1,4 +1,4 @@
-//! What a user says about a learner, whichever it is.
+//! Settings that all learners share.
 //!
 //! The choice is a table named after it, so that a mistake is reported at its own line:
 //! ```toml
@@ -20,7 +20,7 @@ use thoughtcache_env::invalid::Invalid;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "AgentFile", into = "AgentFile")]
 pub struct AgentConfig {
-    /// What the learner imitates before it learns, if anything.
+    /// The rule that the learner imitates before it learns, if any.
     pub warm_start: Option<WarmStartConfig>,
     /// Whether rewards are learnt from without their
     /// [input costs](thoughtcache_env::gym::api::StepInfo::input_cost).
@@ -119,7 +119,7 @@ impl From<DqnConfig> for AgentConfig {
 }
 
 impl AgentConfig {
-    /// What trains the policy.
+    /// The algorithm that trains the policy.
     pub fn algorithm(&self) -> Algorithm {
         match self.learner {
             LearnerConfig::Ppo(_) => Algorithm::Ppo,

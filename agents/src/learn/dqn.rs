@@ -46,9 +46,9 @@ use report::{seen, transitions};
 /// Gradient steps from one count of dead units to the next: a count costs a part of a step.
 const DEAD_UNITS_EVERY: u64 = 100;
 
-/// What the loss and the length of its gradient are called.
+/// Names of the loss and of the norm of its gradient in the log.
 const NAMES: [&str; 2] = ["train/loss", "train/grad_norm"];
-/// What they are called while a rule is imitated.
+/// Their names while a rule is imitated.
 const IMITATION_NAMES: [&str; 2] = ["warm_start/loss", "warm_start/grad_norm"];
 
 /// A learner of action values.
@@ -66,9 +66,9 @@ pub struct DqnAgent {
     n_steps: Vec<NStep>,
     acting: Vec<SimRng>,
     replay_rng: SimRng,
-    /// What the lanes saw when they last chose, as the net sees it.
+    /// The network's inputs when the lanes last chose.
     rows: Vec<f32>,
-    /// What the chosen actions led to, as the net sees it.
+    /// The network's inputs after the chosen actions.
     next_rows: Vec<f32>,
     batches: [Batch; 2],
     decisions: u64,
@@ -146,7 +146,7 @@ impl DqnAgent {
         tensor_rows::to_vec(&action_values(&self.nets[0].online, &rows).contiguous())
     }
 
-    /// What each action is worth in a row, legal or not, in unscaled reward.
+    /// Returns the value of each action in a row, legal or not, in unscaled reward.
     ///
     /// # Panics
     /// When the row has the wrong length.

@@ -1,4 +1,4 @@
-//! What a user says about DQN; the names are those of Stable-Baselines3 and its Zoo.
+//! Settings of DQN, named as in Stable-Baselines3 and its Zoo.
 //!
 //! Everything that happens every so often is counted in **decisions** (of all lanes together), so that a setting means the
 //! same for any number of lanes.
@@ -51,13 +51,13 @@ pub struct DqnConfig {
     pub max_grad_norm: f64,
     /// Step size of Adam at the beginning, above 0.
     pub learning_rate: f64,
-    /// What becomes of the step size: `constant`, or `linear` to 0 at the end of the budget.
+    /// Schedule of the step size: `constant`, or `linear` to 0 at the end of the budget.
     pub learning_rate_schedule: Schedule,
-    /// What Adam adds to the root of the squared gradient, above 0.
+    /// Adam's epsilon, added to the root of the mean squared gradient, above 0.
     pub adam_eps: f64,
     /// Widths of the hidden layers, at most 8 of them.
     pub net_arch: Vec<usize>,
-    /// What follows a hidden layer: `tanh` or `relu`.
+    /// Activation of the hidden layers: `tanh` or `relu`.
     pub activation: Activation,
     /// Rewards are multiplied by it before anything is learnt, above 0. Huber's loss is quadratic up to an error of 1: costs
     /// of `tight` are a few hundredths a decision, and 30 brings values near 1.

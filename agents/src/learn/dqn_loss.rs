@@ -46,7 +46,7 @@ fn huber(taken: &Tensor, targets: &Tensor) -> Tensor {
     taken.huber_loss(targets, Reduction::Mean, 1.0)
 }
 
-/// What a batch teaches: means over its transitions.
+/// The loss of a batch and its metrics: means over the transitions.
 #[derive(Debug)]
 pub struct Lesson {
     /// The loss.
@@ -62,9 +62,9 @@ pub struct Lesson {
 /// One thread's handles on the online net and on the target net.
 #[derive(Debug)]
 pub struct Nets {
-    /// What learns and acts.
+    /// The network that learns and acts.
     pub online: Net,
-    /// What says what the future is worth.
+    /// The target network, which values the future.
     pub target: Net,
 }
 

@@ -31,9 +31,9 @@ pub fn discount(gamma: f64, slots_elapsed: u32) -> f64 {
 /// For which cell a step decided, and of which cell the row after it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cells {
-    /// That of the decision.
+    /// The value of the row of the decision.
     pub now: CellId,
-    /// That of the row that followed: of the final row after an end.
+    /// The value of the row that followed: of the final row after an end.
     pub next: CellId,
 }
 

@@ -1,4 +1,4 @@
-//! What is minimised while a rule is imitated, on one screen.
+//! The loss of imitating a rule, on one screen.
 //!
 //! # Target
 //! ```text

@@ -41,7 +41,7 @@ impl InputBaseline {
     /// Hands a step to the learner; afterwards its rewards are what they were.
     ///
     /// # Errors
-    /// Those of [`Agent::record`].
+    /// As [`Agent::record`].
     pub(super) fn record(
         &mut self,
         agent: &mut dyn Agent,

@@ -21,7 +21,7 @@ pub struct Outcome<'a> {
     pub row: &'a [f32],
     /// The action taken.
     pub action: u32,
-    /// What it paid, as it is to be learnt.
+    /// Its reward, as the learner sees it.
     pub reward: f64,
     /// The slots that passed.
     pub slots_elapsed: u32,
@@ -29,7 +29,7 @@ pub struct Outcome<'a> {
     pub end: End,
     /// The row that followed: after an end the final row of the episode, never the first of the next.
     pub next_row: &'a [f32],
-    /// What was legal in that row.
+    /// The legal actions of that row.
     pub next_legal: &'a [bool],
 }
 

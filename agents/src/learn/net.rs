@@ -45,7 +45,7 @@ pub struct NetSpec {
     pub inputs: usize,
     /// The widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// What follows each hidden layer.
+    /// The activation after each hidden layer.
     pub activation: Activation,
     /// What reads the last hidden layer, or the row itself where there is none.
     pub heads: Vec<HeadSpec>,
@@ -162,7 +162,7 @@ impl Net {
         features
     }
 
-    /// What every hidden layer puts out for `rows x inputs`, first layer first.
+    /// Returns the output of every hidden layer for `rows x inputs`, first layer first.
     pub fn activations(&self, rows: &Tensor) -> Vec<Tensor> {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.trunk.len());
         for layer in &self.trunk {
@@ -178,7 +178,7 @@ impl Net {
         }
     }
 
-    /// What head `index` makes of features: `rows x outputs`.
+    /// Returns the output of head `index` for features: `rows x outputs`.
     pub fn head(&self, index: usize, features: &Tensor) -> Tensor {
         self.heads[index].apply(features)
     }

@@ -21,7 +21,7 @@ pub struct Episode {
     pub slots: u64,
     /// Its costs by component.
     pub cost: CostBreakdown,
-    /// What was counted.
+    /// The counters of the episode.
     pub counters: Counters,
 }
 
@@ -73,7 +73,7 @@ pub trait Observer {
     /// led here and this call, and a run that is stopped is kept before anything else happens.
     ///
     /// # Errors
-    /// Whatever keeps the state from being kept ends the run.
+    /// When the state cannot be written; the run ends.
     fn checkpoint(&mut self, _state: &TrainerState) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(())
     }
@@ -88,7 +88,7 @@ pub trait Observer {
     /// validation is repeated when the run goes on.
     ///
     /// # Errors
-    /// Whatever keeps the policy from being validated ends the run.
+    /// When the policy cannot be validated; the run ends.
     fn validate(&mut self, policy: &Mlp, decisions: u64)
     -> Result<Option<f64>, Box<dyn Error + Send + Sync>>;
 }

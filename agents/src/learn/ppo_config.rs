@@ -1,4 +1,4 @@
-//! What a user says about PPO; the names are those of Stable-Baselines3 and its Zoo.
+//! Settings of PPO, named as in Stable-Baselines3 and its Zoo.
 
 use super::ranges::{check_counts, check_net_arch, check_numbers};
 use super::schedule::Schedule;
@@ -44,13 +44,13 @@ pub struct PpoConfig {
     pub target_kl: Option<f64>,
     /// Step size of Adam at the beginning, above 0.
     pub learning_rate: f64,
-    /// What becomes of the step size: `constant`, or `linear` to 0 at the end of the budget.
+    /// Schedule of the step size: `constant`, or `linear` to 0 at the end of the budget.
     pub learning_rate_schedule: Schedule,
-    /// What Adam adds to the root of the squared gradient, above 0. 1e-5 is the custom of PPO.
+    /// Adam's epsilon, added to the root of the mean squared gradient, above 0; 1e-5 is customary for PPO.
     pub adam_eps: f64,
     /// Widths of the hidden layers, at most 8, of the actor and of the critic alike; each net has a trunk of its own.
     pub net_arch: Vec<usize>,
-    /// What follows a hidden layer: `tanh` or `relu`.
+    /// Activation of the hidden layers: `tanh` or `relu`.
     pub activation: Activation,
     /// Rewards are multiplied by it before anything is learnt, above 0. Costs of `tight` are a few hundredths a decision;
     /// 30 brings values near 1.

@@ -19,7 +19,7 @@ use tch::{Kind, Reduction, Tensor, no_grad_guard};
 pub struct PolicyBatch {
     /// `rows x actions`: what was illegal.
     pub illegal: Tensor,
-    /// What was done.
+    /// The actions.
     pub actions: Tensor,
     /// The logarithms of the probabilities with which it was done.
     pub old_log_probs: Tensor,
@@ -30,7 +30,7 @@ pub struct PolicyBatch {
 /// The loss of the actor and what it consists of.
 #[derive(Debug)]
 pub struct PolicyLoss {
-    /// What is differentiated.
+    /// The loss that is differentiated.
     pub loss: Tensor,
     /// The clipped surrogate with its sign turned.
     pub policy_gradient_loss: f64,

@@ -1,4 +1,4 @@
-//! What PPO reports of an update: the names of Stable-Baselines3, as formulas.
+//! Metrics of an update of PPO, named as in Stable-Baselines3, with their formulas.
 //!
 //! `train/dead_units` is that of [`dead_units`](super::dead_units), after the update. Means are over the minibatches of all epochs of
 //! the update.

@@ -1,4 +1,4 @@
-//! What a learner of action values remembers: a ring of transitions, sampled uniformly.
+//! The replay buffer of a learner of action values: a ring of transitions, sampled uniformly.
 //!
 //! Everything lies in flat arrays that are reserved once. A transition of 191 entries and 22 actions takes 1.6 kB, so
 //! 100,000 of them take 160 MB; memory is touched only as the ring fills.
@@ -20,7 +20,7 @@ pub struct Transition<'a> {
     pub discount: f32,
     /// The row that followed.
     pub next_row: &'a [f32],
-    /// What was legal in that row.
+    /// The legal actions of that row.
     pub next_legal: &'a [bool],
 }
 

@@ -1,4 +1,4 @@
-//! What a policy-gradient learner remembers between two updates: `steps x lanes` decisions and what followed them.
+//! The rollout of a policy-gradient learner: `steps x lanes` decisions between two updates, and what followed them.
 //!
 //! Rows go straight into tensor memory, written once. Block `t` of the observations is what the lanes saw before step `t`;
 //! one block more than there are steps holds what they saw after the last one. Final rows of episodes that were cut are
@@ -40,12 +40,12 @@ pub struct Rollout {
     mask: Vec<bool>,
 }
 
-/// What a rollout amounts to, one number a decision, in the order of the rows.
+/// Advantages and targets of a rollout, one a decision, in the order of the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Targets {
     /// By how much the action was better than the critic expected; 0 where it is not known.
     pub advantages: Vec<f64>,
-    /// What the critic should have said; what it said where it is not known.
+    /// The target of the critic; its own prediction where the target is not known.
     pub returns: Vec<f64>,
     /// The positions of the decisions to learn from: those of which it is known how their cell went on.
     pub known: Vec<i64>,
@@ -184,7 +184,7 @@ impl Rollout {
         self.illegal.narrow(0, 0, self.len() as i64)
     }
 
-    /// What was done.
+    /// The action.
     pub fn actions(&self) -> Tensor {
         self.actions.narrow(0, 0, self.len() as i64)
     }

@@ -1,4 +1,4 @@
-//! What makes two runs the same: a state is only good for the run that it was taken from.
+//! The fingerprint of a run: a state is only good for the run that it was taken from.
 
 use super::config::AgentConfig;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What a learner and its run remember, as named flat arrays: to go on later as if nothing had happened.
+//! The state of a learner and its run, as named flat arrays: a resumed run goes on as if nothing had happened.
 //!
 //! A [`StateDict`] becomes the bytes of a safetensors file and is made of them again. Whoever restores takes every entry
 //! by its name, its type and its shape; what is missing, of another type or shape, or left over at the end is an error
@@ -12,7 +12,7 @@ mod plain;
 pub use dict::{StateDict, StateError};
 pub use plain::Plain;
 
-/// What a learner remembers.
+/// The state of a learner.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentState {
     /// Nets, optimisers, generators, counters and what has not been learnt from yet.

@@ -32,7 +32,7 @@ mod run_state;
 pub use super::observer::{Episode, Observer, TrainerState, WarmStartReport};
 pub use super::train_error::TrainError;
 
-/// What belongs to a run and not to its learner.
+/// Settings of a run that its learner does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct TrainSettings {
     /// Decisions of all lanes together; a multiple of the number of lanes.
@@ -57,7 +57,7 @@ pub struct Best {
     pub decisions: u64,
 }
 
-/// What a run has made.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// The policy with the least validation cost, the earliest of equals; `None` when the observer stopped the run before a
@@ -156,7 +156,7 @@ struct Run<E> {
     input_baseline: InputBaseline,
     buffers: StepBuffers,
     actions: Vec<ActionId>,
-    /// What has been added up of the episodes that are being played.
+    /// Sums over the episodes that are being played.
     episodes: Vec<Episode>,
     best: Option<Best>,
     decisions: u64,

@@ -1,4 +1,4 @@
-//! What ends a run early.
+//! Errors that end a run early.
 
 use crate::learn::agent::AgentError;
 use crate::learn::state::StateError;
@@ -6,7 +6,7 @@ use std::error::Error;
 use thiserror::Error as ThisError;
 use thoughtcache_env::invalid::Invalid;
 
-/// What ends a run early.
+/// An error that ends a run early.
 #[derive(Debug, ThisError)]
 pub enum TrainError {
     /// A value of the configuration or of the settings cannot be meant.
@@ -25,7 +25,7 @@ pub enum TrainError {
     Failed {
         /// Where in the run: after how many decisions, in a validation, in a checkpoint.
         at: String,
-        /// What failed.
+        /// The error underneath.
         source: Box<dyn Error + Send + Sync>,
     },
 }

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What follows each hidden layer.
+/// The activation after each hidden layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
@@ -213,7 +213,7 @@ impl Mlp {
         self.value.as_ref()
     }
 
-    /// What follows each hidden layer.
+    /// The activation after each hidden layer.
     pub fn activation(&self) -> Activation {
         self.activation
     }

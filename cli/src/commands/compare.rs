@@ -42,7 +42,7 @@ pub(crate) struct Args {
     policies: Vec<String>,
     #[command(flatten)]
     play: PlayArgs,
-    /// What differences refer to
+    /// The row that differences refer to
     #[arg(long, default_value = "least-aot", value_name = "POLICY|RUN")]
     baseline: String,
     /// Compare the named policies and the baseline only
@@ -152,7 +152,7 @@ fn sweep(typed: &str) -> Result<Sweep, String> {
     Ok(Sweep { key, values })
 }
 
-/// What is ready to be played.
+/// Policies and protocol of one table, loaded and checked.
 struct Prepared {
     /// The value of the swept key.
     value: Option<String>,
@@ -287,7 +287,7 @@ impl Args {
         lineup
     }
 
-    /// What the row of the baseline is called: that of its policy, or that of the seeds it belongs to.
+    /// Returns the name of the baseline's row: its policy, or the group of seeds that it belongs to.
     fn baseline_row<'a>(
         &self,
         baseline: &[String],

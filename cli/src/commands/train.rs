@@ -13,7 +13,7 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a build without learners says.
+/// The message of a build without learners.
 #[cfg(not(feature = "torch"))]
 pub(crate) const NO_TORCH: &str = "this program was built without its learners (feature `torch`); everything but training \
                                    works; to train, type: cargo xtask setup && cargo build --release";

@@ -13,7 +13,7 @@ use plotters::element::{
 use plotters::style::text_anchor::{HPos, VPos};
 use plotters::style::{Color, RGBColor, TextStyle, WHITE};
 
-/// What an entry of a legend shows beside its words.
+/// The mark of an entry in a legend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mark {
     Fill,

@@ -13,7 +13,7 @@ use thoughtcache_agents::metrics::Summary;
 pub(crate) struct Compared {
     /// The value of the swept key; `None` without a sweep.
     pub(crate) value: Option<String>,
-    /// What was found.
+    /// The comparison.
     pub(crate) comparison: Comparison,
 }
 
@@ -30,7 +30,7 @@ const FAINT: &str = "\u{1b}[2m";
 /// The end of both.
 const PLAIN: &str = "\u{1b}[0m";
 
-/// What was played, in one line.
+/// Names scenario, episodes and seed in one line.
 pub(crate) fn played(scenario: &str, is_recorded: bool, episodes: u64, slots: u32, seed: u64) -> String {
     if is_recorded {
         return format!("{scenario}: recorded requests, the whole test part as one run of {slots} slots");
@@ -39,7 +39,7 @@ pub(crate) fn played(scenario: &str, is_recorded: bool, episodes: u64, slots: u3
     format!("{scenario}: {episodes} of {slots} slots, seed {seed}")
 }
 
-/// What a difference to the baseline reads like in a table.
+/// Formats a difference to the baseline.
 pub(crate) fn relative(row: &Row, baseline: &str) -> String {
     match &row.relative {
         _ if row.summary.name == baseline => "baseline".into(),

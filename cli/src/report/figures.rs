@@ -25,7 +25,7 @@ impl CostUnit {
         Self { scale, decimals }
     }
 
-    /// What a header says: `cost per slot x 1000`.
+    /// Returns the header, `cost per slot x 1000` say.
     pub(crate) fn name(self) -> String {
         if self.scale == 1.0 { "cost per slot".into() } else { format!("cost per slot x {}", self.scale) }
     }

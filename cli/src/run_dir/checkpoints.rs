@@ -23,9 +23,9 @@ pub(crate) const META_FILE: &str = "meta.json";
 pub(crate) const BEST: &str = "best";
 /// The newest state of a run.
 pub(crate) const LAST: &str = "last";
-/// What the checkpoints of single moments are called, before their number.
+/// The prefix of checkpoints of single moments, before their number.
 const STEP: &str = "step-";
-/// What folders that are being removed are called, before their number.
+/// The prefix of folders that are being removed, before their number.
 const REMOVED: &str = ".removed-";
 
 /// A file of a checkpoint: its name and its bytes.
@@ -38,7 +38,7 @@ pub(crate) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Those of the run in this folder.
+    /// Returns the checkpoints of the run in this folder.
     pub(crate) fn of(run: &Path) -> Self {
         Self { root: run.join("checkpoints") }
     }
@@ -208,7 +208,7 @@ impl Checkpoints {
     /// Removes the checkpoints of single moments but for the newest `keep`.
     ///
     /// # Errors
-    /// When one cannot be removed; the others are.
+    /// When a folder cannot be removed; the others are removed.
     pub(crate) fn retain(&self, keep: usize) -> Result<()> {
         let steps = self.steps();
         self.forget(&steps[..steps.len().saturating_sub(keep)]).and(self.sweep())
@@ -217,7 +217,7 @@ impl Checkpoints {
     /// Removes the checkpoints of moments after so many decisions: a run that goes on from there writes them again.
     ///
     /// # Errors
-    /// When one keeps its name. One that lost its name and cannot be removed stops no run.
+    /// When a folder cannot be renamed away. A renamed folder that cannot be removed stops no run.
     pub(crate) fn forget_after(&self, decisions: u64) -> Result<()> {
         let mut steps = self.steps();
         steps.retain(|&step| step > decisions);

@@ -31,7 +31,7 @@ pub(crate) struct Provenance {
     resumed: Vec<Resumed>,
 }
 
-/// What is known when the program starts.
+/// Facts about a start of the program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Start {
     /// The program's version.
@@ -39,7 +39,7 @@ struct Start {
     /// The commit of the checkout that the program lies in, `+changes` when files differ from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
-    /// What was typed.
+    /// The command line.
     command: String,
     /// The version of libtorch, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ impl Start {
 }
 
 impl Provenance {
-    /// What is known at the start of a run.
+    /// Returns the provenance of a run that starts.
     pub(crate) fn at_start(libtorch: Option<String>, recording_sha256: Option<String>) -> Self {
         Self {
             first: Start::now(libtorch, recording_sha256),
@@ -102,7 +102,7 @@ impl Provenance {
         Self { ended: None, ending: None, ..provenance }
     }
 
-    /// That of the run in a folder, where there is one of ours.
+    /// Reads the provenance of the run in a folder, where there is one of ours.
     pub(crate) fn read(run: &Path) -> Option<Self> {
         toml::from_str(&fs::read_to_string(run.join(FILE)).ok()?).ok()
     }
@@ -122,7 +122,7 @@ impl Provenance {
         self.has_state
     }
 
-    /// The same of a run that has kept its state, or has not.
+    /// Returns the provenance with a note whether the run has kept its state.
     #[must_use]
     pub(crate) fn with_state(self, has_state: bool) -> Self {
         Self { has_state: Some(has_state), ..self }
@@ -148,7 +148,7 @@ impl Provenance {
         self.is_done() && starts.all(|start| place(start) == place(&here))
     }
 
-    /// The same at its end.
+    /// Returns the provenance with the end of the run.
     #[must_use]
     pub(crate) fn at_end(self, ending: &str) -> Self {
         Self { ended: Some(clock::utc_now()), ending: Some(ending.to_owned()), ..self }

@@ -60,7 +60,7 @@ struct Lane<E> {
 }
 
 impl<E> Lane<E> {
-    /// The same lane with something else in the place of its environment.
+    /// Returns the lane with `env` in the place of its environment.
     fn with_env<F>(&self, env: F) -> Lane<F> {
         Lane { env, seed: self.seed, hash: self.hash, has_ended: self.has_ended }
     }

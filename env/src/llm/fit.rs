@@ -160,7 +160,7 @@ fn works(device: &Device, model: &Model, row: &Measured) -> [(Work, f64); 2] {
     [(server.prefill_work(&tokens, batch), row.prompt_s), (server.decode_work(&tokens, batch), answer_s)]
 }
 
-/// What each constant multiplies.
+/// Returns the factor of each constant in the predicted time.
 fn columns(work: &Work, pace: &Pace, form: Form) -> [f64; COLUMNS] {
     let is_read = work.is_memory_bound(pace);
     let (read_s, compute_s) = if is_read { (work.read_s, 0.0) } else { (0.0, work.compute_s) };

@@ -42,7 +42,7 @@ pub struct RequestFacts {
     pub said_tokens: f64,
     /// Tokens of context that the entry at the cell holds for this request; 0 where it is not resident.
     pub kept_tokens: f64,
-    /// Those of them that are fresh, at most the window.
+    /// The tokens among them that are fresh, at most the window.
     pub fresh_tokens: f64,
     /// The batch that the request would be part of at the edge, itself included.
     pub edge_batch: u32,

@@ -59,7 +59,7 @@ use user::Connection;
 pub struct RadioConfig {
     /// Carrier, powers, antennas.
     pub band: BandConfig,
-    /// What a link loses over its distance.
+    /// The law of the path loss.
     pub path_loss: PathLossConfig,
     /// Where users are.
     pub area: Area,
@@ -72,7 +72,7 @@ pub struct RadioConfig {
     /// How fading counts; its mean over a slot when absent.
     #[serde(default)]
     pub fading: Fading,
-    /// What codes and other cells cost.
+    /// The gap to Shannon's rate and the interference of other cells.
     #[serde(default)]
     pub link: LinkConfig,
     /// Recorded throughput in place of the computed link.

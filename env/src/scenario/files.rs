@@ -132,7 +132,7 @@ impl ScenarioConfig {
     }
 }
 
-/// What was read for the physical part of a scenario.
+/// The recordings and models that the physical part of a scenario names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PhysicalFiles {
     /// For its radio.

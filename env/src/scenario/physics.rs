@@ -62,7 +62,7 @@ pub struct DeviceClass {
 /// What a request of a service asks for.
 #[derive(Clone, Debug, Serialize)]
 pub struct Demands {
-    /// What its sensors see.
+    /// The kind of data that its sensors record.
     pub modality: Modality,
     /// Bits of its sensor data.
     pub sensor_bits: f64,

@@ -22,7 +22,7 @@ impl fmt::Display for Override {
     }
 }
 
-/// What `root`, which fits as it is, says with the overrides.
+/// Returns the value that `root`, which fits by itself, gives with the overrides applied.
 pub(super) fn applied<T: DeserializeOwned>(
     root: &Value,
     overrides: &[Override],

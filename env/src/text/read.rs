@@ -48,7 +48,7 @@ impl Misfit {
         Self { path: String::new(), why }
     }
 
-    /// The same, seen from the table or list above.
+    /// Returns the error with the key of the table or list around it put in front.
     fn below(mut self, part: &str) -> Self {
         let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("{part}{dot}{}", self.path);

@@ -208,7 +208,7 @@ impl Arrivals {
     /// Whether no index of a state is out of bounds.
     ///
     /// # Errors
-    /// When one is, or the state is that of another source.
+    /// When a number is out of range, or the state belongs to another source.
     pub(crate) fn check(&self, state: &ArrivalsState) -> Result<(), &'static str> {
         let fits = match (&self.model, &self.state.source, &state.source) {
             (ArrivalModel::Drawn(model), SourceState::Drawn(own), SourceState::Drawn(state)) => {

@@ -184,7 +184,7 @@ impl Instance {
         self.scenario_with_horizon(HORIZON_SLOTS)
     }
 
-    /// The same, in episodes of so many slots.
+    /// Returns the world in episodes of so many slots.
     ///
     /// # Errors
     /// [`InstanceError`]: the numbers cannot be meant.

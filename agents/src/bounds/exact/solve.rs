@@ -24,11 +24,11 @@ pub struct Plan {
 pub struct Discounted {
     /// The least expected cost from an empty memory on, before the first request is drawn, each phase as likely as the others.
     pub value: f64,
-    /// The same by the phase of the first slot.
+    /// The cost by the phase of the first slot.
     pub by_phase: Vec<f64>,
     /// How far the values can be from the exact ones.
     pub error_bound: f64,
-    /// What attains it.
+    /// The plan that attains it.
     pub plan: Plan,
 }
 
@@ -39,7 +39,7 @@ pub struct Average {
     pub lower: f64,
     /// The plan costs no more.
     pub upper: f64,
-    /// What attains it.
+    /// The plan that attains it.
     pub plan: Plan,
 }
 

@@ -83,7 +83,7 @@ pub(super) enum Next {
 pub struct Choice {
     /// The action of the decision environment.
     pub action: ActionId,
-    /// What it costs at once.
+    /// Its immediate cost.
     pub cost: f64,
     pub(super) next: Next,
 }
@@ -91,15 +91,15 @@ pub struct Choice {
 /// What a memoryless rule decides by.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
-    /// What is in memory.
+    /// The set of resident models.
     pub resident: ServiceSet,
-    /// What is asked for.
+    /// The model of the request.
     pub service: ServiceId,
     /// Victims that are chosen already for this request.
     pub chosen: ServiceSet,
     /// The phase of the slot.
     pub phase: usize,
-    /// What can be decided, in the order of the actions.
+    /// The choices, in the order of the actions.
     pub choices: &'a [Choice],
 }
 

@@ -1,9 +1,9 @@
-//! What a number that is not finite came of.
+//! The report of a number that is not finite: the batch that led to it.
 
 use crate::learn::replay::Batch;
 use crate::learn::state::StateDict;
 
-/// What the lanes saw, for a report.
+/// Returns the rows of the lanes for a report.
 pub(super) fn seen(rows: &[f32], masks: &[bool], num_entries: usize) -> StateDict {
     let lanes = rows.len() / num_entries;
     let mut batch = StateDict::default();

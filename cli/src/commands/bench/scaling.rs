@@ -27,7 +27,7 @@ const DEMANDS: [(&str, &str); 2] = [
     ("total", "as many requests as ever, from more people"),
 ];
 
-/// What a decision costs over the number of users.
+/// The time of a decision over the number of users.
 #[derive(Debug, Serialize)]
 pub(super) struct Curve {
     /// How demand grows.

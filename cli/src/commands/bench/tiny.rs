@@ -25,7 +25,7 @@ const GAMMA: f64 = 0.95;
 /// How far what is computed may be from what is recorded.
 const RECORDED_TOLERANCE: f64 = 1e-6;
 
-/// What `--instances` is.
+/// The help of `--instances`.
 const INSTANCES: &str = "Worlds from a table instead, with the columns instance, n_models, sizes, load_cost, local_cost, \
                          cloud_cost, popularity_by_phase, phase_stay_prob, capacity, and what is known of them";
 

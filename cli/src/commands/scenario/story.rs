@@ -60,7 +60,7 @@ struct Entry {
     service: String,
     model: String,
     memory_gb: f64,
-    /// What its context takes, where context takes room.
+    /// Bytes of its context, where context takes room.
     context_memory_gb: Option<f64>,
     #[serde(flatten)]
     context: Thought,
@@ -84,7 +84,7 @@ enum Obstacle {
     TooLittleMayLeave,
 }
 
-/// What a cell did before its requests were decided.
+/// The loads of a cell before its requests were decided.
 #[derive(Debug, Serialize)]
 struct Ahead {
     cell: u32,

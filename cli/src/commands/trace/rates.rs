@@ -1,4 +1,4 @@
-//! What a recording of rates holds.
+//! A summary of a recording of rates.
 
 use serde_json::{Value, json};
 use std::path::Path;

@@ -35,7 +35,7 @@ use thoughtcache_env::gym::decision_env::DecisionEnv;
 use validation::relative;
 use watch::Watch;
 
-/// What may be another at every start of a run.
+/// Options that may differ at every start of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     pub(super) time_limit: Option<Duration>,
@@ -44,7 +44,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// What asks the run to end.
+    /// The request to end the run.
     fn listen(&self) -> Result<Stop> {
         let stop = Stop::listen(self.time_limit)?;
         if self.ends_with_input {

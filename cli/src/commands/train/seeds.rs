@@ -176,7 +176,7 @@ fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
-/// What became of all runs.
+/// How the runs ended.
 #[derive(Default)]
 struct Outcome {
     failed: Vec<(u64, String)>,
@@ -397,7 +397,7 @@ impl Validation {
     }
 }
 
-/// What all runs say at their end.
+/// The document at the end of all runs.
 #[derive(Serialize)]
 struct Trained {
     runs: String,

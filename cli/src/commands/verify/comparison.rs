@@ -1,4 +1,4 @@
-//! What two runs of one config must have in common: the bytes of their checkpoints, and their logs but for times.
+//! Compares two runs of one config: the bytes of their checkpoints, and their logs but for times.
 
 use crate::metrics_log::{DECISIONS, METRICS_FILE};
 use crate::run_dir::checkpoints::{Checkpoints, META_FILE};
@@ -26,7 +26,7 @@ const FILES: [(&str, &str); 5] = [
 pub(super) struct Row {
     pub(super) what: String,
     pub(super) is_equal: bool,
-    /// What was compared, or the first difference.
+    /// The files that were compared, or the first difference.
     pub(super) detail: String,
 }
 

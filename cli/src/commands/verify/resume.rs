@@ -31,7 +31,7 @@ const START_S: f64 = 0.5;
 /// Rounds without a kill in a row before the proof is given up.
 const PATIENCE: u32 = 20;
 
-/// What is said at the end.
+/// The document at the end.
 #[derive(Serialize)]
 struct Proof {
     run: String,

@@ -171,7 +171,7 @@ impl Model {
         self.active_parameters * self.bytes_per_weight
     }
 
-    /// The same model, served with a shorter context window; `key` is where the tokens stand.
+    /// Returns the model with a shorter context window; `key` names the setting in errors.
     ///
     /// # Errors
     /// Fewer than 2 tokens, or more than the model's window.
@@ -180,7 +180,7 @@ impl Model {
         Ok(Self { window_tokens, ..self })
     }
 
-    /// The same model with weights kept in other numbers; `key` is where a scenario says so.
+    /// Returns the model with weights of another number format; `key` names the setting in errors.
     ///
     /// # Errors
     /// When the bytes are not 0.125 to 8.

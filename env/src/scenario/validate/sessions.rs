@@ -20,7 +20,7 @@ const MIN_SESSIONS_PER_SLOT: f64 = 1e-5;
 /// The most sessions that are under way at once, on average: each takes 64 bytes.
 const MAX_UNDER_WAY: f64 = 1e6;
 
-/// What a scenario says elsewhere and sessions need.
+/// The settings outside `[workload.sessions]` that sessions depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionsWorld<'a> {
     /// How many users there are, at least 1.
@@ -90,7 +90,7 @@ impl SessionsConfig {
     }
 }
 
-/// What a share that may not be 0 has to be.
+/// The range of a share that may not be 0.
 const SHARE: &str = "a number above 0, at most 1, or no table";
 
 fn tools(typed: &ToolsConfig) -> Result<Tools, Invalid> {

@@ -64,11 +64,11 @@ impl FromStr for Column {
 /// Where a column comes from in a table of other columns: `reused_tokens=shared_prefix_blocks64*64`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapping {
-    /// What the values become.
+    /// The column of the recording.
     pub column: Column,
     /// The name of the column in the table.
     pub name: String,
-    /// What its numbers are multiplied by.
+    /// The factor of its numbers.
     pub factor: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! What a world replays: the requests of one part of a trace, slot by slot, as requests for services.
+//! The requests of one part of a trace, slot by slot, as requests for services: the form that a world replays.
 //!
 //! *Assumptions.* Requests for models that are no service are served elsewhere whatever a policy does: they are counted
 //! and left out. Within a slot, requests keep the order in which they arrived. Users are kept where somebody wants them

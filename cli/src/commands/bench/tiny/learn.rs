@@ -21,7 +21,7 @@ const VALIDATIONS: u64 = 10;
 /// Episodes of a validation.
 const EPISODES: u64 = 20;
 
-/// What is trained in a world, and how long it plays.
+/// The learner of a world, its budget, and the length of its test.
 pub(super) struct Training<'a> {
     pub(super) agents: &'a [String],
     /// Seeds 1 to this number.
