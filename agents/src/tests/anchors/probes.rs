@@ -85,32 +85,16 @@ pub(crate) fn probe_registry() -> Vec<Probe> {
 ///
 /// Fails when the loss, the optimiser or the sign of the reward is wrong: nothing else is involved.
 pub(crate) fn constant_value() -> Probe {
-    Probe {
-        name: "constant-value",
-        fault: "the value loss or the optimiser",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[0.0], &[Some(1.0)])],
-        world: TableWorld::new("probe-constant-value", vec![state(&[0.0], &[stop(1.0, 1)])], vec![0]),
-    }
+    let fault = "the value loss or the optimiser";
+    probe("constant-value", fault, &[0], vec![state(&[0.0], &[(1.0, stop(1.0))])])
 }
 
 /// One step whose reward is the observation, -1 or +1. The values are -1 and +1.
 ///
 /// Fails when rows and targets are paired wrongly, or when the row does not reach the network.
 pub(crate) fn observed_value() -> Probe {
-    Probe {
-        name: "observed-value",
-        fault: "the way of the row through the network",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[-1.0], &[Some(-1.0)]), answer(&[1.0], &[Some(1.0)])],
-        world: TableWorld::new(
-            "probe-observed-value",
-            vec![state(&[-1.0], &[stop(-1.0, 1)]), state(&[1.0], &[stop(1.0, 1)])],
-            vec![0, 1],
-        ),
-    }
+    let states = [-1.0_f32, 1.0].map(|sign| state(&[sign], &[(f64::from(sign), stop(f64::from(sign)))]));
+    probe("observed-value", "the way of the row through the network", &[0, 1], states.to_vec())
 }
 
 /// Two steps: the first pays nothing and takes `slots_elapsed` slots, the second pays 1. With gamma 0.5 the values are
@@ -127,60 +111,30 @@ pub(crate) fn discount_over_slots(slots_elapsed: u32) -> Probe {
         3 => ("discount-over-3-slots", 0.125),
         other => panic!("the probe has 0, 1 or 3 slots, not {other}"),
     };
-    Probe {
-        name,
-        fault: "the discount gamma ^ slots_elapsed, or the bootstrap",
-        gamma: 0.5,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[0.0], &[Some(value)]), answer(&[1.0], &[Some(1.0)])],
-        world: TableWorld::new(
-            &format!("probe-{name}"),
-            vec![state(&[0.0], &[go(0.0, slots_elapsed, 1)]), state(&[1.0], &[stop(1.0, 1)])],
-            vec![0],
-        ),
-    }
+    let first = Outcome { slots_elapsed, ..go(0.0, 1) };
+    let states = vec![state(&[0.0], &[(value, first)]), state(&[1.0], &[(1.0, stop(1.0))])];
+    Probe { gamma: 0.5, ..probe(name, "the discount gamma ^ slots_elapsed, or the bootstrap", &[0], states) }
 }
 
 /// One step; action 0 pays -1, action 1 pays +1. The action values are -1 and +1, the best action is 1.
 ///
 /// Fails when the advantage has the wrong sign, or when values and actions are paired wrongly.
 pub(crate) fn rewarded_action() -> Probe {
-    Probe {
-        name: "rewarded-action",
-        fault: "the policy loss, or the choice of the action's value",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[0.0], &[Some(-1.0), Some(1.0)])],
-        world: TableWorld::new(
-            "probe-rewarded-action",
-            vec![state(&[0.0], &[stop(-1.0, 1), stop(1.0, 1)])],
-            vec![0],
-        ),
-    }
+    let states = vec![state(&[0.0], &[-1.0, 1.0].map(|pay| (pay, stop(pay))))];
+    probe("rewarded-action", "the policy loss, or the choice of the action's value", &[0], states)
 }
 
 /// Echo: one step that pays +1 when the action is the observed one of three symbols, else -1.
 ///
 /// Fails when the policy is the same for all rows, or when lanes get each other's actions.
 pub(crate) fn echo() -> Probe {
-    let pays = |symbol: usize, action: usize| if symbol == action { 1.0 } else { -1.0 };
-    let row =
-        |symbol: usize| -> Vec<f32> { (0..3).map(|entry| f32::from(u8::from(entry == symbol))).collect() };
-    let values =
-        |symbol: usize| -> Vec<Option<f64>> { (0..3).map(|action| Some(pays(symbol, action))).collect() };
-    let outcomes = |symbol: usize| -> Vec<_> { (0..3).map(|action| stop(pays(symbol, action), 1)).collect() };
-    Probe {
-        name: "echo",
-        fault: "rows, actions and rewards that belong to different decisions",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: (0..3).map(|symbol| answer(&row(symbol), &values(symbol))).collect(),
-        world: TableWorld::new(
-            "probe-echo",
-            (0..3).map(|symbol| state(&row(symbol), &outcomes(symbol))).collect(),
-            vec![0, 1, 2],
-        ),
-    }
+    let echoed = |symbol: usize| {
+        let row = [0, 1, 2].map(|entry| f32::from(u8::from(entry == symbol)));
+        let pays = [0, 1, 2].map(|action| if action == symbol { 1.0 } else { -1.0 });
+        state(&row, &pays.map(|pay| (pay, stop(pay))))
+    };
+    let fault = "rows, actions and rewards that belong to different decisions";
+    probe("echo", fault, &[0, 1, 2], (0..3).map(echoed).collect())
 }
 
 /// Two steps that pay 1 each, then the world is over; the final row looks like the first. With gamma 0.9 the values are
@@ -188,18 +142,8 @@ pub(crate) fn echo() -> Probe {
 ///
 /// Fails (towards 10) when a terminated episode is bootstrapped.
 pub(crate) fn termination() -> Probe {
-    Probe {
-        name: "termination",
-        fault: "a bootstrap beyond the end of the world",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[-1.0], &[Some(1.9)]), answer(&[1.0], &[Some(1.0)])],
-        world: TableWorld::new(
-            "probe-termination",
-            vec![state(&[-1.0], &[go(1.0, 1, 1)]), state(&[1.0], &[stop(1.0, 1)])],
-            vec![0],
-        ),
-    }
+    let states = vec![state(&[-1.0], &[(1.9, go(1.0, 1))]), state(&[1.0], &[(1.0, stop(1.0))])];
+    probe("termination", "a bootstrap beyond the end of the world", &[0], states)
 }
 
 /// A loop that pays 1 a slot, cut by a clock after 10 steps that the row does not show. With gamma 0.9 the value is 10.
@@ -207,19 +151,10 @@ pub(crate) fn termination() -> Probe {
 /// Fails when truncation is treated as death: every tenth step would have no future, and one-step targets would settle at
 /// `1 / (1 - 0.9 * 0.9) = 5.26`; the return from the start would be `10 (1 - 0.9^10) = 6.51`.
 pub(crate) fn truncation() -> Probe {
-    const STEPS: usize = 10;
-    let position = |index: usize| {
-        let next = (index + 1) % STEPS;
-        if next == 0 { state(&[0.0], &[cut(1.0, 1, next)]) } else { state(&[0.0], &[go(1.0, 1, next)]) }
-    };
-    Probe {
-        name: "truncation",
-        fault: "truncation treated as termination",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[0.0], &[Some(10.0)])],
-        world: TableWorld::new("probe-truncation", (0..STEPS).map(position).collect(), vec![0]),
-    }
+    let position =
+        |next: usize| state(&[0.0], &[(10.0, if next == 0 { cut(1.0, 0) } else { go(1.0, next) })]);
+    let states = (1..=10).map(|next| position(next % 10)).collect();
+    probe("truncation", "truncation treated as termination", &[0], states)
 }
 
 /// Episodes begin in A or B and are cut after one step, which takes a slot. B pays 1 and stays B, so it is worth 10 with
@@ -228,18 +163,8 @@ pub(crate) fn truncation() -> Probe {
 /// Fails when the bootstrap takes the first row of the next episode for the final row of this one: A would be worth
 /// 0.9 times the average of A and B, that is less than 8.2.
 pub(crate) fn final_row() -> Probe {
-    Probe {
-        name: "final-row",
-        fault: "a bootstrap from the row after the reset instead of the final row",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![answer(&[0.0], &[Some(9.0)]), answer(&[1.0], &[Some(10.0)])],
-        world: TableWorld::new(
-            "probe-final-row",
-            vec![state(&[0.0], &[cut(0.0, 1, 1)]), state(&[1.0], &[cut(1.0, 1, 1)])],
-            vec![0, 1],
-        ),
-    }
+    let states = vec![state(&[0.0], &[(9.0, cut(0.0, 1))]), state(&[1.0], &[(10.0, cut(1.0, 1))])];
+    probe("final-row", "a bootstrap from the row after the reset instead of the final row", &[0, 1], states)
 }
 
 /// One step. In the first state action 2 is the best (it pays +1, the others -1 and 0); in the second it is illegal and
@@ -247,24 +172,9 @@ pub(crate) fn final_row() -> Probe {
 ///
 /// Fails (with the world's error) when acting ignores the mask, in exploration or in the greedy choice.
 pub(crate) fn illegal_action() -> Probe {
-    Probe {
-        name: "illegal-action",
-        fault: "acting without the mask",
-        gamma: 0.9,
-        audience: Audience::Everyone,
-        answers: vec![
-            answer(&[0.0], &[Some(-1.0), Some(0.0), Some(1.0)]),
-            answer(&[1.0], &[Some(-1.0), Some(0.0), None]),
-        ],
-        world: TableWorld::new(
-            "probe-illegal-action",
-            vec![
-                state(&[0.0], &[stop(-1.0, 1), stop(0.0, 1), stop(1.0, 1)]),
-                last_illegal(&[1.0], &[stop(-1.0, 1), stop(0.0, 1)]),
-            ],
-            vec![0, 1],
-        ),
-    }
+    let first = state(&[0.0], &[-1.0, 0.0, 1.0].map(|pay| (pay, stop(pay))));
+    let second = last_illegal(&[1.0], &[-1.0, 0.0].map(|pay| (pay, stop(pay))));
+    probe("illegal-action", "acting without the mask", &[0, 1], vec![first, second])
 }
 
 /// In the first state action 0 leads, one slot later, to a state where only action 0 is legal (pays 1, the end), and
@@ -274,57 +184,53 @@ pub(crate) fn illegal_action() -> Probe {
 ///
 /// Fails when the target's maximum forgets the next mask: the first value becomes 9, and action 0 seems the best.
 pub(crate) fn illegal_next_action() -> Probe {
-    Probe {
-        name: "illegal-next-action",
-        fault: "a target whose maximum ranges over illegal actions",
-        gamma: 0.9,
-        audience: Audience::ActionValues,
-        answers: vec![
-            answer(&[-1.0], &[Some(0.9), Some(3.0)]),
-            answer(&[1.0], &[Some(1.0), None]),
-            answer(&[1.0], &[Some(1.0), Some(10.0)]),
-        ],
-        world: TableWorld::new(
-            "probe-illegal-next-action",
-            vec![
-                state(&[-1.0], &[go(0.0, 1, 1), stop(3.0, 1)]),
-                last_illegal(&[1.0], &[stop(1.0, 1)]),
-                state(&[1.0], &[stop(1.0, 1), stop(10.0, 1)]),
-            ],
-            vec![0, 2],
-        ),
-    }
+    let states = vec![
+        state(&[-1.0], &[(0.9, go(0.0, 1)), (3.0, stop(3.0))]),
+        last_illegal(&[1.0], &[(1.0, stop(1.0))]),
+        state(&[1.0], &[(1.0, stop(1.0)), (10.0, stop(10.0))]),
+    ];
+    let fault = "a target whose maximum ranges over illegal actions";
+    Probe { audience: Audience::ActionValues, ..probe("illegal-next-action", fault, &[0, 2], states) }
 }
 
-fn answer(row: &[f32], action_values: &[Option<f64>]) -> Answer {
-    Answer { row: row.to_vec(), action_values: action_values.to_vec() }
+/// A state of the table, and its exact values.
+type Solved = (TableState, Answer);
+
+/// A probe for everyone, with gamma 0.9: its states with their values, and those in which episodes begin.
+fn probe(name: &'static str, fault: &'static str, starts: &[usize], solved: Vec<Solved>) -> Probe {
+    let (states, mut answers): (Vec<TableState>, Vec<Answer>) = solved.into_iter().unzip();
+    answers.dedup();
+    let world = TableWorld::new(&format!("probe-{name}"), states, starts.to_vec());
+    Probe { name, fault, gamma: 0.9, audience: Audience::Everyone, answers, world }
 }
 
-/// A state in which every action is legal.
-fn state(row: &[f32], outcomes: &[Outcome]) -> TableState {
-    TableState { row: row.to_vec(), outcomes: outcomes.iter().copied().map(Some).collect() }
+/// A state in which every action is legal: what each is worth and what it does.
+fn state(row: &[f32], actions: &[(f64, Outcome)]) -> Solved {
+    let (action_values, outcomes) = actions.iter().map(|&(value, does)| (Some(value), Some(does))).unzip();
+    (TableState { row: row.to_vec(), outcomes }, Answer { row: row.to_vec(), action_values })
 }
 
 /// A state in which every action but the last is legal.
-fn last_illegal(row: &[f32], outcomes: &[Outcome]) -> TableState {
-    let mut state = state(row, outcomes);
+fn last_illegal(row: &[f32], actions: &[(f64, Outcome)]) -> Solved {
+    let (mut state, mut answer) = state(row, actions);
     state.outcomes.push(None);
-    state
+    answer.action_values.push(None);
+    (state, answer)
 }
 
-/// The episode goes on in state `next`.
-fn go(reward: f64, slots_elapsed: u32, next: usize) -> Outcome {
-    Outcome { reward, slots_elapsed, end: End::No, next }
+/// A slot passes, and the episode goes on in state `next`.
+fn go(reward: f64, next: usize) -> Outcome {
+    Outcome { reward, slots_elapsed: 1, end: End::No, next }
 }
 
-/// A clock cuts the episode in state `next`.
-fn cut(reward: f64, slots_elapsed: u32, next: usize) -> Outcome {
-    Outcome { reward, slots_elapsed, end: End::Truncated, next }
+/// A slot passes, and a clock cuts the episode in state `next`.
+fn cut(reward: f64, next: usize) -> Outcome {
+    Outcome { reward, slots_elapsed: 1, end: End::Truncated, next }
 }
 
-/// The world is over; the final row is that of state 0.
-fn stop(reward: f64, slots_elapsed: u32) -> Outcome {
-    Outcome { reward, slots_elapsed, end: End::Terminated, next: 0 }
+/// A slot passes, and the world is over; the final row is that of state 0.
+fn stop(reward: f64) -> Outcome {
+    Outcome { reward, slots_elapsed: 1, end: End::Terminated, next: 0 }
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn the_illegal_action_is_refused_and_changes_nothing() {
 
 #[test]
 fn an_answer_knows_its_mask_its_value_and_its_best_actions() {
-    let answer = answer(&[0.0], &[Some(1.0), None, Some(2.0), Some(2.0)]);
+    let answer = Answer { row: vec![0.0], action_values: vec![Some(1.0), None, Some(2.0), Some(2.0)] };
     assert_eq!(answer.legal(), [true, false, true, true]);
     assert_eq!(answer.state_value(), 2.0);
     assert_eq!([0, 1, 2, 3, 4].map(|action| answer.is_best(action)), [false, false, true, true, false]);
