@@ -15,9 +15,9 @@ mod failure;
 mod files;
 mod libtorch;
 mod machine;
-mod python_tests;
+mod python;
 #[cfg(test)]
-mod testing;
+mod made_up_tests;
 mod workspace;
 
 use arguments::{Arguments, Task};

@@ -86,7 +86,7 @@ fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Room;
+    use crate::made_up_tests::Room;
 
     #[test]
     fn every_package_has_a_version_and_a_checksum() {

@@ -6,7 +6,7 @@ use crate::failure::cannot;
 use crate::files::{read, write};
 use crate::libtorch;
 use crate::machine::Machine;
-use crate::python_tests;
+use crate::python;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use std::fs;
@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_built: bool) -> R
 /// Builds rustdoc and the site; a warning of either is an error.
 fn site(workspace: &Workspace, machine: &Machine, is_built: bool) -> Result<()> {
     libtorch::ensure(workspace, machine)?;
-    let packages = python_tests::ensure(workspace, machine, &python_tests::DOCS)?;
+    let packages = python::ensure(workspace, machine, &python::DOCS)?;
     let mut rustdoc = workspace.cargo();
     // Replaces the rpath of `.cargo/config.toml`, which only doctests need.
     rustdoc.args(["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");

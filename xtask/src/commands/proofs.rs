@@ -16,7 +16,7 @@ use crate::failure::ensure_all_passed;
 use crate::files;
 use crate::libtorch;
 use crate::machine::Machine;
-use crate::python_tests::{self, PEERS};
+use crate::python::{self, PEERS};
 use crate::workspace::Workspace;
 
 /// Where runs of the proofs lie, ignored by git, and where the results are kept.
@@ -102,7 +102,7 @@ fn command(line: &str, workspace: &Workspace, machine: &Machine) -> Result<Comma
         Some("thoughtcache") => workspace.program(),
         Some("cargo") => workspace.cargo(),
         _ => {
-            let packages = python_tests::ensure(workspace, machine, &PEERS)?;
+            let packages = python::ensure(workspace, machine, &PEERS)?;
             let mut python = Command::new(&machine.python);
             python.current_dir(workspace.root()).env("PYTHONPATH", packages);
             python.env("THOUGHTCACHE", workspace.program().get_program());

@@ -20,7 +20,7 @@ use crate::clock::{self, human};
 use crate::failure::ensure_all_passed;
 use crate::libtorch;
 use crate::machine::Machine;
-use crate::python_tests;
+use crate::python;
 use crate::workspace::Workspace;
 use Environment::{NoTorch, Plain, StrictDocs, Torch};
 
@@ -90,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> R
     }
     let started = clock::start();
     let own_libraries = libtorch::ensure(workspace, machine)?;
-    python_tests::ensure(workspace, machine, &python_tests::TESTS)?;
+    python::ensure(workspace, machine, &python::TESTS)?;
     let mut outcomes = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let mut cargo = workspace.cargo();

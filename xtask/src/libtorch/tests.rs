@@ -3,7 +3,7 @@
 
 use super::recipe::Wheel;
 use super::*;
-use crate::testing::{Room, zip};
+use crate::made_up_tests::{Room, zip};
 use sha2::{Digest, Sha256};
 
 /// A checkout, a shelf of wheels from which the fake pip downloads, and a note of its calls.

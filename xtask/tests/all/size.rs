@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// What was measured when the house was rebuilt; a change that needs more says why.
-const MOST: usize = 33_400;
+const MOST: usize = 33_000;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind
 /// `#[cfg(test)]`.
