@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,32 +147,9 @@ def head_of(text):
 
 
 def prose(lines):
-    """Comment lines as Markdown: indented lines are a table of sources where each names what it is about, else as they are typed."""
-    made, block = [], []
-    for line in [*lines, ""]:
-        if line.startswith("  "):
-            block.append(line[2:])
-            continue
-        if block:
-            made += ["", *(sources(block) or ["```sh", *block, "```"]), ""]
-            block = []
-        made.append(line)
-    return made
-
-
-def sources(block):
-    """Lines such as `memory   two of four GPUs` and what goes on below them, as a table; None where a line names nothing."""
-    rows = []
-    for line in block:
-        found = re.match(r"(\S.*?)(?:\s{2,}|: )(\S.*)", line)
-        if line.startswith(" ") and rows:
-            rows[-1][1] += " " + line.strip()
-        elif found:
-            rows.append([found[1], found[2]])
-        else:
-            return None
-    cells = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
-    return ["| about | source and choice |", "|---|---|", *(f"| {cell} |" for cell in cells)]
+    """Comment lines as Markdown; what is indented is shown as it is typed."""
+    indented = re.compile(r"(?:^  .*\n)+", re.MULTILINE)
+    return indented.sub(lambda block: f"\n```text\n{textwrap.dedent(block[0])}```\n\n", "\n".join([*lines, ""])).splitlines()
 
 
 def rules(tell, page):
