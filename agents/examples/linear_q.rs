@@ -75,8 +75,8 @@ fn train(scenario: &Arc<Scenario>, steps: u32) -> Result<LinearQ, Box<dyn Error>
     let mut rng = seed.stream(Stream::Policy);
     let mut envs = VecEnv::new(vec![DecisionEnv::new(Arc::clone(scenario)); LANES], seed);
     let mut now = StepBuffers::new(LANES, envs.spec());
-    let mut learner =
-        LinearQ { weights: vec![vec![0.0; envs.spec().num_entries() + 1]; envs.spec().num_actions()] };
+    let weights = vec![vec![0.0; envs.spec().num_entries() + 1]; envs.spec().num_actions()];
+    let mut learner = LinearQ { weights };
     let rows = now.rows();
     envs.observe_into(rows.observations, rows.masks)?;
     for step in 0..steps {
@@ -86,11 +86,10 @@ fn train(scenario: &Arc<Scenario>, steps: u32) -> Result<LinearQ, Box<dyn Error>
         for (lane, action) in actions.iter_mut().enumerate() {
             let legal = now.masks.row(lane).to_vec();
             let random: Vec<usize> = (0..legal.len()).filter(|&action| legal[action]).collect();
-            *action = ActionId::from_index(if rng.random::<f64>() < EXPLORATION * left {
-                random[rng.random_range(0..random.len())]
-            } else {
-                learner.best(&before.row(lane).to_vec(), &legal)
-            });
+            let explores = rng.random::<f64>() < EXPLORATION * left;
+            let mut any = || random[rng.random_range(0..random.len())];
+            let chosen = if explores { any() } else { learner.best(&before.row(lane).to_vec(), &legal) };
+            *action = ActionId::from_index(chosen);
         }
         envs.step_into(&actions, now.rows())?;
         for (lane, action) in actions.into_iter().enumerate() {

@@ -32,7 +32,7 @@ impl Verdict {
 /// Where a command writes, as `--json` and `--quiet` ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Console {
-    is_json: bool,
+    pub(crate) is_json: bool,
     is_quiet: bool,
 }
 
@@ -40,11 +40,6 @@ impl Console {
     /// A console for these two switches.
     pub(crate) const fn new(is_json: bool, is_quiet: bool) -> Self {
         Self { is_json, is_quiet }
-    }
-
-    /// Whether standard output is for one JSON document.
-    pub(crate) const fn is_json(self) -> bool {
-        self.is_json
     }
 
     /// Whether progress is drawn: not when quiet, nor when standard error is a file.

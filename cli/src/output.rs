@@ -29,7 +29,7 @@ pub(crate) fn takes_stdout(console: Console, outputs: &[(&str, Option<&Path>)]) 
         (Some((first, _)), Some((second, _))) => {
             bail!("{first} and {second} both write to standard output; name a file for one of them")
         }
-        (Some((option, _)), None) if console.is_json() => {
+        (Some((option, _)), None) if console.is_json => {
             bail!("{option} and --json both write to standard output; name a file for {option}")
         }
         (first, _) => Ok(first.is_some()),

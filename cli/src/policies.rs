@@ -72,16 +72,15 @@ pub(crate) fn expand(console: Console, names: &[String]) -> Vec<String> {
         if !bare.is_empty() {
             console.note(&format!("left out, without a policy yet: {}", listed(&bare)));
         }
-        if done.is_empty() {
-            console.note(&format!("unfinished, with the best policy so far: {}", listed(&unfinished)));
-            expanded.extend(unfinished);
-            continue;
-        }
+        let said = if done.is_empty() {
+            "unfinished, with the best policy so far"
+        } else {
+            "left out, unfinished (named themselves, they play)"
+        };
         if !unfinished.is_empty() {
-            let listed = listed(&unfinished);
-            console.note(&format!("left out, unfinished (named themselves, they play): {listed}"));
+            console.note(&format!("{said}: {}", listed(&unfinished)));
         }
-        expanded.extend(done);
+        expanded.extend(if done.is_empty() { unfinished } else { done });
     }
     expanded
 }

@@ -57,8 +57,9 @@ pub struct Cache {
     /// Bytes that may not leave: contexts of protected entries, and copies that they use.
     #[serde(skip)]
     protected_bytes: u64,
+    /// The sizes of the entries of this memory.
     #[serde(skip)]
-    sizes: Sizes,
+    pub(crate) sizes: Sizes,
     /// By copy of weights.
     #[serde(skip)]
     uses: Vec<Use>,
@@ -201,11 +202,6 @@ impl Cache {
         &self.context_bytes
     }
 
-    /// The sizes of the entries of this memory.
-    pub(crate) fn sizes(&self) -> &Sizes {
-        &self.sizes
-    }
-
     /// The services whose entries are in memory, by id.
     pub fn residents(&self) -> impl Iterator<Item = ServiceId> {
         let residents = self.residency.iter().enumerate().filter(|(_, residency)| residency.is_resident);
@@ -317,18 +313,11 @@ impl Cache {
     /// The evictable entry with the least age of thought that `spare` does not spare; among equals the one that served
     /// longest ago, then the lowest id.
     pub(crate) fn least_age_victim(&self, spare: impl Fn(ServiceId) -> bool) -> Option<ServiceId> {
-        let mut best: Option<usize> = None;
-        for index in 0..self.residency.len() {
-            let service = ServiceId::from_index(index);
-            if !self.is_evictable(service) || spare(service) {
-                continue;
-            }
-            let key = |i: usize| (self.thoughts[i].age_tokens, self.last_served[i]);
-            if best.is_none_or(|champion| key(index) < key(champion)) {
-                best = Some(index);
-            }
-        }
-        best.map(ServiceId::from_index)
+        let evictable = self.residents().filter(|&service| self.is_evictable(service) && !spare(service));
+        let key = |service: &ServiceId| {
+            (self.thoughts[service.index()].age_tokens, self.last_served[service.index()])
+        };
+        evictable.min_by(|one, other| key(one).partial_cmp(&key(other)).expect("ages are numbers"))
     }
 
     /// Makes a service's entry resident, with `needed_bytes` free for what it adds: the `victims` leave, then entries by least
@@ -362,8 +351,8 @@ impl Cache {
     /// When fewer bytes can be freed.
     #[inline]
     pub(crate) fn make_room(&mut self, service: ServiceId, bytes: u64) -> u64 {
-        let mut left = 0;
         if !self.sizes.is_shared() {
+            let mut left = 0;
             while self.free_bytes < bytes {
                 let victim =
                     self.least_age_victim(|victim| victim == service).expect("enough bytes can be freed");
@@ -384,11 +373,10 @@ impl Cache {
                 victims = others;
             }
         }
-        for victim in victims {
+        for &victim in &victims {
             self.evict(victim);
-            left += 1;
         }
-        left
+        victims.len() as u64
     }
 
     /// Brings an entry in, without thoughts; returns the bytes of weights that were loaded for it.

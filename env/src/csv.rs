@@ -194,18 +194,14 @@ impl<'a> CsvReader<'a> {
 /// One record of a table.
 #[derive(Clone, Copy)]
 pub struct Record<'r> {
-    line: u64,
+    /// Its line, from 1; the last one of a record over several.
+    pub line: u64,
     names: &'r [String],
     text: &'r [u8],
     ends: &'r [usize],
 }
 
 impl<'r> Record<'r> {
-    /// Its line, from 1; the last one of a record over several.
-    pub fn line(&self) -> u64 {
-        self.line
-    }
-
     /// Returns the error of its line.
     pub fn wrong(&self, reason: impl Display) -> RecordingError {
         RecordingError::at(self.line, reason)

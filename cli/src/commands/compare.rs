@@ -9,7 +9,7 @@ use crate::scenario_file::{LoadedScenario, Setting};
 use crate::world::{World, note_differences};
 use crate::{output, policies, progress};
 use anyhow::{Context, Result, anyhow, bail};
-use serde::Serialize;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -163,19 +163,6 @@ struct Prepared {
     protocol: Protocol,
 }
 
-/// `--json` of a sweep.
-#[derive(Serialize)]
-struct SweepDocument<'a> {
-    sweep: &'a str,
-    values: Vec<SweepValue<'a>>,
-}
-
-#[derive(Serialize)]
-struct SweepValue<'a> {
-    value: &'a str,
-    comparison: &'a Comparison,
-}
-
 impl Args {
     /// Does what was typed.
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
@@ -322,10 +309,9 @@ impl Args {
         }
         match (key, compared) {
             (Some(key), _) => {
-                let values = compared.iter().filter_map(|Compared { value, comparison }| {
-                    value.as_deref().map(|value| SweepValue { value, comparison })
-                });
-                let document = SweepDocument { sweep: key, values: values.collect() };
+                let value = |one: &Compared| json!({ "value": one.value, "comparison": one.comparison });
+                let values: Vec<Value> = compared.iter().map(value).collect();
+                let document = json!({ "sweep": key, "values": values });
                 console.colored_result(&document, || self.text(compared, report::has_color()))
             }
             (None, [only]) => {

@@ -3,8 +3,7 @@
 use crate::console::{Console, Verdict};
 use crate::table::{Align, Table};
 use anyhow::Result;
-use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 use thoughtcache_agents::heuristics::registry::{Entry, Kind, MYOPIC, Parameter, entries, names};
 use thoughtcache_env::scenario::Scenario;
 
@@ -19,57 +18,45 @@ Parameters stand in a scenario's [policies.RULE]: --set scenario.policies.densit
 #[command(after_help = HELP)]
 pub(crate) struct Args {}
 
-/// One rule, as it is printed.
-#[derive(Serialize)]
-struct Rule {
-    name: &'static str,
-    description: &'static str,
-    /// What the rule decides.
-    decides: &'static str,
-    /// Which scenarios it can play in.
-    scenarios: &'static str,
-    #[serde(serialize_with = "parameters")]
-    parameters: &'static [Parameter],
-}
-
 impl Args {
     /// Does what was typed.
     #[expect(clippy::unused_self, reason = "as every command")]
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let abstract_rules = names(&Scenario::shipped("tight"));
-        let rules: Vec<Rule> = entries()
-            .map(|entry| Rule::new(entry, abstract_rules.iter().any(|name| name == entry.name)))
-            .collect();
-        console.result(&rules, || text(&rules))?;
+        let rules: Vec<Value> = entries().map(document).collect();
+        console.result(&rules, text)?;
         Ok(Verdict::Done)
     }
 }
 
-impl Rule {
-    fn new(entry: &'static Entry, is_for_all: bool) -> Self {
-        let decides = match entry.kind {
-            Kind::Chance => "nothing: any legal action",
-            Kind::Cache => "what a cell keeps in memory",
-            Kind::Constant(_) => "nothing: one placement",
-            Kind::Priced => "where a request runs",
-        };
-        let scenarios = if is_for_all { "all" } else { "physical" };
-        let (name, description, parameters) = (entry.name, entry.description, entry.parameters);
-        Self { name, description, decides, scenarios, parameters }
+/// What a rule decides.
+fn decides(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Chance => "nothing: any legal action",
+        Kind::Cache => "what a cell keeps in memory",
+        Kind::Constant(_) => "nothing: one placement",
+        Kind::Priced => "where a request runs",
     }
 }
 
-fn parameters<S: Serializer>(
-    parameters: &&'static [Parameter],
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    serializer.collect_seq(parameters.iter().map(|one| {
-        let Parameter { name, description, default, low, high, .. } = *one;
-        json!({ "name": name, "description": description, "default": default, "low": low, "high": high })
-    }))
+/// The scenarios that a rule can play in.
+fn scenarios(entry: &Entry) -> &'static str {
+    if names(&Scenario::shipped("tight")).iter().any(|name| name == entry.name) { "all" } else { "physical" }
 }
 
-fn text(rules: &[Rule]) -> String {
+fn document(entry: &Entry) -> Value {
+    let parameter = |one: &Parameter| {
+        let Parameter { name, description, default, low, high, .. } = one;
+        json!({ "name": name, "description": description, "default": default, "low": low, "high": high })
+    };
+    let Entry { name, description, kind, .. } = entry;
+    let parameters: Vec<Value> = entry.parameters.iter().map(parameter).collect();
+    let (decides, scenarios) = (decides(*kind), scenarios(entry));
+    json!({
+        "name": name, "description": description, "decides": decides, "scenarios": scenarios, "parameters": parameters,
+    })
+}
+
+fn text() -> String {
     let headings = ["rule", "scenarios", "decides", "description"].map(|heading| (heading, Align::Left));
     let (mut table, left, right) = (Table::new(headings), Align::Left, Align::Right);
     let mut parameters = Table::new([
@@ -79,8 +66,8 @@ fn text(rules: &[Rule]) -> String {
         ("range", left),
         ("meaning", left),
     ]);
-    for rule in rules {
-        table.row([rule.name, rule.scenarios, rule.decides, rule.description]);
+    for rule in entries() {
+        table.row([rule.name, scenarios(rule), decides(rule.kind), rule.description]);
         for one in rule.parameters {
             let (default, range) = (one.default.to_string(), format!("{} to {}", one.low, one.high));
             parameters.row([rule.name, one.name, &default, &range, one.description]);
@@ -99,14 +86,10 @@ mod tests {
 
     #[test]
     fn every_parameter_is_listed_with_its_range_and_placement_by_price_is_for_physical_scenarios() {
-        let abstract_rules = names(&Scenario::shipped("tight"));
-        let rules: Vec<Rule> = entries()
-            .map(|entry| Rule::new(entry, abstract_rules.iter().any(|name| name == entry.name)))
-            .collect();
-        let scenarios = |name: &str| rules.iter().find(|rule| rule.name == name).map(|rule| rule.scenarios);
+        let scenarios = |name: &str| entries().find(|entry| entry.name == name).map(scenarios);
         assert_eq!(scenarios("myopic"), Some("physical"));
         assert_eq!(scenarios("least-aot"), Some("all"));
-        let lines = text(&rules);
+        let lines = text();
         let amortised = entries().find(|entry| entry.name == "amortised").unwrap();
         let one = &amortised.parameters[0];
         let line =

@@ -138,7 +138,7 @@ impl Args {
 
 /// Shows the statistics of a recording of requests; to people only the models that are asked for most.
 fn tell_stats(console: Console, file: &Path, mut stats: TraceStats) -> Result<()> {
-    if !console.is_json() {
+    if !console.is_json {
         stats.models.truncate(LISTED);
     }
     show(console, &joined(json!({ "file": file.display().to_string() }), json!(stats)))

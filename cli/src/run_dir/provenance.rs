@@ -25,7 +25,7 @@ pub(crate) struct Provenance {
     ending: Option<String>,
     /// Whether the run has kept its state at least once; absent where an older version did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    has_state: Option<bool>,
+    pub(crate) has_state: Option<bool>,
     /// The starts that went on from a checkpoint, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     resumed: Vec<Resumed>,
@@ -117,11 +117,6 @@ impl Provenance {
         self.ending.as_deref() == Some("done")
     }
 
-    /// Whether the run has kept its state at least once, where that is known.
-    pub(crate) fn has_state(&self) -> Option<bool> {
-        self.has_state
-    }
-
     /// Returns the provenance with a note whether the run has kept its state.
     #[must_use]
     pub(crate) fn with_state(self, has_state: bool) -> Self {
@@ -211,14 +206,14 @@ mod tests {
     fn a_run_has_a_state_once_that_is_noted_and_an_older_version_did_not_say() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path();
-        let read = || Provenance::read(run).unwrap().has_state();
+        let read = || Provenance::read(run).unwrap().has_state;
         Provenance::at_start(None, None).at_end("failed").write(run).unwrap();
         assert_eq!(read(), Some(false));
         Provenance::note_state(run).unwrap();
         assert_eq!(read(), Some(true));
         let resumed = Provenance::at_resume(run, 64, None, None);
-        assert_eq!(resumed.has_state(), Some(true), "what was noted stays");
-        assert_eq!(resumed.with_state(false).has_state(), Some(false), "it begins again");
+        assert_eq!(resumed.has_state, Some(true), "what was noted stays");
+        assert_eq!(resumed.with_state(false).has_state, Some(false), "it begins again");
         let text = fs::read_to_string(run.join(FILE)).unwrap();
         fs::write(run.join(FILE), text.replace("has_state = true\n", "")).unwrap();
         assert_eq!(read(), None);

@@ -89,7 +89,7 @@ impl DecisionEnv {
             held: cell.held.clone(),
             is_prefetch: false,
             context_bytes: cell.cache.context_bytes().to_vec(),
-            sizes: Arc::new(cell.cache.sizes().clone()),
+            sizes: Arc::new(cell.cache.sizes.clone()),
             mean_thought: Thought::default(),
             service: ServiceId(0),
             num_requests: 0,

@@ -265,30 +265,6 @@ struct Grounding {
     accuracy: f64,
 }
 
-/// The bill of a request in a placement.
-pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
-    let sites = placement.sites();
-    let perceived = perceive(sites.perception, request);
-    let grounded = ground(sites.grounding, request);
-    let aligned = align(sites.alignment, request);
-    bill(placement, request, &perceived, &grounded, &aligned)
-}
-
-/// The bills of a request in all placements, in the order of [`Placement::ALL`]: [`price`] of each, at less than the sum of
-/// their time, because placements share what their sites do.
-pub fn price_all(request: &RequestView<'_>) -> [StageBill; Placement::ALL.len()] {
-    const SITES: [Site; 3] = [Site::Device, Site::Edge, Site::Cloud];
-    let perceived = SITES.map(|site| perceive(site, request));
-    let grounded = SITES.map(|site| ground(site, request));
-    let aligned = SITES.map(|site| align(site, request));
-    Placement::ALL.map(|placement| {
-        let sites = placement.sites();
-        let at = |site: Site| site as usize;
-        let (perceived, aligned) = (&perceived[at(sites.perception)], &aligned[at(sites.alignment)]);
-        bill(placement, request, perceived, &grounded[at(sites.grounding)], aligned)
-    })
-}
-
 fn perceive(site: Site, request: &RequestView<'_>) -> Part {
     let view = request.site(site);
     let seconds = view.server.compute_s(request.perception_flop);
@@ -321,22 +297,19 @@ fn align(site: Site, request: &RequestView<'_>) -> Part {
     Part::new(view, served.prefill_s, served.gpu_s, view.prompt_token_price * answer.prompt)
 }
 
-/// Puts the parts together with what lies between them: radio, backhaul, load and wait.
-fn bill(
-    placement: Placement,
-    request: &RequestView<'_>,
-    perceived: &Part,
-    grounded: &Grounding,
-    aligned: &Part,
-) -> StageBill {
+/// Returns the bill of a request in a placement: the work of its sites, and what lies between them: radio, backhaul, load and wait.
+pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
     let sites = placement.sites();
+    let perceived = perceive(sites.perception, request);
+    let grounded = ground(sites.grounding, request);
+    let aligned = align(sites.alignment, request);
     let mut stages = [StageLine::default(); Stage::COUNT];
     let (mut device_joules, mut edge_gpu_s) = (0.0, 0.0);
     for (stage, site, part) in [
-        (Stage::Perceive, sites.perception, perceived),
+        (Stage::Perceive, sites.perception, &perceived),
         (Stage::Prefill, sites.grounding, &grounded.prefill),
         (Stage::Decode, sites.grounding, &grounded.decode),
-        (Stage::Align, sites.alignment, aligned),
+        (Stage::Align, sites.alignment, &aligned),
     ] {
         stages[stage as usize] = part.line;
         match site {

@@ -147,7 +147,7 @@ pub(super) fn go_on(console: Console, root: &Path, from: Option<&str>, terms: Te
 /// leave the folder alone, in whatever condition it is.
 fn check_nothing_is_lost(folder: &RunDir) -> Result<()> {
     let provenance = Provenance::read(folder.root());
-    let has_state = provenance.and_then(|provenance| provenance.has_state());
+    let has_state = provenance.and_then(|provenance| provenance.has_state);
     let (what, replaced) = match (has_state, folder.checkpoints().is_there(BEST)) {
         (Some(false), _) | (None, false) => return Ok(()),
         (_, true) => ("a best policy and no", "it"),

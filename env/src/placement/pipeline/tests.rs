@@ -284,16 +284,6 @@ fn every_number_of_a_request_changes_the_bill_of_a_placement() {
 }
 
 #[test]
-fn all_placements_together_are_priced_as_each_of_them() {
-    let world = World::new();
-    for carried_tokens in [0.0, 700.0] {
-        let mut request = RequestView { carried_tokens, ..world.request() };
-        request.facts.edge_batch = 3;
-        assert_eq!(price_all(&request), Placement::ALL.map(|placement| price(placement, &request)));
-    }
-}
-
-#[test]
 fn sums_are_those_of_the_stages_and_qualities_are_shares() {
     let world = World::new();
     for placement in Placement::ALL {

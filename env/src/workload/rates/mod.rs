@@ -183,7 +183,7 @@ fn rates(source: impl Read, columns: [&str; 6]) -> Result<ClientRates, Recording
                 _ => None,
             })?,
         };
-        rows.push((record.line(), rate));
+        rows.push((record.line, rate));
     }
     let later = rows.iter().map(|(_, rate)| rate.period).filter(|start_s| *start_s > 0);
     let Some(period_s) = later.min() else {
