@@ -11,22 +11,6 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use thiserror::Error;
 
-/// A 64-bit digest; written as 16 hexadecimal digits, because JSON's numbers are too short for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hash64(pub u64);
-
-impl fmt::Display for Hash64 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl Serialize for Hash64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 /// One policy of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -105,8 +89,8 @@ pub struct Comparison {
     pub seed: u64,
     /// One row per policy, cheapest first.
     pub policies: Vec<Row>,
-    /// A digest of everything that happened.
-    pub trajectory_hash: Hash64,
+    /// A digest of everything that happened, 16 hexadecimal digits: JSON's numbers are too short for it.
+    pub trajectory_hash: String,
     /// Whether the requests were a recording.
     #[serde(skip)]
     pub is_recorded: bool,
@@ -280,7 +264,7 @@ impl Comparison {
             baseline: baseline.to_owned(),
             episodes: evaluation.episodes,
             seed: evaluation.seed,
-            trajectory_hash: Hash64(evaluation.trajectory_hash()),
+            trajectory_hash: format!("{:016x}", evaluation.trajectory_hash()),
             is_recorded: evaluation.is_recorded,
             slots: evaluation.slots,
             verdict: verdict(&by_cost),

@@ -273,7 +273,7 @@ pub fn evaluate(
 pub struct Totals {
     /// The costs of all decisions by component.
     pub cost: CostBreakdown,
-    /// The counters of the episode.
+    /// The counters of all episodes.
     pub counters: Counters,
     /// The slots of all episodes.
     pub slots: u64,

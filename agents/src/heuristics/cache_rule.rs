@@ -24,7 +24,7 @@ use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::SimRng;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::{ServiceId, bytes_to_gb};
+use thoughtcache_env::units::ServiceId;
 
 /// The state of the cell that a rule decides from.
 #[derive(Clone, Copy, Debug)]
@@ -53,11 +53,6 @@ impl Scene<'_> {
     /// Bytes that a service's entry stands for.
     pub fn bytes(&self, service: ServiceId) -> f64 {
         self.observation.bytes[service.index()] as f64
-    }
-
-    /// Gigabytes of the weights of the service that the batch asks for.
-    pub fn size_gb(&self) -> f64 {
-        bytes_to_gb(self.observation.bytes[self.service().index()])
     }
 
     /// Returns the history of a resident entry since its load.

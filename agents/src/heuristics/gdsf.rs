@@ -18,7 +18,7 @@ use super::rule::Entry;
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::ServiceId;
+use thoughtcache_env::units::{ServiceId, bytes_to_gb};
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry::cache(
@@ -38,6 +38,8 @@ pub(super) const ENTRIES: &[Entry] = &[
 #[derive(Clone, Debug)]
 struct Gdsf {
     savings: Savings,
+    /// Of the weights of each service, whoever else uses them.
+    size_gb: Vec<f64>,
     has_admission: bool,
     cells: Vec<Credits>,
 }
@@ -46,13 +48,15 @@ impl Gdsf {
     fn new(scenario: &Scenario, has_admission: bool) -> Self {
         Self {
             savings: Savings::new(scenario),
+            size_gb: scenario.services.iter().map(|service| bytes_to_gb(service.bytes)).collect(),
             has_admission,
             cells: vec![Credits::new(scenario.services.len()); scenario.num_cells as usize],
         }
     }
 
     fn worth(&self, scene: Scene<'_>, num_requests: u64) -> f64 {
-        num_requests as f64 * self.savings.load_cost(scene.service()) / scene.size_gb()
+        let service = scene.service();
+        num_requests as f64 * self.savings.load_cost(service) / self.size_gb[service.index()]
     }
 
     /// The key that the batch's service would get if it were loaded for it.

@@ -21,7 +21,7 @@ use super::rule::{Entry, Parameter};
 use super::savings::Savings;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::scenario::Scenario;
-use thoughtcache_env::units::ServiceId;
+use thoughtcache_env::units::{ServiceId, bytes_to_gb};
 
 pub(super) const ENTRIES: &[Entry] = &[Entry::cache(
     "rent-or-buy",
@@ -46,6 +46,8 @@ struct Cell {
 #[derive(Clone, Debug)]
 struct RentOrBuy {
     savings: Savings,
+    /// Of the weights of each service, whoever else uses them.
+    size_gb: Vec<f64>,
     /// Rent over load cost at which a service is loaded.
     ratio: f64,
     cells: Vec<Cell>,
@@ -55,7 +57,9 @@ impl RentOrBuy {
     fn new(scenario: &Scenario, ratio: f64) -> Self {
         let num_services = scenario.services.len();
         let cell = Cell { credits: Credits::new(num_services), rent: vec![0.0; num_services] };
-        Self { savings: Savings::new(scenario), ratio, cells: vec![cell; scenario.num_cells as usize] }
+        let size_gb = scenario.services.iter().map(|service| bytes_to_gb(service.bytes)).collect();
+        let cells = vec![cell; scenario.num_cells as usize];
+        Self { savings: Savings::new(scenario), size_gb, ratio, cells }
     }
 }
 
@@ -96,6 +100,6 @@ impl CacheRule for RentOrBuy {
             Choice::Load(victims) | Choice::Hit(victims) => credits.evict(victims),
         }
         *rent = 0.0;
-        credits.touch(service, self.savings.load_cost(service) / scene.size_gb());
+        credits.touch(service, self.savings.load_cost(service) / self.size_gb[service.index()]);
     }
 }

@@ -31,9 +31,9 @@ pub fn discount(gamma: f64, slots_elapsed: u32) -> f64 {
 /// For which cell a step decided, and of which cell the row after it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cells {
-    /// The value of the row of the decision.
+    /// The cell of the decision.
     pub now: CellId,
-    /// The value of the row that followed: of the final row after an end.
+    /// The cell of the row that followed: of the final row after an end.
     pub next: CellId,
 }
 

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::checkpoint::Checkpoint;
+use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{AnyPolicy, Contender, Hooks, PolicyKind, Protocol, evaluate};
 use thoughtcache_agents::heuristics::Prepared;
 use thoughtcache_agents::net_policy::NetPolicy;
@@ -154,5 +155,31 @@ fn print_the_pins() {
     }
     for folder in runs() {
         print!("{}", run_pins(&folder).unwrap());
+    }
+}
+
+/// Rules share parts, so that a change of one may move another: every rule of a reference table, over all of its episodes.
+#[test]
+fn every_rule_costs_what_the_reference_tables_say() {
+    for name in ["street", "tight", "paper"] {
+        let scenario = load(name).unwrap();
+        let table = fs::read_to_string(format!("{RUNS}/{name}.csv")).unwrap();
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!(rows[0][2..7], ["episodes", "seed", "policy", "kind", "mean_cost"]);
+        let rules: Vec<&Vec<&str>> = rows.iter().filter(|row| row[5] == "heuristic").collect();
+        assert!(rules.len() >= 18, "{name}: {} rules", rules.len());
+        let contenders: Vec<Contender> = rules
+            .iter()
+            .map(|row| {
+                let rule = Prepared::new(row[4], &scenario).unwrap();
+                Contender::new(row[4], PolicyKind::Heuristic, move || rule.instance())
+            })
+            .collect();
+        let episodes = rules[0][2].parse().unwrap();
+        let played = evaluate(&contenders, &Protocol::test(scenario, 0, episodes), Hooks::default()).unwrap();
+        for row in Comparison::new(&played, "least-aot").unwrap().policies {
+            let stated = rules.iter().find(|stated| stated[4] == row.summary.name).unwrap();
+            assert_eq!(row.summary.mean_cost.to_string(), stated[6], "{name}: {}", row.summary.name);
+        }
     }
 }

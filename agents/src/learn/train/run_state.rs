@@ -48,7 +48,7 @@ impl<E: Env<Action = ActionId> + Clone + Send> Run<E> {
         Ok(TrainerState { policy, decisions, must_validate, trainer: trainer.into_bytes(), replay })
     }
 
-    /// The magic bytes of a state's file.
+    /// The entries that every file of a state begins with.
     fn head(&self) -> StateDict {
         let mut head = StateDict::default();
         head.put_list("run.print", self.print.to_string().as_bytes());
