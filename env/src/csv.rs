@@ -67,7 +67,8 @@ pub struct CsvReader<'a> {
     source: Unpacked<'a>,
     limits: Limits,
     core: csv_core::Reader,
-    names: Vec<String>,
+    /// The names of the columns.
+    pub names: Vec<String>,
     text: Vec<u8>,
     ends: Vec<usize>,
     line: u64,
@@ -99,11 +100,6 @@ impl<'a> CsvReader<'a> {
         let names = (0..fields).map(|column| record.text(column).map(|name| one_line(name.trim())));
         reader.names = names.collect::<Result<_, _>>()?;
         Ok(reader)
-    }
-
-    /// The names of the columns.
-    pub fn names(&self) -> &[String] {
-        &self.names
     }
 
     /// Returns the indices of the columns with these names.
@@ -323,8 +319,8 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<Vec<Vec<String>>, RecordingError> {
         let mut reader = CsvReader::open(bytes, SMALL)?;
-        let columns = reader.names().len();
-        let mut records = vec![reader.names().to_vec()];
+        let columns = reader.names.len();
+        let mut records = vec![reader.names.clone()];
         while let Some(record) = reader.next_record()? {
             let values = (0..columns).map(|column| record.text(column).map(str::to_owned));
             records.push(values.collect::<Result<_, _>>()?);

@@ -7,7 +7,7 @@ mod device;
 mod model;
 
 pub use device::{Device, DeviceConfig, ServingConstants};
-pub use model::{Arithmetic, Model, ModelConfig};
+pub use model::{Arithmetic, CatalogueModel, Model};
 
 use crate::invalid::Invalid;
 use crate::text::{self, ConfigError};
@@ -22,7 +22,7 @@ pub const DEVICES_TOML: &str = include_str!("../../../configs/catalogue/devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelsConfig {
-    models: Vec<ModelConfig>,
+    models: Vec<CatalogueModel>,
 }
 
 /// A file of devices.
@@ -58,7 +58,7 @@ impl Catalogue {
     pub fn parse(models: Source<'_>, devices: Source<'_>) -> Result<Self, ConfigError> {
         let typed: ModelsConfig = text::parse(models.file, models.text, &[], &[])?;
         let checked_models =
-            checked(models, "models", &typed.models, |model| &model.name, ModelConfig::validate)?;
+            checked(models, "models", &typed.models, |model| &model.name, CatalogueModel::validate)?;
         let typed: DevicesConfig = text::parse(devices.file, devices.text, &[], &[])?;
         let checked_devices =
             checked(devices, "devices", &typed.devices, |device| &device.name, DeviceConfig::validate)?;

@@ -64,7 +64,7 @@ pub enum RateFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RatePart {
-    /// Returns the traces of an episode: those of training in training and validation episodes, those of tests in test episodes.
+    /// Those of training in training and validation episodes, those of tests in test episodes.
     #[default]
     Split,
     /// Even-numbered ones: 0, 2, ...

@@ -132,7 +132,7 @@ impl ScenarioConfig {
     }
 }
 
-/// The recordings and models that the physical part of a scenario names.
+/// The files that the physical part of a scenario names, read: recordings and base stations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PhysicalFiles {
     /// For its radio.

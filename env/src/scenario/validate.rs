@@ -115,11 +115,8 @@ impl ScenarioConfig {
         let digest = sites.fold(digest::of_bytes(written.as_bytes()), |digest, site| {
             digest::mix(digest::mix(digest, site.place.x_m.to_bits()), site.place.y_m.to_bits())
         });
-        let catalogue = Catalogue::shipped();
-        let known = match &self.physical {
-            Some(_) => Some(self.catalogue_models(&catalogue)?),
-            None => None,
-        };
+        let catalogue = self.physical.is_some().then(Catalogue::shipped);
+        let known = catalogue.as_ref().map(|catalogue| self.catalogue_models(catalogue)).transpose()?;
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;
         let slot_s = number("slot_s", self.slot_s, SLOT_S)?;
@@ -136,8 +133,10 @@ impl ScenarioConfig {
         };
         let models = self.model_shapes(known.as_deref(), cost)?;
         let services = self.services(&models, cost, load_s.as_deref())?;
-        let physical = match (&self.physical, &known) {
-            (Some(config), Some(known)) => Some(Arc::new(self.physical(config, &catalogue, known, files)?)),
+        let physical = match (&self.physical, &catalogue, &known) {
+            (Some(config), Some(catalogue), Some(known)) => {
+                Some(Arc::new(self.physical(config, catalogue, known, files)?))
+            }
             _ => self.refuse_physical_keys().map(|()| None)?,
         };
         let consensus_factor =
@@ -228,7 +227,9 @@ impl ScenarioConfig {
         let request_flop = if needs_flop {
             let key = format!("models[{model}].active_parameters_b");
             let allowed = "a number above 0, because compute is priced or limited";
-            2e9 * present(key, self.models[model].active_parameters_b, allowed)? * service.request_tokens
+            2e9 * present(key, self.models[model].active_parameters_b, allowed)?
+                * service.thought_tokens
+                * f64::from(self.thought.paths)
         } else {
             0.0
         };

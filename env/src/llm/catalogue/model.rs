@@ -25,7 +25,7 @@ const MAX_SHAPE: u32 = 1_000_000;
 /// A model as its file says it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ModelConfig {
+pub struct CatalogueModel {
     /// The name that scenarios refer to.
     pub name: String,
     /// Where the numbers were read: paper or model card.
@@ -103,7 +103,7 @@ pub struct Model {
     pub mmlu_accuracy: Option<f64>,
 }
 
-impl ModelConfig {
+impl CatalogueModel {
     /// Checks every number; `place` is where the model stands, `models[3]` say.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! MODEL 5's examples, and answers that a person can compute.
 
 use super::*;
-use crate::llm::catalogue::{Catalogue, DeviceConfig, ModelConfig};
+use crate::llm::catalogue::{Catalogue, CatalogueModel, DeviceConfig};
 use approx::assert_relative_eq;
 
 /// MODEL 5's examples: eta .7, mfu .5, no step time.
@@ -51,8 +51,8 @@ fn plain(constants: ServingConstants) -> Device {
 }
 
 /// 1 B parameters of 2 bytes; 2 L d = 100; 400 bytes of context a token.
-fn small() -> ModelConfig {
-    ModelConfig {
+fn small() -> CatalogueModel {
+    CatalogueModel {
         name: "small".into(),
         source: "a test".into(),
         total_parameters_b: 1.0,
@@ -132,7 +132,7 @@ fn gpus_that_share_a_model_talk_and_the_host_sees_every_sequence() {
 fn integers_use_their_own_peak() {
     let tokens = Tokens { prompt: 100.0, reused: 0.0, output: 0.0 };
     let device = plain(ServingConstants::normative(0.0, 1.0, 0.5));
-    let config = ModelConfig { arithmetic: crate::llm::catalogue::Arithmetic::Int8, ..small() };
+    let config = CatalogueModel { arithmetic: crate::llm::catalogue::Arithmetic::Int8, ..small() };
     let fast = Server::new(&device, &config.validate("m").unwrap(), 1).serve(&tokens, 1);
     let slow = Server::new(&device, &small().validate("m").unwrap(), 1).serve(&tokens, 1);
     assert_relative_eq!(slow.prefill_s, 4.0 * fast.prefill_s, max_relative = 1e-12);

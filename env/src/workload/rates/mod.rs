@@ -71,14 +71,15 @@ pub struct Demand {
     pub requests: f64,
 }
 
-/// Recorded rates.
+/// Recorded rates; [`read`](ClientRates::read) makes them, and later changes are not checked.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ClientRates {
     /// Seconds of a period.
     pub period_s: u32,
     /// The clients, in the order in which they first appear.
     pub clients: Vec<Client>,
-    /// All rates, by client and period.
+    /// All rates, sorted by client and period.
     pub rates: Vec<Rate>,
 }
 

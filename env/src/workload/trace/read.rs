@@ -40,7 +40,7 @@ impl Trace {
                 Err(RecordingError::at(1, format!("{reason}; {}; {hint}", reader.columns())))
             }
         };
-        let mappings = reader.names().iter().map(mapping).collect::<Result<Vec<_>, _>>()?;
+        let mappings = reader.names.iter().map(mapping).collect::<Result<Vec<_>, _>>()?;
         let mut trace = Self::read_rows(reader, &mappings, false)?;
         trace.time_us.iter_mut().for_each(|time| *time /= NS_PER_US);
         trace.sort();

@@ -168,7 +168,7 @@ fn sessions_whose_clocks_begin_anew_start_at_random_at_the_rate_that_was_asked_f
     }
     let late = SessionClock { sessions_per_s: 1e-12, seed: 0 };
     let late = import("session,t\na,0\nb,0\n", &maps, Some(late)).unwrap_err().to_string();
-    assert!(late.ends_with("s; allowed are 4000000000"), "{late}");
+    assert!(late.starts_with("the last request is more than 4000000000 s after the first"), "{late}");
     let nameless = import("session,t\n,0\n", &maps, clock(1)).unwrap_err().to_string();
     assert_eq!(nameless, "request 1 names no session, whose clock its time is");
     let missing = import("session,t\na,0\n", &["time_s=t"], clock(1)).unwrap_err().to_string();
