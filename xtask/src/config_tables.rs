@@ -4,7 +4,7 @@
 //! The sources are read line by line, in the layout of rustfmt. A struct becomes a table, a field a line; a field that is a
 //! struct of its own, or a list of them, leads to the next table; an enum is a choice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
 /// What is known of all sources together.
@@ -12,6 +12,8 @@ use std::mem::take;
 pub(crate) struct Sources {
     structs: BTreeMap<String, Item>,
     enums: BTreeMap<String, Item>,
+    /// Names of several structs, which no table may need.
+    twice: BTreeSet<String>,
     /// What constants are, what functions without arguments give, and by `Struct.field` the fields of a `Default`.
     values: BTreeMap<String, String>,
 }
@@ -51,7 +53,10 @@ impl Sources {
                 item.of =
                     code.split_once('<').map_or_else(String::new, |(_, parameters)| parameters.to_owned());
                 match keyword {
-                    "struct" => drop(self.structs.insert(item.name.clone(), item)),
+                    "struct" => {
+                        let twice = self.structs.insert(item.name.clone(), item).map(|first| first.name);
+                        self.twice.extend(twice);
+                    }
                     "enum" => drop(self.enums.insert(item.name.clone(), item)),
                     "const" => {
                         let value = code.split_once(" = ").map_or("", |(_, value)| value);
@@ -64,6 +69,10 @@ impl Sources {
             let is_member = line.len() - code.len() == 4 && !code.starts_with("//");
             match keyword {
                 "struct" if is_member => {
+                    assert!(
+                        !code.ends_with(':'),
+                        "{name}.{code} stands on two lines, which this reader does not read"
+                    );
                     let Some((field, of)) = code.trim_end_matches(',').split_once(": ") else { continue };
                     item.name = String::from(without_visibility(field));
                     item.of = String::from(of);
@@ -98,7 +107,8 @@ impl Sources {
 
     /// The table of a struct, below a `heading`; `path` is what stands before its keys, `about` what is said of it.
     fn table(&self, name: &str, path: &str, heading: &str, about: Option<&Item>, text: &mut String) {
-        let Some(item) = self.structs.get(name) else { return };
+        assert!(!self.twice.contains(name), "several structs are called {name}");
+        let item = self.structs.get(name).unwrap_or_else(|| panic!("no struct is called {name}"));
         text.extend(["\n", heading, &plain(&about.unwrap_or(item).docs), "\n"]);
         let (mut lines, mut below) = (String::new(), Vec::new());
         for field in &item.members {
@@ -256,14 +266,11 @@ fn plain(text: &str) -> String {
 
 /// A default as one would type it in TOML; nothing for what cannot be said so.
 fn shown_value(value: &str) -> Option<String> {
-    let digits = value.replace('_', "");
-    if digits.parse::<u64>().is_ok() {
-        return Some(grouped(&digits));
-    }
-    if value.starts_with(|c: char| c.is_ascii_digit()) {
-        return digits.parse::<f64>().is_ok().then_some(digits);
-    }
-    if matches!(value, "true" | "false") || value.starts_with('"') {
+    let is_number = value.starts_with(|c: char| c.is_ascii_digit());
+    if is_number && value.replace('_', "").parse::<f64>().is_ok()
+        || matches!(value, "true" | "false")
+        || value.starts_with('"')
+    {
         return Some(value.to_owned());
     }
     if let Some(list) = value.strip_prefix("vec!") {
@@ -272,18 +279,6 @@ fn shown_value(value: &str) -> Option<String> {
     let is_path = value.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':');
     let (_, variant) = value.rsplit_once("::").filter(|_| is_path)?;
     Some(format!("\"{}\"", variant.to_lowercase()))
-}
-
-/// Digits in groups of three with `_` between them, which TOML reads too.
-fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) && digits.len() > 4 {
-            text.push('_');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -52,5 +52,6 @@ pub(crate) fn replace(folder: &Path) -> Result<()> {
 pub(crate) fn rows<T: DeserializeOwned>(text: &str) -> Vec<T> {
     let table: BTreeMap<String, Vec<T>> =
         toml::from_str(text).expect("the table is a constant, and the tests read it");
+    assert_eq!(table.len(), 1, "one name for all rows");
     table.into_values().flatten().collect()
 }

@@ -17,7 +17,7 @@ use fs4::{FileExt, TryLockError};
 use crate::clock::{self, human, size};
 use crate::failure::cannot;
 use crate::files;
-use crate::machine::{Machine, said};
+use crate::machine::{Machine, numbers, said};
 use crate::workspace::Workspace;
 use recipe::Recipe;
 
@@ -187,6 +187,7 @@ fn pytorch() -> Result<(String, String)> {
     let (Some(version), Some(folder)) = (lines.next(), lines.next()) else {
         bail!("{python} told no version of torch");
     };
+    ensure!(numbers(&version).is_some() && !folder.is_empty(), "{python} told no version of torch");
     ensure!(
         is_accepted(&version),
         "the torch of {python} is {version}, and the crate tch needs {LIBTORCH_VERSION}"

@@ -94,7 +94,9 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> R
     let mut outcomes = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         let mut cargo = workspace.cargo();
-        cargo.args(step.arguments.split_whitespace());
+        // What failed to build may have left another program than that of these sources.
+        let is_built = outcomes.iter().all(|outcome: &Outcome| outcome.is_passed);
+        cargo.args(step.arguments.split_whitespace().filter(|word| is_built || *word != "--built"));
         step.environment.set(&mut cargo, own_libraries.as_deref());
         println!("\n=== {} of {}: {}: {}", number + 1, steps.len(), step.name, typed(&cargo));
         let outcome = step.run(&mut cargo)?;
