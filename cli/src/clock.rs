@@ -92,7 +92,8 @@ pub(crate) fn human(duration: Duration) -> String {
 /// # Errors
 /// The forms that are allowed.
 pub(crate) fn parse_duration(typed: &str) -> Result<Duration, String> {
-    let is_plain = typed.trim().chars().all(|letter| letter.is_ascii_digit() || "smhd".contains(letter));
+    let is_plain = typed.trim().chars().all(|letter| letter.is_ascii_digit() || "smhd".contains(letter))
+        && !typed.contains("ms");
     let span: Option<Span> = typed.trim().parse().ok().filter(|_| is_plain);
     let time = span.and_then(|span| {
         Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 /// Why a run ended before its budget was spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.name())]
 pub(crate) enum StopReason {
     /// Somebody asked.
     Interrupted,
@@ -69,6 +70,11 @@ impl Stop {
         Ok(stop)
     }
 
+    /// The same requests, with a limit that counts from now.
+    pub(crate) fn restarted(&self) -> Self {
+        Self { since: Stopwatch::start(), ..self.clone() }
+    }
+
     fn after(limit: Option<Duration>) -> Self {
         Self { is_pressed: Arc::default(), since: Stopwatch::start(), limit }
     }
@@ -89,11 +95,6 @@ impl Stop {
         }
         let is_over = self.limit.is_some_and(|limit| self.since.elapsed() >= limit);
         is_over.then_some(StopReason::TimeLimit)
-    }
-
-    /// Whether the run should end.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.reason().is_some()
     }
 }
 

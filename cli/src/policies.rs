@@ -2,7 +2,7 @@
 
 use crate::console::Console;
 use crate::run_dir::checkpoints::{BEST, Checkpoints};
-use crate::run_dir::{CONFIG_FILE, Provenance};
+use crate::run_dir::{CONFIG_FILE, PROVENANCE_FILE, Provenance};
 use crate::text_file;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -85,9 +85,9 @@ pub(crate) fn expand(console: Console, names: &[String]) -> Vec<String> {
     expanded
 }
 
-/// Whether a run has come to its end. A reference run without provenance counts as finished.
+/// Whether a run has come to its end. A run that has no provenance at all counts as finished.
 fn is_done(run: &Path) -> bool {
-    Provenance::read(run).is_none_or(|provenance| provenance.is_done())
+    Provenance::is_of_a_done_run(run) || !run.join(PROVENANCE_FILE).exists()
 }
 
 /// The folders in this one that have the config of a run.

@@ -44,5 +44,5 @@ pub(crate) fn has_rates(path: &Path) -> Result<bool> {
     }
     let limits = Limits { what: "recorded rates", rows: 1, megabytes: 1 };
     // What cannot be read is no recording of rates; whoever reads it next says why.
-    Ok(CsvReader::open(open(path)?, limits).is_ok_and(|reader| ClientRates::is_table(reader.names())))
+    Ok(CsvReader::open(open(path)?, limits).is_ok_and(|reader| ClientRates::is_table(&reader.names)))
 }

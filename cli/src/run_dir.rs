@@ -25,7 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use files::write_whole;
-pub(crate) use provenance::Provenance;
+pub(crate) use provenance::{FILE as PROVENANCE_FILE, Provenance};
 
 /// Where runs without `--out` are put.
 const RUNS: &str = "runs";

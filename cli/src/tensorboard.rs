@@ -19,11 +19,12 @@ use std::path::{Path, PathBuf};
 use tensorboard_proto::event::{Event, SessionLog, SessionLog_SessionStatus};
 use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
 use tensorboard_proto::tensor::TensorProto;
-use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
 use tensorboard_proto::types::DataType;
 use tensorboard_rs::record_writer::RecordWriter;
 use tensorboard_rs::summary::scalar;
 
+/// The folder of a run's event files.
+pub(crate) const EVENTS_FOLDER: &str = "tensorboard";
 /// What every event file's name begins with; TensorBoard looks for it.
 const PREFIX: &str = "events.out.tfevents.";
 /// The version of the format, the first event of every file.
@@ -140,13 +141,8 @@ fn is_shown(folder: &Path, own: &Path, block: &str) -> io::Result<bool> {
 
 /// A text of TensorBoard's text page.
 fn text(tag: &str, block: String) -> Summary {
-    let mut dimension = TensorShapeProto_Dim::new();
-    dimension.set_size(1);
-    let mut shape = TensorShapeProto::new();
-    shape.set_dim(RepeatedField::from_vec(vec![dimension]));
     let mut tensor = TensorProto::new();
     tensor.set_dtype(DataType::DT_STRING);
-    tensor.set_tensor_shape(shape);
     tensor.set_string_val(RepeatedField::from_vec(vec![block.into_bytes()]));
     let mut plugin = SummaryMetadata_PluginData::new();
     plugin.set_plugin_name("text".to_owned());

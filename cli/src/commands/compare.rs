@@ -33,7 +33,7 @@ Examples:
   thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960 --out-csv m.csv
 
-A folder of runs (runs/tight-ppo with seed-1, seed-2 ...) stands for all of them. Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
+A folder of runs (runs/tight-ppo with seed-1, seed-2 ...) stands for the finished ones. Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
 unless heuristics are named. In physical scenarios lru+myopic is lru with the cheapest placement for what it decides; so it is
 with every heuristic about a cache.")]
 pub(crate) struct Args {

@@ -9,7 +9,6 @@ use crate::report::summary::evaluation_text;
 use crate::{policies, progress};
 use anyhow::{Result, bail};
 use serde_json::json;
-use thoughtcache_agents::compare::Hash64;
 use thoughtcache_agents::evaluate::{self, Hooks};
 use thoughtcache_agents::metrics::Summary;
 
@@ -49,7 +48,7 @@ impl Args {
         {
             bail!("{name}: its {figure} is not a finite number over these episodes");
         }
-        let trajectory_hash = Hash64(evaluation.trajectory_hash());
+        let trajectory_hash = format!("{:016x}", evaluation.trajectory_hash());
         let document = json!({
             "scenario": evaluation.scenario,
             "episodes": evaluation.episodes,
@@ -66,7 +65,7 @@ impl Args {
                 evaluation.seed,
             );
             let rows: Vec<&Summary> = summaries.iter().collect();
-            evaluation_text(&heading, &rows, &trajectory_hash.to_string())
+            evaluation_text(&heading, &rows, &trajectory_hash)
         })?;
         Ok(Verdict::Done)
     }

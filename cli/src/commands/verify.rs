@@ -92,11 +92,13 @@ impl Args {
     /// Does what was typed.
     #[cfg(feature = "torch")]
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let stop = crate::interrupt::Stop::listen(None)?;
+        use crate::interrupt::{Stop, StopReason};
+
+        let stop = Stop::listen(None)?;
         let verdict = match self.what {
             What::Resume(args) => resume::run(&args, console, &stop),
             What::Determinism(args) => determinism::run(args, console, &stop),
         };
-        if verdict.is_err() && stop.is_asked() { Ok(Verdict::Interrupted) } else { verdict }
+        verdict.or_else(|error| error.downcast::<StopReason>().map(StopReason::verdict))
     }
 }

@@ -62,7 +62,7 @@ fn columns(comparison: &Comparison, swept: Option<(&str, &str)>, row: &Row) -> V
     number("loaded_gb_per_slot", Some(summary.loaded_gb_per_slot));
     number("decisions_per_slot", Some(summary.decisions_per_slot));
     number("decide_us", summary.decide_us);
-    text("trajectory_hash", comparison.trajectory_hash.to_string());
+    text("trajectory_hash", comparison.trajectory_hash.clone());
     text("seeds", row.seeds.len().max(1).to_string());
     columns
 }

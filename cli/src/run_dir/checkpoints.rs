@@ -198,9 +198,10 @@ impl Checkpoints {
 
     /// The decisions of the checkpoints of single moments, in order.
     pub(crate) fn steps(&self) -> Vec<u64> {
-        let names = names_in(&self.root).unwrap_or_default();
+        // An entry that cannot be read hides no other.
+        let names = fs::read_dir(&self.root).into_iter().flatten().flatten().map(|entry| entry.file_name());
         let mut steps: Vec<u64> =
-            names.iter().filter_map(|name| name.strip_prefix(STEP)?.parse().ok()).collect();
+            names.filter_map(|name| name.to_str()?.strip_prefix(STEP)?.parse().ok()).collect();
         steps.sort_unstable();
         steps
     }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const FILE: &str = "provenance.toml";
+pub(crate) const FILE: &str = "provenance.toml";
 
 /// The starts of a run and its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,8 +112,7 @@ impl Provenance {
         Self::read(run).is_some_and(|provenance| provenance.is_done())
     }
 
-    /// Whether the run has come to its end.
-    pub(crate) fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.ending.as_deref() == Some("done")
     }
 

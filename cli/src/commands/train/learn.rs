@@ -216,6 +216,8 @@ impl Start<'_> {
 
     fn run(self, console: Console, stop: &Stop) -> Result<Verdict> {
         let Self { experiment, folder, inputs, kept, provenance } = self;
+        // Loading takes nothing from the time of the run.
+        let stop = &stop.restarted();
         let logs: Option<(u64, LogState)> = kept.as_ref().map(|kept| (kept.decisions, kept.log.clone()));
         let from = kept.as_ref().map(|kept| (kept.decisions, kept.place.clone()));
         let at_start = provenance.clone();

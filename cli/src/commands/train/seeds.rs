@@ -15,11 +15,11 @@ use crate::console::{Console, Verdict, pasted};
 use crate::experiment::{Experiment, ExperimentArgs};
 use crate::interrupt::{Stop, StopReason};
 use crate::machine::{self, Machine};
-use crate::metrics_log::METRICS_FILE;
 use crate::patience::Patience;
 use crate::progress;
 use crate::run_dir::{CONFIG_FILE, Provenance, RunDir, check_name, write_whole};
 use crate::table::{Align, Column, Table, grouped};
+use crate::tensorboard::EVENTS_FOLDER;
 use crate::text_file;
 use crate::world::differences;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(1);
 /// Free memory that the next run needs, as a multiple of what the largest running one occupies.
 const ROOM: f64 = 1.25;
-/// How long a run that logs nothing may take to load: longer does not hold up the next.
+/// How long a run that logs nothing may take to load: a longer one does not hold up the next.
 const LOADS: Duration = Duration::from_secs(10);
 
 #[derive(Serialize, Deserialize)]
@@ -157,23 +157,23 @@ struct Worker {
     input: Option<ChildStdin>,
     complaints: JoinHandle<String>,
     since: Stopwatch,
-    /// The log of its run, and how long that was at the start.
-    log: (PathBuf, u64),
+    /// The folder of its event files, and how many there were at the start.
+    events: (PathBuf, usize),
 }
 
 impl Worker {
-    /// Whether the child may still be loading: until it has logged a line, or for [`LOADS`]. The most memory that it has occupied,
-    /// where the system tells.
+    /// Whether the child may still be loading: until it has an event file of its own, which it makes before its first step, or for
+    /// [`LOADS`]. The most memory that it has occupied, where the system tells.
     fn occupied(&self) -> (bool, Option<u64>) {
-        let (log, before) = &self.log;
-        let is_loading = size(log) <= *before && self.since.elapsed() <= LOADS;
+        let (events, before) = &self.events;
+        let is_loading = num_files(events) <= *before && self.since.elapsed() <= LOADS;
         (is_loading, machine::peak_resident_bytes_of(&self.child.id().to_string()))
     }
 }
 
-/// The size of a file, 0 where there is none.
-fn size(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |file| file.len())
+/// The number of files in a folder, 0 where there is none.
+fn num_files(folder: &Path) -> usize {
+    fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
 /// How the runs ended.
@@ -293,7 +293,11 @@ impl Runs {
                     match self.start(seed, terms, since.elapsed(), threads) {
                         Ok(worker) => workers.push(worker),
                         // The others go on.
-                        Err(error) => outcome.failed.push((seed, format!("{error:#}"))),
+                        Err(error) => {
+                            let message = format!("{error:#}");
+                            bar.suspend(|| console.warn(&format!("seed {seed}: {message}")));
+                            outcome.failed.push((seed, message));
+                        }
                     }
                 }
             }
@@ -342,10 +346,10 @@ impl Runs {
             let _ = pipe.read_to_end(&mut said); // what was said until then counts
             String::from_utf8_lossy(&said).into_owned()
         });
-        let log = run.join(METRICS_FILE);
-        let before = size(&log);
+        let events = run.join(EVENTS_FOLDER);
+        let before = num_files(&events);
         let (input, since) = (child.stdin.take(), Stopwatch::start());
-        Ok(Worker { seed, child, input, complaints, since, log: (log, before) })
+        Ok(Worker { seed, child, input, complaints, since, events: (events, before) })
     }
 
     /// How far a run is, by the last validation in its log.

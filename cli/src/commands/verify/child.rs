@@ -4,6 +4,7 @@ use crate::clock::Stopwatch;
 use crate::experiment::Experiment;
 use crate::interrupt::Stop;
 use crate::run_dir::write_whole;
+use crate::tensorboard::EVENTS_FOLDER;
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::fs::{self, File};
@@ -83,7 +84,7 @@ impl<'a> Scratch<'a> {
         let errors =
             File::create(&complaints).with_context(|| format!("cannot write {}", complaints.display()))?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-        let events = run.join("tensorboard");
+        let events = run.join(EVENTS_FOLDER);
         let before = count(&events);
         let mut child = command.spawn().context("cannot start a child")?;
         let is_to_be_killed = self.watch(&mut child, moment, || count(&events) > before);
@@ -104,8 +105,8 @@ impl<'a> Scratch<'a> {
         let mut since = Stopwatch::start();
         let mut is_counting = moment.is_some_and(|moment| moment.is_at_start);
         loop {
-            if self.stop.is_asked() {
-                bail!("interrupted");
+            if let Some(reason) = self.stop.reason() {
+                return Err(reason.into());
             }
             if child.try_wait().context("cannot wait for a child")?.is_some() {
                 return Ok(false);

@@ -2,11 +2,10 @@
 //!
 //! Each line has a number, whether it is as it should be, and if not, what to look at. `docs/metrics.md` explains them.
 
-use crate::metrics_log::DECISIONS;
 use anyhow::{Context, Result};
-use serde::Serialize;
-use serde_json::{Map, Value};
-use std::fs;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use thoughtcache_agents::checkpoint::Algorithm;
 
@@ -30,28 +29,39 @@ pub(super) struct Finding {
     pub(super) text: String,
 }
 
+/// The numbers of a line that health depends on: a long run has many lines.
+#[derive(Deserialize)]
+struct Signs {
+    decisions: u64,
+    #[serde(rename = "train/first_ratio_error")]
+    first_ratio_error: Option<f64>,
+    #[serde(rename = "train/explained_variance")]
+    explained_variance: Option<f64>,
+    #[serde(rename = "train/entropy_loss")]
+    entropy_loss: Option<f64>,
+    #[serde(rename = "train/dead_units")]
+    dead_units: Option<f64>,
+}
+
 /// Looks at the log of a run.
 ///
 /// # Errors
 /// When it cannot be read.
 pub(super) fn of(metrics: &Path, algorithm: Algorithm, budget: u64) -> Result<Vec<Finding>> {
     let context = || format!("cannot read {}", metrics.display());
-    let text = fs::read_to_string(metrics).with_context(context)?;
-    let lines: Vec<Map<String, Value>> =
-        text.lines().map(serde_json::from_str).collect::<Result<_, _>>().with_context(context)?;
-    let numbers = |tag: &'static str| lines.iter().filter_map(move |line| line.get(tag)?.as_f64());
-    let is_early = |line: &&Map<String, Value>| {
-        line.get(DECISIONS).and_then(Value::as_u64).is_none_or(|decisions| decisions <= budget / 2)
-    };
-    let entropy = |line: &Map<String, Value>| Some(-line.get("train/entropy_loss")?.as_f64()?);
-    let collapse = lines.iter().filter(is_early).filter_map(entropy).reduce(f64::min);
-    let collapse = collapse.filter(|&least| least < ENTROPY);
-    let dead_units = numbers("train/dead_units").next_back();
+    let file = File::open(metrics).with_context(context)?;
+    let signs = |line: io::Result<String>| -> Result<Signs> { Ok(serde_json::from_str(&line?)?) };
+    let lines: Result<Vec<Signs>> = BufReader::new(file).lines().map(signs).collect();
+    let lines = lines.with_context(context)?;
+    let entropy = |line: &Signs| Some(-line.entropy_loss?);
+    let early = lines.iter().filter(|line| line.decisions <= budget / 2).filter_map(entropy);
+    let collapse = early.reduce(f64::min).filter(|&least| least < ENTROPY);
+    let dead_units = lines.iter().filter_map(|line| line.dead_units).next_back();
     let mut findings = vec![finding("empty masks", Some(0.0), true, |_| {
         "none: a learner that meets one ends the run".to_owned()
     })];
     if algorithm == Algorithm::Ppo {
-        let worst = numbers("train/first_ratio_error").reduce(f64::max);
+        let worst = lines.iter().filter_map(|line| line.first_ratio_error).reduce(f64::max);
         let is_ok = worst.is_none_or(|error| error <= RATIO_ERROR);
         findings.push(finding("ratio at the first epoch", worst, is_ok, |error| {
             if is_ok {
@@ -59,7 +69,7 @@ pub(super) fn of(metrics: &Path, algorithm: Algorithm, budget: u64) -> Result<Ve
             }
             format!("{error:.1e} from 1, {RATIO_ERROR:.0e} is the most: acting and learning disagree; please report it")
         }));
-        let explained = numbers("train/explained_variance").next_back();
+        let explained = lines.iter().filter_map(|line| line.explained_variance).next_back();
         let is_ok = explained.is_none_or(|share| share >= EXPLAINED_VARIANCE);
         findings.push(finding("explained variance", explained, is_ok, |share| {
             let advice = ": the values say little about returns; try more decisions, a larger vf_coef or n_steps, or a \
@@ -115,7 +125,7 @@ mod tests {
     fn findings(lines: &[&str], algorithm: Algorithm) -> Vec<Finding> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        fs::write(&path, lines.join("\n")).unwrap();
+        std::fs::write(&path, lines.join("\n")).unwrap();
         of(&path, algorithm, 100).unwrap()
     }
 

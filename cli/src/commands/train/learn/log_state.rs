@@ -130,7 +130,9 @@ mod exact {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         match Kept::deserialize(deserializer)? {
             Kept::Number(number) => Ok(number),
-            Kept::Word(word) => word.parse().map_err(D::Error::custom),
+            Kept::Word(word) => {
+                word.parse().map_err(|_| D::Error::custom(format!("\"{word}\" is no number")))
+            }
         }
     }
 }

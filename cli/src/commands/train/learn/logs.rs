@@ -4,7 +4,7 @@ use super::log_state::Files;
 use crate::metrics_log::{METRICS_FILE, MetricsLog};
 use crate::run_dir::RunDir;
 use crate::run_dir::files::Log;
-use crate::tensorboard::TensorBoard;
+use crate::tensorboard::{EVENTS_FOLDER, TensorBoard};
 use anyhow::Result;
 use thoughtcache_env::cost::CostBreakdown;
 
@@ -37,7 +37,7 @@ impl Logs {
         let mut logs = Self {
             metrics: MetricsLog::open(&folder.path(METRICS_FILE), &files.metrics)?,
             eval: Log::open(&folder.path(EVAL_FILE), &files.eval)?,
-            board: TensorBoard::begin(&folder.path("tensorboard"), decisions, config)?,
+            board: TensorBoard::begin(&folder.path(EVENTS_FOLDER), decisions, config)?,
         };
         if logs.eval.is_empty() {
             let components = CostBreakdown::NAMES.join(",");

@@ -81,7 +81,7 @@ impl<'a> Watch<'a> {
         let (mut decisions, mut files, mut times) = (0, Files::default(), Times::default());
         if let Some((from, log)) = kept {
             (decisions, files, times, seen) = (from, log.files, log.time, log.seen);
-        } else if let Some(baseline) = validation::of_baseline(experiment, &|| stop.is_asked())? {
+        } else if let Some(baseline) = validation::of_baseline(experiment, &|| stop.reason().is_some())? {
             seen.baseline_cost = baseline.cost_per_slot();
         } else {
             return Ok(None);
@@ -207,7 +207,7 @@ impl Observer for Watch<'_> {
                 Err(error) => self.failure = Some(error),
             }
         }
-        self.is_stopped = self.failure.is_some() || self.stop.is_asked();
+        self.is_stopped = self.failure.is_some() || self.stop.reason().is_some();
         self.log.is_shown = !self.is_stopped;
         self.is_stopped
     }
@@ -234,7 +234,7 @@ impl Observer for Watch<'_> {
         }
         let late = Stopwatch::start();
         let should_stop =
-            || if self.is_stopped { late.elapsed() >= LATE_VALIDATION } else { self.stop.is_asked() };
+            || if self.is_stopped { late.elapsed() >= LATE_VALIDATION } else { self.stop.reason().is_some() };
         let Some(totals) = validation::of_policy(self.experiment, policy, &should_stop)? else {
             self.log.training.resume();
             return Ok(None);
