@@ -146,9 +146,19 @@ mod tests {
         {
             assert_eq!(parse_duration(typed), Ok(Duration::from_secs(seconds)), "{typed}");
         }
-        for typed in
-            ["", "90", "m", "0s", "1h30", "1.5h", "-1s", "99999999999999999999s", "999999999999999999d"]
-        {
+        for typed in [
+            "",
+            "90",
+            "m",
+            "0s",
+            "500ms",
+            "1s500ms",
+            "1h30",
+            "1.5h",
+            "-1s",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
             assert!(parse_duration(typed).is_err(), "{typed}");
         }
     }
