@@ -313,10 +313,9 @@ impl Cache {
     /// The evictable entry with the least age of thought that `spare` does not spare; among equals the one that served
     /// longest ago, then the lowest id.
     pub(crate) fn least_age_victim(&self, spare: impl Fn(ServiceId) -> bool) -> Option<ServiceId> {
-        let evictable = self.residents().filter(|&service| self.is_evictable(service) && !spare(service));
-        let key = |service: &ServiceId| {
-            (self.thoughts[service.index()].age_tokens, self.last_served[service.index()])
-        };
+        let services = (0..self.residency.len()).map(ServiceId::from_index);
+        let evictable = services.filter(|&service| self.is_evictable(service) && !spare(service));
+        let key = |id: &ServiceId| (self.thoughts[id.index()].age_tokens, self.last_served[id.index()]);
         evictable.min_by(|one, other| key(one).partial_cmp(&key(other)).expect("ages are numbers"))
     }
 

@@ -22,8 +22,9 @@ impl Args {
     /// Does what was typed.
     #[expect(clippy::unused_self, reason = "as every command")]
     pub(crate) fn run(self, console: Console) -> Result<Verdict> {
-        let rules: Vec<Value> = entries().map(document).collect();
-        console.result(&rules, text)?;
+        let everywhere = names(&Scenario::shipped("tight"));
+        let rules: Vec<Value> = entries().map(|entry| document(entry, &everywhere)).collect();
+        console.result(&rules, || text(&everywhere))?;
         Ok(Verdict::Done)
     }
 }
@@ -38,25 +39,25 @@ fn decides(kind: Kind) -> &'static str {
     }
 }
 
-/// The scenarios that a rule can play in.
-fn scenarios(entry: &Entry) -> &'static str {
-    if names(&Scenario::shipped("tight")).iter().any(|name| name == entry.name) { "all" } else { "physical" }
+/// The scenarios that a rule can play in; rules of abstract ones play `everywhere`.
+fn scenarios(entry: &Entry, everywhere: &[String]) -> &'static str {
+    if everywhere.iter().any(|name| name == entry.name) { "all" } else { "physical" }
 }
 
-fn document(entry: &Entry) -> Value {
+fn document(entry: &Entry, everywhere: &[String]) -> Value {
     let parameter = |one: &Parameter| {
         let Parameter { name, description, default, low, high, .. } = one;
         json!({ "name": name, "description": description, "default": default, "low": low, "high": high })
     };
-    let Entry { name, description, kind, .. } = entry;
-    let parameters: Vec<Value> = entry.parameters.iter().map(parameter).collect();
-    let (decides, scenarios) = (decides(*kind), scenarios(entry));
+    let Entry { name, description, kind, parameters, .. } = entry;
+    let parameters: Vec<Value> = parameters.iter().map(parameter).collect();
+    let (decides, scenarios) = (decides(*kind), scenarios(entry, everywhere));
     json!({
         "name": name, "description": description, "decides": decides, "scenarios": scenarios, "parameters": parameters,
     })
 }
 
-fn text() -> String {
+fn text(everywhere: &[String]) -> String {
     let headings = ["rule", "scenarios", "decides", "description"].map(|heading| (heading, Align::Left));
     let (mut table, left, right) = (Table::new(headings), Align::Left, Align::Right);
     let mut parameters = Table::new([
@@ -67,7 +68,7 @@ fn text() -> String {
         ("meaning", left),
     ]);
     for rule in entries() {
-        table.row([rule.name, scenarios(rule), decides(rule.kind), rule.description]);
+        table.row([rule.name, scenarios(rule, everywhere), decides(rule.kind), rule.description]);
         for one in rule.parameters {
             let (default, range) = (one.default.to_string(), format!("{} to {}", one.low, one.high));
             parameters.row([rule.name, one.name, &default, &range, one.description]);
@@ -86,10 +87,12 @@ mod tests {
 
     #[test]
     fn every_parameter_is_listed_with_its_range_and_placement_by_price_is_for_physical_scenarios() {
-        let scenarios = |name: &str| entries().find(|entry| entry.name == name).map(scenarios);
+        let everywhere = names(&Scenario::shipped("tight"));
+        let found = |name: &str| entries().find(|entry| entry.name == name);
+        let scenarios = |name: &str| found(name).map(|entry| scenarios(entry, &everywhere));
         assert_eq!(scenarios("myopic"), Some("physical"));
         assert_eq!(scenarios("least-aot"), Some("all"));
-        let lines = text();
+        let lines = text(&everywhere);
         let amortised = entries().find(|entry| entry.name == "amortised").unwrap();
         let one = &amortised.parameters[0];
         let line =
