@@ -113,7 +113,7 @@ pub enum Recording {
     Rates(ClientRates),
 }
 
-/// A validated scenario.
+/// A validated scenario. What a caller changes in it afterwards is not checked, and [`digest`](Self::digest) does not follow.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a scenario that do not depend on each other")]
 pub struct Scenario {
