@@ -21,7 +21,7 @@ use thoughtcache_env::random::{Purpose, Seed, Stream};
 use thoughtcache_env::scenario::Scenario;
 
 /// A policy of the decision environment, of any kind.
-pub type AnyPolicy = Box<dyn Policy<DecisionEnv>>;
+pub type AnyPolicy = Box<dyn Policy<DecisionEnv> + Send>;
 
 /// Nanoseconds from an arbitrary origin. Only the program reads a clock, and no result but `decide_us` depends on it.
 pub type Clock<'a> = &'a (dyn Fn() -> u64 + Sync);

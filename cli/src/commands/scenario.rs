@@ -1,6 +1,7 @@
 //! `thoughtcache scenario`: lists, shows, checks, describes and draws scenarios.
 
 mod describe;
+pub(crate) mod pictures;
 mod plot;
 mod story;
 

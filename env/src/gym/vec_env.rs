@@ -144,6 +144,26 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         Ok(())
     }
 
+    /// Begins the episode at these coordinates in one lane, whose digest begins anew; the lane's next episodes follow it.
+    ///
+    /// # Panics
+    /// Without such a lane.
+    pub fn reset_lane(&mut self, lane: usize, seed: Seed) {
+        let lane = &mut self.lanes[lane];
+        lane.env.reset(seed);
+        (lane.seed, lane.hash, lane.has_ended) = (seed, 0, false);
+    }
+
+    /// The coordinates of the episode that a lane plays.
+    pub fn seed(&self, lane: usize) -> Seed {
+        self.lanes[lane].seed
+    }
+
+    /// The digest of what happened in one lane, as [`Step::digest`] adds it up.
+    pub fn lane_hash(&self, lane: usize) -> u64 {
+        self.lanes[lane].hash
+    }
+
     /// Tells of each lane whether it waits for its next episode; none does in the same-step mode.
     pub fn has_ended(&self) -> impl Iterator<Item = bool> + '_ {
         self.lanes.iter().map(|lane| lane.has_ended)

@@ -1,25 +1,13 @@
-//! `scenario plot`: the channel of a scenario, one of its episodes, and where a policy serves, as pictures.
+//! `scenario plot`: writes the pictures of a scenario.
 
-mod channel;
-mod channel_sheet;
-mod episode;
-mod episode_sheet;
-mod placements;
-
+use super::pictures::{self, KINDS, View};
 use crate::args::{SettingArgs, whole};
 use crate::console::{Console, shown};
 use crate::world::{World, note_differences};
 use crate::{output, policies};
-use anyhow::{Context, Result, ensure};
-use channel::Channel;
-use episode::Episode;
-use placements::Placements;
+use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::PathBuf;
-use thoughtcache_env::units::{CellId, UserId};
-
-/// The pictures; those of a channel and of placements are drawn where there is a radio.
-const KINDS: [&str; 3] = ["channel", "episode", "placements"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -60,38 +48,15 @@ impl Args {
         let scenario = &loaded.scenario;
         let contenders = policies::load(policy, scenario).context("--policy")?;
         let contender = contenders.first().context("--policy: nobody decides")?;
-        let num_cells = scenario.num_cells;
-        ensure!(
-            self.cell < u64::from(num_cells),
-            "--cell {}: {} has the cells 0 to {}",
-            self.cell,
-            scenario.name,
-            num_cells - 1
-        );
-        if let Some(physical) = scenario.physical() {
-            let last = physical.num_users - 1;
-            ensure!(
-                self.user <= u64::from(last),
-                "--user {}: {} has the users 0 to {last}",
-                self.user,
-                scenario.name
-            );
-        }
+        let view = View { seed: self.seed, episodes: self.episodes, cell: self.cell, user: self.user };
+        view.check(scenario, ["--cell", "--user"])?;
         let stem = file_stem(&scenario.name);
-        let paths = KINDS.map(|kind| self.out.join(format!("{stem}-{kind}.svg")));
-        paths.iter().try_for_each(|path| output::prepare(path))?;
-        let is_recorded = scenario.physical().is_some_and(|physical| physical.radio.recorded_rates.is_some());
-        let channel =
-            (!is_recorded).then(|| Channel::look(scenario, self.seed, UserId(self.user as u32))).flatten();
-        let episode = Episode::play(scenario, contender, self.seed, CellId(self.cell as u32))?;
-        let placements = Placements::play(scenario, contender, self.seed, self.episodes)?;
+        let path = |kind: &str| self.out.join(format!("{stem}-{kind}.svg"));
+        KINDS.iter().try_for_each(|kind| output::prepare(&path(kind)))?;
         // All are drawn before one is written: a mistake leaves no part of a set behind.
-        let has_channel = channel.is_some();
-        let pictures = [
-            channel.map(|channel| channel_sheet::draw(&channel)).transpose()?,
-            Some(episode_sheet::draw(&episode)?),
-            placements.map(|placements| placements::draw(&placements)).transpose()?,
-        ];
+        let pictures = pictures::draw(scenario, contender, view)?;
+        let has_channel = pictures.iter().any(|(kind, _)| *kind == "channel");
+        let is_recorded = pictures::replays_throughput(scenario);
         if is_recorded {
             console.note(&format!(
                 "{} replays recorded throughput: `trace stats` summarises it, and there is no channel to draw",
@@ -105,12 +70,11 @@ impl Args {
         }
         let mut written = json!({ "scenario": scenario.name, "policy": contender.name, "seed": self.seed });
         let mut lines = Vec::new();
-        for ((kind, path), svg) in KINDS.into_iter().zip(&paths).zip(pictures) {
-            if let Some(svg) = svg {
-                output::write(path, svg.as_bytes())?;
-                written[kind] = json!(path.display().to_string());
-                lines.push(shown(path));
-            }
+        for (kind, svg) in pictures {
+            let path = path(kind);
+            output::write(&path, svg.as_bytes())?;
+            written[kind] = json!(path.display().to_string());
+            lines.push(shown(&path));
         }
         console.result(&written, || lines.join("\n"))
     }

@@ -1,0 +1,207 @@
+//! The judges: policies on test episodes, each by itself or side by side, pictures, and the command line.
+
+use crate::errors::value_error;
+use crate::policy::{self, Raised};
+use crate::pool;
+use crate::scenario::Scenario;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use serde_json::json;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use thoughtcache_agents::compare::Comparison;
+use thoughtcache_agents::evaluate::{
+    self as play_all, Contender, EpisodeResult, EvaluateError, Evaluation, Hooks, Protocol,
+};
+use thoughtcache_agents::metrics::Summary;
+use thoughtcache_cli::api::{self, View};
+
+/// A name of the registry or a folder, or a name with a policy in Python.
+#[derive(FromPyObject)]
+pub(crate) enum Named {
+    Name(String),
+    Own(String, Py<PyAny>),
+}
+
+/// The contenders, and the names by which those of the registry were typed.
+fn contenders(
+    py: Python<'_>,
+    named: Vec<Named>,
+    scenario: &Scenario,
+    raised: &Raised,
+) -> PyResult<(Vec<Contender>, Vec<String>)> {
+    let mut names = Vec::new();
+    let mut own = Vec::new();
+    for one in named {
+        match one {
+            Named::Name(name) => names.extend(api::expand(&[name])),
+            Named::Own(name, policy) => own.push(policy::in_python(name, policy, scenario, raised)),
+        }
+    }
+    let mut typed: Vec<String> = Vec::new();
+    for name in names {
+        if !typed.contains(&name) {
+            typed.push(name);
+        }
+    }
+    let found = py.detach(|| api::contenders(&typed, &scenario.loaded.scenario));
+    let mut all = found.map_err(|error| value_error(&error))?;
+    all.extend(own);
+    Ok((all, typed))
+}
+
+/// Plays all, while a thread that has the interpreter looks for Ctrl-C.
+fn play(
+    py: Python<'_>,
+    contenders: &[Contender],
+    protocol: &Protocol,
+    raised: &Raised,
+) -> PyResult<Evaluation> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let should_stop = || stop.load(Ordering::Relaxed);
+    let played = std::thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
+            pool::install(|| play_all::evaluate(contenders, protocol, hooks))
+        });
+        let mut signal = None;
+        while !work.is_finished() {
+            py.detach(|| std::thread::sleep(std::time::Duration::from_millis(2)));
+            if let Err(error) = py.check_signals() {
+                stop.store(true, Ordering::Relaxed);
+                signal.get_or_insert(error);
+            }
+        }
+        let outcome = py.detach(|| work.join());
+        (outcome, signal)
+    });
+    let (outcome, signal) = played;
+    if let Some(error) = signal {
+        return Err(error);
+    }
+    if let Some(error) = raised.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+        return Err(error);
+    }
+    match outcome {
+        Ok(evaluation) => evaluation?.map_err(|error| match error {
+            EvaluateError::Stopped => PyKeyboardInterrupt::new_err("stopped"),
+            error => PyValueError::new_err(error.to_string()),
+        }),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// A document as Python's dicts and lists.
+fn document<'py>(py: Python<'py>, document: &serde_json::Value) -> PyResult<Bound<'py, PyAny>> {
+    py.import("json")?.call_method1("loads", (PyString::new(py, &document.to_string()),))
+}
+
+/// See `_native.pyi`.
+#[pyfunction]
+#[pyo3(signature = (policies, scenario, episodes, seed))]
+pub(crate) fn evaluate<'py>(
+    py: Python<'py>,
+    policies: Vec<Named>,
+    scenario: &Scenario,
+    episodes: u64,
+    seed: u64,
+) -> PyResult<Bound<'py, PyAny>> {
+    let raised = Raised::default();
+    let (contenders, _) = contenders(py, policies, scenario, &raised)?;
+    let protocol = Protocol::test(Arc::clone(&scenario.loaded.scenario), seed, episodes);
+    let evaluation = play(py, &contenders, &protocol, &raised)?;
+    let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
+    if let Some((name, figure)) =
+        summaries.iter().find_map(|summary| Some((&summary.name, summary.not_finite()?)))
+    {
+        return Err(PyValueError::new_err(format!(
+            "{name}: its {figure} is not a finite number over these episodes"
+        )));
+    }
+    let costs: Vec<Vec<f64>> = evaluation
+        .policies
+        .iter()
+        .map(|policy| policy.episodes.iter().map(EpisodeResult::cost_per_slot).collect())
+        .collect();
+    let found = json!({
+        "scenario": evaluation.scenario,
+        "episodes": evaluation.episodes,
+        "seed": evaluation.seed,
+        "policies": summaries,
+        "episode_costs": costs,
+        "trajectory_hash": format!("{:016x}", evaluation.trajectory_hash()),
+    });
+    document(py, &found)
+}
+
+/// See `_native.pyi`.
+#[pyfunction]
+#[pyo3(signature = (policies, scenario, baseline, episodes, seed, by_run))]
+pub(crate) fn compare<'py>(
+    py: Python<'py>,
+    policies: Option<Vec<Named>>,
+    scenario: &Scenario,
+    baseline: String,
+    episodes: u64,
+    seed: u64,
+    by_run: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let raised = Raised::default();
+    let world = &scenario.loaded.scenario;
+    let mut named = policies.unwrap_or_else(|| api::all_rules(world).into_iter().map(Named::Name).collect());
+    let is_own = |one: &Named| matches!(one, Named::Own(name, _) if *name == baseline);
+    if !named.iter().any(is_own) {
+        named.push(Named::Name(baseline.clone()));
+    }
+    let (contenders, typed) = contenders(py, named, scenario, &raised)?;
+    let fail = |error: &anyhow::Error| value_error(error);
+    let groups = if by_run {
+        Vec::new()
+    } else {
+        api::seed_groups(&typed, &contenders).map_err(|error| fail(&error))?
+    };
+    // A run's row is called like its folder, and runs of several seeds like their configuration.
+    let policy = typed.iter().position(|name| *name == baseline).map_or(&baseline, |at| &contenders[at].name);
+    let is_member = |(_, member): &(u64, String)| member == policy;
+    let row =
+        groups.iter().find(|group| group.members.iter().any(is_member)).map_or(policy, |group| &group.name);
+    let protocol = Protocol::test(Arc::clone(world), seed, episodes);
+    let evaluation = play(py, &contenders, &protocol, &raised)?;
+    let comparison = py.detach(|| pool::install(|| Comparison::of_groups(&evaluation, &groups, row)))?;
+    let comparison = comparison.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let mut found = json!(comparison);
+    found["verdict"] = comparison.verdict.to_string().into();
+    document(py, &found)
+}
+
+/// See `_native.pyi`.
+#[pyfunction]
+#[pyo3(signature = (scenario, policy, seed, episodes, cell, user))]
+pub(crate) fn pictures(
+    py: Python<'_>,
+    scenario: &Scenario,
+    policy: String,
+    seed: u64,
+    episodes: u64,
+    cell: u64,
+    user: u64,
+) -> PyResult<Vec<(&'static str, String)>> {
+    let world = &scenario.loaded.scenario;
+    let view = View { seed, episodes, cell, user };
+    let drawn = py.detach(|| {
+        pool::install(|| {
+            let contenders = api::contenders(std::slice::from_ref(&policy), world)?;
+            let contender = contenders.first().ok_or_else(|| anyhow::anyhow!("nobody decides"))?;
+            api::pictures(world, contender, view)
+        })
+    })?;
+    drawn.map_err(|error| value_error(&error))
+}
+
+/// Does what was typed and returns the exit code.
+#[pyfunction]
+pub(crate) fn main(py: Python<'_>, typed: Vec<OsString>) -> u8 {
+    py.detach(|| thoughtcache_cli::main(typed))
+}

@@ -1,0 +1,492 @@
+//! Copies of an environment that are stepped together into arrays of numpy: one for `Env`, many for `VectorEnv`.
+//!
+//! What a caller may do wrong is found before anything is stepped: a refused call changes nothing.
+
+use crate::errors::env_error;
+use crate::pool;
+use crate::scenario::Scenario;
+use numpy::ndarray::Array2;
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, ToPyArray};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use thoughtcache_env::cost::CostBreakdown;
+use thoughtcache_env::gym::api::{ActionId, Counters, EnvError, StepInfo};
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::gym::snapshot::Snapshot;
+use thoughtcache_env::gym::vec_env::{Autoreset, StepRows, VecEnv};
+use thoughtcache_env::random::{Purpose, Seed};
+
+/// Lanes that are stepped without other threads, as `VecEnv` does it.
+const MOST_INLINE: usize = 128;
+
+/// The names of the counts of a step or an episode.
+const COUNTS: [&str; 8] =
+    ["requests", "edge_requests", "hits", "loads", "evictions", "refreshes", "loaded_bytes", "late"];
+
+fn counts(counters: &Counters) -> [u64; 8] {
+    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late } =
+        *counters;
+    [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late]
+}
+
+/// What an episode has come to.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Episode {
+    cost: CostBreakdown,
+    counters: Counters,
+    slots: u64,
+    decisions: u64,
+    replaced: u64,
+}
+
+impl Episode {
+    fn add(&mut self, info: &StepInfo, slots: u32, is_replaced: bool) {
+        self.cost += info.cost;
+        self.counters += info.counters;
+        self.slots += u64::from(slots);
+        self.decisions += 1;
+        self.replaced += u64::from(is_replaced);
+    }
+}
+
+/// The state of lanes as bytes.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    env: Snapshot,
+    episodes: Vec<Episode>,
+    has_begun: bool,
+}
+
+/// The lanes and the memory that they are stepped into; what Python sees is a copy of it.
+pub(crate) struct Inner {
+    pub(crate) env: VecEnv<DecisionEnv>,
+    has_begun: bool,
+    actions: Vec<ActionId>,
+    masks: Vec<bool>,
+    truncated: Vec<bool>,
+    terminated: Vec<bool>,
+    slots_elapsed: Vec<u32>,
+    replaced: Vec<bool>,
+    final_observations: Vec<f32>,
+    final_masks: Vec<bool>,
+    infos: Vec<StepInfo>,
+    episodes: Vec<Episode>,
+    /// Of lanes that ended in the last step.
+    ended_episodes: Vec<Episode>,
+    /// Lanes that the last step began instead of stepping them.
+    begins: Vec<bool>,
+}
+
+impl Inner {
+    fn num_lanes(&self) -> usize {
+        self.env.num_lanes()
+    }
+
+    /// Takes the actions, an illegal one replaced by the first legal one where that is wanted.
+    fn take(&mut self, actions: &[i64], replaces: bool) -> Result<(), EnvError> {
+        let num_actions = self.env.spec().num_actions();
+        let waits = self.env.autoreset() == Autoreset::NextStep;
+        let legal = self.masks.chunks_exact(num_actions);
+        for (lane, ((&action, legal), has_ended)) in
+            actions.iter().zip(legal).zip(self.env.has_ended()).enumerate()
+        {
+            (self.actions[lane], self.replaced[lane]) = (ActionId(0), false);
+            if has_ended && waits {
+                continue; // its next episode begins, whatever the action is
+            }
+            let number = ActionId(action as u32);
+            let refused = match legal.get(number.index()) {
+                _ if has_ended => EnvError::NotRunning,
+                Some(true) => {
+                    self.actions[lane] = number;
+                    continue;
+                }
+                Some(false) if replaces => {
+                    let first = legal.iter().position(|legal| *legal).expect("at least one action is legal");
+                    (self.actions[lane], self.replaced[lane]) = (ActionId::from_index(first), true);
+                    continue;
+                }
+                _ => EnvError::refuse(self.env.spec(), number, legal),
+            };
+            return Err(EnvError::Lane { lane, source: Box::new(refused) });
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, observations: &mut [f32], rewards: &mut [f64]) -> Result<(), EnvError> {
+        let rows = StepRows {
+            observations,
+            masks: &mut self.masks,
+            rewards,
+            terminated: &mut self.terminated,
+            truncated: &mut self.truncated,
+            slots_elapsed: &mut self.slots_elapsed,
+            final_observations: &mut self.final_observations,
+            final_masks: &mut self.final_masks,
+            infos: &mut self.infos,
+        };
+        // In the next-step mode a lane that had ended is not stepped: its next episode begins.
+        self.begins.clear();
+        self.begins.extend(self.env.has_ended());
+        self.env.step_into(&self.actions, rows)?;
+        let steps = self.infos.iter().zip(&self.slots_elapsed).zip(&self.replaced).zip(&self.begins);
+        for (episode, (((info, &slots), &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
+            if begins {
+                *episode = Episode::default();
+            } else {
+                episode.add(info, slots, is_replaced);
+            }
+        }
+        let begins_anew = self.env.autoreset() == Autoreset::SameStep;
+        for lane in self.ended() {
+            self.ended_episodes[lane] = self.episodes[lane];
+            if begins_anew {
+                self.episodes[lane] = Episode::default();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a lane has taken no decision of its episode yet.
+    pub(crate) fn is_first(&self, lane: usize) -> bool {
+        self.episodes[lane].decisions == 0
+    }
+
+    /// The lanes whose episode ended in the last step.
+    fn ended(&self) -> Vec<usize> {
+        (0..self.num_lanes()).filter(|&lane| self.terminated[lane] || self.truncated[lane]).collect()
+    }
+
+    fn look(&mut self) {
+        let entries = self.env.spec().num_entries();
+        let mut rows = vec![0.0; self.num_lanes() * entries];
+        self.env.observe_into(&mut rows, &mut self.masks).expect("buffers of the right length");
+    }
+}
+
+/// Arrays that every step writes anew, where the caller wants no copies.
+struct Shared {
+    observations: Py<PyArray2<f32>>,
+    rewards: Py<PyArray1<f64>>,
+}
+
+/// What a step gives to Python: observations, rewards, terminated, truncated, masks, slots elapsed, replaced, and the lanes that have
+/// ended with their final rows and masks and what their episodes have come to.
+type Stepped<'py> = (
+    Bound<'py, PyArray2<f32>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyArray2<bool>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<bool>>,
+    Option<Ended<'py>>,
+);
+
+type Ended<'py> = (Vec<usize>, Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>, Bound<'py, PyDict>);
+
+/// See `_native.pyi`.
+#[pyclass(frozen, module = "thoughtcache._native")]
+pub(crate) struct Lanes {
+    purpose: Purpose,
+    replaces: bool,
+    shared: Option<Shared>,
+    entries: usize,
+    num_actions: usize,
+    num_lanes: usize,
+    inner: Mutex<Inner>,
+}
+
+impl Lanes {
+    /// The lanes, for this thread alone.
+    ///
+    /// # Errors
+    /// When another thread has them, or had them when this process was forked.
+    pub(crate) fn lock(&self) -> PyResult<MutexGuard<'_, Inner>> {
+        match self.inner.try_lock() {
+            Ok(inner) => Ok(inner),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(PyRuntimeError::new_err(
+                "another thread is stepping this environment; give each thread an environment of its own",
+            )),
+        }
+    }
+
+    /// The lanes once they have been reset.
+    pub(crate) fn running(&self) -> PyResult<MutexGuard<'_, Inner>> {
+        let inner = self.lock()?;
+        if inner.has_begun { Ok(inner) } else { Err(env_error(EnvError::NotRunning, true)) }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.num_lanes == 1
+    }
+
+    /// Two arrays of a row and a number a lane: new ones, or those that all steps share.
+    fn arrays<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f64>>) {
+        match &self.shared {
+            Some(shared) => (shared.observations.bind(py).clone(), shared.rewards.bind(py).clone()),
+            None => (
+                PyArray2::zeros(py, (self.num_lanes, self.entries), false),
+                PyArray1::zeros(py, self.num_lanes, false),
+            ),
+        }
+    }
+
+    fn masks<'py>(&self, py: Python<'py>, masks: &[bool]) -> Bound<'py, PyArray2<bool>> {
+        rows(py, masks, self.num_actions)
+    }
+}
+
+/// An array of rows of this width.
+fn rows<'py, T: numpy::Element + Clone>(
+    py: Python<'py>,
+    numbers: &[T],
+    width: usize,
+) -> Bound<'py, PyArray2<T>> {
+    let shape = (numbers.len() / width.max(1), width);
+    Array2::from_shape_vec(shape, numbers.to_vec()).expect("whole rows").to_pyarray(py)
+}
+
+fn purpose(name: &str) -> PyResult<Purpose> {
+    match name {
+        "train" => Ok(Purpose::Train),
+        "validate" => Ok(Purpose::Validate),
+        "test" => Ok(Purpose::Test),
+        _ => Err(PyValueError::new_err(format!(
+            "purpose {name:?} is none of \"train\", \"validate\", \"test\""
+        ))),
+    }
+}
+
+#[pymethods]
+impl Lanes {
+    #[new]
+    #[pyo3(signature = (scenario, num_lanes, *, purpose, autoreset, replaces, copies))]
+    fn new(
+        py: Python<'_>,
+        scenario: &Scenario,
+        num_lanes: usize,
+        purpose: &str,
+        autoreset: &str,
+        replaces: bool,
+        copies: bool,
+    ) -> PyResult<Self> {
+        let purpose = self::purpose(purpose)?;
+        if num_lanes == 0 || u32::try_from(num_lanes).is_err() {
+            return Err(PyValueError::new_err(format!(
+                "num_envs={num_lanes}: 1 to {} are allowed",
+                u32::MAX
+            )));
+        }
+        let modes = [Autoreset::SameStep, Autoreset::NextStep, Autoreset::Disabled];
+        let Some(mode) = modes.into_iter().find(|mode| mode.name() == autoreset) else {
+            let names = modes.map(Autoreset::name).join(", ");
+            return Err(PyValueError::new_err(format!("autoreset mode {autoreset:?} is none of {names}")));
+        };
+        let world = Arc::clone(&scenario.loaded.scenario);
+        let env = py.detach(|| {
+            VecEnv::new(DecisionEnv::lanes(&world, num_lanes), Seed::new(purpose, 0)).with_autoreset(mode)
+        });
+        let (entries, num_actions) = (env.spec().num_entries(), env.spec().num_actions());
+        let inner = Inner {
+            env,
+            has_begun: false,
+            actions: vec![ActionId(0); num_lanes],
+            masks: vec![false; num_lanes * num_actions],
+            truncated: vec![false; num_lanes],
+            terminated: vec![false; num_lanes],
+            slots_elapsed: vec![0; num_lanes],
+            replaced: vec![false; num_lanes],
+            begins: Vec::with_capacity(num_lanes),
+            final_observations: vec![0.0; num_lanes * entries],
+            final_masks: vec![false; num_lanes * num_actions],
+            infos: vec![StepInfo::default(); num_lanes],
+            episodes: vec![Episode::default(); num_lanes],
+            ended_episodes: vec![Episode::default(); num_lanes],
+        };
+        let shared = (!copies).then(|| Shared {
+            observations: PyArray2::zeros(py, (num_lanes, entries), false).unbind(),
+            rewards: PyArray1::zeros(py, num_lanes, false).unbind(),
+        });
+        Ok(Self { purpose, replaces, shared, entries, num_actions, num_lanes, inner: Mutex::new(inner) })
+    }
+
+    /// Begins episodes: in each lane that is marked the one at these coordinates (run, lane, episode), or the next one.
+    fn reset(&self, coordinates: Vec<Option<(u64, u32, u64)>>, is_reset: Vec<bool>) -> PyResult<()> {
+        let mut inner = self.lock()?;
+        if coordinates.len() != self.num_lanes || is_reset.len() != self.num_lanes {
+            return Err(PyValueError::new_err(format!(
+                "one seed and one mark a lane: {} are needed",
+                self.num_lanes
+            )));
+        }
+        let lacks_seed = |(coordinates, is_reset): (&Option<_>, &bool)| coordinates.is_none() || !is_reset;
+        if !inner.has_begun && coordinates.iter().zip(&is_reset).any(lacks_seed) {
+            return Err(PyRuntimeError::new_err("the first reset begins every lane"));
+        }
+        let mut next = vec![false; self.num_lanes];
+        for (lane, (coordinates, &is_reset)) in coordinates.iter().zip(&is_reset).enumerate() {
+            if !is_reset {
+                continue;
+            }
+            inner.episodes[lane] = Episode::default();
+            match *coordinates {
+                Some((run, as_lane, episode)) => {
+                    let seed = Seed::new(self.purpose, run).with_lane(as_lane).with_episode(episode);
+                    inner.env.reset_lane(lane, seed);
+                }
+                None => next[lane] = true,
+            }
+        }
+        inner.env.reset_lanes(&next).expect("one mark a lane");
+        inner.has_begun = true;
+        inner.look();
+        Ok(())
+    }
+
+    /// The present observations and masks.
+    fn observe<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>)> {
+        let mut guard = self.running()?;
+        let inner = &mut *guard;
+        let (observations, _) = self.arrays(py);
+        let mut into = observations.try_readwrite()?;
+        inner.env.observe_into(into.as_slice_mut()?, &mut inner.masks).expect("buffers of the right length");
+        drop(into);
+        Ok((observations, self.masks(py, &inner.masks)))
+    }
+
+    /// The present masks.
+    fn masks_now<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<bool>>> {
+        Ok(self.masks(py, &self.running()?.masks))
+    }
+
+    /// Takes an action a lane.
+    fn step<'py>(&self, py: Python<'py>, actions: PyReadonlyArray1<'py, i64>) -> PyResult<Stepped<'py>> {
+        let mut guard = self.running()?;
+        let inner = &mut *guard;
+        let actions = actions.as_slice()?;
+        if actions.len() != self.num_lanes {
+            let (lanes, got) = (self.num_lanes, actions.len());
+            return Err(PyValueError::new_err(format!(
+                "{got} actions for {lanes} environments; one each is needed"
+            )));
+        }
+        if let Some(lane) = actions.iter().position(|action| u32::try_from(*action).is_err()) {
+            let (id, last, action) = (&inner.env.spec().id, self.num_actions - 1, actions[lane]);
+            let lane = if self.is_alone() { String::new() } else { format!("lane {lane}: ") };
+            return Err(PyValueError::new_err(format!(
+                "{lane}action {action} does not exist; {id} has actions 0 to {last}"
+            )));
+        }
+        inner.take(actions, self.replaces).map_err(|error| env_error(error, self.is_alone()))?;
+        let (observations, rewards) = self.arrays(py);
+        let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
+        let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
+        let stepped = if self.num_lanes <= MOST_INLINE {
+            py.detach(|| inner.step(into, reward))
+        } else {
+            py.detach(|| pool::install(|| inner.step(into, reward)))?
+        };
+        stepped.map_err(|error| env_error(error, self.is_alone()))?;
+        drop((rows, sums));
+        let ended = inner.ended();
+        let ended = if ended.is_empty() { None } else { Some(self.ended(py, inner, ended)?) };
+        Ok((
+            observations,
+            rewards,
+            inner.terminated.to_pyarray(py),
+            inner.truncated.to_pyarray(py),
+            self.masks(py, &inner.masks),
+            inner.slots_elapsed.to_pyarray(py),
+            inner.replaced.to_pyarray(py),
+            ended,
+        ))
+    }
+
+    /// Costs by component and counts of the last step, an array each.
+    fn details<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let inner = self.running()?;
+        let dict = PyDict::new(py);
+        for (at, name) in CostBreakdown::NAMES.into_iter().enumerate() {
+            let costs: Vec<f64> = inner.infos.iter().map(|info| info.cost.components()[at]).collect();
+            dict.set_item(format!("cost_{name}"), costs.to_pyarray(py))?;
+        }
+        for (at, name) in COUNTS.into_iter().enumerate() {
+            let numbers: Vec<u64> = inner.infos.iter().map(|info| counts(&info.counters)[at]).collect();
+            dict.set_item(name, numbers.to_pyarray(py))?;
+        }
+        let cells: Vec<[u32; 2]> = inner.infos.iter().map(|info| [info.cell.0, info.next_cell.0]).collect();
+        for (at, name) in ["cell", "next_cell"].into_iter().enumerate() {
+            dict.set_item(name, cells.iter().map(|cells| cells[at]).collect::<Vec<u32>>().to_pyarray(py))?;
+        }
+        Ok(dict)
+    }
+
+    /// The coordinates of the episodes: run, lane and episode of each lane.
+    fn coordinates(&self) -> PyResult<Vec<(u64, u32, u64)>> {
+        let inner = self.running()?;
+        let seeds = (0..self.num_lanes).map(|lane| inner.env.seed(lane));
+        Ok(seeds.map(|seed| (seed.run, seed.lane, seed.episode)).collect())
+    }
+
+    /// A digest of what happened in each lane, and one of all.
+    fn trajectory_hashes(&self) -> PyResult<(Vec<u64>, u64)> {
+        let inner = self.running()?;
+        Ok(((0..self.num_lanes).map(|lane| inner.env.lane_hash(lane)).collect(), inner.env.trajectory_hash()))
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let inner = self.lock()?;
+        let (env, episodes, has_begun) = (inner.env.snapshot(), inner.episodes.clone(), inner.has_begun);
+        let bytes = postcard::to_allocvec(&Kept { env, episodes, has_begun });
+        Ok(PyBytes::new(py, &bytes.expect("plain numbers and lists")))
+    }
+
+    fn restore(&self, snapshot: &[u8]) -> PyResult<()> {
+        let refused = |reason: String| PyValueError::new_err(reason);
+        let damaged = |reason: &str| refused(format!("the snapshot is damaged: {reason}"));
+        let (kept, rest): (Kept, _) =
+            postcard::take_from_bytes(snapshot).map_err(|error| damaged(&error.to_string()))?;
+        if !rest.is_empty() || kept.episodes.len() != self.num_lanes {
+            return Err(damaged("it was made by another number of environments, or its end is another"));
+        }
+        let mut inner = self.lock()?;
+        inner.env.restore(&kept.env).map_err(|error| refused(error.to_string()))?;
+        (inner.episodes, inner.has_begun) = (kept.episodes, kept.has_begun);
+        inner.look();
+        Ok(())
+    }
+}
+
+impl Lanes {
+    fn ended<'py>(&self, py: Python<'py>, inner: &Inner, lanes: Vec<usize>) -> PyResult<Ended<'py>> {
+        let pick = |width: usize| lanes.iter().flat_map(move |&lane| lane * width..(lane + 1) * width);
+        let observations: Vec<f32> = pick(self.entries).map(|at| inner.final_observations[at]).collect();
+        let masks: Vec<bool> = pick(self.num_actions).map(|at| inner.final_masks[at]).collect();
+        let of = |number: &dyn Fn(&Episode) -> f64| {
+            lanes.iter().map(|&lane| number(&inner.ended_episodes[lane])).collect::<Vec<f64>>().to_pyarray(py)
+        };
+        let totals = PyDict::new(py);
+        totals
+            .set_item("cost_per_slot", of(&|episode| episode.cost.total() / episode.slots.max(1) as f64))?;
+        totals.set_item("cost", of(&|episode| episode.cost.total()))?;
+        for (at, name) in CostBreakdown::NAMES.into_iter().enumerate() {
+            totals.set_item(format!("cost_{name}"), of(&|episode| episode.cost.components()[at]))?;
+        }
+        for (at, name) in COUNTS.into_iter().enumerate() {
+            totals.set_item(name, of(&|episode| counts(&episode.counters)[at] as f64))?;
+        }
+        totals.set_item("slots", of(&|episode| episode.slots as f64))?;
+        totals.set_item("decisions", of(&|episode| episode.decisions as f64))?;
+        totals.set_item("replaced_actions", of(&|episode| episode.replaced as f64))?;
+        let (observations, masks) = (rows(py, &observations, self.entries), self.masks(py, &masks));
+        Ok((lanes, observations, masks, totals))
+    }
+}

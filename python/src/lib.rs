@@ -1,0 +1,28 @@
+//! The native half of the Python package `thoughtcache`: worlds, environments, policies and judges for the typed modules beside it.
+//!
+//! Nothing here needs libtorch. The interpreter is released while a world is stepped or policies play. An object that a thread
+//! works with refuses every other thread instead of making it wait: a thread that waits for ever could not be stopped.
+
+mod errors;
+mod judge;
+mod lanes;
+mod policy;
+mod pool;
+mod scenario;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::judge::{compare, evaluate, main, pictures};
+    #[pymodule_export]
+    use super::lanes::Lanes;
+    #[pymodule_export]
+    use super::policy::Policy;
+    #[pymodule_export]
+    use super::scenario::{Scenario, shipped_scenarios};
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name in Python")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

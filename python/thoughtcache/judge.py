@@ -1,0 +1,192 @@
+"""The judges: policies by name or of your own on test episodes, side by side, and pictures of an episode."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from thoughtcache import _native
+from thoughtcache.env import Env, read
+from thoughtcache.vector import VectorEnv
+
+Name = str | os.PathLike[str]
+Decides = Callable[[np.ndarray, np.ndarray], int]
+World = Name | _native.Scenario
+EPISODES = 40
+
+
+class Policy:
+    """A rule by its name, or the trained network of a run or checkpoint; no PyTorch is needed, and the actions are those of the Rust program."""
+
+    def __init__(self, native: _native.Policy) -> None:
+        self._native = native
+        self.name = native.name
+        self.kind = native.kind
+
+    def act(self, env: Any) -> Any:
+        """The decision in a running environment of this package, wrapped or not: a number, or an array for a `VectorEnv`.
+
+        Rules ask the environment by name; a rule with a memory begins anew with each episode.
+        """
+        world = env.unwrapped
+        if not isinstance(world, Env | VectorEnv):
+            raise TypeError(f"a policy acts in environments of thoughtcache, not in {type(world).__name__}")
+        actions = self._native.act(world._open())
+        return int(actions[0]) if isinstance(world, Env) else actions
+
+    def __call__(self, observation: np.ndarray, action_mask: np.ndarray) -> Any:
+        """The decision for a row and its mask, or for many of each. Trained networks only: a rule needs the environment, see `act`."""
+        rows = np.asarray(observation, dtype=np.float32)
+        masks = np.asarray(action_mask).astype(np.bool_)
+        actions = self._native.decide(np.ascontiguousarray(np.atleast_2d(rows)), np.ascontiguousarray(np.atleast_2d(masks)))
+        return int(actions[0]) if rows.ndim == 1 else actions
+
+    def __repr__(self) -> str:
+        return f"<Policy {self.name} ({self.kind})>"
+
+
+def load_policy(name: Name, scenario: World | None = None, *, overrides: dict[str, Any] | None = None) -> Policy:
+    """Loads a rule (`"least-aot"`) or the trained policy of a run or checkpoint by its folder.
+
+    `scenario` is the world that it decides in: that of the run, or `street` for a rule, where it is not given.
+    """
+    return Policy(_native.Policy(os.fspath(name), _world(scenario, [os.fspath(name)], overrides)))
+
+
+class Table(dict[str, Any]):
+    """The result of `compare` or `evaluate`: a plain dict, which prints as a table and gives pandas its rows.
+
+    >>> pandas.DataFrame(thoughtcache.compare(["lru", "worth"], "tight").rows())
+    """
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict a policy: figures by name, `ci95_low`, `cost_switching` and so on."""
+        return [dict(_flat(policy)) for policy in self["policies"]]
+
+    def _cells(self) -> list[list[str]]:
+        head = ["policy", "cost/slot", "95 % interval", "hits", "edge"]
+        is_compared = "baseline" in self
+        cells = [[*head, f"to {self['baseline']}"] if is_compared else head]
+        for row in self.rows():
+            share = [f"{100 * row[name]:.1f} %" if row.get(name) is not None else "-" for name in ("hit_ratio", "edge_ratio")]
+            cell = [row["name"], f"{row['mean_cost']:.4g}", f"[{row['ci95_low']:.4g}, {row['ci95_high']:.4g}]", *share]
+            if is_compared:
+                names = ("relative_mean", "relative_ci95_low", "relative_ci95_high")
+                mean, low, high = (row.get(name) for name in names)
+                cell.append("-" if mean is None else f"{100 * mean:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]")
+            cells.append(cell)
+        return cells
+
+    def __str__(self) -> str:
+        cells = self._cells()
+        widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
+        lines = ["  ".join([row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]) for row in cells]
+        played = f"{self['scenario']}: {self['episodes']} test episodes each, seed {self['seed']}"
+        return "\n".join([played, *lines, *filter(None, [self.get("verdict")])])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head, *rows = [[escape(cell) for cell in row] for row in self._cells()]
+        line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"  # noqa: E731
+        verdict = escape(self.get("verdict") or "")
+        return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table><p>{verdict}</p>"
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}_")
+        elif name == "ci95":
+            yield from zip((f"{prefix}ci95_low", f"{prefix}ci95_high"), value, strict=True)
+        elif not isinstance(value, list):
+            yield f"{prefix}{name}", value
+
+
+def _named(policies: Any) -> list[Any]:
+    """Policies as the native judges take them: names, or names with a callable."""
+    if isinstance(policies, str | os.PathLike):
+        policies = [policies]
+    own = list(policies.items()) if isinstance(policies, dict) else []
+    for policy in () if isinstance(policies, dict) else policies:
+        if isinstance(policy, str | os.PathLike):
+            own.append(os.fspath(policy))
+        elif callable(policy):
+            own.append((getattr(policy, "name", None) or getattr(policy, "__name__", type(policy).__name__), policy))
+        else:
+            raise TypeError(f"{policy!r} is neither the name of a policy nor a callable of observation and mask")
+    return [one if isinstance(one, str) else (str(one[0]), one[1]) for one in own]
+
+
+def _world(scenario: World | None, names: list[Any], overrides: dict[str, Any] | None) -> _native.Scenario:
+    if scenario is not None:
+        return read(scenario, overrides)
+    return _native.Scenario(None, overrides, [name for name in names if isinstance(name, str)])
+
+
+def evaluate(
+    policies: Any, scenario: World | None = None, *, overrides: dict[str, Any] | None = None, episodes: int = EPISODES, seed: int = 0
+) -> Table:
+    """Plays policies on the test episodes of a seed, each by itself: what they cost, hits, loads.
+
+    A policy is a name of `thoughtcache rules`, the folder of a run, or a callable `policy(observation, action_mask) -> action`; a dict gives
+    callables names. One that remembers has `begin_episode()`, and each episode plays with a deep copy of it. `scenario` is a name, a file or a
+    `Scenario`; without it the one that the runs were trained on, or `street`.
+    """
+    named = _named(policies)
+    return Table(_native.evaluate(named, _world(scenario, named, overrides), episodes, seed))
+
+
+def compare(
+    policies: Any = None,
+    scenario: World | None = None,
+    *,
+    baseline: str = "least-aot",
+    overrides: dict[str, Any] | None = None,
+    episodes: int = EPISODES,
+    seed: int = 0,
+    by_run: bool = False,
+) -> Table:
+    """Plays policies on the same test episodes and compares each with the baseline, paired: the figures of `thoughtcache compare`.
+
+    Without `policies` all rules take part. Runs that differ in their training seed alone are one row, unless `by_run`. See `evaluate` for what
+    a policy and a scenario may be.
+    """
+    named = None if policies is None else _named(policies)
+    world = _world(scenario, [*(named or []), baseline], overrides)
+    return Table(_native.compare(named, world, baseline, episodes, seed, by_run))
+
+
+class Picture:
+    """A picture as SVG, which notebooks show."""
+
+    def __init__(self, svg: str) -> None:
+        self.svg = svg
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, path: Name) -> None:
+        """Writes the file."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.svg)
+
+
+def plot(
+    kind: str = "episode",
+    scenario: World | None = None,
+    *,
+    policy: Name = "least-aot",
+    overrides: dict[str, Any] | None = None,
+    seed: int = 0,
+    episodes: int = 20,
+    cell: int = 0,
+    user: int = 0,
+) -> Picture:
+    """A picture of `thoughtcache scenario plot`: `"episode"` (what a policy does, slot by slot), `"channel"` or `"placements"` (where there is a radio)."""
+    name = os.fspath(policy)
+    pictures = dict(_native.pictures(_world(scenario, [name], overrides), name, seed, episodes, cell, user))
+    if kind not in pictures:
+        raise ValueError(f"{kind!r} is none of the pictures of this scenario: {', '.join(pictures)}")
+    return Picture(pictures[kind])
