@@ -21,46 +21,33 @@ pub(crate) struct Environment {
     oldest_python: (u32, u32),
 }
 
-/// The packages of the tests in Rust: TensorBoard's own reader of event files.
-pub(crate) const TESTS: Environment = Environment {
-    folder: ".venv-test",
-    lock: include_str!("../requirements-test.txt"),
-    oldest_python: (3, 9),
-};
+/// TensorBoard's own reader of event files, for the tests in Rust.
+pub(crate) const TESTS: Environment = at(".venv-test", include_str!("../requirements-test.txt"), (3, 9));
 
-/// The packages that build the documentation site.
-pub(crate) const DOCS: Environment = Environment {
-    folder: ".venv-docs",
-    lock: include_str!("../../docs/requirements.txt"),
-    oldest_python: (3, 9),
-};
+/// What builds the documentation site.
+pub(crate) const DOCS: Environment = at(".venv-docs", include_str!("../../docs/requirements.txt"), (3, 9));
 
 /// What builds wheels.
-pub(crate) const BUILD: Environment = Environment {
-    folder: ".venv-build",
-    lock: include_str!("../../python/requirements/build.txt"),
-    oldest_python: (3, 11),
-};
+pub(crate) const BUILD: Environment =
+    at(".venv-build", include_str!("../../python/requirements/build.txt"), (3, 11));
 
 /// Gymnasium 1.4 with the libraries that ours plugs into and is compared with.
-pub(crate) const PEERS: Environment = Environment {
-    folder: ".venv-peers",
-    lock: include_str!("../../python/requirements/peers.txt"),
-    oldest_python: (3, 11),
-};
+pub(crate) const PEERS: Environment =
+    at(".venv-peers", include_str!("../../python/requirements/peers.txt"), (3, 11));
 
 /// `RLlib` with its older Gymnasium.
-pub(crate) const RLLIB: Environment = Environment {
-    folder: ".venv-rllib",
-    lock: include_str!("../../python/requirements/rllib.txt"),
-    oldest_python: (3, 11),
-};
+pub(crate) const RLLIB: Environment =
+    at(".venv-rllib", include_str!("../../python/requirements/rllib.txt"), (3, 11));
 
 /// The uv that makes them.
 const UV: &str = include_str!("../../python/requirements/uv.txt");
 
 /// What a folder was made from, inside it.
 const STAMP: &str = "lock";
+
+const fn at(folder: &'static str, lock: &'static str, oldest_python: (u32, u32)) -> Environment {
+    Environment { folder, lock, oldest_python }
+}
 
 /// Makes sure of an environment; returns its python.
 pub(crate) fn ensure(workspace: &Workspace, machine: &Machine, wanted: &Environment) -> Result<PathBuf> {

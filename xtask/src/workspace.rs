@@ -49,6 +49,11 @@ impl Workspace {
         PathBuf::from(self.program().get_program()).ancestors().nth(2).unwrap_or(&self.root).to_owned()
     }
 
+    /// Where maturin writes.
+    pub(crate) fn wheels(&self) -> PathBuf {
+        self.target().join("wheels")
+    }
+
     /// The finished program, called at the root. Cargo puts it beside this one.
     pub(crate) fn program(&self) -> Command {
         let beside = env::current_exe().ok().and_then(|me| Some(me.parent()?.join(PROGRAM)));
