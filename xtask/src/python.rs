@@ -160,7 +160,7 @@ mod tests {
             (include_str!("../../python/requirements/uv.in"), UV),
         ] {
             for (name, version) in asked.lines().filter_map(|line| line.split_once("==")) {
-                let name = name.split('[').next().unwrap();
+                let (name, version) = (name.split('[').next().unwrap(), version.split(' ').next().unwrap());
                 assert!(
                     lock.contains(&format!("\n{name}=={version} ")),
                     "{name} {version}: compile the lock again"
