@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 const ENVIRONMENT: &str = "\
 Environment:
-  PYTHON                  the python3 (3.9 or later, with pip) that downloads; default python3
+  PYTHON                  the python3 (3.9 or later, with pip) that downloads; default python3. From 3.11 it runs the Python package
+  UV_CACHE_DIR            where uv keeps the Python packages that environments of all checkouts share
   CC, CXX                 the C and C++ compilers; default cc and c++
   LIBTORCH                a libtorch of your own, used instead of .libtorch
   LIBTORCH_USE_PYTORCH=1  the libtorch of the PyTorch that python3 imports
@@ -28,12 +29,17 @@ pub(crate) enum Task {
     Setup,
     /// Train a PPO and a DQN, compare them with the heuristics, write runs/demo/
     Demo,
-    /// Run what continuous integration runs: format, lints, documentation, all tests
+    /// Run what continuous integration runs: format, lints, documentation, all tests in Rust
     Test {
         /// Only the format and the unit tests: for a warm target folder, while one works
         #[arg(long)]
         quick: bool,
+        /// Build the wheel, and run the tests in Python on it (in .venv-peers and .venv-rllib, made once, 5 GB)
+        #[arg(long, conflicts_with = "quick")]
+        python: bool,
     },
+    /// Build the Python package, wheel and sources, target/wheels/
+    Wheel,
     /// Write what is generated in the documents, and build the site, target/site/html/index.html (Sphinx is put into .venv-docs
     /// for it, once, 0.1 GB)
     Docs {
@@ -67,8 +73,9 @@ mod tests {
     fn the_commands_are_those_of_the_help_text() {
         Arguments::command().debug_assert();
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        assert_eq!(parse("test"), Ok(Task::Test { quick: false }));
-        assert_eq!(parse("test --quick"), Ok(Task::Test { quick: true }));
+        assert_eq!(parse("test"), Ok(Task::Test { quick: false, python: false }));
+        assert_eq!(parse("test --quick"), Ok(Task::Test { quick: true, python: false }));
+        assert_eq!(parse("test --python"), Ok(Task::Test { quick: false, python: true }));
         assert_eq!(parse("reference"), Ok(Task::Reference { scenarios: names(&[]) }));
         assert_eq!(
             parse("reference street tight"),
@@ -84,6 +91,7 @@ mod tests {
             message.contains("unrecognized subcommand 'tset'") && message.contains("'test'"),
             "{message}"
         );
+        assert!(parse("test --quick --python").unwrap_err().contains("cannot be used with"));
         assert!(parse("setup --milk").unwrap_err().contains("unexpected argument '--milk'"));
         assert!(parse("").unwrap_err().contains("Usage: cargo xtask <COMMAND>"));
     }

@@ -6,6 +6,7 @@ pub(crate) mod proofs;
 pub(crate) mod reference;
 pub(crate) mod results;
 pub(crate) mod test;
+pub(crate) mod wheel;
 
 use std::process::{Command, ExitStatus};
 

@@ -104,15 +104,7 @@ impl Machine {
 
     /// Runs pip; a failure tells `what` it was for and, on lines of its own, what may be done `instead`.
     pub(crate) fn run_pip(&self, pip: &mut Command, what: &str, instead: &str) -> Result<()> {
-        let program = self.python_name();
-        let status = pip.status().with_context(|| format!("cannot start {program}"))?;
-        ensure!(
-            status.success(),
-            "{what} failed: \"{program} -m pip\" ended with {}, and says why above
-  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type the command again{instead}",
-            ended(status)
-        );
-        Ok(())
+        download(pip, &format!("{} -m pip", self.python_name()), what, instead)
     }
 
     /// The C and the C++ compiler run and find their headers.
@@ -154,6 +146,18 @@ impl Machine {
         );
         Ok(())
     }
+}
+
+/// Runs `program`, which takes something from the package index; a failure tells as that of pip.
+pub(crate) fn download(command: &mut Command, program: &str, what: &str, instead: &str) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {program}"))?;
+    ensure!(
+        status.success(),
+        "{what} failed: \"{program}\" ended with {}, and says why above
+  see that the package index can be reached (behind a proxy: set HTTPS_PROXY), then type the command again{instead}",
+        ended(status)
+    );
+    Ok(())
 }
 
 /// A program with its first arguments.

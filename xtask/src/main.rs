@@ -1,6 +1,6 @@
 //! `cargo xtask`: the set-up, the commands of the README and the long proofs.
 //!
-//! Knows nothing of the other crates: it calls cargo, pip and the finished program.
+//! Knows nothing of the other crates: it calls cargo, pip, uv and the finished program.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -44,6 +44,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Docs { built } => commands::docs::run(&workspace, &machine, built),
         Task::Reference { scenarios } => commands::reference::run(&workspace, &machine, &scenarios),
         Task::Proofs { names } => commands::proofs::run(&workspace, &machine, &names),
-        Task::Test { quick } => commands::test::run(&workspace, &machine, quick),
+        Task::Test { python: true, .. } => commands::test::run_python(&workspace, &machine),
+        Task::Wheel => commands::wheel::run(&workspace, &machine),
+        Task::Test { quick, .. } => commands::test::run(&workspace, &machine, quick),
     }
 }

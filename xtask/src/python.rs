@@ -1,86 +1,132 @@
-//! Python packages: what tests need (TensorBoard's own reader of event files), and what the proof `mobile-env` compares with.
+//! Python environments: what the tests, the wheels, the proofs and the documentation site need of Python.
 //!
-//! Only python3 and its pip are asked for, no `venv`: the packages lie in a folder that the tests put on `PYTHONPATH`. Their
-//! versions are those of the requirements, and their checksums where these have some. Assembled beside and renamed.
+//! Only python3 and its pip are asked for. pip installs uv by checksum into `.venv-uv`; uv makes each environment from a lock file, by
+//! hard links into its one cache, which other checkouts share. Every folder is assembled beside its place and renamed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::clock::{self, human};
 use crate::files;
-use crate::machine::Machine;
+use crate::machine::{Machine, download, numbers};
 use crate::workspace::Workspace;
 
-/// Some packages, and the folder of the checkout for them.
-pub(crate) struct Packages {
+/// An environment: its folder in the checkout, and its lock file.
+pub(crate) struct Environment {
     folder: &'static str,
-    requirements: &'static str,
-    has_checksums: bool,
+    lock: &'static str,
+    oldest_python: (u32, u32),
 }
 
-/// The packages of the tests in Python.
-pub(crate) const TESTS: Packages = Packages {
-    folder: ".venv-test",
-    requirements: include_str!("../requirements-test.txt"),
-    has_checksums: true,
-};
+/// TensorBoard's own reader of event files, for the tests in Rust.
+pub(crate) const TESTS: Environment = at(".venv-test", include_str!("../requirements-test.txt"), (3, 9));
 
-/// The packages that build the documentation site.
-pub(crate) const DOCS: Packages = Packages {
-    folder: ".venv-docs",
-    requirements: include_str!("../../docs/requirements.txt"),
-    has_checksums: true,
-};
+/// What builds the documentation site.
+pub(crate) const DOCS: Environment = at(".venv-docs", include_str!("../../docs/requirements.txt"), (3, 9));
 
-/// The packages that we are compared with.
-pub(crate) const PEERS: Packages = Packages {
-    folder: ".venv-peers",
-    requirements: include_str!("../requirements-peers.txt"),
-    has_checksums: false,
-};
+/// What builds wheels.
+pub(crate) const BUILD: Environment =
+    at(".venv-build", include_str!("../../python/requirements/build.txt"), (3, 11));
 
-/// The folder of the packages, inside.
-const PACKAGES: &str = "site-packages";
-/// Which python they are for: its version, a line break, the requirements.
-const STAMP: &str = "stamp";
-/// How a test calls that python.
-const PYTHON: &str = "python";
+/// Gymnasium 1.4 with the libraries that ours plugs into and is compared with.
+pub(crate) const PEERS: Environment =
+    at(".venv-peers", include_str!("../../python/requirements/peers.txt"), (3, 11));
 
-/// Makes sure of the packages; returns what belongs on `PYTHONPATH`.
-pub(crate) fn ensure(workspace: &Workspace, machine: &Machine, packages: &Packages) -> Result<PathBuf> {
+/// `RLlib` with its older Gymnasium.
+pub(crate) const RLLIB: Environment =
+    at(".venv-rllib", include_str!("../../python/requirements/rllib.txt"), (3, 11));
+
+/// The uv that makes them.
+const UV: &str = include_str!("../../python/requirements/uv.txt");
+
+/// What a folder was made from, inside it.
+const STAMP: &str = "lock";
+
+const fn at(folder: &'static str, lock: &'static str, oldest_python: (u32, u32)) -> Environment {
+    Environment { folder, lock, oldest_python }
+}
+
+/// Makes sure of an environment; returns its python.
+pub(crate) fn ensure(workspace: &Workspace, machine: &Machine, wanted: &Environment) -> Result<PathBuf> {
     let version = machine.check_python()?;
-    let place = workspace.root().join(packages.folder);
-    let stamp = format!("{version}\n{}", packages.requirements);
+    let (major, minor) = wanted.oldest_python;
+    ensure!(
+        numbers(&version) >= Some(wanted.oldest_python),
+        "python is too old: \"{}\" is {version}, {major}.{minor} or later is needed for {}
+  name another:  PYTHON=/path/to/python3",
+        machine.python_name(),
+        wanted.folder
+    );
+    let stamp = format!("{version}\n{}", wanted.lock);
+    let place = assemble(workspace, wanted.folder, &stamp, |beside| {
+        let lock = beside.join(STAMP);
+        files::write(&lock, wanted.lock)?;
+        let mut venv = uv(workspace, machine)?;
+        venv.args(["venv", "--relocatable", "--allow-existing", "--python"]).arg(&machine.python).arg(beside);
+        fetch(&mut venv)?;
+        let mut sync = uv(workspace, machine)?;
+        sync.args(["pip", "sync", "--require-hashes", "--only-binary", ":all:", "--python"]);
+        fetch(sync.arg(beside).arg(lock))
+    })?;
+    Ok(place.join("bin/python"))
+}
+
+/// Puts a wheel of ours, without what it depends on, into the environment of a python.
+pub(crate) fn install(workspace: &Workspace, machine: &Machine, python: &Path, wheel: &Path) -> Result<()> {
+    let mut install = uv(workspace, machine)?;
+    install.args(["pip", "install", "--no-deps", "--reinstall", "--python"]);
+    fetch(install.arg(python).arg(wheel))
+}
+
+fn uv(workspace: &Workspace, machine: &Machine) -> Result<Command> {
+    let place = assemble(workspace, ".venv-uv", UV, |beside| {
+        let lock = beside.join(STAMP);
+        files::write(&lock, UV)?;
+        let mut pip = machine.pip("install");
+        pip.args(["--quiet", "--progress-bar", "off", "--require-hashes", "--target"])
+            .arg(beside)
+            .arg("-r")
+            .arg(lock);
+        machine.run_pip(&mut pip, "the installation of uv", "")
+    })?;
+    let mut uv = Command::new(place.join("bin/uv"));
+    uv.arg("--quiet").env("UV_PYTHON_DOWNLOADS", "never").stdin(Stdio::null());
+    Ok(uv)
+}
+
+fn fetch(uv: &mut Command) -> Result<()> {
+    download(
+        uv,
+        "uv",
+        "the installation of python's packages",
+        "\n  a mirror of the index:  UV_DEFAULT_INDEX=https://...",
+    )
+}
+
+/// Makes a folder of the checkout, unless its stamp says that it is made already.
+fn assemble(
+    workspace: &Workspace,
+    folder: &str,
+    stamp: &str,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let place = workspace.root().join(folder);
     if fs::read_to_string(place.join(STAMP)).is_ok_and(|found| found == stamp) {
-        eprintln!("python's packages are in {}", place.display());
-        return Ok(place.join(PACKAGES));
+        return Ok(place);
     }
     let started = clock::start();
-    eprintln!("setting up python's packages in {}, once", place.display());
-    let beside = workspace.root().join(format!("{}.new", packages.folder));
+    eprintln!("setting up {}, once", place.display());
+    let beside = workspace.root().join(format!("{folder}.new"));
     files::replace(&beside)?;
-    install(machine, &beside, packages)?;
-    files::write(&beside.join(PYTHON), &machine.python_name())?;
-    files::write(&beside.join(STAMP), &stamp)?;
+    make(&beside)?;
+    files::write(&beside.join(STAMP), stamp)?;
     files::remove(&place)?;
     files::rename(&beside, &place)?;
-    eprintln!("python's packages are ready in {}", human(started.elapsed()));
-    Ok(place.join(PACKAGES))
-}
-
-fn install(machine: &Machine, beside: &Path, packages: &Packages) -> Result<()> {
-    let requirements = beside.join("requirements.txt");
-    files::write(&requirements, packages.requirements)?;
-    let mut pip = machine.pip("install");
-    pip.args(["--quiet", "--progress-bar", "off"])
-        .args(packages.has_checksums.then_some("--require-hashes"))
-        .arg("--target")
-        .arg(beside.join(PACKAGES))
-        .arg("-r")
-        .arg(&requirements);
-    machine.run_pip(&mut pip, "the installation of python's packages", "")
+    eprintln!("{} is ready in {}", place.display(), human(started.elapsed()));
+    Ok(place)
 }
 
 #[cfg(test)]
@@ -90,8 +136,11 @@ mod tests {
 
     #[test]
     fn every_package_has_a_version_and_a_checksum() {
-        for (packages, known) in [(TESTS, "tensorboard"), (DOCS, "sphinx")] {
-            let lines = || packages.requirements.lines().filter(|line| !line.starts_with('#'));
+        let locks = [TESTS, DOCS, BUILD, PEERS, RLLIB].map(|environment| environment.lock);
+        for (lock, known) in
+            locks.iter().chain([&UV]).zip(["tensorboard", "sphinx", "maturin", "torchrl", "ray", "uv"])
+        {
+            let lines = || lock.lines().filter(|line| !line.starts_with('#'));
             let names: Vec<&str> = lines()
                 .filter(|line| !line.starts_with(' '))
                 .inspect(|line| assert!(line.contains("==") && line.ends_with(" \\"), "{line}"))
@@ -102,41 +151,77 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_lock_has_the_versions_that_are_asked_for() {
+        for (asked, lock) in [
+            (include_str!("../../python/requirements/build.in"), BUILD.lock),
+            (include_str!("../../python/requirements/peers.in"), PEERS.lock),
+            (include_str!("../../python/requirements/rllib.in"), RLLIB.lock),
+            (include_str!("../../python/requirements/uv.in"), UV),
+        ] {
+            for (name, version) in asked.lines().filter_map(|line| line.split_once("==")) {
+                let (name, version) = (name.split('[').next().unwrap(), version.split(' ').next().unwrap());
+                assert!(
+                    lock.contains(&format!("\n{name}=={version} ")),
+                    "{name} {version}: compile the lock again"
+                );
+            }
+        }
+    }
+
+    /// A python whose pip installs a uv that notes how it is called, then does `last`.
+    #[cfg(unix)]
+    fn made_up(room: &Room, version: &str, last: &str) -> Machine {
+        let calls = room.path().join("calls");
+        let uv = room.script("uv", &format!("echo $2 >> {}\n{last}", calls.display()));
+        let body = format!(
+            "[ \"$1\" = -c ] && echo {version}\nwhile [ $# -gt 0 ]; do\n\
+             [ \"$1\" = --target ] && mkdir \"$2/bin\" && cp {} \"$2/bin\"\nshift\ndone\nexit 0",
+            uv.display()
+        );
+        Machine { python: room.script("python3", &body).into(), ..Machine::this() }
+    }
+
     #[cfg(unix)]
     #[test]
-    fn packages_are_installed_once_and_again_for_another_python() {
+    fn an_environment_is_made_once_and_again_for_another_python() {
         let room = Room::new();
-        let calls = room.path().join("calls");
-        let python = |version: &str| {
-            let body = format!(
-                "[ \"$1\" = -c ] && echo {version} && exit 0\n[ \"$3\" = install ] && echo install >> {}\nexit 0",
-                calls.display()
-            );
-            room.script("python3", &body)
-        };
-        let count = || fs::read_to_string(&calls).unwrap_or_default().lines().count();
         let workspace = Workspace::at(room.path());
-        for (version, expected) in [("3.11", 1), ("3.11", 1), ("3.12", 2)] {
-            let machine = Machine { python: python(version).into(), ..Machine::this() };
-            ensure(&workspace, &machine, &TESTS).unwrap();
-            assert_eq!(count(), expected, "{version}");
+        for (version, expected) in
+            [("3.11", "venv pip "), ("3.11", "venv pip "), ("3.12", "venv pip venv pip ")]
+        {
+            ensure(&workspace, &made_up(&room, version, ""), &TESTS).unwrap();
+            let calls = fs::read_to_string(room.path().join("calls")).unwrap();
+            assert_eq!(calls.replace('\n', " "), expected, "{version}");
         }
-        assert!(room.path().join(".venv-test/stamp").is_file());
+        assert!(room.path().join(".venv-test/lock").is_file());
         assert!(!room.path().join(".venv-test.new").exists());
     }
 
     #[cfg(unix)]
     #[test]
-    fn pip_that_fails_leaves_nothing_that_looks_whole() {
+    fn uv_that_fails_leaves_nothing_that_looks_whole() {
         let room = Room::new();
-        let body = "[ \"$1\" = -c ] && echo 3.11 && exit 0\n[ \"$3\" = install ] && echo no route >&2 && exit 1\nexit 0";
-        let machine = Machine { python: room.script("python3", body).into(), ..Machine::this() };
-        let failure = ensure(&Workspace::at(room.path()), &machine, &TESTS).unwrap_err();
+        let workspace = Workspace::at(room.path());
+        let failure = ensure(&workspace, &made_up(&room, "3.11", "exit 1"), &TESTS).unwrap_err();
         assert!(
-            failure.to_string().starts_with("the installation of python's packages failed: "),
+            failure
+                .to_string()
+                .starts_with("the installation of python's packages failed: \"uv\" ended with "),
             "{failure}"
         );
         assert_eq!(crate::failure::exit_code(&failure), 2);
         assert!(!room.path().join(".venv-test").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_python_that_is_too_old_for_an_environment_is_refused() {
+        let room = Room::new();
+        let failure = ensure(&Workspace::at(room.path()), &made_up(&room, "3.10", ""), &PEERS).unwrap_err();
+        assert!(
+            failure.to_string().contains("is 3.10, 3.11 or later is needed for .venv-peers"),
+            "{failure}"
+        );
     }
 }

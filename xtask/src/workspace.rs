@@ -1,6 +1,7 @@
 //! Where the checkout is, and how cargo is called from inside `cargo xtask`.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,21 +41,29 @@ impl Workspace {
     /// Cargo compares the environment of its calls: what the outer `cargo xtask` added for this process (the
     /// package's name and version, the LIBTORCH of the configuration) would make it build torch-sys a second time.
     pub(crate) fn cargo(&self) -> Command {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        self.prepare(&mut cargo);
-        cargo
+        self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+
+    /// Where cargo writes, `CARGO_TARGET_DIR` or `target`: two folders above the program.
+    pub(crate) fn target(&self) -> PathBuf {
+        PathBuf::from(self.program().get_program()).ancestors().nth(2).unwrap_or(&self.root).to_owned()
+    }
+
+    /// Where maturin writes.
+    pub(crate) fn wheels(&self) -> PathBuf {
+        self.target().join("wheels")
     }
 
     /// The finished program, called at the root. Cargo puts it beside this one.
     pub(crate) fn program(&self) -> Command {
         let beside = env::current_exe().ok().and_then(|me| Some(me.parent()?.join(PROGRAM)));
         let built = beside.unwrap_or_else(|| self.root.join("target/release").join(PROGRAM));
-        let mut program = Command::new(built.with_extension(env::consts::EXE_EXTENSION));
-        self.prepare(&mut program);
-        program
+        self.command(built.with_extension(env::consts::EXE_EXTENSION))
     }
 
-    fn prepare(&self, command: &mut Command) {
+    /// A program that may call cargo, called at the root.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(&self.root);
         for (name, value) in env::vars_os() {
             let is_ours = name.to_str().is_some_and(is_set_for_this_package)
@@ -63,6 +72,7 @@ impl Workspace {
                 command.env_remove(&name);
             }
         }
+        command
     }
 
     /// Whether a value of `LIBTORCH` is the one of `.cargo/config.toml`, rather than one that the user chose.

@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_built: bool) -> R
 /// Builds rustdoc and the site; a warning of either is an error.
 fn site(workspace: &Workspace, machine: &Machine, is_built: bool) -> Result<()> {
     libtorch::ensure(workspace, machine)?;
-    let packages = python::ensure(workspace, machine, &python::DOCS)?;
+    let python = python::ensure(workspace, machine, &python::DOCS)?;
     let mut rustdoc = workspace.cargo();
     // Replaces the rpath of `.cargo/config.toml`, which only doctests need.
     rustdoc.args(["doc", "--release", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
@@ -53,10 +53,13 @@ fn site(workspace: &Workspace, machine: &Machine, is_built: bool) -> Result<()> 
         call(workspace.cargo().args(["build", "--release"]))?;
     }
     let program = PathBuf::from(workspace.program().get_program());
-    let target = program.ancestors().nth(2).unwrap_or(workspace.root());
-    let mut build = Command::new(&machine.python);
-    build.current_dir(workspace.root()).env("PYTHONPATH", packages);
-    build.arg("docs/build.py").args([&program, &target.join("doc"), &target.join("site")]);
+    let target = workspace.target();
+    let mut build = Command::new(python);
+    build.current_dir(workspace.root()).arg("docs/build.py").args([
+        &program,
+        &target.join("doc"),
+        &target.join("site"),
+    ]);
     call(&mut build)
 }
 

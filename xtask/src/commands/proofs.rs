@@ -102,9 +102,8 @@ fn command(line: &str, workspace: &Workspace, machine: &Machine) -> Result<Comma
         Some("thoughtcache") => workspace.program(),
         Some("cargo") => workspace.cargo(),
         _ => {
-            let packages = python::ensure(workspace, machine, &PEERS)?;
-            let mut python = Command::new(&machine.python);
-            python.current_dir(workspace.root()).env("PYTHONPATH", packages);
+            let mut python = Command::new(python::ensure(workspace, machine, &PEERS)?);
+            python.current_dir(workspace.root());
             python.env("THOUGHTCACHE", workspace.program().get_program());
             python
         }

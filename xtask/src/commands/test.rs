@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{status, typed};
+use super::{status, typed, wheel};
 use crate::clock::{self, human};
 use crate::failure::ensure_all_passed;
 use crate::libtorch;
@@ -32,7 +32,7 @@ struct Step {
     environment: Environment,
 }
 
-enum Environment {
+pub(super) enum Environment {
     Plain,
     /// Rustdoc's warnings are errors. Replaces the rpath of `.cargo/config.toml`, which only doctests need.
     StrictDocs,
@@ -65,6 +65,12 @@ const STEPS: &[Step] = &[
 const QUICK: &[Step] = &[
     step("format", Plain, "fmt --all -- --check"),
     step("unit tests", Torch, "test --release --no-fail-fast --workspace --lib --bins"),
+];
+
+/// The environments of the tests in Python, and the folder of tests that only the other one runs.
+const IN_PYTHON: [(&str, &python::Environment, &str); 2] = [
+    ("Python, Gymnasium 1.4", &python::PEERS, "python/tests/rllib"),
+    ("Python, RLlib", &python::RLLIB, "python/tests/peers"),
 ];
 
 const fn step(name: &'static str, environment: Environment, arguments: &'static str) -> Step {
@@ -103,8 +109,31 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> R
         println!("=== {}: {} in {}", step.name, outcome.verdict(), human(outcome.time));
         outcomes.push(outcome);
     }
-    println!("\ncargo xtask test took {}", human(started.elapsed()));
-    for outcome in &outcomes {
+    conclude("cargo xtask test", started.elapsed(), &outcomes)
+}
+
+/// Builds the wheel and runs the tests in Python on it, in each environment; prints the summary.
+pub(crate) fn run_python(workspace: &Workspace, machine: &Machine) -> Result<()> {
+    let started = clock::start();
+    let wheel = wheel::build(workspace, machine)?;
+    let mut outcomes = vec![Outcome { name: "wheel", is_passed: true, time: started.elapsed(), tests: None }];
+    for (name, environment, others) in IN_PYTHON {
+        let started = clock::start();
+        let python = python::ensure(workspace, machine, environment)?;
+        python::install(workspace, machine, &python, &wheel)?;
+        let mut pytest = workspace.command(python);
+        pytest.args(["-m", "pytest", "python/tests", "--ignore", others]);
+        println!("\n=== {name}: {}", typed(&pytest));
+        let is_passed = status(&mut pytest)?.success();
+        outcomes.push(Outcome { name, is_passed, time: started.elapsed(), tests: None });
+    }
+    conclude("cargo xtask test --python", started.elapsed(), &outcomes)
+}
+
+/// Prints the summary; fails if a step did.
+fn conclude(command: &str, time: Duration, outcomes: &[Outcome]) -> Result<()> {
+    println!("\n{command} took {}", human(time));
+    for outcome in outcomes {
         println!("{}", outcome.line());
     }
     let failed: Vec<&str> = outcomes.iter().filter(|o| !o.is_passed).map(|o| o.name).collect();
@@ -130,7 +159,7 @@ impl Step {
 }
 
 impl Environment {
-    fn set(&self, cargo: &mut Command, own_libraries: Option<&Path>) {
+    pub(super) fn set(&self, cargo: &mut Command, own_libraries: Option<&Path>) {
         match self {
             Self::Plain => {}
             Self::StrictDocs => {

@@ -17,6 +17,17 @@ struct Machine {
     _alone: MutexGuard<'static, ()>,
 }
 
+/// A python whose pip installs a uv, whose maturin makes a wheel, and which notes modules that are run but for pip.
+const PYTHON: &str = "[ \"$1\" = -c ] && echo 3.11
+    [ \"$1 $2\" = '-m pip' ] || [ \"$1\" = -c ] || echo \"${LIBTORCH-unset} $*\" >> \"$MACHINE/calls\"
+    case \"$2 $*\" in pytest*\"$FAILS\") exit 1;; esac
+    while [ $# -gt 0 ]; do
+      [ \"$1\" = --target ] && mkdir \"$2/bin\" && cp \"${2%/.venv*}/../bin/uv\" \"$2/bin\"
+      [ \"$1\" = --out ] && echo wheel > \"$2/thoughtcache.whl\"
+      shift
+    done
+    exit 0";
+
 impl Machine {
     /// Python with pip and compilers; no libtorch yet.
     fn new() -> Self {
@@ -24,13 +35,14 @@ impl Machine {
         let machine = Self { folder: TempDir::new().unwrap(), _alone: alone };
         fs::create_dir_all(machine.path("bin")).unwrap();
         fs::create_dir_all(machine.root().join("xtask")).unwrap();
-        for tool in ["cat", "mkdir"] {
+        for tool in ["cat", "cp", "mkdir"] {
             let real = ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(tool));
             symlink(real.iter().find(|path| path.exists()).unwrap(), machine.path("bin").join(tool)).unwrap();
         }
         machine.script("bin/cc", "cat > /dev/null");
         machine.script("bin/c++", "cat > /dev/null");
-        machine.script("bin/python3", "[ \"$1\" = -c ] && echo 3.11; exit 0");
+        machine.script("bin/python3", PYTHON);
+        machine.script("bin/uv", "[ \"$2\" = venv ] && mkdir \"$7/bin\" && cp \"${0%/.venv*}/../bin/python3\" \"$7/bin/python\"; exit 0");
         machine
     }
 
@@ -338,6 +350,30 @@ fn test_goes_on_after_a_failure_and_exits_with_one() {
     assert_eq!(calls.len(), 9, "two looks at the tools, seven steps");
     assert!(stdout.contains("  FAILED  lints"), "{stdout}");
     assert!(stderr.ends_with("error: 1 of 7 steps failed: lints, benches included\n"), "{stderr}");
+}
+
+#[test]
+fn the_tests_in_python_run_in_both_environments_on_the_wheel() {
+    let machine = Machine::new();
+    let (code, stdout, stderr, calls) = with_cargo(&machine, "test --python", "python/tests/rllib");
+    assert_eq!(code, 1, "{stderr}");
+    let portable = if cfg!(target_os = "linux") { " --zig --compatibility manylinux_2_28" } else { "" };
+    let maturin =
+        "-m maturin build --manifest-path python/Cargo.toml --out MACHINE/target/wheels --release --strip";
+    assert_eq!(
+        calls,
+        [
+            format!("/no/libtorch/is/needed/here {maturin}{portable}"),
+            "unset -m pytest python/tests --ignore python/tests/rllib".to_owned(),
+            "unset -m pytest python/tests --ignore python/tests/peers".to_owned(),
+        ]
+    );
+    assert!(stdout.contains("MACHINE/target/wheels/thoughtcache.whl: 6 B in "), "{stdout}");
+    assert!(
+        stdout.contains("  FAILED  Python, Gymnasium 1.4") && stdout.contains("  ok      Python, RLlib"),
+        "{stdout}"
+    );
+    assert!(stderr.ends_with("error: 1 of 3 steps failed: Python, Gymnasium 1.4\n"), "{stderr}");
 }
 
 #[test]
