@@ -3,9 +3,9 @@
 use crate::commands::scenario::pictures;
 pub use crate::commands::scenario::pictures::View;
 use crate::console::Console;
-use crate::policies;
 use crate::scenario_file::{LoadedScenario, ScenarioText, Setting};
 use crate::world::World;
+use crate::{picture, policies};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use thoughtcache_agents::checkpoint::Checkpoint;
 use thoughtcache_agents::compare::SeedGroup;
 use thoughtcache_agents::evaluate::Contender;
 use thoughtcache_agents::heuristics::registry;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::text::Override;
 
@@ -93,6 +94,19 @@ pub fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<Vec<See
 /// When there is no such folder, or its policy is damaged.
 pub fn checkpoint(name: &str) -> Result<Option<Checkpoint>> {
     policies::checkpoint(name)?.map(|place| policies::read(Path::new(&place))).transpose()
+}
+
+/// A picture of the present state, as SVG of 960 x 540.
+///
+/// # Errors
+/// When a drawing has one.
+pub fn picture(env: &DecisionEnv) -> Result<String> {
+    picture::draw(env)
+}
+
+/// The present state in a few lines: the pending decision, what is resident, what is legal.
+pub fn text(env: &DecisionEnv) -> String {
+    picture::text(env)
 }
 
 /// The pictures of `scenario plot` as SVG, each with its kind; that of a channel, and that of placements, where there is a radio.

@@ -21,6 +21,7 @@ mod machine;
 mod metrics_log;
 mod patience;
 mod output;
+mod picture;
 mod plot;
 mod policies;
 mod progress;

@@ -8,7 +8,7 @@ pub(crate) mod colors;
 mod panel;
 
 pub(crate) use axis::Axis;
-pub(crate) use panel::{Key, Mark, Panel, Place};
+pub(crate) use panel::{Key, Mark, Panel, Place, legend, size};
 
 use anyhow::Result;
 use plotters::backend::SVGBackend;
@@ -21,7 +21,7 @@ use plotters::style::{Color, FontStyle, IntoFont, RGBColor, TextStyle, WHITE};
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Fonts of every machine; a viewer takes its own where it has none of them.
-const FONT: &str = "Helvetica, Arial, sans-serif";
+pub(crate) const FONT: &str = "Helvetica, Arial, sans-serif";
 /// The ratio of plotters' letter height to its nominal size.
 const PLOTTERS_SIZE: f64 = 1.24;
 /// Attributes that plotters writes on every shape although they are SVG's defaults.
@@ -33,7 +33,13 @@ const MARGIN: u32 = 12;
 const HEADING: u32 = 56;
 
 /// A font of so many pixels, and where a text is held.
-fn text(size: u32, is_bold: bool, color: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+pub(crate) fn text(
+    size: u32,
+    is_bold: bool,
+    color: RGBColor,
+    horizontal: HPos,
+    vertical: VPos,
+) -> TextStyle<'static> {
     let style = if is_bold { FontStyle::Bold } else { FontStyle::Normal };
     let font = (FONT, PLOTTERS_SIZE * f64::from(size), style).into_font();
     TextStyle { font, color: color.to_backend_color(), pos: Pos::new(horizontal, vertical) }

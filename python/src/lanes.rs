@@ -2,16 +2,17 @@
 //!
 //! What a caller may do wrong is found before anything is stepped: a refused call changes nothing.
 
-use crate::errors::env_error;
-use crate::pool;
+use crate::errors::{env_error, value_error};
 use crate::scenario::Scenario;
+use crate::{pool, raster};
 use numpy::ndarray::Array2;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, ToPyArray};
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, ToPyArray};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use thoughtcache_cli::api;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{ActionId, Counters, EnvError, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -219,6 +220,15 @@ impl Lanes {
     pub(crate) fn running(&self) -> PyResult<MutexGuard<'_, Inner>> {
         let inner = self.lock()?;
         if inner.has_begun { Ok(inner) } else { Err(env_error(EnvError::NotRunning, true)) }
+    }
+
+    fn look_at<T>(&self, lane: usize, look: impl FnOnce(&DecisionEnv) -> PyResult<T>) -> PyResult<T> {
+        let inner = self.lock()?;
+        if lane >= self.num_lanes {
+            let message = format!("there is no environment {lane}; they are 0 to {}", self.num_lanes - 1);
+            return Err(PyValueError::new_err(message));
+        }
+        look(inner.env.env(lane))
     }
 
     fn is_alone(&self) -> bool {
@@ -440,6 +450,23 @@ impl Lanes {
     fn trajectory_hashes(&self) -> PyResult<(Vec<u64>, u64)> {
         let inner = self.running()?;
         Ok(((0..self.num_lanes).map(|lane| inner.env.lane_hash(lane)).collect(), inner.env.trajectory_hash()))
+    }
+
+    /// The present state of a lane in a few lines.
+    fn text(&self, lane: usize) -> PyResult<String> {
+        self.look_at(lane, |env| Ok(api::text(env)))
+    }
+
+    /// A picture of it, as SVG.
+    fn svg(&self, lane: usize) -> PyResult<String> {
+        self.look_at(lane, |env| api::picture(env).map_err(|error| value_error(&error)))
+    }
+
+    /// The same as `height x width x 3` bytes: red, green and blue.
+    fn pixels<'py>(&self, py: Python<'py>, lane: usize) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        let svg = self.svg(lane)?;
+        let (width, height, rgb) = py.detach(|| raster::pixels(&svg)).map_err(PyValueError::new_err)?;
+        PyArray1::from_vec(py, rgb).reshape([height, width, 3])
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -8,6 +8,7 @@ mod judge;
 mod lanes;
 mod policy;
 mod pool;
+mod raster;
 mod scenario;
 
 use pyo3::prelude::*;

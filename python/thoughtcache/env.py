@@ -2,7 +2,7 @@
 
 import os
 from operator import index
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -110,7 +110,7 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
     - v0: until a first release; CHANGELOG says what moved.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 4}  # noqa: RUF012
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
             raise TypeError(f"an action is a whole number, not {action!r}")
         number = index(action)
         if not -MAX_SEED <= number < MAX_SEED:
-            raise ValueError(f"action {number} does not exist; {self.scenario.name} has actions 0 to {self.action_space.n - 1}")
+            raise ValueError(f"action {number} does not exist; {self.scenario.name} has actions 0 to {len(self.scenario.actions) - 1}")
         observations, rewards, terminated, truncated, masks, slots, replaced, ended = self._open().step(np.array([number]))
         info = self._info(masks, int(slots[0]), bool(replaced[0]))
         if ended is not None:
@@ -184,7 +184,7 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
 
     def details(self) -> dict[str, float]:
         """Costs by component, counts and cells of the last step."""
-        return {name: values[0].item() for name, values in self._open().details().items()}
+        return {name: float(values[0]) for name, values in self._open().details().items()}
 
     @property
     def coordinates(self) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,11 @@ class Table(dict[str, Any]):
         is_compared = "baseline" in self
         cells = [[*head, f"to {self['baseline']}"] if is_compared else head]
         for row in self.rows():
-            share = [f"{100 * row[name]:.1f} %" if row.get(name) is not None else "-" for name in ("hit_ratio", "edge_ratio")]
+            share = [_percent(row.get(name)) for name in ("hit_ratio", "edge_ratio")]
             cell = [row["name"], f"{row['mean_cost']:.4g}", f"[{row['ci95_low']:.4g}, {row['ci95_high']:.4g}]", *share]
             if is_compared:
-                names = ("relative_mean", "relative_ci95_low", "relative_ci95_high")
-                mean, low, high = (row.get(name) for name in names)
-                cell.append("-" if mean is None else f"{100 * mean:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]")
+                mean, low, high = (row.get(name) for name in ("relative_mean", "relative_ci95_low", "relative_ci95_high"))
+                cell.append("-" if mean is None else f"{_percent(mean, '+')} [{_percent(low, '+')}, {_percent(high, '+')}]")
             cells.append(cell)
         return cells
 
@@ -86,12 +86,17 @@ class Table(dict[str, Any]):
         return "\n".join([played, *lines, *filter(None, [self.get("verdict")])])
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         head, *rows = [[escape(cell) for cell in row] for row in self._cells()]
-        line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"  # noqa: E731
+
+        def line(cells: list[str], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
         verdict = escape(self.get("verdict") or "")
         return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table><p>{verdict}</p>"
+
+
+def _percent(share: float | None, sign: str = "") -> str:
+    return "-" if share is None else f"{100 * share:{sign}.1f} %"
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -108,7 +113,7 @@ def _named(policies: Any) -> list[Any]:
     """Policies as the native judges take them: names, or names with a callable."""
     if isinstance(policies, str | os.PathLike):
         policies = [policies]
-    own = list(policies.items()) if isinstance(policies, dict) else []
+    own: list[Any] = list(policies.items()) if isinstance(policies, dict) else []
     for policy in () if isinstance(policies, dict) else policies:
         if isinstance(policy, str | os.PathLike):
             own.append(os.fspath(policy))

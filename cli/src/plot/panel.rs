@@ -239,7 +239,7 @@ impl<'a> Panel<'a> {
 }
 
 /// Draws a legend below the title, in as many rows as it takes; returns where it ends.
-fn legend(area: &Area<'_>, keys: &[Key], place: Place) -> Result<i32> {
+pub(crate) fn legend(area: &Area<'_>, keys: &[Key], place: Place) -> Result<i32> {
     let right = size(area).0 - place.right;
     let (mut x, mut y) = (place.left, TITLE);
     for key in keys {
@@ -257,7 +257,7 @@ fn small(color: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static
 }
 
 /// Width and height, pixels.
-fn size(area: &Area<'_>) -> (i32, i32) {
+pub(crate) fn size(area: &Area<'_>) -> (i32, i32) {
     let (width, height) = area.dim_in_pixel();
     (width.cast_signed(), height.cast_signed())
 }

@@ -18,7 +18,7 @@ use crate::placement::Placement;
 use crate::placement::pipeline::{StageBill, price};
 use crate::placement::request::{RequestFacts, UserLink};
 use crate::radio::mobility::Position;
-use crate::radio::user::{Connection, UserRadios};
+use crate::radio::user::{Connection, UserRadio, UserRadios};
 use crate::random::{Addressed, Purpose, Seed, Stream};
 use crate::scenario::Scenario;
 use crate::scenario::physics::Physical;
@@ -435,6 +435,19 @@ impl World {
     pub fn idle_user_bytes(&self) -> Option<usize> {
         let num_cells = self.serving.physics()?.now.stations.len();
         Some(UserRadios::bytes_per_user(num_cells) + num_cells * size_of::<Twin>())
+    }
+
+    /// The requests of the present slot in the order of decision, with the numbers that do not depend on decisions; none in
+    /// abstract scenarios.
+    pub fn requests(&self) -> &[RequestFacts] {
+        self.serving.physics().map_or(&[], |physics| &physics.now.requests)
+    }
+
+    /// A user's radio as it was when the user last asked; `None` before, in abstract scenarios, and for users that there are
+    /// not.
+    pub fn user_radio(&self, user: UserId) -> Option<&UserRadio> {
+        let radios = &self.serving.physics()?.now.radios;
+        (user.index() < radios.num_users()).then(|| radios.user(user)).filter(|radio| radio.is_known())
     }
 
     /// Where a user was when it last asked; `None` in abstract scenarios, and for users that there are not.
