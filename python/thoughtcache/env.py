@@ -176,11 +176,13 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
 
     @staticmethod
     def _info(masks: np.ndarray, slots: int, replaced: bool) -> dict[str, Any]:
-        return {"action_mask": masks.view(np.int8)[0], "slots_elapsed": slots, "replaced_action": replaced}
+        mask: np.ndarray = masks.view(np.int8)[0]
+        return {"action_mask": mask, "slots_elapsed": slots, "replaced_action": replaced}
 
     def action_masks(self) -> np.ndarray:
         """Which actions are legal now: `bool`, one for each."""
-        return self._open().masks_now()[0]
+        masks = self._open().masks_now()
+        return np.asarray(masks[0])
 
     def details(self) -> dict[str, float]:
         """Costs by component, counts and cells of the last step."""

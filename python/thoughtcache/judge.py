@@ -66,12 +66,14 @@ class Table(dict[str, Any]):
         return [dict(_flat(policy)) for policy in self["policies"]]
 
     def _cells(self) -> list[list[str]]:
-        head = ["policy", "cost/slot", "95 % interval", "hits", "edge"]
+        rows = self.rows()
+        ratios = [(name, label) for name, label in (("hit_ratio", "hits"), ("edge_ratio", "edge")) if any(name in row for row in rows)]
+        head = ["policy", "cost/slot", "95 % interval", *(label for _, label in ratios)]
         is_compared = "baseline" in self
         cells = [[*head, f"to {self['baseline']}"] if is_compared else head]
-        for row in self.rows():
-            share = [_percent(row.get(name)) for name in ("hit_ratio", "edge_ratio")]
-            cell = [row["name"], f"{row['mean_cost']:.4g}", f"[{row['ci95_low']:.4g}, {row['ci95_high']:.4g}]", *share]
+        for row in rows:
+            cell = [row["name"], f"{row['mean_cost']:.4g}", f"[{row['ci95_low']:.4g}, {row['ci95_high']:.4g}]"]
+            cell += [_percent(row.get(name)) for name, _ in ratios]
             if is_compared:
                 mean, low, high = (row.get(name) for name in ("relative_mean", "relative_ci95_low", "relative_ci95_high"))
                 cell.append("-" if mean is None else f"{_percent(mean, '+')} [{_percent(low, '+')}, {_percent(high, '+')}]")
