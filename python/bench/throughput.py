@@ -23,7 +23,7 @@ def native() -> float:
     line = [sys.executable, "-m", "thoughtcache", "bench", "env", "--scenario", "tight", "--scaling", "--json"]
     told = subprocess.run([*line, "--lanes", str(copies), "--seconds", str(seconds)], check=True, capture_output=True)
     threads = os.environ.get("RAYON_NUM_THREADS", str(os.cpu_count()))
-    return next(row["decisions_per_s"] for row in json.loads(told.stdout)["threads"] if str(row["threads"]) == threads)
+    return next(row["decisions_per_s"] for row in json.loads(told.stdout)["measurements"] if str(row["threads"]) == threads)
 
 
 def vector(**arguments) -> float:
