@@ -32,18 +32,18 @@ fn contenders(
     scenario: &Scenario,
     raised: &Raised,
 ) -> PyResult<(Vec<Contender>, Vec<String>)> {
-    let mut names = Vec::new();
+    let mut typed: Vec<String> = Vec::new();
     let mut own = Vec::new();
     for one in named {
         match one {
-            Named::Name(name) => names.extend(api::expand(&[name])),
+            Named::Name(name) => {
+                for name in api::expand(&[name]) {
+                    if !typed.contains(&name) {
+                        typed.push(name);
+                    }
+                }
+            }
             Named::Own(name, policy) => own.push(policy::in_python(name, policy, scenario, raised)),
-        }
-    }
-    let mut typed: Vec<String> = Vec::new();
-    for name in names {
-        if !typed.contains(&name) {
-            typed.push(name);
         }
     }
     let found = py.detach(|| api::contenders(&typed, &scenario.loaded.scenario));

@@ -187,6 +187,9 @@ type Stepped<'py> = (
     Option<Ended<'py>>,
 );
 
+/// Observations and masks.
+type Seen<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>);
+
 type Ended<'py> = (Vec<usize>, Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>, Bound<'py, PyDict>);
 
 /// See `_native.pyi`.
@@ -197,7 +200,7 @@ pub(crate) struct Lanes {
     shared: Option<Shared>,
     entries: usize,
     num_actions: usize,
-    num_lanes: usize,
+    count: usize,
     inner: Mutex<Inner>,
 }
 
@@ -224,15 +227,15 @@ impl Lanes {
 
     fn look_at<T>(&self, lane: usize, look: impl FnOnce(&DecisionEnv) -> PyResult<T>) -> PyResult<T> {
         let inner = self.lock()?;
-        if lane >= self.num_lanes {
-            let message = format!("there is no environment {lane}; they are 0 to {}", self.num_lanes - 1);
+        if lane >= self.count {
+            let message = format!("there is no environment {lane}; they are 0 to {}", self.count - 1);
             return Err(PyValueError::new_err(message));
         }
         look(inner.env.env(lane))
     }
 
     fn is_alone(&self) -> bool {
-        self.num_lanes == 1
+        self.count == 1
     }
 
     /// Two arrays of a row and a number a lane: new ones, or those that all steps share.
@@ -240,8 +243,8 @@ impl Lanes {
         match &self.shared {
             Some(shared) => (shared.observations.bind(py).clone(), shared.rewards.bind(py).clone()),
             None => (
-                PyArray2::zeros(py, (self.num_lanes, self.entries), false),
-                PyArray1::zeros(py, self.num_lanes, false),
+                PyArray2::zeros(py, (self.count, self.entries), false),
+                PyArray1::zeros(py, self.count, false),
             ),
         }
     }
@@ -322,23 +325,31 @@ impl Lanes {
             observations: PyArray2::zeros(py, (num_lanes, entries), false).unbind(),
             rewards: PyArray1::zeros(py, num_lanes, false).unbind(),
         });
-        Ok(Self { purpose, replaces, shared, entries, num_actions, num_lanes, inner: Mutex::new(inner) })
+        Ok(Self {
+            purpose,
+            replaces,
+            shared,
+            entries,
+            num_actions,
+            count: num_lanes,
+            inner: Mutex::new(inner),
+        })
     }
 
     /// Begins episodes: in each lane that is marked the one at these coordinates (run, lane, episode), or the next one.
     fn reset(&self, coordinates: Vec<Option<(u64, u32, u64)>>, is_reset: Vec<bool>) -> PyResult<()> {
         let mut inner = self.lock()?;
-        if coordinates.len() != self.num_lanes || is_reset.len() != self.num_lanes {
+        if coordinates.len() != self.count || is_reset.len() != self.count {
             return Err(PyValueError::new_err(format!(
                 "one seed and one mark a lane: {} are needed",
-                self.num_lanes
+                self.count
             )));
         }
         let lacks_seed = |(coordinates, is_reset): (&Option<_>, &bool)| coordinates.is_none() || !is_reset;
         if !inner.has_begun && coordinates.iter().zip(&is_reset).any(lacks_seed) {
             return Err(PyRuntimeError::new_err("the first reset begins every lane"));
         }
-        let mut next = vec![false; self.num_lanes];
+        let mut next = vec![false; self.count];
         for (lane, (coordinates, &is_reset)) in coordinates.iter().zip(&is_reset).enumerate() {
             if !is_reset {
                 continue;
@@ -359,10 +370,7 @@ impl Lanes {
     }
 
     /// The present observations and masks.
-    fn observe<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>)> {
+    fn observe<'py>(&self, py: Python<'py>) -> PyResult<Seen<'py>> {
         let mut guard = self.running()?;
         let inner = &mut *guard;
         let (observations, _) = self.arrays(py);
@@ -382,8 +390,8 @@ impl Lanes {
         let mut guard = self.running()?;
         let inner = &mut *guard;
         let actions = actions.as_slice()?;
-        if actions.len() != self.num_lanes {
-            let (lanes, got) = (self.num_lanes, actions.len());
+        if actions.len() != self.count {
+            let (lanes, got) = (self.count, actions.len());
             return Err(PyValueError::new_err(format!(
                 "{got} actions for {lanes} environments; one each is needed"
             )));
@@ -399,7 +407,7 @@ impl Lanes {
         let (observations, rewards) = self.arrays(py);
         let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
         let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
-        let stepped = if self.num_lanes <= MOST_INLINE {
+        let stepped = if self.count <= MOST_INLINE {
             py.detach(|| inner.step(into, reward))
         } else {
             py.detach(|| pool::install(|| inner.step(into, reward)))?
@@ -442,14 +450,14 @@ impl Lanes {
     /// The coordinates of the episodes: run, lane and episode of each lane.
     fn coordinates(&self) -> PyResult<Vec<(u64, u32, u64)>> {
         let inner = self.running()?;
-        let seeds = (0..self.num_lanes).map(|lane| inner.env.seed(lane));
+        let seeds = (0..self.count).map(|lane| inner.env.seed(lane));
         Ok(seeds.map(|seed| (seed.run, seed.lane, seed.episode)).collect())
     }
 
     /// A digest of what happened in each lane, and one of all.
     fn trajectory_hashes(&self) -> PyResult<(Vec<u64>, u64)> {
         let inner = self.running()?;
-        Ok(((0..self.num_lanes).map(|lane| inner.env.lane_hash(lane)).collect(), inner.env.trajectory_hash()))
+        Ok(((0..self.count).map(|lane| inner.env.lane_hash(lane)).collect(), inner.env.trajectory_hash()))
     }
 
     /// The present state of a lane in a few lines.
@@ -481,7 +489,7 @@ impl Lanes {
         let damaged = |reason: &str| refused(format!("the snapshot is damaged: {reason}"));
         let (kept, rest): (Kept, _) =
             postcard::take_from_bytes(snapshot).map_err(|error| damaged(&error.to_string()))?;
-        if !rest.is_empty() || kept.episodes.len() != self.num_lanes {
+        if !rest.is_empty() || kept.episodes.len() != self.count {
             return Err(damaged("it was made by another number of environments, or its end is another"));
         }
         let mut inner = self.lock()?;
