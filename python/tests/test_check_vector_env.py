@@ -53,7 +53,9 @@ def found(env, steps=STEPS):
 
 def test_what_gymnasium_does_not_keep_is_found():
     """Three faults that Gymnasium 1.2.2 and 1.4.0 have: where one is gone, this test says so."""
-    assert re.search("the step of a copy that has ended raises; AsyncVectorEnv.* after step 12", found(cart_poles(DISABLED, AsyncVectorEnv)))
+    assert re.search(
+        "the step of a copy that has ended raises; AsyncVectorEnv.* after step 12", found(cart_poles(DISABLED, AsyncVectorEnv))
+    )
     assert "a reset right after an end begins anew; AsyncVectorEnv" in found(cart_poles(NEXT, AsyncVectorEnv, shared_memory=False))
     env = gymnasium.make_vec("CartPole-v1", 3, vectorization_mode="vector_entry_point")
     assert "rewards: an array of float64 of shape (3,); CartPoleVectorEnv(CartPole-v1, num_envs=3) in step 0: float32" in found(env)
@@ -225,15 +227,24 @@ BROKEN = {
     "the class": (lambda: gymnasium.make("CartPole-v1"), "is a gymnasium.vector.VectorEnv;.*it is a TimeLimit"),
     "num_envs": (lambda: WithoutReset(num_envs=0), "num_envs is the number of copies;.*: 0$"),
     "a space": (lambda: WithoutReset(single_action_space=2), "single_action_space is a space of Gymnasium;.*: 2$"),
-    "observation_space": (with_attributes(observation_space=spaces.Box(-1, 1, (4,))), "observation_space is single_observation_space, num_envs times"),
-    "action_space": (with_attributes(action_space=spaces.MultiDiscrete([2, 2])), r"action_space is single_action_space, .*MultiDiscrete\(\[2 2\]\), not"),
+    "observation_space": (
+        with_attributes(observation_space=spaces.Box(-1, 1, (4,))),
+        "observation_space is single_observation_space, num_envs times",
+    ),
+    "action_space": (
+        with_attributes(action_space=spaces.MultiDiscrete([2, 2])),
+        r"action_space is single_action_space, .*MultiDiscrete\(\[2 2\]\), not",
+    ),
     "the mode": (lambda: WithoutReset(metadata={"autoreset_mode": "NextStep"}), r'metadata\["autoreset_mode"\] is .*: \'NextStep\''),
     "spec": (with_attributes(spec="CartPole-v1"), "spec is an EnvSpec or None;.*'CartPole-v1'"),
     "closed before": (with_attributes(closed=None), "closed is False until close is called;.*None"),
     "an exception": (lambda: Refuses(cart_poles()), "step takes actions of action_space;.*in step 0: OSError: out of order"),
     "four values": (with_step(lambda self, *returned: returned[:4]), "a tuple of 5 is returned;.*in step 0: tuple of 4"),
     "reset": (lambda: changed(reset=lambda self, *returned: returned[0]), "a tuple of 2 is returned;.*ndarray"),
-    "observations of doubles": (with_step(lambda self, o, *rest: (o.astype(np.float64), *rest)), r"types and shapes .*float64 of shape \(3, 4\)"),
+    "observations of doubles": (
+        with_step(lambda self, o, *rest: (o.astype(np.float64), *rest)),
+        r"types and shapes .*float64 of shape \(3, 4\)",
+    ),
     "observations of one copy": (with_step(lambda self, o, *rest: (o[:1], *rest)), r"types and shapes of .*shape \(1, 4\), not .*\(3, 4\)"),
     "observations outside": (with_step(outside), r"inside observation_space;.*step 0: copy 1, entry \(.*2.*nan"),
     "rewards of floats": (with_step(lambda self, o, r, *rest: (o, r.astype(np.float32), *rest)), "rewards: an array of float64"),
@@ -250,21 +261,33 @@ BROKEN = {
     "a mask of bool": (masks(lambda mask: mask.astype(bool)), "an action_mask is int8"),
     "nothing legal": (masks(np.zeros_like), "an action_mask has a legal action"),
     "drift": (with_step(drift), r"the same seed and actions give the same .*observations\[0, 0\] was .* and is"),
-    "a clock": (with_step(lambda self, *r: (*r[:4], {**r[4], "t": np.full(3, time.time()), "_t": ONES.copy()})), r"the same seed and .*infos\['t'\]\[0\] was"),
+    "a clock": (
+        with_step(lambda self, *r: (*r[:4], {**r[4], "t": np.full(3, time.time()), "_t": ONES.copy()})),
+        r"the same seed and .*infos\['t'\]\[0\] was",
+    ),
     "one array": (with_step(keep), "each call returns new data, .*step 1: observations shares memory"),
     "two arrays": (with_step(keep_two), "each call returns new data, .*step 2: observations shares memory"),
     "one mask": (with_infos(speed=np.zeros(3), _speed=ONES), r"each call returns new data, .*infos\['speed'\] shares memory"),
     "forgotten seed": (lambda: ForgetsSeeds(cart_poles(), lambda seed: True), "the same seed and actions .*in reset"),
-    "forgotten seeds": (lambda: ForgetsSeeds(cart_poles(), lambda seed: isinstance(seed, list)), r"the same seed gives .*in reset\(seed=\[0, 3, 6\]\)"),
+    "forgotten seeds": (
+        lambda: ForgetsSeeds(cart_poles(), lambda seed: isinstance(seed, list)),
+        r"the same seed gives .*in reset\(seed=\[0, 3, 6\]\)",
+    ),
     "later seeds": (lambda: Unseeded(cart_poles()), r"and so do later resets without one;.*in reset\(\) after reset\(seed=0\)"),
     "next: paid": (with_step(paid_after_ends), r"the step after an end has reward 0 and false flags;.*rewards\[.\] is 1.0"),
     "next: acting": (with_step(acting_after_ends), r"the step after an end ignores its action;.*observations\["),
     "next: final": (with_infos(final_obs=np.full(3, None), _final_obs=~ONES), "infos have final_obs in the same-step mode only"),
-    "next, said of same": (lambda: changed(cart_poles(SAME), metadata={"autoreset_mode": NEXT}), "infos have final_obs in the same-step mode only"),
+    "next, said of same": (
+        lambda: changed(cart_poles(SAME), metadata={"autoreset_mode": NEXT}),
+        "infos have final_obs in the same-step mode only",
+    ),
     "same, said of next": (lambda: changed(cart_poles(), metadata={"autoreset_mode": SAME}), "infos have final_obs, its mask true for"),
     "same: no infos": (with_step(without_final, lambda: cart_poles(SAME)), "(each key of infos has a mask|infos have final_info)"),
     "same: outside": (with_step(final_outside, lambda: cart_poles(SAME)), "final_obs are inside single_observation_space"),
-    "same: not begun": (with_step(final_beside_final, lambda: cart_poles(SAME)), "the observation beside an end is the first of the next episode"),
+    "same: not begun": (
+        with_step(final_beside_final, lambda: cart_poles(SAME)),
+        "the observation beside an end is the first of the next episode",
+    ),
     "disabled: all": (lambda: ResetsAll(cart_poles(DISABLED)), "resets the marked copies only;.*copy 2, which is not marked"),
     "disabled: some": (lambda: ResetsEndedOnly(cart_poles(DISABLED)), "a reset_mask that marks all copies resets all"),
     "close twice": (lambda: ClosesOnce(cart_poles()), "close can be called twice;.*in the second close: OSError: closed before"),
@@ -292,7 +315,7 @@ def test_a_check_without_an_end_warns():
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"seed": -1}])
 def test_wrong_arguments_are_refused(wrong):
-    with pytest.raises(ValueError, match="steps=0|seed -1"):
+    with pytest.raises(ValueError, match=r"steps=0|seed -1"):
         check_vector_env(cart_poles(), **wrong)
 
 

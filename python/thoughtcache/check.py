@@ -27,21 +27,22 @@ class VectorEnvError(Exception):
 
 
 def check_vector_env(env: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int = STEPS, seed: int = 0) -> None:
-    """Plays a vector environment of any library and raises `VectorEnvError` at the first rule that it breaks. The environment is closed then.
+    """Plays a vector environment of any library and raises `VectorEnvError` at the first rule that it breaks. Closes the environment.
 
     It plays `steps` steps of random actions, legal ones where the infos have an `action_mask`, and plays them again. It checks
     - `num_envs`, the four spaces, `metadata["autoreset_mode"]`, `spec` and `closed`; that `close` can be called twice;
     - observations: types and shapes of `observation_space`, and inside it;
     - rewards: finite `float64` of shape `(num_envs,)`; terminated and truncated: `bool` of this shape;
     - infos: arrays of a row for each copy, or dicts of such, each beside its mask `_key`; masks of actions are `int8` with a legal action;
-    - seeds: the same seed (a number; a list, where lists are taken) and actions give the same of everything, right after an end too, and so does
-      `reset()` after them;
+    - seeds: the same seed (a number; a list, where lists are taken) and actions give the same of everything, right after an end too, and
+      so does `reset()` after them;
     - the autoreset mode. Next step: the step after an end ignores the action, its reward is 0, its flags are false. Same step: `final_obs`
-      and `final_info` are there for the copies that ended, which show the next episode. Disabled: `options={"reset_mask": ...}` resets the marked
-      copies only, and a step without it raises;
+      and `final_info` are there for the copies that ended, which show the next episode. Disabled: `options={"reset_mask": ...}` resets the
+      marked copies only, and a step without it raises;
     - that no data of an earlier call are used again, unless the environment has an attribute `copy` that is `False`.
 
-    It warns when no episode ended within `steps`: the autoreset mode is unchecked then. It keeps what `steps` steps return: take few copies.
+    It warns when no episode ended within `steps`: the autoreset mode is unchecked then. It keeps all that `steps` steps return: take few
+    copies.
     """
     if index(steps) < 1:
         raise ValueError(f"steps={steps}: 1 or more are needed")
@@ -105,7 +106,9 @@ class _Check:
         if env.closed is not False:
             self.broken("closed is False until close is called", repr(env.closed))
 
-    def play(self, given: list[Any], records: list[Leaves] | None = None, rule: str = "") -> tuple[list[Any], list[Leaves], list[np.ndarray]]:
+    def play(
+        self, given: list[Any], records: list[Leaves] | None = None, rule: str = ""
+    ) -> tuple[list[Any], list[Leaves], list[np.ndarray]]:
         """Plays these actions, or random ones for `None`. Without records returns what happened, with records compares it with them."""
         recorded: list[Leaves] = []
 
@@ -144,7 +147,8 @@ class _Check:
 
     def batch(self, rows: list[Any]) -> Any:
         space = self.env.single_action_space
-        return copy.deepcopy(concatenate(space, rows, create_empty_array(space, self.num_envs)))
+        empty: Any = create_empty_array(space, self.num_envs)
+        return copy.deepcopy(concatenate(space, rows, empty))
 
     def with_others(self, actions: list[Any], ended: list[np.ndarray]) -> list[Any]:
         """The actions, others where the copy had ended in the step before."""
@@ -197,7 +201,9 @@ class _Check:
         for path, leaf in _leaves(observations).items():
             row = self.rows.get(path)
             if isinstance(row, np.ndarray) and _kind(leaf) != _kind(row):
-                self.broken("observations have the types and shapes of observation_space", f"observations{path} is {_kind(leaf)}, not {_kind(row)}")
+                self.broken(
+                    "observations have the types and shapes of observation_space", f"observations{path} is {_kind(leaf)}, not {_kind(row)}"
+                )
         if not env.observation_space.contains(observations):
             self.broken("observations are inside observation_space", self.outside(observations))
         self.check_infos(infos, "infos", needs_masks=True)
@@ -210,7 +216,9 @@ class _Check:
             for path, leaf in seen.items():
                 known = earlier.get(path)
                 if isinstance(leaf, np.ndarray) and isinstance(known, np.ndarray) and np.shares_memory(leaf, known):
-                    self.broken("each call returns new data, unless the attribute copy is False", f"{path} shares memory with an earlier call")
+                    self.broken(
+                        "each call returns new data, unless the attribute copy is False", f"{path} shares memory with an earlier call"
+                    )
         self.returned.append(seen)
         self.observations = [copy.deepcopy(row) for row in iterate(env.observation_space, observations)]
         return seen
@@ -264,7 +272,9 @@ class _Check:
                 if marks is not None:
                     self.broken(f"infos have {name} in the same-step mode only", f"it is there in the mode {self.mode.value}")
             elif not np.array_equal(now if marks is None else marks, now) or (marks is None and now.any()):
-                self.broken(f"in the same-step mode infos have {name}, its mask true for the copies that ended", f"ended {now}, mask {marks}")
+                self.broken(
+                    f"in the same-step mode infos have {name}, its mask true for the copies that ended", f"ended {now}, mask {marks}"
+                )
         if self.mode == AutoresetMode.SAME_STEP:
             for lane in np.flatnonzero(now):
                 final = seen["infos['final_obs']"][lane]
