@@ -226,7 +226,7 @@ impl Lanes {
     }
 
     fn look_at<T>(&self, lane: usize, look: impl FnOnce(&DecisionEnv) -> PyResult<T>) -> PyResult<T> {
-        let inner = self.lock()?;
+        let inner = self.running()?;
         if lane >= self.num_lanes {
             let message = format!("there is no environment {lane}; they are 0 to {}", self.num_lanes - 1);
             return Err(PyValueError::new_err(message));

@@ -86,6 +86,11 @@ def test_a_network_decides_for_rows_as_for_each():
     for wrong in (observations[:, :-1], observations[:3]):
         with pytest.raises(ValueError, match=r"rows of shape .* are needed"):
             policy(wrong, infos["action_mask"])
+    for wrong in (observations[None], observations[0]):
+        with pytest.raises(ValueError, match=r"a row and its mask or many of each are needed, not shapes"):
+            policy(wrong, infos["action_mask"])
+    with pytest.raises(ValueError, match="an observation has numbers that are not finite"):
+        policy(observations * np.nan, infos["action_mask"])
     with pytest.raises(ValueError, match="without a legal action"):
         policy(observations[0], np.zeros(22, np.int8))
 
@@ -234,8 +239,9 @@ def test_rules_ask_for_the_environment_and_policies_for_their_own_world():
     env.reset(seed=0)
     with pytest.raises(ValueError, match="lru decides in tight, not in street: their rows or actions differ"):
         lru.act(env)
-    with pytest.raises(TypeError, match="acts in environments of thoughtcache"):
-        lru.act(gymnasium.make("CartPole-v1"))
+    for other in (gymnasium.make("CartPole-v1"), None):
+        with pytest.raises(TypeError, match="acts in environments of thoughtcache"):
+            lru.act(other)
     with pytest.raises(ValueError, match="no-such-run"):
         load_policy("no-such-run")
 

@@ -61,7 +61,7 @@ def test_a_wrong_action_is_one_message_and_changes_nothing(action, error, messag
     assert play(env) != 0
 
 
-@pytest.mark.parametrize("make", [lambda: Env("tight"), lambda: VectorEnv("tight", 1)])
+@pytest.mark.parametrize("make", [lambda: Env("tight", render_mode="ansi"), lambda: VectorEnv("tight", 1, render_mode="ansi")])
 def test_before_the_first_reset_and_after_close_everything_is_refused(make):
     def calls(env):
         yield lambda: env.step(0 if isinstance(env, Env) else np.zeros(1, int))
@@ -69,12 +69,14 @@ def test_before_the_first_reset_and_after_close_everything_is_refused(make):
         yield env.details
         yield lambda: env.coordinates
         yield lambda: env.trajectory_hash
+        yield env.render
         yield lambda: load_policy("lru", "tight").act(env)
 
     env = make()
     for call in calls(env):
         with pytest.raises(RuntimeError, match="reset"):
             call()
+    assert isinstance(env, VectorEnv) or env._repr_svg_() is None
     env.reset(seed=0)
     env.close()
     env.close()

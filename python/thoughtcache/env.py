@@ -236,8 +236,8 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
             return None
         return self._open().text(0) if self.render_mode == "ansi" else self._open().pixels(0)
 
-    def _repr_svg_(self) -> str:
-        return self._open().svg(0)
+    def _repr_svg_(self) -> str | None:
+        return self.lanes.svg(0) if self.lanes is not None and self._has_begun else None
 
     def close(self) -> None:
         """Gives the memory back; later calls raise `RuntimeError`."""

@@ -30,7 +30,7 @@ class Policy:
 
         Rules ask the environment by name; a rule with a memory begins anew with each episode.
         """
-        world = env.unwrapped
+        world = getattr(env, "unwrapped", env)
         if not isinstance(world, Env | VectorEnv):
             raise TypeError(f"a policy acts in environments of thoughtcache, not in {type(world).__name__}")
         actions = self._native.act(world._open())
@@ -40,6 +40,10 @@ class Policy:
         """The decision for a row and its mask, or for many of each. Trained networks only: a rule needs the environment, see `act`."""
         rows = np.asarray(observation, dtype=np.float32)
         masks = np.asarray(action_mask).astype(np.bool_)
+        if rows.ndim not in (1, 2) or masks.ndim != rows.ndim:
+            raise ValueError(f"a row and its mask or many of each are needed, not shapes {rows.shape} and {masks.shape}")
+        if not np.isfinite(rows).all():
+            raise ValueError("an observation has numbers that are not finite")
         actions = self._native.decide(np.ascontiguousarray(np.atleast_2d(rows)), np.ascontiguousarray(np.atleast_2d(masks)))
         return int(actions[0]) if rows.ndim == 1 else actions
 
