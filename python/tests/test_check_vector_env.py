@@ -254,6 +254,7 @@ BROKEN = {
     "one flag for all": (with_step(lambda self, o, r, t, tr, i: (o, r, t, tr.any(), i)), "truncated: an array of bool of shape"),
     "infos as a list": (with_step(lambda self, *returned: (*returned[:4], [{}] * 3)), "infos are a dict;.*infos is list"),
     "infos without a mask": (with_infos(speed=np.zeros(3)), r"each key of infos has a mask _key;.*infos\['speed'\] has none"),
+    "a number as key": (with_step(lambda self, *returned: (*returned[:4], {5: ONES})), "infos have strings as keys;.*infos has the key 5"),
     "a mask of numbers": (with_infos(speed=np.zeros(3), _speed=np.ones(3)), "a mask in infos is an array of bool"),
     "infos of one copy": (with_infos(speed=np.zeros(1), _speed=ONES), "is an array of 3 rows or a dict;.*speed"),
     "a list in infos": (with_infos(speed=[0, 0, 0], _speed=ONES), "is an array of 3 rows or a dict;.*list"),
