@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use thoughtcache_cli::api;
 use thoughtcache_env::cost::CostBreakdown;
-use thoughtcache_env::gym::api::{ActionId, Counters, EnvError, StepInfo};
+use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::snapshot::Snapshot;
 use thoughtcache_env::gym::vec_env::{Autoreset, StepRows, VecEnv};
@@ -38,16 +38,16 @@ fn counts(counters: &Counters) -> [u64; 8] {
 struct Episode {
     cost: CostBreakdown,
     counters: Counters,
+    /// Its horizon: what the judges divide by. Slots of decisions are fewer before the first one, and more after the end.
     slots: u64,
     decisions: u64,
     replaced: u64,
 }
 
 impl Episode {
-    fn add(&mut self, info: &StepInfo, slots: u32, is_replaced: bool) {
+    fn add(&mut self, info: &StepInfo, is_replaced: bool) {
         self.cost += info.cost;
         self.counters += info.counters;
-        self.slots += u64::from(slots);
         self.decisions += 1;
         self.replaced += u64::from(is_replaced);
     }
@@ -132,13 +132,16 @@ impl Inner {
         // In the next-step mode a lane that had ended is not stepped: its next episode begins.
         self.begins.clear();
         self.begins.extend(self.env.has_ended());
+        for (lane, episode) in self.episodes.iter_mut().enumerate() {
+            episode.slots = u64::from(self.env.env(lane).world().horizon_slots());
+        }
         self.env.step_into(&self.actions, rows)?;
-        let steps = self.infos.iter().zip(&self.slots_elapsed).zip(&self.replaced).zip(&self.begins);
-        for (episode, (((info, &slots), &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
+        let steps = self.infos.iter().zip(&self.replaced).zip(&self.begins);
+        for (episode, ((info, &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
             if begins {
                 *episode = Episode::default();
             } else {
-                episode.add(info, slots, is_replaced);
+                episode.add(info, is_replaced);
             }
         }
         let begins_anew = self.env.autoreset() == Autoreset::SameStep;
@@ -226,7 +229,7 @@ impl Lanes {
     }
 
     fn look_at<T>(&self, lane: usize, look: impl FnOnce(&DecisionEnv) -> PyResult<T>) -> PyResult<T> {
-        let inner = self.lock()?;
+        let inner = self.running()?;
         if lane >= self.count {
             let message = format!("there is no environment {lane}; they are 0 to {}", self.count - 1);
             return Err(PyValueError::new_err(message));
@@ -445,6 +448,12 @@ impl Lanes {
             dict.set_item(name, cells.iter().map(|cells| cells[at]).collect::<Vec<u32>>().to_pyarray(py))?;
         }
         Ok(dict)
+    }
+
+    /// The cell that the pending decision of each lane is about.
+    fn cells(&self) -> PyResult<Vec<u32>> {
+        let inner = self.running()?;
+        Ok((0..self.count).map(|lane| inner.env.env(lane).observation().cell.0).collect())
     }
 
     /// The coordinates of the episodes: run, lane and episode of each lane.
