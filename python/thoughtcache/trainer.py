@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = "thoughtcache-trainer"
+VARIABLE = "THOUGHTCACHE_TRAINER"
 # Of these only the distribution with libtorch can do anything; the rest is in this one.
 COMMANDS = ("train", "verify")
 
@@ -18,8 +19,8 @@ def is_needed(typed: list[str]) -> bool:
 
 
 def find() -> Path | None:
-    """The program, where `thoughtcache-cli` is installed."""
-    place = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / PROGRAM
+    """The program: the one that `THOUGHTCACHE_TRAINER` names, or that of `thoughtcache-cli` where it is installed."""
+    place = Path(os.environ.get(VARIABLE) or Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / PROGRAM)
     return place if place.is_file() else None
 
 
@@ -27,15 +28,26 @@ def torch_libraries() -> Path:
     """The folder of libtorch in the installed PyTorch, which is not imported."""
     found = importlib.util.find_spec("torch")
     if found is None or not found.submodule_search_locations:
-        sys.exit("error: the trainer needs PyTorch 2.11.0: pip install torch==2.11.0")
+        raise RuntimeError("the trainer needs PyTorch 2.11.0: pip install torch==2.11.0")
     return Path(found.submodule_search_locations[0]) / "lib"
 
 
-def run(typed: list[str]) -> None:
-    """Replaces this process by the trainer, which finds the libraries of PyTorch."""
+def command(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The trainer with these words, and the variables with which it finds the libraries of PyTorch.
+
+    Raises `RuntimeError` when the program or PyTorch is not installed.
+    """
     program = find()
     if program is None:
-        sys.exit('error: training needs the distribution thoughtcache-cli: pip install thoughtcache-cli')
-    before = os.environ.get("LD_LIBRARY_PATH")
-    libraries = os.pathsep.join(filter(None, [str(torch_libraries()), before]))
-    os.execve(program, [str(program), *typed[1:]], {**os.environ, "LD_LIBRARY_PATH": libraries})
+        raise RuntimeError("training needs the distribution thoughtcache-cli: pip install thoughtcache-cli")
+    libraries = os.pathsep.join(filter(None, [str(torch_libraries()), os.environ.get("LD_LIBRARY_PATH")]))
+    return [str(program), *words], {**os.environ, "LD_LIBRARY_PATH": libraries}
+
+
+def run(typed: list[str]) -> None:
+    """Replaces this process by the trainer."""
+    try:
+        words, variables = command(typed[1:])
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")
+    os.execve(words[0], words, variables)
