@@ -137,7 +137,7 @@ def _legal(batch: dict[str, Any]) -> torch.Tensor:
 
 
 def _masked(values: Any, batch: dict[str, Any]) -> torch.Tensor:
-    """The least number for illegal actions: probability 0 exactly, and never the greatest. Minus infinity would give NaN in the entropy."""
+    """Gives illegal actions the least number: probability 0 exactly, never the greatest, and finite, so that no loss meets infinity."""
     return values.masked_fill(~_legal(batch), torch.finfo(values.dtype).min)
 
 

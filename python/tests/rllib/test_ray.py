@@ -134,6 +134,11 @@ def test_trials_of_a_node_that_is_killed_go_on_elsewhere_and_end_with_the_same_b
     for run in [run_of(killed["seed"]), *killed["done"]]:
         assert state(run) == trained_alone(experiment, tmp_path / f"alone-{run.name}", int(run.name.removeprefix("seed-")))
 
+    written = (run_of(1) / "checkpoints/last/trainer.safetensors").stat().st_mtime_ns
+    [again] = thoughtcache.ray.train(experiment, {**space, "seed": 1}, storage=tmp_path / "storage", name="small", tune_config=REUSE)
+    assert again.metrics["decisions"] == 16_384 and again.metrics["run"] == str(run_of(1))
+    assert (run_of(1) / "checkpoints/last/trainer.safetensors").stat().st_mtime_ns == written, "a finished run is left alone"
+
 
 @needs_trainer
 def test_a_mistake_is_told_by_the_trial_and_runs_of_another_experiment_are_refused(cluster, tmp_path):

@@ -114,7 +114,8 @@ def test_dqn_bootstraps_from_and_explores_among_legal_actions_only():
         (rllib.dqn_config, {"num_steps_sampled_before_learning_starts": 64, "train_batch_size_per_learner": 32}, 0),
     ],
 )
-def test_one_update_changes_the_policy_and_a_checkpoint_keeps_it(cluster, config, training, num_env_runners, tmp_path):
+def test_one_update_changes_the_policy_and_a_checkpoint_keeps_it(cluster, config, training, num_env_runners, tmp_path, monkeypatch):
+    monkeypatch.setattr("ray.tune.trainable.trainable.DEFAULT_STORAGE_PATH", str(tmp_path / "results"))  # not in the home
     settings = config("tight", num_env_runners=num_env_runners, seed=5).training(**training).evaluation(evaluation_num_env_runners=0)
     algorithm = settings.build_algo()
     before = {name: values.clone() for name, values in algorithm.get_module().state_dict().items()}
@@ -124,9 +125,9 @@ def test_one_update_changes_the_policy_and_a_checkpoint_keeps_it(cluster, config
     assert all(values.isfinite().all() for values in after.values())
     assert any(not torch.equal(values, before[name]) for name, values in after.items())
     ours = thoughtcache.compare([rllib.Greedy(algorithm.get_module())], "tight", episodes=2)
-    algorithm.save_to_path(tmp_path)
+    algorithm.save_to_path(tmp_path / "checkpoint")
     algorithm.stop()
-    again = RLModule.from_checkpoint(tmp_path / "learner_group/learner/rl_module/default_policy")
+    again = RLModule.from_checkpoint(tmp_path / "checkpoint/learner_group/learner/rl_module/default_policy")
     assert thoughtcache.compare([rllib.Greedy(again)], "tight", episodes=2) == ours
 
 
