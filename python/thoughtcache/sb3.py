@@ -22,20 +22,20 @@ class SB3VecEnv(VecEnv):
     """Copies of [`Env`](thoughtcache.Env) for the algorithms of Stable-Baselines3 and for `MaskablePPO` of sb3-contrib.
 
     ## Masks
-    `env_method("action_masks")` tells which actions are legal, as `MaskablePPO` asks. PPO and DQN know no masks: an illegal action is replaced
-    by the first legal one, or raises `ValueError` with `illegal_action="raise"`.
+    `env_method("action_masks")` tells which actions are legal, as `MaskablePPO` asks. PPO and DQN know no masks: an illegal action is
+    replaced by the first legal one, or raises `ValueError` with `illegal_action="raise"`.
 
     ## Episodes
-    An episode that ends begins anew in the same step. It is truncated, never terminated, so `infos[i]["TimeLimit.truncated"]` is true and the
-    value of `infos[i]["terminal_observation"]` counts.
+    Where an episode ends, the next one begins in the same step. It is truncated, never terminated, so `infos[i]["TimeLimit.truncated"]` is
+    true and the value of `infos[i]["terminal_observation"]` counts.
 
     ## Information
     `infos[i]` holds `slots_elapsed`, `replaced_action` and `TimeLimit.truncated`; at the end of an episode also `terminal_observation`,
     `statistics` (see `Env`) and `episode`: its return `r` and length `l`, which the algorithms log. A `VecMonitor` is not needed.
 
     ## Seeds
-    After `seed(s)`, which the algorithms call with their own `seed`, the next `reset()` plays what `VectorEnv.reset(seed=s)` plays: copy `i` the
-    episodes of run `s`, lane `i`. Runs with neighbouring seeds share no episode.
+    After `seed(s)`, which the algorithms call with their own `seed`, the next `reset()` plays what `VectorEnv.reset(seed=s)` plays: copy
+    `i` the episodes of run `s`, lane `i`. Runs with neighbouring seeds share no episode.
 
     ## Arguments
     Those of [`VectorEnv`](thoughtcache.VectorEnv) without the autoreset mode.

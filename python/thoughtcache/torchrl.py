@@ -22,12 +22,12 @@ class TorchRLEnv(EnvBase):
     """Copies of [`Env`](thoughtcache.Env) for TorchRL, a batch of `num_envs`.
 
     ## Entries
-    `observation` (`float32`), `action_mask` (`bool`: which actions are legal), `action` (`int64`), `reward` (`float32`); in the result of a step
-    also `slots_elapsed` and `replaced_action`. An episode is `truncated`, never `terminated`.
+    `observation` (`float32`), `action_mask` (`bool`: which actions are legal), `action` (`int64`), `reward` (`float32`), and of the last
+    step `slots_elapsed` and `replaced_action`. An episode is `truncated`, never `terminated`.
 
     ## Masks
-    With the transform `ActionMask()` random actions are legal; a policy takes `MaskedCategorical` with `action_mask` as its mask. Without them
-    an illegal action is replaced by the first legal one, or raises `ValueError` with `illegal_action="raise"`.
+    With the transform `ActionMask()` random actions are legal; a policy takes `MaskedCategorical` with `action_mask` as its mask. Without
+    them an illegal action is replaced by the first legal one, or raises `ValueError` with `illegal_action="raise"`.
 
     ## Seeds
     After `set_seed(s)` the next `reset()` plays what `VectorEnv.reset(seed=s)` plays.
@@ -63,9 +63,9 @@ class TorchRLEnv(EnvBase):
             autoreset_mode=AutoresetMode.DISABLED,
         )
         super().__init__(batch_size=torch.Size([num_envs]))
-        batch, row = (num_envs,), self.envs.single_observation_space
-        low, high = (torch.from_numpy(bound).expand(*batch, -1) for bound in (row.low, row.high))
-        num_actions = len(self.envs.scenario.actions)
+        batch, world = (num_envs,), self.envs.scenario
+        low, high = (torch.from_numpy(bound).expand(*batch, -1) for bound in (world.low, world.high))
+        num_actions = len(world.actions)
         self.observation_spec = Composite(
             observation=Bounded(low, high, dtype=torch.float32),
             action_mask=Binary(num_actions, shape=(*batch, num_actions), dtype=torch.bool),

@@ -1,8 +1,6 @@
 """Stable-Baselines3 and sb3-contrib on our environments: what they are told is what `VectorEnv` tells, and their algorithms run."""
 
 import pickle
-import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -17,16 +15,10 @@ from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 from thoughtcache.sb3 import SB3VecEnv
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.filterwarnings("error")
 
 # An episode of `tight` cut to 10 slots, some 120 decisions.
 SHORT = thoughtcache.Scenario("tight", {"horizon_slots": 10})
-
-
-@pytest.fixture(autouse=True)
-def warnings_are_errors() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def legal(masks: np.ndarray, draws: np.random.Generator) -> np.ndarray:

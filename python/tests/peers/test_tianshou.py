@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import thoughtcache
 import torch
+from gymnasium.utils import env_checker
 from thoughtcache.tianshou import MaskedObservation
 from tianshou.algorithm import DQN
 from tianshou.algorithm.algorithm_base import policy_within_training_step
@@ -16,6 +17,7 @@ from tianshou.env import DummyVectorEnv
 from tianshou.utils.net.common import Net
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.filterwarnings("error")
 # An episode of `tight` cut to 10 slots, some 120 decisions.
 SHORT = thoughtcache.Scenario("tight", {"horizon_slots": 10})
 
@@ -28,8 +30,8 @@ def masked() -> MaskedObservation:
 def test_the_wrapped_environment_passes_the_checker() -> None:
     env = MaskedObservation(thoughtcache.Env(SHORT))
     assert env.reset(seed=1)[0] in env.observation_space
-    gymnasium.utils.env_checker.check_reset_seed_determinism(env)
-    gymnasium.utils.env_checker.check_step_determinism(env)
+    env_checker.check_reset_seed_determinism(env)
+    env_checker.check_step_determinism(env)
     with pytest.raises(TypeError, match="action_masks"):
         MaskedObservation(gymnasium.make("CartPole-v1"))
 

@@ -1,8 +1,5 @@
 """TorchRL on our environment: its checks hold, its random and its learnt policies keep to the masks."""
 
-import warnings
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import thoughtcache
@@ -17,15 +14,9 @@ from torchrl.objectives import ClipPPOLoss
 from torchrl.objectives.value import GAE
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.filterwarnings("error")
 # An episode of `tight` cut to 10 slots, some 120 decisions.
 SHORT = thoughtcache.Scenario("tight", {"horizon_slots": 10})
-
-
-@pytest.fixture(autouse=True)
-def warnings_are_errors() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 def masked(num_envs: int, **arguments: str) -> TransformedEnv:
@@ -37,13 +28,13 @@ def test_it_keeps_to_the_specs() -> None:
 
 
 def test_the_masks_reach_random_actions_in_5000_calls() -> None:
-    steps = masked(2, illegal_action="raise").rollout(5_000, break_when_any_done=False)
-    assert steps.shape == (2, 5_000)
+    steps = masked(2, illegal_action="raise").rollout(2_500, break_when_any_done=False)
+    assert steps.shape == (2, 2_500)
     assert steps["action_mask"].gather(-1, steps["action"].unsqueeze(-1)).all()
     ends = steps["next", "truncated"]
-    assert ends.sum() > 60 and not steps["next", "terminated"].any() and torch.equal(ends, steps["next", "done"])
+    assert ends.sum() > 30 and not steps["next", "terminated"].any() and torch.equal(ends, steps["next", "done"])
     # After an end comes the first row of the next episode, which is not the last of the one before.
-    lane, at = next(((lane, at) for lane, at, _ in ends.nonzero() if at < 4_999))
+    lane, at = next(((lane, at) for lane, at, _ in ends.nonzero() if at < 2_499))
     assert not torch.equal(steps["next", "observation"][lane, at], steps["observation"][lane, at + 1])
 
 
