@@ -128,6 +128,7 @@ def greedy(model: Any) -> Callable[[np.ndarray, np.ndarray], Any]:
     """The best action of the network; where it knows no masks, the best legal one, which is kind to it."""
 
     def decide(observation: np.ndarray, action_mask: np.ndarray) -> Any:
+        torch.set_num_threads(1)  # in the thread that judges, which does not know what others have set
         if isinstance(model, MaskablePPO):
             return model.predict(observation, deterministic=True, action_masks=action_mask)[0]
         with torch.no_grad():
@@ -148,7 +149,7 @@ def main() -> None:
     given = asked.parse_args()
 
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; PyTorch {torch.__version__}")
-    rows, profile = [], []
+    rows = []
     policies: dict[str, Any] = {}
     kept = tempfile.TemporaryDirectory()
     for threads in given.threads:
@@ -157,21 +158,20 @@ def main() -> None:
         busy, wall = ours(given.program, given.agent, given.decisions, given.seed, threads, folder / "run")
         name = f"ours, {threads} threads"
         rows.append((name, wall, busy, (given.decisions - part) / (busy - before)))
+        print(f"{name}: {rows[-1][-1]:.0f} decisions a processor second", flush=True)
         policies[name] = thoughtcache.load_policy(folder / "run")
         torch.set_num_threads(threads)
         model, busy, wall, shares = theirs(given.agent, given.decisions, given.seed)
         name = f"theirs, {threads} threads"
         rows.append((name, wall, busy, model.num_timesteps / busy))
         policies[name] = greedy(model)
-        profile.append(f"{name}: {shares}")
-    torch.set_num_threads(1)
+        print(f"{name}: {rows[-1][-1]:.0f} decisions a processor second: {shares}", flush=True)
     table = thoughtcache.compare(policies, "tight", episodes=given.episodes)
     costs = {row["name"]: row for row in table.rows()}
     print(f"{'':18} {'wall s':>8} {'processor s':>12} {'decisions/processor s':>22} {'cost/slot':>10} {'to least-aot':>13}")
     for name, wall, busy, rate in rows:
         cost, gap = costs[name]["mean_cost"], costs[name]["relative_mean"]
         print(f"{name:18} {wall:8.0f} {busy:12.1f} {rate:22.0f} {cost:10.4f} {100 * gap:+12.1f} %")
-    print(*profile, sep="\n")
 
 
 if __name__ == "__main__":
