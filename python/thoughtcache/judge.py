@@ -150,8 +150,9 @@ def evaluate(
     """Plays policies on the test episodes of a seed, each by itself: what they cost, hits, loads.
 
     A policy is a name of `thoughtcache rules`, the folder of a run, or a callable `policy(observation, action_mask) -> action`; a dict gives
-    callables names. One that remembers has `begin_episode()`, and each episode plays with a deep copy of it. `scenario` is a name, a file or a
-    `Scenario`; without it the one that the runs were trained on, or `street`.
+    callables names. One that remembers has `begin_episode()`, and each episode plays with a deep copy of it (of a function there are no
+    copies); calls come one at a time. `scenario` is a name, a file or a `Scenario`; without it the one that the runs were trained on, or
+    `street`.
     """
     named = _named(policies)
     if not named:
