@@ -28,8 +28,8 @@ ELSEWHERE = {
 # The rule that is played in a scenario's picture: a strong one for each kind of world.
 RULES = {"physical": "amortised+myopic", "abstract": "worth"}
 PACKAGE = ROOT / "python/thoughtcache"
-# Modules without an interface of their own: what they define is exported by the package, or used by it alone.
-INSIDE = {"__init__", "__main__", "trainer"}
+# Modules that the package alone uses.
+INSIDE = {"trainer"}
 # A cell of a notebook's page, and what it prints and draws.
 CELL = re.compile(r"^```python\n(.*?)^```\n((?:\n```text\n.*?^```\n|\n!\[[^\]]*\]\([^)]*\)\n)*)", re.MULTILINE | re.DOTALL)
 
@@ -131,11 +131,11 @@ def scenarios(tell, folder):
         page = [f"# {name}", "", title[0].upper() + title[1:] + ".", "", *prose(head[1:])]
         plotted = tell.run("scenario", "plot", name, "--policy", RULES[kind], "--out", str(folder), "--quiet")
         if plotted.returncode == 0:
-            page += ["", "## One episode", "", f"`thoughtcache scenario plot {name} --policy {RULES[kind]}` draws this episode.", ""]
+            page += ["", *in_python(name, json.loads(tell("scenario", "describe", name, "--json")))]
+            page += ["## One episode", "", f"`thoughtcache scenario plot {name} --policy {RULES[kind]}` draws this episode.", ""]
             for picture in ("state", "episode", "channel", "placements"):
                 if (folder / f"{name}-{picture}.svg").is_file():
                     page += [f"![{name}, {picture}: what {RULES[kind]} does]({name}-{picture}.svg)", ""]
-            page += in_python(name, json.loads(tell("scenario", "describe", name, "--json")))
             page += ["## Description", "", f"`thoughtcache scenario describe {name}` prints this description.", ""]
             page += ["```text", tell("scenario", "describe", name).rstrip(), "```"]
         elif name.startswith("trace-"):
@@ -208,14 +208,12 @@ def command_line(tell, page):
 
 def python_api(source):
     """Two pages from the docstrings of the Python package: its environments, and the rest with the adapters."""
-    core = public((PACKAGE / "_native.pyi").read_text())
-    adapters = {}
-    for path in sorted(PACKAGE.glob("[!_]*.py")):
-        found = public(path.read_text())
-        adapters[path.stem] = found
-        core.update(found)
-    exported = ast.parse((PACKAGE / "__init__.py").read_text()).body
-    names = next(ast.literal_eval(node.value) for node in exported if isinstance(node, ast.Assign))
+    modules = {path.stem: public(path.read_text()) for path in [PACKAGE / "_native.pyi", *sorted(PACKAGE.glob("[!_]*.py"))]}
+    core = {}
+    for node in ast.parse((PACKAGE / "__init__.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            found = modules.pop(node.module.rpartition(".")[2])
+            core.update({name.name: found[name.name] for name in node.names if name.name in found})
     environments = ["Env", "VectorEnv"]
     text = ["# Environments", "", "`gymnasium.make` makes an `Env`, `gymnasium.make_vec` a `VectorEnv`, under the names of [the scenarios](scenarios/index.md). This page has their",
             "docstrings.", ""]
@@ -223,15 +221,13 @@ def python_api(source):
         text += entry("thoughtcache", core[name], 2)
     (source / "environments.md").write_text("\n".join(text))
     text = ["# Python API", "", "[Environments](environments.md) has `Env` and `VectorEnv`.", "", "## `thoughtcache`", ""]
-    for name in names:
-        if name in core and name not in environments:
-            text += entry("thoughtcache", core[name], 3)
-    for module, found in adapters.items():
-        if not found.keys() & set(names) and module not in INSIDE:
-            said = ast.get_docstring(ast.parse((PACKAGE / f"{module}.py").read_text()))
-            text += [f"## `thoughtcache.{module}`", "", *doc(said, 3)]
-            for node in found.values():
-                text += entry(f"thoughtcache.{module}", node, 3)
+    for name in sorted(core.keys() - set(environments)):
+        text += entry("thoughtcache", core[name], 3)
+    for module in sorted(modules.keys() - INSIDE):
+        said = ast.get_docstring(ast.parse((PACKAGE / f"{module}.py").read_text()))
+        text += [f"## `thoughtcache.{module}`", "", *doc(said, 3)]
+        for node in modules[module].values():
+            text += entry(f"thoughtcache.{module}", node, 3)
     (source / "python-api.md").write_text("\n".join(text))
 
 

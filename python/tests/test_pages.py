@@ -24,7 +24,9 @@ CUT = {
     "unmasked.learn(50_000)": "unmasked.learn(1_200)",
     "range(20):\n    algorithm.train()": "range(1):\n    algorithm.train()",
     "num_env_runners=2": "num_env_runners=0",
-    '"worth"], "tight", episodes=10)\nalgorithm': '"worth"], "tight", episodes=1)\nalgorithm',
+    '[learnt, "worth"], "tight", episodes=10': '[learnt, "worth"], "tight", episodes=1',
+    '[learnt, "worth", "lru"], "tight"': '[learnt, "worth", "lru"], "tight", episodes=1',
+    'PPO("MlpPolicy", SB3VecEnv("tight", 16), ': 'PPO("MlpPolicy", SB3VecEnv("tight", 16), n_steps=64, ',
     "num_env_runners=4": "num_env_runners=0",
     "seeds=range(100)": "seeds=range(2)",
 }

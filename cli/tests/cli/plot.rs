@@ -138,8 +138,8 @@ fn an_abstract_scenario_has_no_channel_and_says_so() {
     let outcome = desk.run("scenario plot tight --out pictures --set scenario.horizon_slots=30").expect(0);
     assert_eq!(outcome.stdout, "pictures/tight-episode.svg\npictures/tight-state.svg\n");
     assert_eq!(outcome.stderr, "tight has no radio: only scenarios with [physical] have a channel to draw\n");
-    let state = texts(&desk.read("pictures/tight-state.svg"));
-    assert!(state.iter().any(|text| text.starts_with("tight: slot 16 of 30")), "{state:?}");
+    let state = desk.read("pictures/tight-state.svg");
+    assert!(texts(&state).iter().any(|text| text.starts_with("tight: slot 16 of 30")), "{state:?}");
     let svg = desk.read("pictures/tight-episode.svg");
     assert!(is_whole(&svg) && !svg.contains("latency") && svg.contains("service-19"));
     let json = desk.run("scenario plot tight --out pictures --json --quiet").expect(0);
