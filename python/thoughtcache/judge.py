@@ -62,6 +62,7 @@ def load_policy(name: Name, scenario: World | None = None, *, overrides: dict[st
 class Table(dict[str, Any]):
     """The result of `compare` or `evaluate`: a plain dict, which prints as a table and gives pandas its rows.
 
+    >>> import pandas
     >>> pandas.DataFrame(thoughtcache.compare(["lru", "worth"], "tight").rows())
     """
 
@@ -208,7 +209,8 @@ def plot(
     cell: int = 0,
     user: int = 0,
 ) -> Picture:
-    """A picture of `thoughtcache scenario plot`: `"episode"` (what a policy does, slot by slot), `"channel"` or `"placements"` (where there is a radio)."""
+    """A picture of `thoughtcache scenario plot`: `"episode"` (what a policy does, slot by slot), `"state"` (the first decision of the second half
+    of that episode), and where there is a radio `"channel"` or `"placements"`."""
     name = os.fspath(policy)
     numbers = [checked_seed(number, of) for of, number in (("seed", seed), ("episodes", episodes), ("cell", cell), ("user", user))]
     pictures = dict(_native.pictures(_world(scenario, [name], overrides), name, *numbers))
