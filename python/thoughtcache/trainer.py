@@ -1,41 +1,38 @@
-"""Hands commands that train to the program of the distribution `thoughtcache-cli`, which has the learners."""
+"""The distribution `thoughtcache-cli`: the same program with its learners, on the libtorch of the installed PyTorch."""
 
-import importlib.util
 import os
 import sys
-from pathlib import Path
+from importlib import metadata
+
+from thoughtcache._native import __version__
 
 PROGRAM = "thoughtcache-trainer"
-# Of these only the distribution with libtorch can do anything; the rest is in this one.
-COMMANDS = ("train", "verify")
 
 
-def is_needed(typed: list[str]) -> bool:
-    """Whether these words, the program's name first, ask for a learner."""
-    words = [word for word in typed[1:] if not word.startswith("-")]
-    is_training = words[:1] and (words[0] in COMMANDS or words[:2] in (["bench", "train"], ["bench", "tiny"]))
-    return bool(is_training) and "--help" not in typed and "-h" not in typed and find() is not None
+def hand_over(typed: list[str]) -> None:
+    """Replaces this process by the program with learners where that is installed; else returns.
+
+    Every command is handed over: which words ask for a learner is known to the program alone, and without learners it does the same.
+    A trainer of another version, or without its PyTorch, is not used; a warning says so. PyTorch is not imported.
+    """
+    trainer, torch = _installed("thoughtcache-cli"), _installed("torch")
+    if trainer is None:
+        return
+    needed = next((line for line in trainer.requires or () if line.startswith("torch")), "")
+    found = f"torch=={torch.version.partition('+')[0]}" if torch else "no torch"
+    if torch is None or found != needed or trainer.version != __version__:
+        asked = f"thoughtcache {trainer.version} and {needed}"
+        there = f"thoughtcache {__version__} and {found}"
+        print(f"warning: thoughtcache-cli {trainer.version} is not used: it needs {asked}, installed are {there}", file=sys.stderr)
+        return
+    program = next(str(trainer.locate_file(file)) for file in trainer.files or () if file.name == PROGRAM)
+    folders = [str(torch.locate_file("torch/lib")), os.environ.get("LD_LIBRARY_PATH")]
+    # The program's children inherit the folders.
+    os.execve(program, typed, {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders))})
 
 
-def find() -> Path | None:
-    """The program, where `thoughtcache-cli` is installed."""
-    place = Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / PROGRAM
-    return place if place.is_file() else None
-
-
-def torch_libraries() -> Path:
-    """The folder of libtorch in the installed PyTorch, which is not imported."""
-    found = importlib.util.find_spec("torch")
-    if found is None or not found.submodule_search_locations:
-        sys.exit("error: the trainer needs PyTorch 2.11.0: pip install torch==2.11.0")
-    return Path(found.submodule_search_locations[0]) / "lib"
-
-
-def run(typed: list[str]) -> None:
-    """Replaces this process by the trainer, which finds the libraries of PyTorch."""
-    program = find()
-    if program is None:
-        sys.exit('error: training needs the distribution thoughtcache-cli: pip install thoughtcache-cli')
-    before = os.environ.get("LD_LIBRARY_PATH")
-    libraries = os.pathsep.join(filter(None, [str(torch_libraries()), before]))
-    os.execve(program, [str(program), *typed[1:]], {**os.environ, "LD_LIBRARY_PATH": libraries})
+def _installed(name: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
