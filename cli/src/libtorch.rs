@@ -2,6 +2,13 @@
 
 use serde::Serialize;
 
+/// Where learners come from, for people with the Python package and for people with a checkout.
+pub(crate) const HOW_TO_TRAIN: &str = concat!(
+    "to train, type: pip install thoughtcache-cli==",
+    env!("CARGO_PKG_VERSION"),
+    "; or, in a checkout: cargo xtask setup && cargo build --release"
+);
+
 /// The state of the learners in this program.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,8 +40,7 @@ impl Learners {
     /// Lines of a table: a label, a sentence.
     pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
         let Self::Present(LibTorch { version, path, threads, cuda_devices, smoke_test_ms }) = self else {
-            let how = "not in this build; to train, type: cargo xtask setup && cargo build --release";
-            return vec![("learners", how.to_owned())];
+            return vec![("learners", format!("not in this build; {HOW_TO_TRAIN}"))];
         };
         let version = version.as_deref().unwrap_or("of unknown version");
         let path = path.as_deref().unwrap_or("at an unknown place");

@@ -11,8 +11,7 @@ def main() -> None:
     # The program neither returns to Python for Ctrl-C nor for a reader that goes away: it ends, as programs do.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     typed = ["thoughtcache", *sys.argv[1:]]
-    if trainer.is_needed(typed):
-        trainer.run(typed)
+    trainer.hand_over(typed)
     sys.exit(_native.main(typed))
 
 

@@ -1,53 +1,55 @@
-"""Hands commands that train to the program of the distribution `thoughtcache-cli`, which has the learners."""
+"""The distribution `thoughtcache-cli`: the same program with its learners, on the libtorch of the installed PyTorch."""
 
-import importlib.util
 import os
 import sys
-from pathlib import Path
+from importlib import metadata
+
+from thoughtcache._native import __version__
 
 PROGRAM = "thoughtcache-trainer"
+# Names a program with learners that finds its libraries by itself: one that cargo has built, say.
 VARIABLE = "THOUGHTCACHE_TRAINER"
-# Of these only the distribution with libtorch can do anything; the rest is in this one.
-COMMANDS = ("train", "verify")
-
-
-def is_needed(typed: list[str]) -> bool:
-    """Whether these words, the program's name first, ask for a learner."""
-    words = [word for word in typed[1:] if not word.startswith("-")]
-    is_training = words[:1] and (words[0] in COMMANDS or words[:2] in (["bench", "train"], ["bench", "tiny"]))
-    return bool(is_training) and "--help" not in typed and "-h" not in typed and find() is not None
-
-
-def find() -> Path | None:
-    """The program: the one that `THOUGHTCACHE_TRAINER` names, or that of `thoughtcache-cli` where it is installed."""
-    place = Path(os.environ.get(VARIABLE) or Path(sys.prefix) / ("Scripts" if os.name == "nt" else "bin") / PROGRAM)
-    return place if place.is_file() else None
-
-
-def torch_libraries() -> Path:
-    """The folder of libtorch in the installed PyTorch, which is not imported."""
-    found = importlib.util.find_spec("torch")
-    if found is None or not found.submodule_search_locations:
-        raise RuntimeError("the trainer needs PyTorch 2.11.0: pip install torch==2.11.0")
-    return Path(found.submodule_search_locations[0]) / "lib"
 
 
 def command(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The trainer with these words, and the variables with which it finds the libraries of PyTorch.
+    """The trainer with these words, and the variables with which it finds the libraries of PyTorch, which is not imported.
 
-    Raises `RuntimeError` when the program or PyTorch is not installed.
+    Raises `RuntimeError` when it is not installed, or is of another version, or its PyTorch is.
     """
-    program = find()
-    if program is None:
+    if own := os.environ.get(VARIABLE):
+        return [own, *words], dict(os.environ)
+    trainer, torch = _installed("thoughtcache-cli"), _installed("torch")
+    if trainer is None:
         raise RuntimeError("training needs the distribution thoughtcache-cli: pip install thoughtcache-cli")
-    libraries = os.pathsep.join(filter(None, [str(torch_libraries()), os.environ.get("LD_LIBRARY_PATH")]))
-    return [str(program), *words], {**os.environ, "LD_LIBRARY_PATH": libraries}
+    needed = next((line for line in trainer.requires or () if line.startswith("torch")), "")
+    found = f"torch=={torch.version.partition('+')[0]}" if torch else "no torch"
+    if torch is None or found != needed or trainer.version != __version__:
+        asked = f"thoughtcache {trainer.version} and {needed}"
+        there = f"thoughtcache {__version__} and {found}"
+        raise RuntimeError(f"thoughtcache-cli {trainer.version} is not used: it needs {asked}, installed are {there}")
+    program = next(str(trainer.locate_file(file)) for file in trainer.files or () if file.name == PROGRAM)
+    folders = [str(torch.locate_file("torch/lib")), os.environ.get("LD_LIBRARY_PATH")]
+    # The program's children inherit the folders.
+    return [program, *words], {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders))}
 
 
-def run(typed: list[str]) -> None:
-    """Replaces this process by the trainer."""
+def hand_over(typed: list[str]) -> None:
+    """Replaces this process by the program with learners where that is installed; else returns, with a warning where it cannot be used.
+
+    Every command is handed over: which words ask for a learner is known to the program alone, and without learners it does the same.
+    """
+    if not os.environ.get(VARIABLE) and _installed("thoughtcache-cli") is None:
+        return
     try:
         words, variables = command(typed[1:])
     except RuntimeError as error:
-        sys.exit(f"error: {error}")
-    os.execve(words[0], words, variables)
+        print(f"warning: {error}", file=sys.stderr)
+        return
+    os.execve(words[0], typed, variables)
+
+
+def _installed(name: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None

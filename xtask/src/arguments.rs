@@ -34,11 +34,11 @@ pub(crate) enum Task {
         /// Only the format and the unit tests: for a warm target folder, while one works
         #[arg(long)]
         quick: bool,
-        /// Build the wheel, and run the tests in Python on it (in .venv-peers and .venv-rllib, made once, 5 GB)
+        /// Build the wheels, and run the tests in Python on it (in .venv-peers and .venv-rllib, made once, 5 GB)
         #[arg(long, conflicts_with = "quick")]
         python: bool,
     },
-    /// Build the Python package, wheel and sources, target/wheels/
+    /// Build the Python package, wheel and sources, and the wheel of its trainer, target/wheels/
     Wheel,
     /// Write what is generated in the documents, and build the site, target/site/html/index.html (Sphinx is put into .venv-docs
     /// for it, once, 0.1 GB)

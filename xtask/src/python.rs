@@ -74,11 +74,16 @@ pub(crate) fn ensure(workspace: &Workspace, machine: &Machine, wanted: &Environm
     Ok(place.join("bin/python"))
 }
 
-/// Puts a wheel of ours, without what it depends on, into the environment of a python.
-pub(crate) fn install(workspace: &Workspace, machine: &Machine, python: &Path, wheel: &Path) -> Result<()> {
+/// Puts wheels of ours, without what they depend on, into the environment of a python.
+pub(crate) fn install(
+    workspace: &Workspace,
+    machine: &Machine,
+    python: &Path,
+    wheels: &[PathBuf],
+) -> Result<()> {
     let mut install = uv(workspace, machine)?;
     install.args(["pip", "install", "--no-deps", "--reinstall", "--python"]);
-    fetch(install.arg(python).arg(wheel))
+    fetch(install.arg(python).args(wheels))
 }
 
 fn uv(workspace: &Workspace, machine: &Machine) -> Result<Command> {

@@ -13,10 +13,12 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The message of a build without learners.
+/// The refusal of a build without learners.
 #[cfg(not(feature = "torch"))]
-pub(crate) const NO_TORCH: &str = "this program was built without its learners (feature `torch`); everything but training \
-                                   works; to train, type: cargo xtask setup && cargo build --release";
+pub(crate) fn no_learners() -> anyhow::Error {
+    let how = crate::libtorch::HOW_TO_TRAIN;
+    anyhow::anyhow!("this program was built without its learners; everything but training works; {how}")
+}
 
 /// Train a policy, or continue a run that was interrupted
 #[derive(Debug, clap::Args)]
@@ -99,7 +101,7 @@ impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(crate) fn run(self, _: Console) -> Result<Verdict> {
-        anyhow::bail!(NO_TORCH)
+        Err(no_learners())
     }
 
     /// Does what was typed.

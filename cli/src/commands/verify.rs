@@ -86,7 +86,7 @@ impl Args {
     /// Does what was typed.
     #[cfg(not(feature = "torch"))]
     pub(crate) fn run(self, _: Console) -> Result<Verdict> {
-        anyhow::bail!(super::train::NO_TORCH)
+        Err(super::train::no_learners())
     }
 
     /// Does what was typed.

@@ -7,14 +7,14 @@ use thoughtcache_env::message::one_line;
 
 /// Names and texts, in the order in which they are listed.
 const SHIPPED: [(&str, &str); 8] = [
-    ("ppo-tight", include_str!("../../../configs/agents/ppo-tight.toml")),
-    ("dqn-tight", include_str!("../../../configs/agents/dqn-tight.toml")),
-    ("ppo-tiny", include_str!("../../../configs/agents/ppo-tiny.toml")),
-    ("dqn-tiny", include_str!("../../../configs/agents/dqn-tiny.toml")),
-    ("ppo-trace", include_str!("../../../configs/agents/ppo-trace.toml")),
-    ("dqn-trace", include_str!("../../../configs/agents/dqn-trace.toml")),
-    ("ppo-street", include_str!("../../../configs/agents/ppo-street.toml")),
-    ("dqn-street", include_str!("../../../configs/agents/dqn-street.toml")),
+    ("ppo-tight", include_str!("../../configs/agents/ppo-tight.toml")),
+    ("dqn-tight", include_str!("../../configs/agents/dqn-tight.toml")),
+    ("ppo-tiny", include_str!("../../configs/agents/ppo-tiny.toml")),
+    ("dqn-tiny", include_str!("../../configs/agents/dqn-tiny.toml")),
+    ("ppo-trace", include_str!("../../configs/agents/ppo-trace.toml")),
+    ("dqn-trace", include_str!("../../configs/agents/dqn-trace.toml")),
+    ("ppo-street", include_str!("../../configs/agents/ppo-street.toml")),
+    ("dqn-street", include_str!("../../configs/agents/dqn-street.toml")),
 ];
 
 /// The text of an agent behind a shipped name or a path.

@@ -69,7 +69,10 @@ fn the_doctor_says_what_there_is() {
     if cfg!(feature = "torch") {
         assert!(text.contains("smoke test") && text.contains("ok: a gradient"), "{text}");
     } else {
-        assert!(text.contains("not in this build; to train, type: cargo xtask setup"), "{text}");
+        assert!(
+            text.contains("not in this build; to train, type: pip install thoughtcache-cli==0."),
+            "{text}"
+        );
     }
 }
 

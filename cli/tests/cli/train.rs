@@ -26,7 +26,8 @@ mod without_torch {
         for line in ["train --config tiny.toml", "bench train --config tiny.toml"] {
             let outcome = desk.run(line).expect(2);
             assert!(outcome.stderr.starts_with("error: this program was built without its learners"));
-            assert!(outcome.stderr.contains("type: cargo xtask setup"), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains("type: pip install thoughtcache-cli==0."), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains("in a checkout: cargo xtask setup"), "{}", outcome.stderr);
         }
     }
 }

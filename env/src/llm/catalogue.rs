@@ -14,9 +14,9 @@ use crate::text::{self, ConfigError};
 use serde::{Deserialize, Serialize};
 
 /// The text of the shipped models.
-pub const MODELS_TOML: &str = include_str!("../../../configs/catalogue/models.toml");
+pub const MODELS_TOML: &str = include_str!("../../configs/catalogue/models.toml");
 /// The text of the shipped devices.
-pub const DEVICES_TOML: &str = include_str!("../../../configs/catalogue/devices.toml");
+pub const DEVICES_TOML: &str = include_str!("../../configs/catalogue/devices.toml");
 
 /// A file of models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

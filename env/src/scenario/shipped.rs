@@ -2,20 +2,20 @@
 
 /// Names and texts, in the order in which they are listed.
 const SHIPPED: [(&str, &str); 14] = [
-    ("street", include_str!("../../../configs/scenarios/street.toml")),
-    ("office-140ghz", include_str!("../../../configs/scenarios/office-140ghz.toml")),
-    ("city", include_str!("../../../configs/scenarios/city.toml")),
-    ("tight", include_str!("../../../configs/scenarios/tight.toml")),
-    ("tight-request", include_str!("../../../configs/scenarios/tight-request.toml")),
-    ("paper", include_str!("../../../configs/scenarios/paper.toml")),
-    ("tiny-unit3", include_str!("../../../configs/scenarios/tiny-unit3.toml")),
-    ("tiny-unit4", include_str!("../../../configs/scenarios/tiny-unit4.toml")),
-    ("tiny-drift4", include_str!("../../../configs/scenarios/tiny-drift4.toml")),
-    ("trace-gentd26", include_str!("../../../configs/scenarios/trace-gentd26.toml")),
-    ("trace-azure", include_str!("../../../configs/scenarios/trace-azure.toml")),
-    ("trace-mooncake", include_str!("../../../configs/scenarios/trace-mooncake.toml")),
-    ("trace-servegen", include_str!("../../../configs/scenarios/trace-servegen.toml")),
-    ("trace-lumos5g", include_str!("../../../configs/scenarios/trace-lumos5g.toml")),
+    ("street", include_str!("../../configs/scenarios/street.toml")),
+    ("office-140ghz", include_str!("../../configs/scenarios/office-140ghz.toml")),
+    ("city", include_str!("../../configs/scenarios/city.toml")),
+    ("tight", include_str!("../../configs/scenarios/tight.toml")),
+    ("tight-request", include_str!("../../configs/scenarios/tight-request.toml")),
+    ("paper", include_str!("../../configs/scenarios/paper.toml")),
+    ("tiny-unit3", include_str!("../../configs/scenarios/tiny-unit3.toml")),
+    ("tiny-unit4", include_str!("../../configs/scenarios/tiny-unit4.toml")),
+    ("tiny-drift4", include_str!("../../configs/scenarios/tiny-drift4.toml")),
+    ("trace-gentd26", include_str!("../../configs/scenarios/trace-gentd26.toml")),
+    ("trace-azure", include_str!("../../configs/scenarios/trace-azure.toml")),
+    ("trace-mooncake", include_str!("../../configs/scenarios/trace-mooncake.toml")),
+    ("trace-servegen", include_str!("../../configs/scenarios/trace-servegen.toml")),
+    ("trace-lumos5g", include_str!("../../configs/scenarios/trace-lumos5g.toml")),
 ];
 
 /// The names of all shipped scenarios.
@@ -29,7 +29,7 @@ pub fn text(name: &str) -> Option<&'static str> {
 }
 
 /// Files of base stations, by the name that scenarios use.
-const SITES: [(&str, &str); 1] = [("city.csv", include_str!("../../../configs/sites/city.csv"))];
+const SITES: [(&str, &str); 1] = [("city.csv", include_str!("../../configs/sites/city.csv"))];
 
 /// The names of all shipped files of base stations.
 pub fn site_files() -> impl Iterator<Item = &'static str> {

@@ -67,10 +67,10 @@ const QUICK: &[Step] = &[
     step("unit tests", Torch, "test --release --no-fail-fast --workspace --lib --bins"),
 ];
 
-/// The environments of the tests in Python, and the folder of tests that only the other one runs.
-const IN_PYTHON: [(&str, &python::Environment, &str); 2] = [
-    ("Python, Gymnasium 1.4", &python::PEERS, "python/tests/rllib"),
-    ("Python, RLlib", &python::RLLIB, "python/tests/peers"),
+/// The environments of the tests in Python, the folder of tests that only the other one runs, and whether the trainer is there too.
+const IN_PYTHON: [(&str, &python::Environment, &str, bool); 2] = [
+    ("Python, Gymnasium 1.4", &python::PEERS, "python/tests/rllib", true),
+    ("Python, RLlib", &python::RLLIB, "python/tests/peers", false),
 ];
 
 const fn step(name: &'static str, environment: Environment, arguments: &'static str) -> Step {
@@ -112,15 +112,16 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, is_quick: bool) -> R
     conclude("cargo xtask test", started.elapsed(), &outcomes)
 }
 
-/// Builds the wheel and runs the tests in Python on it, in each environment; prints the summary.
+/// Builds the wheels and runs the tests in Python on it, in each environment; prints the summary.
 pub(crate) fn run_python(workspace: &Workspace, machine: &Machine) -> Result<()> {
     let started = clock::start();
-    let wheel = wheel::build(workspace, machine)?;
-    let mut outcomes = vec![Outcome { name: "wheel", is_passed: true, time: started.elapsed(), tests: None }];
-    for (name, environment, others) in IN_PYTHON {
+    let wheels = [wheel::library(workspace, machine)?, wheel::trainer(workspace, machine)?];
+    let mut outcomes =
+        vec![Outcome { name: "wheels", is_passed: true, time: started.elapsed(), tests: None }];
+    for (name, environment, others, has_trainer) in IN_PYTHON {
         let started = clock::start();
         let python = python::ensure(workspace, machine, environment)?;
-        python::install(workspace, machine, &python, &wheel)?;
+        python::install(workspace, machine, &python, &wheels[..=usize::from(has_trainer)])?;
         let mut pytest = workspace.command(python);
         pytest.args(["-m", "pytest", "python/tests", "--ignore", others]);
         println!("\n=== {name}: {}", typed(&pytest));

@@ -173,7 +173,7 @@ impl Args {
     #[cfg(not(feature = "torch"))]
     fn learn(&self, _: Console, _: &World, _: &mut Solved) -> Result<()> {
         let Self { agents: _, seeds: _, decisions: _, .. } = self;
-        anyhow::bail!("{}; --exact-only trains nothing", crate::commands::train::NO_TORCH)
+        anyhow::bail!("{}; --exact-only trains nothing", crate::commands::train::no_learners())
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, _: Console) -> Result<Verdict> {
         let Self { experiment: _, decisions: _, at_least: _ } = self;
-        anyhow::bail!(crate::commands::train::NO_TORCH)
+        Err(crate::commands::train::no_learners())
     }
 }
 
