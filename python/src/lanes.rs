@@ -20,6 +20,8 @@ use thoughtcache_env::gym::snapshot::Snapshot;
 use thoughtcache_env::gym::vec_env::{Autoreset, StepRows, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed};
 
+/// Copies of an environment, at most: what a slip of the finger must not fill the memory with.
+const MOST_LANES: usize = 65_536;
 /// Lanes that are stepped without other threads, as `VecEnv` does it.
 const MOST_INLINE: usize = 128;
 
@@ -292,10 +294,10 @@ impl Lanes {
         copies: bool,
     ) -> PyResult<Self> {
         let purpose = self::purpose(purpose)?;
-        if num_lanes == 0 || u32::try_from(num_lanes).is_err() {
+        if num_lanes == 0 || num_lanes > MOST_LANES {
             return Err(PyValueError::new_err(format!(
                 "num_envs={num_lanes}: 1 to {} are allowed",
-                u32::MAX
+                MOST_LANES
             )));
         }
         let modes = [Autoreset::SameStep, Autoreset::NextStep, Autoreset::Disabled];
