@@ -296,8 +296,7 @@ impl Lanes {
         let purpose = self::purpose(purpose)?;
         if num_lanes == 0 || num_lanes > MOST_LANES {
             return Err(PyValueError::new_err(format!(
-                "num_envs={num_lanes}: 1 to {} are allowed",
-                MOST_LANES
+                "num_envs={num_lanes}: 1 to {MOST_LANES} are allowed"
             )));
         }
         let modes = [Autoreset::SameStep, Autoreset::NextStep, Autoreset::Disabled];
