@@ -27,12 +27,12 @@ CUT = {
     '[learnt, "worth"], "tight", episodes=10': '[learnt, "worth"], "tight", episodes=1',
     '[learnt, "worth", "lru"], "tight"': '[learnt, "worth", "lru"], "tight", episodes=1',
     'PPO("MlpPolicy", SB3VecEnv("tight", 16), ': 'PPO("MlpPolicy", SB3VecEnv("tight", 16), n_steps=64, ',
-    "num_env_runners=4": "num_env_runners=0",
     "seeds=range(100)": "seeds=range(2)",
 }
 # Lines and blocks that are not run, by a part of them, and why.
 NOT_RUN = {
     "thoughtcache.ray.train(": "trains for minutes with the distribution thoughtcache-cli; rllib/test_ray.py runs such trials",
+    "num_env_runners=4": "the page about Ray runs the same with less",
 }
 # Libraries that only one of the two environments has; see conftest.py.
 RAY = r"^(?:from|import) .*\b(ray|rllib)\b"
