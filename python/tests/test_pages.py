@@ -1,6 +1,6 @@
 """Every block of Python in README, docs and docstrings works, and prints what the page says after it.
 
-The blocks of a page run as one program, in a folder of their own. `python python/tests/test_pages.py` writes what they print into the pages.
+The blocks of a page are one program, in a folder of its own. `python python/tests/test_pages.py` writes into the pages what they print.
 """
 
 import ast
@@ -53,7 +53,8 @@ def pages() -> dict[str, list[tuple[str, str | None]]]:
     found = {}
     for path in [ROOT / "README.md", ROOT / "python/README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = path.read_text()
-        found[str(path.relative_to(ROOT))] = [("\n" * text[: block.start(1)].count("\n") + block[1], block[2]) for block in BLOCK.finditer(text)]
+        blocks = [("\n" * text[: block.start(1)].count("\n") + block[1], block[2]) for block in BLOCK.finditer(text)]
+        found[str(path.relative_to(ROOT))] = blocks
     for path in sorted((ROOT / "python/thoughtcache").glob("*.py")):
         tree = ast.parse(path.read_text())
         for node in [tree, *tree.body]:
