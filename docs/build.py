@@ -154,8 +154,8 @@ def in_python(name, described):
     called = "".join(part.capitalize() for part in name.split("-"))
     return ["## In Python", "", "```python", "import gymnasium", "import thoughtcache", "",
             f'env = gymnasium.make("thoughtcache/{called}-v0")', "```", "",
-            *([f"An observation has {described['num_entries']} numbers, and there are {described['num_actions']} actions; the description below names",
-               "them."] if described else ["The recording is looked for in the current directory."]),
+            *([f"An observation has {described['num_entries']} numbers, and there are {described['num_actions']} actions; the description",
+               "below names them."] if described else ["The recording is looked for in the current directory."]),
             "[Environments](../environments.md) says what a step returns.", ""]
 
 
@@ -215,8 +215,8 @@ def python_api(source):
             found = modules.pop(node.module.rpartition(".")[2])
             core.update({name.name: found[name.name] for name in node.names if name.name in found})
     environments = ["Env", "VectorEnv"]
-    text = ["# Environments", "", "`gymnasium.make` makes an `Env`, `gymnasium.make_vec` a `VectorEnv`, under the names of [the scenarios](scenarios/index.md). This page has their",
-            "docstrings.", ""]
+    text = ["# Environments", "", "`gymnasium.make` makes an `Env`, `gymnasium.make_vec` a `VectorEnv`, under the names of",
+            "[the scenarios](scenarios/index.md). This page has their docstrings.", ""]
     for name in environments:
         text += entry("thoughtcache", core[name], 2)
     (source / "environments.md").write_text("\n".join(text))
