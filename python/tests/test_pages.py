@@ -84,6 +84,7 @@ def run(name: str, folder: Path) -> list[str]:
             code = code.replace(text, small)
         blocks.append((str(ROOT / name), code))
     variables = {**os.environ, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    variables["RAY_ADDRESS"] = "local"  # not the cluster of another test
     done = subprocess.run(
         [sys.executable, "-c", RUNNER], input=json.dumps(blocks), cwd=folder, env=variables, capture_output=True, text=True, timeout=300
     )
