@@ -1,10 +1,12 @@
 """Builds the documentation site: `python docs/build.py PROGRAM RUSTDOC OUT`, which `cargo xtask docs` calls.
 
 PROGRAM is the finished `thoughtcache`. Copies the pages of docs/ to OUT/source, adds the pages that are generated (scenarios, rules,
-command line) and those that stand elsewhere in the repository, has Sphinx write OUT/html, and copies the rustdoc into it. Warnings are
-errors, a link without a target among them. Takes nothing from the network.
+command line, the docstrings of the Python package, the notebook) and those that stand elsewhere in the repository, has Sphinx write
+OUT/html, and copies the rustdoc into it. Warnings are errors, a link without a target among them. Takes nothing from the network, and
+reads the Python package without importing it.
 """
 
+import ast
 import json
 import os
 import re
@@ -25,6 +27,11 @@ ELSEWHERE = {
 }
 # The rule that is played in a scenario's picture: a strong one for each kind of world.
 RULES = {"physical": "amortised+myopic", "abstract": "worth"}
+PACKAGE = ROOT / "python/thoughtcache"
+# Modules that the package alone uses.
+INSIDE = {"trainer"}
+# A cell of a notebook's page, and what it prints and draws.
+CELL = re.compile(r"^```python\n(.*?)^```\n((?:\n```text\n.*?^```\n|\n!\[[^\]]*\]\([^)]*\)\n)*)", re.MULTILINE | re.DOTALL)
 
 
 def main():
@@ -39,6 +46,8 @@ def main():
     scenarios(tell, source / "scenarios")
     rules(tell, source / "rules.md")
     command_line(tell, source / "command-line.md")
+    python_api(source)
+    (source / "five-minutes.ipynb").write_text(notebook((DOCS / "five-minutes.md").read_text()))
     index_of(source / "results/README.md", sorted((source / "results").glob("[!R]*.md")))
     index_of(source / "decisions/README.md", sorted((source / "decisions").glob("[0-9]*.md")))
     sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-n", "-W", "--keep-going", "-j", "auto", "-d", out / "doctrees"]
@@ -122,14 +131,15 @@ def scenarios(tell, folder):
         page = [f"# {name}", "", title[0].upper() + title[1:] + ".", "", *prose(head[1:])]
         plotted = tell.run("scenario", "plot", name, "--policy", RULES[kind], "--out", str(folder), "--quiet")
         if plotted.returncode == 0:
-            page += ["", "## One episode", "", f"`thoughtcache scenario plot {name} --policy {RULES[kind]}` draws this episode.", ""]
-            for picture in ("episode", "channel", "placements"):
+            page += ["", *in_python(name, json.loads(tell("scenario", "describe", name, "--json")))]
+            page += ["## One episode", "", f"`thoughtcache scenario plot {name} --policy {RULES[kind]}` draws this episode.", ""]
+            for picture in ("state", "episode", "channel", "placements"):
                 if (folder / f"{name}-{picture}.svg").is_file():
                     page += [f"![{name}, {picture}: what {RULES[kind]} does]({name}-{picture}.svg)", ""]
             page += ["## Description", "", f"`thoughtcache scenario describe {name}` prints this description.", ""]
             page += ["```text", tell("scenario", "describe", name).rstrip(), "```"]
         elif name.startswith("trace-"):
-            page += ["", "This scenario needs its recording, so this page has no picture of it."]
+            page += ["", "This scenario needs its recording, so this page has no picture of it.", "", *in_python(name, None)]
         else:
             sys.exit(f"error: thoughtcache scenario plot {name}: {plotted.stderr.strip()}")
         page += ["", "## The file", "", "```toml", body.strip(), "```", ""]
@@ -137,6 +147,16 @@ def scenarios(tell, folder):
     index = ["# Scenarios", "", "A scenario is a world and nothing else. `--scenario NAME` plays one; a file of your own goes in the same place.", ""]
     index += ["| scenario | world |", "|---|---|", *rows, "", "```{toctree}", ":hidden:", "", *names, "```", ""]
     (folder / "index.md").write_text("\n".join(index))
+
+
+def in_python(name, described):
+    """How Gymnasium makes a scenario, and its spaces."""
+    called = "".join(part.capitalize() for part in name.split("-"))
+    return ["## In Python", "", "```python", "import gymnasium", "import thoughtcache", "",
+            f'env = gymnasium.make("thoughtcache/{called}-v0")', "```", "",
+            *([f"An observation has {described['num_entries']} numbers, and there are {described['num_actions']} actions; the description",
+               "below names them."] if described else ["The recording is looked for in the current directory."]),
+            "[Environments](../environments.md) says what a step returns.", ""]
 
 
 def head_of(text):
@@ -184,6 +204,96 @@ def command_line(tell, page):
 
     add([])
     page.write_text("\n".join(text))
+
+
+def python_api(source):
+    """Two pages from the docstrings of the Python package: its environments, and the rest with the adapters."""
+    modules = {path.stem: public(path.read_text()) for path in [PACKAGE / "_native.pyi", *sorted(PACKAGE.glob("[!_]*.py"))]}
+    core = {}
+    for node in ast.parse((PACKAGE / "__init__.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            found = modules.pop(node.module.rpartition(".")[2])
+            core.update({name.name: found[name.name] for name in node.names if name.name in found})
+    environments = ["Env", "VectorEnv"]
+    text = ["# Environments", "", "`gymnasium.make` makes an `Env`, `gymnasium.make_vec` a `VectorEnv`, under the names of",
+            "[the scenarios](scenarios/index.md). This page has their docstrings.", ""]
+    for name in environments:
+        text += entry("thoughtcache", core[name], 2)
+    (source / "environments.md").write_text("\n".join(text))
+    text = ["# Python API", "", "[Environments](environments.md) has `Env` and `VectorEnv`.", "", "## `thoughtcache`", ""]
+    for name in sorted(core.keys() - set(environments)):
+        text += entry("thoughtcache", core[name], 3)
+    for module in sorted(modules.keys() - INSIDE):
+        said = ast.get_docstring(ast.parse((PACKAGE / f"{module}.py").read_text()))
+        text += [f"## `thoughtcache.{module}`", "", *doc(said, 3)]
+        for node in modules[module].values():
+            text += entry(f"thoughtcache.{module}", node, 3)
+    (source / "python-api.md").write_text("\n".join(text))
+
+
+def public(code):
+    """Classes and functions of a module that have a docstring and no underscore; constants in their signatures are numbers."""
+    tree = ast.parse(code)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for name in ast.walk(tree):
+                if isinstance(name, ast.arguments):
+                    name.kw_defaults = [node.value if getattr(at, "id", "") == node.targets[0].id else at for at in name.kw_defaults]
+    nodes = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    return {node.name: node for node in nodes if node.name[0] != "_" and ast.get_docstring(node)}
+
+
+def entry(module, node, level):
+    """A class with its methods, or a function: signature and docstring. A class that is not made by its user has no signature."""
+    is_class = isinstance(node, ast.ClassDef)
+    methods = [method for method in node.body if isinstance(method, ast.FunctionDef)] if is_class else []
+    text = ["#" * level + f" `{node.name}`", ""]
+    for made in [method for method in methods if method.name in ("__init__", "__new__")] if is_class else [node]:
+        if not is_class or made.args.defaults or made.args.kwonlyargs or made.args.kwarg:
+            text += ["```python", f"{module}.{node.name}({arguments(made)})", "```", ""]
+    text += doc(ast.get_docstring(node), level + 1)
+    methods = [method for method in methods if (method.name[0] != "_" or method.name == "__call__") and ast.get_docstring(method)]
+    if methods:
+        text += ["#" * (level + 1) + " Methods", ""]
+    for method in methods:
+        is_property = any(getattr(mark, "id", "") == "property" for mark in method.decorator_list)
+        called = method.name if is_property else f"{method.name}({arguments(method)})"
+        text += [textwrap.indent(f"`{called}`: {ast.get_docstring(method)}", "  ").replace("  ", "- ", 1), ""]
+    return text
+
+
+def arguments(function):
+    """Names and defaults of the arguments, types left out."""
+    given = function.args
+    for one in [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]:
+        if one is not None:
+            one.annotation = None
+    return re.sub(r"^(self|cls)(, )?", "", ast.unparse(given))
+
+
+def doc(text, level):
+    """A docstring as Markdown: its headings below the level of the page, lines of an interpreter as code, names in place of links."""
+    text = re.sub(r"^##(?= )", "#" * level, text, flags=re.MULTILINE)
+    text = re.sub(r"(?:^(?:>>>|\.\.\.).*(?:\n|$))+", lambda lines: f"```python\n{lines[0].rstrip()}\n```\n", text, flags=re.MULTILINE)
+    return [*re.sub(r"\]\(thoughtcache\.\w+\)", "]", text).replace("[`", "`").replace("`]", "`").splitlines(), ""]
+
+
+def notebook(text):
+    """A page as a notebook: each block of Python is a cell, what it prints and draws is left out."""
+    cells, at = [], 0
+
+    def add(kind, source, **more):
+        if source.strip():
+            lines = source.strip().splitlines(keepends=True)
+            cells.append({"cell_type": kind, "id": f"cell-{len(cells)}", "metadata": {}, "source": lines, **more})
+
+    for found in CELL.finditer(text):
+        add("markdown", text[at : found.start()])
+        add("code", found[1], execution_count=None, outputs=[])
+        at = found.end()
+    add("markdown", text[at:])
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ pub fn expand(names: &[String]) -> Vec<String> {
 /// The names of all rules of a scenario, and of the exact optimum where it is tiny.
 pub fn all_rules(scenario: &Arc<Scenario>) -> Vec<String> {
     let optimal = policies::optimal(scenario).is_ok().then(|| OPTIMAL.to_owned());
-    registry::names(scenario).into_iter().map(Into::into).chain(optimal).collect()
+    registry::names(scenario).into_iter().chain(optimal).collect()
 }
 
 /// Finds policies for a scenario, each name once, in order: rules by name, runs and checkpoints by folder.

@@ -6,7 +6,10 @@
 //!
 //! Reading order: `cli` (what can be typed), `commands/` (one file a command), `args` (options that commands share),
 //! `scenario_file` and `experiment` (what is read), `run_dir` (what is written).
-#![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only learners write run folders"))]
+#![cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, clippy::unused_self, reason = "only learners write run folders")
+)]
 
 pub mod api;
 mod args;

@@ -1,5 +1,6 @@
 //! Mistakes as Python's exceptions, with the text that the program prints.
 
+use crate::scenario::bare;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use thoughtcache_env::gym::api::EnvError;
@@ -9,7 +10,7 @@ use thoughtcache_env::text::ConfigError;
 pub(crate) fn value_error(error: &anyhow::Error) -> PyErr {
     if let Some(ConfigError::Override { typed, message }) = error.downcast_ref() {
         let typed: Vec<String> =
-            typed.iter().map(|change| format!("{}={}", change.key, change.value)).collect();
+            typed.iter().map(|change| format!("{}={}", bare(&change.key), change.value)).collect();
         return PyValueError::new_err(format!("overrides {}: {message}", typed.join(", ")));
     }
     PyValueError::new_err(format!("{error:#}"))

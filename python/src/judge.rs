@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{
-    self as play_all, Contender, EpisodeResult, EvaluateError, Evaluation, Hooks, Protocol,
+    self as play_all, Contender, EpisodeResult, EvaluateError, Evaluation, Hooks, PolicyKind, Protocol,
 };
 use thoughtcache_agents::metrics::Summary;
 use thoughtcache_cli::api::{self, View};
@@ -32,18 +32,18 @@ fn contenders(
     scenario: &Scenario,
     raised: &Raised,
 ) -> PyResult<(Vec<Contender>, Vec<String>)> {
-    let mut names = Vec::new();
+    let mut typed: Vec<String> = Vec::new();
     let mut own = Vec::new();
     for one in named {
         match one {
-            Named::Name(name) => names.extend(api::expand(&[name])),
+            Named::Name(name) => {
+                for name in api::expand(&[name]) {
+                    if !typed.contains(&name) {
+                        typed.push(name);
+                    }
+                }
+            }
             Named::Own(name, policy) => own.push(policy::in_python(name, policy, scenario, raised)),
-        }
-    }
-    let mut typed: Vec<String> = Vec::new();
-    for name in names {
-        if !typed.contains(&name) {
-            typed.push(name);
         }
     }
     let found = py.detach(|| api::contenders(&typed, &scenario.loaded.scenario));
@@ -64,7 +64,13 @@ fn play(
     let played = std::thread::scope(|scope| {
         let work = scope.spawn(|| {
             let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
-            pool::install(|| play_all::evaluate(contenders, protocol, hooks))
+            let work = || play_all::evaluate(contenders, protocol, hooks);
+            // What Python decides may be shared, as a network is that a function calls: it is asked by one thread.
+            if contenders.iter().any(|contender| contender.kind == PolicyKind::Custom) {
+                pool::install_alone(work)
+            } else {
+                pool::install(work)
+            }
         });
         let mut signal = None;
         while !work.is_finished() {

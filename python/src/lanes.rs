@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use thoughtcache_cli::api;
 use thoughtcache_env::cost::CostBreakdown;
-use thoughtcache_env::gym::api::{ActionId, Counters, EnvError, StepInfo};
+use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::snapshot::Snapshot;
 use thoughtcache_env::gym::vec_env::{Autoreset, StepRows, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed};
 
+/// Copies of an environment, at most: what a slip of the finger must not fill the memory with.
+const MOST_LANES: usize = 65_536;
 /// Lanes that are stepped without other threads, as `VecEnv` does it.
 const MOST_INLINE: usize = 128;
 
@@ -38,16 +40,16 @@ fn counts(counters: &Counters) -> [u64; 8] {
 struct Episode {
     cost: CostBreakdown,
     counters: Counters,
+    /// Its horizon: what the judges divide by. Slots of decisions are fewer before the first one, and more after the end.
     slots: u64,
     decisions: u64,
     replaced: u64,
 }
 
 impl Episode {
-    fn add(&mut self, info: &StepInfo, slots: u32, is_replaced: bool) {
+    fn add(&mut self, info: &StepInfo, is_replaced: bool) {
         self.cost += info.cost;
         self.counters += info.counters;
-        self.slots += u64::from(slots);
         self.decisions += 1;
         self.replaced += u64::from(is_replaced);
     }
@@ -132,13 +134,16 @@ impl Inner {
         // In the next-step mode a lane that had ended is not stepped: its next episode begins.
         self.begins.clear();
         self.begins.extend(self.env.has_ended());
+        for (lane, episode) in self.episodes.iter_mut().enumerate() {
+            episode.slots = u64::from(self.env.env(lane).world().horizon_slots());
+        }
         self.env.step_into(&self.actions, rows)?;
-        let steps = self.infos.iter().zip(&self.slots_elapsed).zip(&self.replaced).zip(&self.begins);
-        for (episode, (((info, &slots), &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
+        let steps = self.infos.iter().zip(&self.replaced).zip(&self.begins);
+        for (episode, ((info, &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
             if begins {
                 *episode = Episode::default();
             } else {
-                episode.add(info, slots, is_replaced);
+                episode.add(info, is_replaced);
             }
         }
         let begins_anew = self.env.autoreset() == Autoreset::SameStep;
@@ -187,6 +192,9 @@ type Stepped<'py> = (
     Option<Ended<'py>>,
 );
 
+/// Observations and masks.
+type Seen<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>);
+
 type Ended<'py> = (Vec<usize>, Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>, Bound<'py, PyDict>);
 
 /// See `_native.pyi`.
@@ -197,7 +205,7 @@ pub(crate) struct Lanes {
     shared: Option<Shared>,
     entries: usize,
     num_actions: usize,
-    num_lanes: usize,
+    count: usize,
     inner: Mutex<Inner>,
 }
 
@@ -223,16 +231,16 @@ impl Lanes {
     }
 
     fn look_at<T>(&self, lane: usize, look: impl FnOnce(&DecisionEnv) -> PyResult<T>) -> PyResult<T> {
-        let inner = self.lock()?;
-        if lane >= self.num_lanes {
-            let message = format!("there is no environment {lane}; they are 0 to {}", self.num_lanes - 1);
+        let inner = self.running()?;
+        if lane >= self.count {
+            let message = format!("there is no environment {lane}; they are 0 to {}", self.count - 1);
             return Err(PyValueError::new_err(message));
         }
         look(inner.env.env(lane))
     }
 
     fn is_alone(&self) -> bool {
-        self.num_lanes == 1
+        self.count == 1
     }
 
     /// Two arrays of a row and a number a lane: new ones, or those that all steps share.
@@ -240,8 +248,8 @@ impl Lanes {
         match &self.shared {
             Some(shared) => (shared.observations.bind(py).clone(), shared.rewards.bind(py).clone()),
             None => (
-                PyArray2::zeros(py, (self.num_lanes, self.entries), false),
-                PyArray1::zeros(py, self.num_lanes, false),
+                PyArray2::zeros(py, (self.count, self.entries), false),
+                PyArray1::zeros(py, self.count, false),
             ),
         }
     }
@@ -286,10 +294,9 @@ impl Lanes {
         copies: bool,
     ) -> PyResult<Self> {
         let purpose = self::purpose(purpose)?;
-        if num_lanes == 0 || u32::try_from(num_lanes).is_err() {
+        if num_lanes == 0 || num_lanes > MOST_LANES {
             return Err(PyValueError::new_err(format!(
-                "num_envs={num_lanes}: 1 to {} are allowed",
-                u32::MAX
+                "num_envs={num_lanes}: 1 to {MOST_LANES} are allowed"
             )));
         }
         let modes = [Autoreset::SameStep, Autoreset::NextStep, Autoreset::Disabled];
@@ -322,23 +329,31 @@ impl Lanes {
             observations: PyArray2::zeros(py, (num_lanes, entries), false).unbind(),
             rewards: PyArray1::zeros(py, num_lanes, false).unbind(),
         });
-        Ok(Self { purpose, replaces, shared, entries, num_actions, num_lanes, inner: Mutex::new(inner) })
+        Ok(Self {
+            purpose,
+            replaces,
+            shared,
+            entries,
+            num_actions,
+            count: num_lanes,
+            inner: Mutex::new(inner),
+        })
     }
 
     /// Begins episodes: in each lane that is marked the one at these coordinates (run, lane, episode), or the next one.
     fn reset(&self, coordinates: Vec<Option<(u64, u32, u64)>>, is_reset: Vec<bool>) -> PyResult<()> {
         let mut inner = self.lock()?;
-        if coordinates.len() != self.num_lanes || is_reset.len() != self.num_lanes {
+        if coordinates.len() != self.count || is_reset.len() != self.count {
             return Err(PyValueError::new_err(format!(
                 "one seed and one mark a lane: {} are needed",
-                self.num_lanes
+                self.count
             )));
         }
         let lacks_seed = |(coordinates, is_reset): (&Option<_>, &bool)| coordinates.is_none() || !is_reset;
         if !inner.has_begun && coordinates.iter().zip(&is_reset).any(lacks_seed) {
             return Err(PyRuntimeError::new_err("the first reset begins every lane"));
         }
-        let mut next = vec![false; self.num_lanes];
+        let mut next = vec![false; self.count];
         for (lane, (coordinates, &is_reset)) in coordinates.iter().zip(&is_reset).enumerate() {
             if !is_reset {
                 continue;
@@ -359,10 +374,7 @@ impl Lanes {
     }
 
     /// The present observations and masks.
-    fn observe<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>)> {
+    fn observe<'py>(&self, py: Python<'py>) -> PyResult<Seen<'py>> {
         let mut guard = self.running()?;
         let inner = &mut *guard;
         let (observations, _) = self.arrays(py);
@@ -382,8 +394,8 @@ impl Lanes {
         let mut guard = self.running()?;
         let inner = &mut *guard;
         let actions = actions.as_slice()?;
-        if actions.len() != self.num_lanes {
-            let (lanes, got) = (self.num_lanes, actions.len());
+        if actions.len() != self.count {
+            let (lanes, got) = (self.count, actions.len());
             return Err(PyValueError::new_err(format!(
                 "{got} actions for {lanes} environments; one each is needed"
             )));
@@ -399,7 +411,7 @@ impl Lanes {
         let (observations, rewards) = self.arrays(py);
         let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
         let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
-        let stepped = if self.num_lanes <= MOST_INLINE {
+        let stepped = if self.count <= MOST_INLINE {
             py.detach(|| inner.step(into, reward))
         } else {
             py.detach(|| pool::install(|| inner.step(into, reward)))?
@@ -439,17 +451,23 @@ impl Lanes {
         Ok(dict)
     }
 
+    /// The cell that the pending decision of each lane is about.
+    fn cells(&self) -> PyResult<Vec<u32>> {
+        let inner = self.running()?;
+        Ok((0..self.count).map(|lane| inner.env.env(lane).observation().cell.0).collect())
+    }
+
     /// The coordinates of the episodes: run, lane and episode of each lane.
     fn coordinates(&self) -> PyResult<Vec<(u64, u32, u64)>> {
         let inner = self.running()?;
-        let seeds = (0..self.num_lanes).map(|lane| inner.env.seed(lane));
+        let seeds = (0..self.count).map(|lane| inner.env.seed(lane));
         Ok(seeds.map(|seed| (seed.run, seed.lane, seed.episode)).collect())
     }
 
     /// A digest of what happened in each lane, and one of all.
     fn trajectory_hashes(&self) -> PyResult<(Vec<u64>, u64)> {
         let inner = self.running()?;
-        Ok(((0..self.num_lanes).map(|lane| inner.env.lane_hash(lane)).collect(), inner.env.trajectory_hash()))
+        Ok(((0..self.count).map(|lane| inner.env.lane_hash(lane)).collect(), inner.env.trajectory_hash()))
     }
 
     /// The present state of a lane in a few lines.
@@ -481,7 +499,7 @@ impl Lanes {
         let damaged = |reason: &str| refused(format!("the snapshot is damaged: {reason}"));
         let (kept, rest): (Kept, _) =
             postcard::take_from_bytes(snapshot).map_err(|error| damaged(&error.to_string()))?;
-        if !rest.is_empty() || kept.episodes.len() != self.num_lanes {
+        if !rest.is_empty() || kept.episodes.len() != self.count {
             return Err(damaged("it was made by another number of environments, or its end is another"));
         }
         let mut inner = self.lock()?;

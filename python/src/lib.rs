@@ -3,6 +3,8 @@
 //! Nothing here needs libtorch. The interpreter is released while a world is stepped or policies play. An object that a thread
 //! works with refuses every other thread instead of making it wait: a thread that waits for ever could not be stopped.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments of Python are taken by value")]
+
 mod errors;
 mod judge;
 mod lanes;

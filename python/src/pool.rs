@@ -20,11 +20,20 @@ pub(crate) fn install<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
     Ok(of_this_process()?.install(work))
 }
 
+/// Does the work on a single thread.
+///
+/// # Errors
+/// When the system refuses to start it.
+pub(crate) fn install_alone<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    Ok(start(ThreadPoolBuilder::new().num_threads(1))?.install(work))
+}
+
+fn start(threads: ThreadPoolBuilder) -> PyResult<ThreadPool> {
+    threads.build().map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))
+}
+
 fn of_this_process() -> PyResult<Arc<ThreadPool>> {
-    let start = || {
-        let pool = ThreadPoolBuilder::new().build();
-        pool.map(Arc::new).map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))
-    };
+    let start = || start(ThreadPoolBuilder::new()).map(Arc::new);
     let mut known = match POOL.try_lock() {
         Ok(known) => known,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),

@@ -128,9 +128,13 @@ fn changes(overrides: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Override>> {
     Ok(changes)
 }
 
+/// A key without the prefix of the command line.
+pub(crate) fn bare(key: &str) -> &str {
+    key.strip_prefix("scenario.").unwrap_or(key)
+}
+
 /// Whether two keys are one, with or without the prefix of the command line.
 fn same_key(one: &str, other: &str) -> bool {
-    let bare = |key: &str| key.strip_prefix("scenario.").unwrap_or(key).to_owned();
     bare(one) == bare(other)
 }
 

@@ -92,6 +92,8 @@ class Lanes:
         have ended their numbers, final rows, final masks and what their episodes came to."""
     def details(self) -> dict[str, NDArray[Any]]:
         """Costs by component, counts and cells of the last step."""
+    def cells(self) -> list[int]:
+        """The cell that the pending decision of each lane is about."""
     def coordinates(self) -> list[tuple[int, int, int]]:
         """Run, lane and episode of each lane."""
     def trajectory_hashes(self) -> tuple[list[int], int]:

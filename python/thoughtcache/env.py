@@ -12,6 +12,7 @@ from thoughtcache import _native
 
 RENDER_MODES = ["ansi", "rgb_array"]
 MAX_SEED = 2**63
+MAX_LANE = 2**32
 
 
 def read(scenario: "str | os.PathLike[str] | _native.Scenario", overrides: dict[str, Any] | None) -> _native.Scenario:
@@ -37,14 +38,31 @@ def checked_render_mode(render_mode: str | None) -> str | None:
     return render_mode
 
 
-def checked_seed(seed: Any) -> int:
-    """A seed as a run number."""
-    if isinstance(seed, bool | np.bool_):
-        raise TypeError(f"a seed is a whole number, not {seed!r}")
-    number = index(seed)
-    if not 0 <= number < MAX_SEED:
-        raise ValueError(f"seed {number}: 0 to 2**63 - 1 are allowed")
+def whole(number: Any, name: str) -> int:
+    """An integer of Python or NumPy."""
+    try:
+        if not isinstance(number, bool | np.bool_):
+            return index(number)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is a whole number, not {number!r}")
+
+
+def checked_seed(seed: Any, name: str = "seed", above: int = MAX_SEED) -> int:
+    """A seed as a run number, or the number of a lane or an episode."""
+    number = whole(seed, name)
+    if not 0 <= number < above:
+        raise ValueError(f"{name} {number}: 0 to {above - 1} are allowed")
     return number
+
+
+def checked_options(options: dict[str, Any] | None, *known: str) -> dict[str, Any]:
+    """The options of a reset, by name."""
+    if options is not None and not isinstance(options, dict):
+        raise TypeError(f"options are a dict, not {options!r}")
+    if unknown := [name for name in options or {} if name not in known]:
+        raise ValueError(f"options {unknown} are unknown; {' and '.join(known)} can be given")
+    return options or {}
 
 
 def spaces_of(scenario: _native.Scenario) -> tuple[spaces.Box, spaces.Discrete]:
@@ -141,10 +159,11 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins an episode; see the class for what `seed` and `options` mean."""
         lanes = self._open()
-        options = dict(options or {})
-        lane, episode = (None if (given := options.pop(name, None)) is None else checked_seed(given) for name in ("lane", "episode"))
-        if options:
-            raise ValueError(f'options {sorted(options)} are unknown; "lane" and "episode" are known')
+        given = checked_options(options, "lane", "episode")
+        lane, episode = (
+            None if given.get(name) is None else checked_seed(given[name], name, above)
+            for name, above in (("lane", MAX_LANE), ("episode", MAX_SEED))
+        )
         if seed is not None:
             seed = checked_seed(seed)
         super().reset(seed=seed)
@@ -163,9 +182,7 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
         """Takes an action: the number of one, as Python's or NumPy's integer."""
         if isinstance(action, np.ndarray) and action.shape in ((), (1,)):
             action = action.reshape(())[()]
-        if isinstance(action, bool | np.bool_):
-            raise TypeError(f"an action is a whole number, not {action!r}")
-        number = index(action)
+        number = whole(action, "an action")
         if not -MAX_SEED <= number < MAX_SEED:
             raise ValueError(f"action {number} does not exist; {self.scenario.name} has actions 0 to {len(self.scenario.actions) - 1}")
         observations, rewards, terminated, truncated, masks, slots, replaced, ended = self._open().step(np.array([number]))
@@ -219,8 +236,8 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
             return None
         return self._open().text(0) if self.render_mode == "ansi" else self._open().pixels(0)
 
-    def _repr_svg_(self) -> str:
-        return self._open().svg(0)
+    def _repr_svg_(self) -> str | None:
+        return self.lanes.svg(0) if self.lanes is not None and self._has_begun else None
 
     def close(self) -> None:
         """Gives the memory back; later calls raise `RuntimeError`."""

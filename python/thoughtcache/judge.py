@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from thoughtcache import _native
-from thoughtcache.env import Env, read
+from thoughtcache.env import Env, checked_seed, read
 from thoughtcache.vector import VectorEnv
 
 Name = str | os.PathLike[str]
@@ -30,7 +30,7 @@ class Policy:
 
         Rules ask the environment by name; a rule with a memory begins anew with each episode.
         """
-        world = env.unwrapped
+        world = getattr(env, "unwrapped", env)
         if not isinstance(world, Env | VectorEnv):
             raise TypeError(f"a policy acts in environments of thoughtcache, not in {type(world).__name__}")
         actions = self._native.act(world._open())
@@ -40,6 +40,10 @@ class Policy:
         """The decision for a row and its mask, or for many of each. Trained networks only: a rule needs the environment, see `act`."""
         rows = np.asarray(observation, dtype=np.float32)
         masks = np.asarray(action_mask).astype(np.bool_)
+        if rows.ndim not in (1, 2) or masks.ndim != rows.ndim:
+            raise ValueError(f"a row and its mask or many of each are needed, not shapes {rows.shape} and {masks.shape}")
+        if not np.isfinite(rows).all():
+            raise ValueError("an observation has numbers that are not finite")
         actions = self._native.decide(np.ascontiguousarray(np.atleast_2d(rows)), np.ascontiguousarray(np.atleast_2d(masks)))
         return int(actions[0]) if rows.ndim == 1 else actions
 
@@ -58,6 +62,7 @@ def load_policy(name: Name, scenario: World | None = None, *, overrides: dict[st
 class Table(dict[str, Any]):
     """The result of `compare` or `evaluate`: a plain dict, which prints as a table and gives pandas its rows.
 
+    >>> import pandas
     >>> pandas.DataFrame(thoughtcache.compare(["lru", "worth"], "tight").rows())
     """
 
@@ -113,17 +118,25 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]
 
 def _named(policies: Any) -> list[Any]:
     """Policies as the native judges take them: names, or names with a callable."""
-    if isinstance(policies, str | os.PathLike):
+    if callable(policies) or isinstance(policies, str | os.PathLike):
         policies = [policies]
-    own: list[Any] = list(policies.items()) if isinstance(policies, dict) else []
-    for policy in () if isinstance(policies, dict) else policies:
-        if isinstance(policy, str | os.PathLike):
-            own.append(os.fspath(policy))
-        elif callable(policy):
-            own.append((getattr(policy, "name", None) or getattr(policy, "__name__", type(policy).__name__), policy))
+    if not isinstance(policies, Iterable):
+        raise TypeError(f"policies are a list or a dict, not {policies!r}")
+    named: list[Any] = []
+    for policy in policies.items() if isinstance(policies, dict) else policies:
+        name, own = policy if isinstance(policies, dict) else (None, policy)
+        if name is None and isinstance(own, str | os.PathLike):
+            named.append(os.fspath(own))
+        elif callable(own):
+            named.append((str(name or getattr(own, "name", None) or getattr(own, "__name__", type(own).__name__)), own))
         else:
-            raise TypeError(f"{policy!r} is neither the name of a policy nor a callable of observation and mask")
-    return [one if isinstance(one, str) else (str(one[0]), one[1]) for one in own]
+            called = "" if name is None else f"{name}: "
+            what = "neither the name of a policy nor" if name is None else "not"
+            raise TypeError(f"{called}{own!r} is {what} a callable of observation and mask")
+    names = [one if isinstance(one, str) else one[0] for one in named]
+    if twice := [one[0] for one in named if not isinstance(one, str) and names.count(one[0]) > 1]:
+        raise ValueError(f"two policies are called {twice[0]!r}; a dict gives them names")
+    return named
 
 
 def _world(scenario: World | None, names: list[Any], overrides: dict[str, Any] | None) -> _native.Scenario:
@@ -138,18 +151,22 @@ def evaluate(
     """Plays policies on the test episodes of a seed, each by itself: what they cost, hits, loads.
 
     A policy is a name of `thoughtcache rules`, the folder of a run, or a callable `policy(observation, action_mask) -> action`; a dict gives
-    callables names. One that remembers has `begin_episode()`, and each episode plays with a deep copy of it. `scenario` is a name, a file or a
-    `Scenario`; without it the one that the runs were trained on, or `street`.
+    callables names. One that remembers has `begin_episode()`, and each episode plays with a deep copy of it (of a function there are no
+    copies); calls come one at a time. `scenario` is a name, a file or a `Scenario`; without it the one that the runs were trained on, or
+    `street`.
     """
     named = _named(policies)
-    return Table(_native.evaluate(named, _world(scenario, named, overrides), episodes, seed))
+    if not named:
+        raise ValueError("no policies to evaluate")
+    world = _world(scenario, named, overrides)
+    return Table(_native.evaluate(named, world, checked_seed(episodes, "episodes"), checked_seed(seed)))
 
 
 def compare(
     policies: Any = None,
     scenario: World | None = None,
     *,
-    baseline: str = "least-aot",
+    baseline: Name = "least-aot",
     overrides: dict[str, Any] | None = None,
     episodes: int = EPISODES,
     seed: int = 0,
@@ -161,8 +178,9 @@ def compare(
     a policy and a scenario may be.
     """
     named = None if policies is None else _named(policies)
+    baseline = os.fspath(baseline)
     world = _world(scenario, [*(named or []), baseline], overrides)
-    return Table(_native.compare(named, world, baseline, episodes, seed, by_run))
+    return Table(_native.compare(named, world, baseline, checked_seed(episodes, "episodes"), checked_seed(seed), by_run))
 
 
 class Picture:
@@ -191,9 +209,11 @@ def plot(
     cell: int = 0,
     user: int = 0,
 ) -> Picture:
-    """A picture of `thoughtcache scenario plot`: `"episode"` (what a policy does, slot by slot), `"channel"` or `"placements"` (where there is a radio)."""
+    """A picture of `thoughtcache scenario plot`: `"episode"` (what a policy does, slot by slot), `"state"` (the first decision of the second half
+    of that episode), and where there is a radio `"channel"` or `"placements"`."""
     name = os.fspath(policy)
-    pictures = dict(_native.pictures(_world(scenario, [name], overrides), name, seed, episodes, cell, user))
+    numbers = [checked_seed(number, of) for of, number in (("seed", seed), ("episodes", episodes), ("cell", cell), ("user", user))]
+    pictures = dict(_native.pictures(_world(scenario, [name], overrides), name, *numbers))
     if kind not in pictures:
         raise ValueError(f"{kind!r} is none of the pictures of this scenario: {', '.join(pictures)}")
     return Picture(pictures[kind])

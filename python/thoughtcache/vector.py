@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from thoughtcache import _native
-from thoughtcache.env import MAX_SEED, RENDER_MODES, checked_render_mode, checked_seed, read, replaces, spaces_of
+from thoughtcache.env import MAX_LANE, MAX_SEED, RENDER_MODES, checked_options, checked_render_mode, checked_seed, read, replaces, spaces_of, whole
 
 MODES = {
     AutoresetMode.NEXT_STEP: "next-step",
@@ -64,7 +64,9 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         render_mode: str | None = None,
     ) -> None:
         self.scenario = read(scenario, overrides)
-        self.num_envs = num_envs
+        self.num_envs = num_envs = whole(num_envs, "num_envs")
+        if not 1 <= num_envs < MAX_LANE:
+            raise ValueError(f"num_envs={num_envs}: 1 to {MAX_LANE - 1} are allowed")
         self.purpose = purpose
         self.illegal_action = illegal_action
         self.copy = copy
@@ -97,10 +99,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins episodes in all lanes, or in those that `options["reset_mask"]` marks; see the class for what `seed` means."""
         lanes = self._open()
-        options = dict(options or {})
-        marks = self._marks(options.pop("reset_mask", None))
-        if options:
-            raise ValueError(f'options {sorted(options)} are unknown; "reset_mask" is known')
+        marks = self._marks(checked_options(options, "reset_mask").get("reset_mask"))
         coordinates: list[tuple[int, int, int] | None]
         if seed is None:
             coordinates = [None] * self.num_envs
@@ -141,8 +140,11 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             raise TypeError(f"actions are whole numbers, not {actions.dtype}")
         if actions.shape != (self.num_envs,):
             raise ValueError(f"actions have shape {actions.shape}; ({self.num_envs},) is needed")
-        whole = np.ascontiguousarray(actions, dtype=np.int64)
-        observations, rewards, terminated, truncated, masks, slots, replaced, ended = self._open().step(whole)
+        if actions.dtype == np.uint64 and (huge := actions >= MAX_SEED).any():
+            lane, last = int(huge.argmax()), len(self.scenario.actions) - 1
+            raise ValueError(f"lane {lane}: action {actions[lane]} does not exist; {self.scenario.name} has actions 0 to {last}")
+        numbers = np.ascontiguousarray(actions, dtype=np.int64)
+        observations, rewards, terminated, truncated, masks, slots, replaced, ended = self._open().step(numbers)
         infos = self._infos(masks, slots, replaced)
         if ended is not None:
             self._add_ended(infos, *ended)

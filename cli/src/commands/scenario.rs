@@ -62,7 +62,7 @@ Examples:
   thoughtcache scenario describe --slot 20 --seed 3 --policy amortised+myopic
   thoughtcache scenario describe tight --slot 40 --seed 3 --policy lru")]
     Describe(describe::Args),
-    /// Draw the channel of a scenario, one of its episodes, and where requests are served, as SVG
+    /// Draw the channel of a scenario, one of its episodes, a state in it, and where requests are served, as SVG
     #[command(after_help = "\
 Examples:
   thoughtcache scenario plot street --policy amortised+myopic

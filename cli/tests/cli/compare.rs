@@ -230,7 +230,7 @@ fn a_run_plays_the_scenario_that_it_was_trained_on() {
     let note = String::from_utf8(output.stderr).unwrap();
     assert_eq!(note.matches("cell.memory_gb 480.0 -> 240.0").count(), 1, "{note}");
     let plot = run_in(folder, &["scenario", "plot", "--policy", "small", "--episodes", "1", "--out", "svg"]);
-    assert_eq!(stdout(&plot), "svg/tight-episode.svg\n");
+    assert_eq!(stdout(&plot), "svg/tight-episode.svg\nsvg/tight-state.svg\n");
     assert!(fs::read_to_string(folder.join("svg/tight-episode.svg")).unwrap().contains("480"));
 }
 

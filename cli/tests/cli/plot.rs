@@ -35,12 +35,12 @@ fn square() -> Desk {
 }
 
 #[test]
-fn a_physical_scenario_has_three_pictures_with_their_panels() {
+fn a_physical_scenario_has_four_pictures_with_their_panels() {
     let desk = square();
     let outcome = desk.run("scenario plot square.toml --policy least-aot+myopic --seed 3").expect(0);
     assert_eq!(
         outcome.stdout,
-        "runs/plots/square-channel.svg\nruns/plots/square-episode.svg\nruns/plots/square-placements.svg\n"
+        "runs/plots/square-channel.svg\nruns/plots/square-episode.svg\nruns/plots/square-placements.svg\nruns/plots/square-state.svg\n"
     );
     assert_eq!(outcome.stderr, "");
     let (channel, episode) =
@@ -82,8 +82,16 @@ fn a_physical_scenario_has_three_pictures_with_their_panels() {
     ] {
         says(&episode, words);
     }
-    let placements = desk.read("runs/plots/square-placements.svg");
-    assert!(is_whole(&placements));
+    let (placements, state) =
+        (desk.read("runs/plots/square-placements.svg"), desk.read("runs/plots/square-state.svg"));
+    assert!(is_whole(&placements) && is_whole(&state));
+    for words in ["square: slot ", "Who asks in this slot", "May be decided", "Memory"] {
+        says(&state, words);
+    }
+    // The second half of the episode has begun.
+    let title = texts(&state).into_iter().find(|text| text.starts_with("square: slot ")).unwrap();
+    let numbers: Vec<u32> = title.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(numbers[0] > numbers[1] / 2, "{title}");
     for words in [
         "square: where least-aot+myopic serves",
         "of 20 episodes",
@@ -121,15 +129,17 @@ fn equal_input_gives_equal_bytes_and_another_seed_another_picture() {
     assert!(channel == first[0] && episode != first[1] && placements != first[2]);
     assert!(episode.contains("nothing was ever loaded"));
     // Nothing but the pictures is left in the folder.
-    assert_eq!(fs::read_dir(desk.path("runs/plots")).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(desk.path("runs/plots")).unwrap().count(), 4);
 }
 
 #[test]
 fn an_abstract_scenario_has_no_channel_and_says_so() {
     let desk = Desk::new();
     let outcome = desk.run("scenario plot tight --out pictures --set scenario.horizon_slots=30").expect(0);
-    assert_eq!(outcome.stdout, "pictures/tight-episode.svg\n");
+    assert_eq!(outcome.stdout, "pictures/tight-episode.svg\npictures/tight-state.svg\n");
     assert_eq!(outcome.stderr, "tight has no radio: only scenarios with [physical] have a channel to draw\n");
+    let state = desk.read("pictures/tight-state.svg");
+    assert!(texts(&state).iter().any(|text| text.starts_with("tight: slot 16 of 30")), "{state:?}");
     let svg = desk.read("pictures/tight-episode.svg");
     assert!(is_whole(&svg) && !svg.contains("latency") && svg.contains("service-19"));
     let json = desk.run("scenario plot tight --out pictures --json --quiet").expect(0);

@@ -23,5 +23,6 @@ mod rates;
 mod recorded_throughput;
 mod recorded_users;
 mod street_options;
+mod trajectories;
 mod wrong_physical;
 mod wrong_scenarios;

@@ -67,10 +67,10 @@ const QUICK: &[Step] = &[
     step("unit tests", Torch, "test --release --no-fail-fast --workspace --lib --bins"),
 ];
 
-/// The environments of the tests in Python, the folder of tests that only the other one runs, and whether the trainer is there too.
-const IN_PYTHON: [(&str, &python::Environment, &str, bool); 2] = [
-    ("Python, Gymnasium 1.4", &python::PEERS, "python/tests/rllib", true),
-    ("Python, RLlib", &python::RLLIB, "python/tests/peers", false),
+/// The environments of the tests in Python, and the folder of tests that only the other one runs.
+const IN_PYTHON: [(&str, &python::Environment, &str); 2] = [
+    ("Python, Gymnasium 1.4", &python::PEERS, "python/tests/rllib"),
+    ("Python, RLlib", &python::RLLIB, "python/tests/peers"),
 ];
 
 const fn step(name: &'static str, environment: Environment, arguments: &'static str) -> Step {
@@ -118,10 +118,10 @@ pub(crate) fn run_python(workspace: &Workspace, machine: &Machine) -> Result<()>
     let wheels = [wheel::library(workspace, machine)?, wheel::trainer(workspace, machine)?];
     let mut outcomes =
         vec![Outcome { name: "wheels", is_passed: true, time: started.elapsed(), tests: None }];
-    for (name, environment, others, has_trainer) in IN_PYTHON {
+    for (name, environment, others) in IN_PYTHON {
         let started = clock::start();
         let python = python::ensure(workspace, machine, environment)?;
-        python::install(workspace, machine, &python, &wheels[..=usize::from(has_trainer)])?;
+        python::install(workspace, machine, &python, &wheels)?;
         let mut pytest = workspace.command(python);
         pytest.args(["-m", "pytest", "python/tests", "--ignore", others]);
         println!("\n=== {name}: {}", typed(&pytest));

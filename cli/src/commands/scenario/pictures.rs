@@ -1,4 +1,4 @@
-//! The pictures of a scenario: its channel, one of its episodes, and where a policy serves.
+//! The pictures of a scenario: its channel, one of its episodes, where a policy serves, and the state halfway through the episode.
 
 mod channel;
 mod channel_sheet;
@@ -16,7 +16,7 @@ use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::{CellId, UserId};
 
 /// The kinds; those of a channel and of placements are drawn where there is a radio.
-pub(crate) const KINDS: [&str; 3] = ["channel", "episode", "placements"];
+pub(crate) const KINDS: [&str; 4] = ["channel", "episode", "placements", "state"];
 
 /// What of a scenario is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,7 @@ pub(crate) fn draw(
         channel.map(|channel| channel_sheet::draw(&channel)).transpose()?,
         Some(episode_sheet::draw(&episode)?),
         placements.map(|placements| placements::draw(&placements)).transpose()?,
+        episode.halfway,
     ];
     Ok(KINDS.into_iter().zip(pictures).filter_map(|(kind, svg)| Some((kind, svg?))).collect())
 }

@@ -1,5 +1,6 @@
 //! What happens in one episode, slot by slot.
 
+use crate::picture;
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use thoughtcache_agents::evaluate::Contender;
@@ -26,6 +27,8 @@ pub(super) struct Episode {
     pub(super) answers: Vec<Answer>,
     pub(super) cost: CostBreakdown,
     pub(super) counters: Counters,
+    /// The first decision of the second half of the slots, drawn; none where nobody asks then.
+    pub(super) halfway: Option<String>,
 }
 
 /// A slot: its beginning at the cell, and what all cells decided in it.
@@ -122,12 +125,16 @@ impl Episode {
             answers: Vec::new(),
             cost: CostBreakdown::default(),
             counters: Counters::default(),
+            halfway: None,
         };
         // Slots whose beginning has been looked at.
         let mut looked_at = 0;
         loop {
             let slot = env.world().slot();
             looked_at = played.remember(env.world(), looked_at, slot);
+            if played.halfway.is_none() && slot >= played.slots.len() as u64 / 2 {
+                played.halfway = Some(picture::draw(&env)?);
+            }
             let batch = match env.world().pending() {
                 Pending::Batch(batch) => Some(batch),
                 Pending::Prefetch(_) => None,
