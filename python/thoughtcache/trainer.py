@@ -20,7 +20,7 @@ def command(words: list[str]) -> tuple[list[str], dict[str, str]]:
         return [own, *words], dict(os.environ)
     trainer, torch = _installed("thoughtcache-cli"), _installed("torch")
     if trainer is None:
-        raise RuntimeError("training needs the distribution thoughtcache-cli: pip install thoughtcache-cli")
+        raise RuntimeError(f"training needs the distribution thoughtcache-cli: pip install thoughtcache-cli=={__version__}")
     needed = next((line for line in trainer.requires or () if line.startswith("torch")), "")
     found = f"torch=={torch.version.partition('+')[0]}" if torch else "no torch"
     if torch is None or found != needed or trainer.version != __version__:
@@ -45,7 +45,11 @@ def hand_over(typed: list[str]) -> None:
     except RuntimeError as error:
         print(f"warning: {error}", file=sys.stderr)
         return
-    os.execve(words[0], typed, variables)
+    try:
+        os.execve(words[0], typed, variables)
+    except OSError as error:
+        print(f"error: cannot start the trainer {words[0]}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _installed(name: str) -> metadata.Distribution | None:

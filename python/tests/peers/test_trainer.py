@@ -83,6 +83,11 @@ def test_ctrl_c_ends_a_run_in_good_order_and_it_goes_on(tmp_path):
     run([*TYPED, "train", "--resume", folder, "--time-limit", "1s"])
 
 
+def test_a_trainer_that_cannot_be_started_is_a_mistake_of_one_line():
+    done = run([*TYPED, "rules"], code=2, env={**os.environ, trainer.VARIABLE: "/no/such/program"})
+    assert done.stderr == "error: cannot start the trainer /no/such/program: No such file or directory\n"
+
+
 def test_a_trainer_without_its_pytorch_is_not_used_and_everything_but_training_works(tmp_path):
     (tmp_path / "torch-9.0.0.dist-info").mkdir()
     (tmp_path / "torch-9.0.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.0.0\n")

@@ -17,13 +17,13 @@ struct Machine {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// A python whose pip installs a uv, whose maturin makes a wheel, and which notes modules that are run but for pip.
+/// A python whose pip installs a uv, whose maturin makes wheels, and which notes modules that are run but for pip.
 const PYTHON: &str = "[ \"$1\" = -c ] && echo 3.11
     [ \"$1 $2\" = '-m pip' ] || [ \"$1\" = -c ] || echo \"${LIBTORCH-unset} $*\" >> \"$MACHINE/calls\"
     case \"$2 $*\" in pytest*\"$FAILS\") exit 1;; esac
     while [ $# -gt 0 ]; do
       [ \"$1\" = --target ] && mkdir \"$2/bin\" && cp \"${2%/.venv*}/../bin/uv\" \"$2/bin\"
-      [ \"$1\" = --out ] && echo wheel > \"$2/thoughtcache.whl\"
+      [ \"$1\" = --out ] && echo wheel > \"$2/thoughtcache-1.whl\" && echo trainer > \"$2/thoughtcache_cli-1.whl\"
       shift
     done
     exit 0";
@@ -353,22 +353,27 @@ fn test_goes_on_after_a_failure_and_exits_with_one() {
 }
 
 #[test]
-fn the_tests_in_python_run_in_both_environments_on_the_wheel() {
-    let machine = Machine::new();
+fn the_tests_in_python_run_in_both_environments_on_the_wheels() {
+    let machine = Machine::with_libtorch();
     let (code, stdout, stderr, calls) = with_cargo(&machine, "test --python", "python/tests/rllib");
     assert_eq!(code, 1, "{stderr}");
     let portable = if cfg!(target_os = "linux") { " --zig --compatibility manylinux_2_28" } else { "" };
-    let maturin =
-        "-m maturin build --manifest-path python/Cargo.toml --out MACHINE/target/wheels --release --strip";
+    let maturin = |manifest: &str, more: &str| {
+        format!(
+            "-m maturin build --manifest-path {manifest} --out MACHINE/target/wheels{more} --release --strip"
+        )
+    };
     assert_eq!(
         calls,
         [
-            format!("/no/libtorch/is/needed/here {maturin}{portable}"),
+            format!("/no/libtorch/is/needed/here {}", maturin("python/Cargo.toml", portable)),
+            format!("unset {}", maturin("python/cli/Cargo.toml", "")),
             "unset -m pytest python/tests --ignore python/tests/rllib".to_owned(),
             "unset -m pytest python/tests --ignore python/tests/peers".to_owned(),
         ]
     );
-    assert!(stdout.contains("MACHINE/target/wheels/thoughtcache.whl: 6 B in "), "{stdout}");
+    assert!(stdout.contains("MACHINE/target/wheels/thoughtcache-1.whl: 6 B in "), "{stdout}");
+    assert!(stdout.contains("MACHINE/target/wheels/thoughtcache_cli-1.whl: 8 B in "), "{stdout}");
     assert!(
         stdout.contains("  FAILED  Python, Gymnasium 1.4") && stdout.contains("  ok      Python, RLlib"),
         "{stdout}"
