@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-/// What was measured when the house was rebuilt; a change that needs more says why.
-const MOST: usize = 33_000;
+/// 33,000 lines when the house was rebuilt. The Python package added 2,900, the picture of a state and the face of the program as a library
+/// 850 in cli, its environments and wheels 140 in xtask. A change that needs more says why.
+const MOST: usize = 36_950;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind
 /// `#[cfg(test)]`.
@@ -18,10 +19,24 @@ fn lines_below(folder: &Path) -> usize {
         } else if !name.ends_with("tests.rs")
             && entry.extension().is_some_and(|end| end == "rs" || end == "py")
         {
-            lines += lines_of(&fs::read_to_string(&entry).unwrap());
+            let text = fs::read_to_string(&entry).unwrap();
+            lines += lines_of(&if name.ends_with(".py") { without_docstrings(&text) } else { text });
         }
     }
     lines
+}
+
+/// The lines of a text in Python without its docstrings, which are what doc comments are in Rust.
+fn without_docstrings(text: &str) -> String {
+    let mut is_inside = false;
+    let code = text.lines().filter(|line| {
+        let quotes = line.matches("\"\"\"").count();
+        let was_inside = is_inside;
+        let is_head = line.trim_start().starts_with("\"\"\"");
+        is_inside ^= quotes == 1 && (was_inside || is_head);
+        !was_inside && !is_head
+    });
+    code.map(|line| format!("{line}\n")).collect()
 }
 
 /// An item behind `#[cfg(test)]` ends with the first line that is indented as its head is and closes a brace.
@@ -50,12 +65,14 @@ fn comments_blank_lines_and_tests_are_no_code() {
     let text = "//! Doc.\n\nfn a() {\n    // why\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    fn c() {\n    }\n}\nconst D: u8 = 1;\n";
     assert_eq!(lines_of(text), 4);
     assert_eq!(lines_of("#[cfg(test)]\nmod tests;\nfn a() {}\n"), 1);
+    let text = "\"\"\"Doc.\"\"\"\n\ndef a():\n    \"\"\"Doc.\n\n    More.\n    \"\"\"\n    # why\n    return \"\"\"b\"\"\"\n";
+    assert_eq!(lines_of(&without_docstrings(text)), 2);
 }
 
 #[test]
 fn the_product_is_small() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let crates = ["env", "agents", "cli", "xtask", "benches", "docs"];
+    let crates = ["env", "agents", "cli", "python", "xtask", "benches", "docs"];
     let counts = crates.map(|name| lines_below(&root.join(name)));
     for (name, count) in crates.iter().zip(counts) {
         println!("{name:<8} {count:>6}");
