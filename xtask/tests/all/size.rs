@@ -20,7 +20,8 @@ fn lines_below(folder: &Path) -> usize {
             && entry.extension().is_some_and(|end| end == "rs" || end == "py")
         {
             let text = fs::read_to_string(&entry).unwrap();
-            lines += lines_of(&if name.ends_with(".py") { without_docstrings(&text) } else { text });
+            let is_python = entry.extension().is_some_and(|end| end == "py");
+            lines += lines_of(&if is_python { without_docstrings(&text) } else { text });
         }
     }
     lines
@@ -29,14 +30,14 @@ fn lines_below(folder: &Path) -> usize {
 /// The lines of a text in Python without its docstrings, which are what doc comments are in Rust.
 fn without_docstrings(text: &str) -> String {
     let mut is_inside = false;
-    let code = text.lines().filter(|line| {
+    let is_code = |line: &&str| {
         let quotes = line.matches("\"\"\"").count();
         let was_inside = is_inside;
         let is_head = line.trim_start().starts_with("\"\"\"");
         is_inside ^= quotes == 1 && (was_inside || is_head);
         !was_inside && !is_head
-    });
-    code.map(|line| format!("{line}\n")).collect()
+    };
+    text.lines().filter(is_code).collect::<Vec<&str>>().join("\n")
 }
 
 /// An item behind `#[cfg(test)]` ends with the first line that is indented as its head is and closes a brace.
