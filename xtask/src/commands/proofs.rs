@@ -10,13 +10,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{call, chosen, ensure_done, typed};
+use super::{call, chosen, ensure_done, typed, wheel};
 use crate::clock::{self, human};
 use crate::failure::ensure_all_passed;
 use crate::files;
 use crate::libtorch;
 use crate::machine::Machine;
-use crate::python::{self, PEERS};
+use crate::python::{self, PEERS, RLLIB};
 use crate::workspace::Workspace;
 
 /// Where runs of the proofs lie, ignored by git, and where the results are kept.
@@ -101,8 +101,14 @@ fn command(line: &str, workspace: &Workspace, machine: &Machine) -> Result<Comma
     let mut command = match words.next() {
         Some("thoughtcache") => workspace.program(),
         Some("cargo") => workspace.cargo(),
-        _ => {
-            let mut python = Command::new(python::ensure(workspace, machine, &PEERS)?);
+        environment => {
+            let packages = if environment == Some("rllib") { &RLLIB } else { &PEERS };
+            let place = python::ensure(workspace, machine, packages)?;
+            if line.contains(" python/") {
+                let wheels = [wheel::library(workspace, machine)?, wheel::trainer(workspace, machine)?];
+                python::install(workspace, machine, &place, &wheels)?;
+            }
+            let mut python = Command::new(place);
             python.current_dir(workspace.root());
             python.env("THOUGHTCACHE", workspace.program().get_program());
             python
@@ -168,7 +174,7 @@ mod tests {
             assert!(!commands.is_empty(), "{name}");
             for line in commands {
                 let program = line.split_whitespace().next().unwrap();
-                assert!(["thoughtcache", "cargo", "python"].contains(&program), "{name}: {line}");
+                assert!(["thoughtcache", "cargo", "python", "rllib"].contains(&program), "{name}: {line}");
             }
         }
     }
