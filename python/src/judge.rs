@@ -18,11 +18,22 @@ use thoughtcache_agents::evaluate::{
 use thoughtcache_agents::metrics::Summary;
 use thoughtcache_cli::api::{self, View};
 
+/// Test episodes, at most, as on the command line.
+const MOST_EPISODES: u64 = 1_000_000;
+
 /// A name of the registry or a folder, or a name with a policy in Python.
 #[derive(FromPyObject)]
 pub(crate) enum Named {
     Name(String),
     Own(String, Py<PyAny>),
+}
+
+/// The test episodes; a recorded scenario has one.
+fn protocol(scenario: &Scenario, seed: u64, episodes: u64) -> PyResult<Protocol> {
+    if episodes > MOST_EPISODES {
+        return Err(PyValueError::new_err(format!("episodes={episodes}: 1 to {MOST_EPISODES} are allowed")));
+    }
+    Ok(Protocol::test(Arc::clone(&scenario.loaded.scenario), seed, episodes))
 }
 
 /// The contenders, and the names by which those of the registry were typed.
@@ -60,17 +71,14 @@ fn play(
     raised: &Raised,
 ) -> PyResult<Evaluation> {
     let stop = Arc::new(AtomicBool::new(false));
-    let should_stop = || stop.load(Ordering::Relaxed);
+    let is_python = contenders.iter().any(|contender| contender.kind == PolicyKind::Custom);
+    let should_stop = || stop.load(Ordering::Relaxed) || (is_python && raised.is_there());
     let played = std::thread::scope(|scope| {
         let work = scope.spawn(|| {
             let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
             let work = || play_all::evaluate(contenders, protocol, hooks);
             // What Python decides may be shared, as a network is that a function calls: it is asked by one thread.
-            if contenders.iter().any(|contender| contender.kind == PolicyKind::Custom) {
-                pool::install_alone(work)
-            } else {
-                pool::install(work)
-            }
+            if is_python { pool::install_alone(work) } else { pool::install(work) }
         });
         let mut signal = None;
         while !work.is_finished() {
@@ -87,7 +95,7 @@ fn play(
     if let Some(error) = signal {
         return Err(error);
     }
-    if let Some(error) = raised.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+    if let Some(error) = raised.take() {
         return Err(error);
     }
     match outcome {
@@ -116,7 +124,7 @@ pub(crate) fn evaluate<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let raised = Raised::default();
     let (contenders, _) = contenders(py, policies, scenario, &raised)?;
-    let protocol = Protocol::test(Arc::clone(&scenario.loaded.scenario), seed, episodes);
+    let protocol = protocol(scenario, seed, episodes)?;
     let evaluation = play(py, &contenders, &protocol, &raised)?;
     let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
     if let Some((name, figure)) =
@@ -173,7 +181,7 @@ pub(crate) fn compare<'py>(
     let is_member = |(_, member): &(u64, String)| member == policy;
     let row =
         groups.iter().find(|group| group.members.iter().any(is_member)).map_or(policy, |group| &group.name);
-    let protocol = Protocol::test(Arc::clone(world), seed, episodes);
+    let protocol = protocol(scenario, seed, episodes)?;
     let evaluation = play(py, &contenders, &protocol, &raised)?;
     let comparison = py.detach(|| pool::install(|| Comparison::of_groups(&evaluation, &groups, row)))?;
     let comparison = comparison.map_err(|error| PyValueError::new_err(error.to_string()))?;

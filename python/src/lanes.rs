@@ -3,6 +3,7 @@
 //! What a caller may do wrong is found before anything is stepped: a refused call changes nothing.
 
 use crate::errors::{env_error, value_error};
+use crate::policy::Player;
 use crate::scenario::Scenario;
 use crate::{pool, raster};
 use numpy::ndarray::Array2;
@@ -11,12 +12,13 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use thoughtcache_cli::api;
 use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
-use thoughtcache_env::gym::snapshot::Snapshot;
+use thoughtcache_env::gym::snapshot::{DigestedSpec, Snapshot};
 use thoughtcache_env::gym::vec_env::{Autoreset, StepRows, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed};
 
@@ -55,12 +57,22 @@ impl Episode {
     }
 }
 
+/// Why the actions are not taken.
+enum Refused {
+    Env(EnvError),
+    /// A number that is not even one of an action.
+    Unknown {
+        lane: usize,
+        action: i64,
+    },
+}
+
 /// The state of lanes as bytes.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     env: Snapshot,
     episodes: Vec<Episode>,
-    has_begun: bool,
+    purpose: Purpose,
 }
 
 /// The lanes and the memory that they are stepped into; what Python sees is a copy of it.
@@ -81,6 +93,8 @@ pub(crate) struct Inner {
     ended_episodes: Vec<Episode>,
     /// Lanes that the last step began instead of stepping them.
     begins: Vec<bool>,
+    /// By the number of a policy: what it remembers of each lane. It belongs to the lanes, since a policy may play in many.
+    pub(crate) players: HashMap<u64, Vec<Player>>,
 }
 
 impl Inner {
@@ -89,7 +103,7 @@ impl Inner {
     }
 
     /// Takes the actions, an illegal one replaced by the first legal one where that is wanted.
-    fn take(&mut self, actions: &[i64], replaces: bool) -> Result<(), EnvError> {
+    fn take(&mut self, actions: &[i64], replaces: bool) -> Result<(), Refused> {
         let num_actions = self.env.spec().num_actions();
         let waits = self.env.autoreset() == Autoreset::NextStep;
         let legal = self.masks.chunks_exact(num_actions);
@@ -99,6 +113,9 @@ impl Inner {
             (self.actions[lane], self.replaced[lane]) = (ActionId(0), false);
             if has_ended && waits {
                 continue; // its next episode begins, whatever the action is
+            }
+            if u32::try_from(action).is_err() {
+                return Err(Refused::Unknown { lane, action });
             }
             let number = ActionId(action as u32);
             let refused = match legal.get(number.index()) {
@@ -114,7 +131,7 @@ impl Inner {
                 }
                 _ => EnvError::refuse(self.env.spec(), number, legal),
             };
-            return Err(EnvError::Lane { lane, source: Box::new(refused) });
+            return Err(Refused::Env(EnvError::Lane { lane, source: Box::new(refused) }));
         }
         Ok(())
     }
@@ -206,6 +223,8 @@ pub(crate) struct Lanes {
     entries: usize,
     num_actions: usize,
     count: usize,
+    /// Whose snapshots are taken back.
+    spec: DigestedSpec,
     inner: Mutex<Inner>,
 }
 
@@ -309,6 +328,7 @@ impl Lanes {
             VecEnv::new(DecisionEnv::lanes(&world, num_lanes), Seed::new(purpose, 0)).with_autoreset(mode)
         });
         let (entries, num_actions) = (env.spec().num_entries(), env.spec().num_actions());
+        let spec = DigestedSpec::new(env.spec().clone());
         let inner = Inner {
             env,
             has_begun: false,
@@ -324,6 +344,7 @@ impl Lanes {
             infos: vec![StepInfo::default(); num_lanes],
             episodes: vec![Episode::default(); num_lanes],
             ended_episodes: vec![Episode::default(); num_lanes],
+            players: HashMap::new(),
         };
         let shared = (!copies).then(|| Shared {
             observations: PyArray2::zeros(py, (num_lanes, entries), false).unbind(),
@@ -336,6 +357,7 @@ impl Lanes {
             entries,
             num_actions,
             count: num_lanes,
+            spec,
             inner: Mutex::new(inner),
         })
     }
@@ -359,6 +381,7 @@ impl Lanes {
                 continue;
             }
             inner.episodes[lane] = Episode::default();
+            inner.infos[lane] = StepInfo::default();
             match *coordinates {
                 Some((run, as_lane, episode)) => {
                     let seed = Seed::new(self.purpose, run).with_lane(as_lane).with_episode(episode);
@@ -379,7 +402,8 @@ impl Lanes {
         let inner = &mut *guard;
         let (observations, _) = self.arrays(py);
         let mut into = observations.try_readwrite()?;
-        inner.env.observe_into(into.as_slice_mut()?, &mut inner.masks).expect("buffers of the right length");
+        let seen = inner.env.observe_into(into.as_slice_mut()?, &mut inner.masks);
+        seen.map_err(|error| env_error(error, false))?; // somebody has resized the shared array
         drop(into);
         Ok((observations, self.masks(py, &inner.masks)))
     }
@@ -400,14 +424,18 @@ impl Lanes {
                 "{got} actions for {lanes} environments; one each is needed"
             )));
         }
-        if let Some(lane) = actions.iter().position(|action| u32::try_from(*action).is_err()) {
-            let (id, last, action) = (&inner.env.spec().id, self.num_actions - 1, actions[lane]);
-            let lane = if self.is_alone() { String::new() } else { format!("lane {lane}: ") };
-            return Err(PyValueError::new_err(format!(
-                "{lane}action {action} does not exist; {id} has actions 0 to {last}"
-            )));
+        if let Err(refused) = inner.take(actions, self.replaces) {
+            return Err(match refused {
+                Refused::Env(error) => env_error(error, self.is_alone()),
+                Refused::Unknown { lane, action } => {
+                    let (id, last) = (&inner.env.spec().id, self.num_actions - 1);
+                    let lane = if self.is_alone() { String::new() } else { format!("lane {lane}: ") };
+                    let message =
+                        format!("{lane}action {action} does not exist; {id} has actions 0 to {last}");
+                    PyValueError::new_err(message)
+                }
+            });
         }
-        inner.take(actions, self.replaces).map_err(|error| env_error(error, self.is_alone()))?;
         let (observations, rewards) = self.arrays(py);
         let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
         let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
@@ -488,23 +516,31 @@ impl Lanes {
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let inner = self.lock()?;
-        let (env, episodes, has_begun) = (inner.env.snapshot(), inner.episodes.clone(), inner.has_begun);
-        let bytes = postcard::to_allocvec(&Kept { env, episodes, has_begun });
-        Ok(PyBytes::new(py, &bytes.expect("plain numbers and lists")))
+        let inner = self.running()?;
+        let (env, episodes, purpose) = (inner.env.snapshot(), inner.episodes.clone(), self.purpose);
+        let kept = Snapshot::of(&self.spec, &Kept { env, episodes, purpose });
+        Ok(PyBytes::new(py, kept.as_bytes()))
     }
 
     fn restore(&self, snapshot: &[u8]) -> PyResult<()> {
-        let refused = |reason: String| PyValueError::new_err(reason);
-        let damaged = |reason: &str| refused(format!("the snapshot is damaged: {reason}"));
-        let (kept, rest): (Kept, _) =
-            postcard::take_from_bytes(snapshot).map_err(|error| damaged(&error.to_string()))?;
-        if !rest.is_empty() || kept.episodes.len() != self.count {
-            return Err(damaged("it was made by another number of environments, or its end is another"));
+        let refused = |reason: &dyn std::fmt::Display| PyValueError::new_err(reason.to_string());
+        let kept = Snapshot::from_bytes(snapshot.to_vec()).state::<Kept>(&self.spec);
+        let Kept { env, episodes, purpose } = kept.map_err(|error| refused(&error))?;
+        if episodes.len() != self.count {
+            let (its, own) = (episodes.len(), self.count);
+            return Err(refused(&format!("the snapshot is of {its} environments, not of {own}")));
+        }
+        if purpose != self.purpose {
+            let (its, own) = (purpose, self.purpose);
+            return Err(refused(
+                &format!("the snapshot is of episodes to {its:?}, not to {own:?}").to_lowercase(),
+            ));
         }
         let mut inner = self.lock()?;
-        inner.env.restore(&kept.env).map_err(|error| refused(error.to_string()))?;
-        (inner.episodes, inner.has_begun) = (kept.episodes, kept.has_begun);
+        inner.env.restore(&env).map_err(|error| refused(&error))?;
+        (inner.episodes, inner.has_begun) = (episodes, true);
+        inner.infos.fill(StepInfo::default());
+        inner.players.clear();
         inner.look();
         Ok(())
     }

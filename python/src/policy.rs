@@ -6,7 +6,8 @@ use crate::scenario::Scenario;
 use numpy::{PyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind};
 use thoughtcache_agents::net_policy::NetPolicy;
 use thoughtcache_agents::policy::Policy as Decides;
@@ -17,11 +18,14 @@ use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
 
 /// A policy that plays a lane: it begins anew with the lane's episodes.
-struct Player {
+pub(crate) struct Player {
     policy: AnyPolicy,
     rng: SimRng,
     episode: Option<Seed>,
 }
+
+/// How many policies this process has loaded.
+static POLICIES: AtomicU64 = AtomicU64::new(0);
 
 /// See `_native.pyi`.
 #[pyclass(frozen, module = "thoughtcache._native")]
@@ -29,7 +33,8 @@ pub(crate) struct Policy {
     contender: Contender,
     /// The network behind it; a rule has none.
     net: Option<Mutex<NetPolicy>>,
-    players: Mutex<Vec<Player>>,
+    /// Tells this policy from every other one of the process.
+    number: u64,
     typed: String,
     scenario: Py<Scenario>,
 }
@@ -49,12 +54,19 @@ impl Policy {
         let net = checkpoint.map(|checkpoint| {
             Mutex::new(NetPolicy::new(contender.name.clone(), Arc::new(checkpoint.net().clone())))
         });
-        Ok(Self { contender, net, players: Mutex::default(), typed: name, scenario })
+        let number = POLICIES.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { contender, net, number, typed: name, scenario })
     }
 
     #[getter]
     fn name(&self) -> &str {
         &self.contender.name
+    }
+
+    /// The name or folder that it was loaded by.
+    #[getter]
+    fn typed(&self) -> &str {
+        &self.typed
     }
 
     #[getter]
@@ -64,26 +76,22 @@ impl Policy {
 
     /// The decision for each lane.
     fn act<'py>(&self, py: Python<'py>, lanes: &Lanes) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let inner = lanes.running()?;
-        let env = &inner.env;
-        let known = self.scenario.get().spec.entries.len();
-        if env.spec().num_entries() != known || env.spec().actions != self.scenario.get().spec.actions {
+        let mut guard = lanes.running()?;
+        let inner = &mut *guard;
+        let (own, their) = (&self.scenario.get().loaded.scenario, inner.env.env(0).world().scenario());
+        let fits = match self.net {
+            // A network knows rows and actions; a rule, and a plan, what things cost.
+            Some(_) => self.scenario.get().spec == *inner.env.spec(),
+            None => own.digest == their.digest,
+        };
+        if !fits {
             return Err(PyValueError::new_err(format!(
-                "{} decides in {}, not in {}: their rows or actions differ",
-                self.contender.name,
-                self.scenario.get().spec.id,
-                env.spec().id
+                "{} was loaded for {}, and this environment plays another scenario, {}: load it for that one",
+                self.contender.name, own.name, their.name
             )));
         }
-        let mut players = match self.players.try_lock() {
-            Ok(players) => players,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                return Err(PyRuntimeError::new_err(
-                    "another thread asks this policy; give each thread one of its own",
-                ));
-            }
-        };
+        let mut players = inner.players.remove(&self.number).unwrap_or_default();
+        let env = &inner.env;
         let stream = |seed: Seed| seed.stream(Stream::Policy);
         while players.len() < env.num_lanes() {
             let rng = stream(env.seed(players.len()));
@@ -91,14 +99,15 @@ impl Policy {
         }
         let actions = players.iter_mut().zip(0..env.num_lanes()).map(|(player, lane)| {
             let seed = env.seed(lane);
-            let is_first = inner.is_first(lane);
-            if player.episode != Some(seed) || is_first {
+            if player.episode != Some(seed) || inner.is_first(lane) {
                 (player.rng, player.episode) = (stream(seed), Some(seed));
                 player.policy.begin_episode();
             }
             i64::from(player.policy.act(env.env(lane).observation(), &mut player.rng).0)
         });
-        Ok(actions.collect::<Vec<i64>>().to_pyarray(py))
+        let actions: Vec<i64> = actions.collect();
+        inner.players.insert(self.number, players);
+        Ok(actions.to_pyarray(py))
     }
 
     /// The best legal action of each row, for a network.
@@ -150,30 +159,44 @@ impl Policy {
 }
 
 /// Where the first exception of a policy is kept: what plays it knows no exceptions.
-pub(crate) type Raised = Arc<Mutex<Option<PyErr>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Raised(Arc<Mutex<Option<PyErr>>>);
+
+impl Raised {
+    fn keep(&self, error: PyErr) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(crate) fn take(&self) -> Option<PyErr> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 /// A policy in Python: called with a row and a mask, it returns the number of an action.
 struct InPython {
     name: String,
-    decide: Py<PyAny>,
+    /// Nothing where it could not be copied.
+    decide: Option<Py<PyAny>>,
     row: Vec<f32>,
     legal: Vec<bool>,
     raised: Raised,
 }
 
 impl InPython {
-    fn ask(&self, py: Python<'_>) -> PyResult<u32> {
-        let mask: Bound<'_, PyArray1<bool>> = self.legal.to_pyarray(py);
-        let mask = mask.call_method1("view", ("int8",))?;
-        let action = self.decide.bind(py).call1((self.row.to_pyarray(py), mask))?;
-        action.extract().map_err(|_| {
-            PyTypeError::new_err(format!("{} returned {action}, which is no number of an action", self.name))
-        })
-    }
-
-    fn keep(&self, error: PyErr) {
-        let mut raised = self.raised.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        raised.get_or_insert(error);
+    /// Does something with the object; `None` where that raised, or the interpreter is ending.
+    fn with<T>(&self, ask: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
+        let decide = self.decide.as_ref()?;
+        match Python::try_attach(|py| ask(decide.bind(py)))? {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.raised.keep(error);
+                None
+            }
+        }
     }
 }
 
@@ -183,48 +206,44 @@ impl Decides<DecisionEnv> for InPython {
     }
 
     fn begin_episode(&mut self) {
-        let begun = Python::attach(|py| {
-            let policy = self.decide.bind(py);
+        self.with(|policy| {
             if policy.hasattr("begin_episode")? {
-                policy.call_method0("begin_episode").map(drop)
-            } else {
-                Ok(())
+                policy.call_method0("begin_episode")?;
             }
+            Ok(())
         });
-        if let Err(error) = begun {
-            self.keep(error);
-        }
     }
 
     fn act(&mut self, observation: &DecisionObservation, _: &mut SimRng) -> ActionId {
         observation.encode(&mut self.row);
         observation.mask(&mut self.legal);
+        let action = self.with(|policy| {
+            let py = policy.py();
+            let mask: Bound<'_, PyArray1<bool>> = self.legal.to_pyarray(py);
+            let action = policy.call1((self.row.to_pyarray(py), mask.call_method1("view", ("int8",))?))?;
+            action.extract().map_err(|_| {
+                let name = &self.name;
+                PyTypeError::new_err(format!("{name} returned {action}, which is no number of an action"))
+            })
+        });
         // An action that nobody has ends the evaluation, which then raises what is kept.
-        Python::attach(|py| self.ask(py)).map_or_else(
-            |error| {
-                self.keep(error);
-                ActionId(u32::MAX)
-            },
-            ActionId,
-        )
+        ActionId(action.unwrap_or(u32::MAX))
     }
 }
 
 /// A contender whose copies are deep copies of an object of Python: each episode has its own.
 pub(crate) fn in_python(name: String, policy: Py<PyAny>, scenario: &Scenario, raised: &Raised) -> Contender {
-    let (entries, actions, raised) =
-        (scenario.spec.num_entries(), scenario.spec.num_actions(), Arc::clone(raised));
-    let called = name.clone();
+    let (entries, actions) = (scenario.spec.num_entries(), scenario.spec.num_actions());
+    let (called, raised) = (name.clone(), raised.clone());
     Contender::new(name, PolicyKind::Custom, move || {
-        let copied = Python::attach(|py| -> PyResult<Py<PyAny>> {
-            let copy = py.import("copy")?.call_method1("deepcopy", (policy.bind(py),))?;
-            Ok(copy.unbind())
+        let (row, legal) = (vec![0.0; entries], vec![false; actions]);
+        let whole = Python::try_attach(|py| policy.clone_ref(py));
+        let mut copy = InPython { name: called.clone(), decide: whole, row, legal, raised: raised.clone() };
+        let copied = copy.with(|policy| {
+            let copied = policy.py().import("copy")?.call_method1("deepcopy", (policy,))?;
+            Ok(copied.unbind())
         });
-        let (row, legal, raised) = (vec![0.0; entries], vec![false; actions], Arc::clone(&raised));
-        let decide = copied.unwrap_or_else(|error| {
-            raised.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
-            Python::attach(|py| policy.clone_ref(py))
-        });
-        Box::new(InPython { name: called.clone(), decide, row, legal, raised }) as AnyPolicy
+        copy.decide = copied;
+        Box::new(copy) as AnyPolicy
     })
 }

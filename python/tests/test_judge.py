@@ -237,7 +237,7 @@ def test_rules_ask_for_the_environment_and_policies_for_their_own_world():
     with pytest.raises(RuntimeError, match="reset"):
         lru.act(Env("tight"))
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="lru decides in tight, not in street: their rows or actions differ"):
+    with pytest.raises(ValueError, match="lru was loaded for tight, and this environment plays another scenario, street"):
         lru.act(env)
     for other in (gymnasium.make("CartPole-v1"), None):
         with pytest.raises(TypeError, match="acts in environments of thoughtcache"):
@@ -251,3 +251,44 @@ def test_pictures_are_svg_by_name():
     assert picture._repr_svg_().startswith("<svg")
     with pytest.raises(ValueError, match=r"'channels' is none of the pictures of this scenario: .*episode"):
         thoughtcache.plot("channels", "tight", overrides=SHORT)
+
+
+def alone(rule, seed):
+    env, policy = Env("tight"), load_policy(rule, "tight")
+    env.reset(seed=seed)
+    return [(action := policy.act(env), env.step(action))[0] for _ in range(150)]
+
+
+@pytest.mark.parametrize("rule", ["lru", "random", "density"])
+def test_a_policy_remembers_each_environment_by_itself(rule):
+    policy, envs = load_policy(rule, "tight"), [Env("tight") for _ in range(2)]
+    for seed, env in enumerate(envs):
+        env.reset(seed=seed)
+    actions = [[], []]
+    for _ in range(150):
+        for env, taken in zip(envs, actions, strict=True):
+            taken.append(policy.act(env))
+            env.step(taken[-1])
+    assert actions == [alone(rule, 0), alone(rule, 1)]
+
+
+def test_a_plan_is_not_played_in_a_world_with_other_prices():
+    dear = Env("tiny-unit3", overrides={"cost.cloud_per_request": 30.0})
+    dear.reset(seed=0)
+    with pytest.raises(ValueError, match="optimal was loaded for tiny-unit3, and this environment plays another scenario"):
+        load_policy("optimal", "tiny-unit3").act(dear)
+
+
+def test_a_policy_that_was_loaded_is_judged_like_its_name():
+    assert evaluate([load_policy("lru", "tight")], "tight", episodes=2)["episode_costs"] == evaluate("lru", "tight", episodes=2)["episode_costs"]
+
+
+def test_an_own_baseline_needs_no_scenario():
+    table = compare({"mine": first_legal, "worth": first_legal}, baseline="mine", episodes=1)
+    assert (table["scenario"], table["baseline"]) == ("street", "mine")
+
+
+def test_more_episodes_than_anybody_plays_are_one_message():
+    for judge in evaluate, compare:
+        with pytest.raises(ValueError, match="episodes=1000001: 1 to 1000000 are allowed"):
+            judge(["lru"], "tight", episodes=1_000_001)

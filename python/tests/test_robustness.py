@@ -198,7 +198,8 @@ def test_copies_in_the_middle_of_an_episode_go_on_alike(make, copied):
 
 def test_vector_environments_of_gymnasium_play_ours():
     def made():
-        return gymnasium.make("thoughtcache/Tight-v0", overrides=SHORT)
+        # A process that was not forked imports the package by the part before the colon.
+        return gymnasium.make("thoughtcache:thoughtcache/Tight-v0", overrides=SHORT)
 
     played = []
     for kind in (SyncVectorEnv, AsyncVectorEnv):

@@ -271,3 +271,53 @@ def test_a_wrong_argument_is_one_message(wrong, error, message):
         envs = VectorEnv("tight", **{"num_envs": 3, **wrong})
         envs.reset(seed=0)
         envs.step(actions)
+
+
+@pytest.mark.parametrize("make", [lambda **options: Env("tight", **options), lambda **options: VectorEnv("tight", 3, **options)])
+def test_a_snapshot_that_does_not_fit_changes_nothing(make):
+    env = make()
+    with pytest.raises(RuntimeError, match="call reset first"):
+        env.snapshot()
+    env.reset(seed=1)
+    here, hashes = env.snapshot(), env.trajectory_hash
+    for at in (0, 20, len(here) // 2, len(here) - 1):
+        damaged = bytearray(here)
+        damaged[at] ^= 1
+        with pytest.raises(ValueError, match="snapshot"):
+            env.restore(bytes(damaged))
+    other = make(purpose="test")
+    other.reset(seed=1)
+    with pytest.raises(ValueError, match="the snapshot is of episodes to test, not to train"):
+        env.restore(other.snapshot())
+    assert env.snapshot() == here and env.trajectory_hash == hashes
+
+
+def test_infos_of_a_step_that_ends_an_episode_are_those_of_the_next_one():
+    envs = VectorEnv("tight", 2, autoreset_mode="SameStep", overrides={"horizon_slots": 2})
+    envs.reset(seed=0)
+    while True:
+        *_, truncated, infos = envs.step(np.full(2, len(envs.scenario.actions) - 1))  # evicts somebody where nobody has to leave
+        if truncated.any():
+            break
+    ended = truncated.nonzero()[0]
+    assert (infos["slots_elapsed"][ended] == 0).all() and not infos["replaced_action"][ended].any()
+    assert infos["final_info"]["replaced_action"][ended].all()
+
+
+def test_what_is_ignored_may_be_any_number():
+    envs = VectorEnv("tight", 1, overrides={"horizon_slots": 1})
+    envs.reset(seed=0)
+    while not envs.step(np.zeros(1, int))[3][0]:
+        pass
+    envs.step(np.array([-1]))
+    with pytest.raises(ValueError, match="action -1 does not exist"):
+        envs.step(np.array([-1]))
+
+
+def test_details_belong_to_the_episode():
+    envs = VectorEnv("tight", 1)
+    envs.reset(seed=0)
+    envs.step(np.zeros(1, int))
+    assert envs.details()["requests"][0] > 0
+    envs.reset(seed=1)
+    assert envs.details()["requests"][0] == 0

@@ -118,6 +118,9 @@ class Policy:
     def name(self) -> str:
         """The name in tables."""
     @property
+    def typed(self) -> str:
+        """The name or folder that it was loaded by."""
+    @property
     def kind(self) -> str:
         """Where it comes from: `heuristic`, `bound`, `ppo` or `dqn`."""
     def act(self, lanes: Lanes) -> NDArray[np.int64]:

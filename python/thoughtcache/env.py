@@ -144,10 +144,12 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
         self.purpose = purpose
         self.illegal_action = illegal_action
         self.observation_space, self.action_space = spaces_of(self.scenario)
-        self.lanes: _native.Lanes | None = _native.Lanes(
-            self.scenario, 1, purpose=purpose, autoreset="disabled", replaces=replaces(illegal_action), copies=True
-        )
+        self.lanes: _native.Lanes | None = self._made()
         self._has_begun = False
+
+    def _made(self) -> _native.Lanes:
+        replacing = replaces(self.illegal_action)
+        return _native.Lanes(self.scenario, 1, purpose=self.purpose, autoreset="disabled", replaces=replacing, copies=True)
 
     def _open(self) -> _native.Lanes:
         if self.lanes is None:
@@ -222,7 +224,7 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
     def restore(self, snapshot: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         """Comes back to a snapshot of an environment of the same scenario; returns what `reset` returns.
 
-        Raises `ValueError` when it is damaged or of another world; nothing has changed then.
+        Raises `ValueError` when it is damaged or of another world or purpose; nothing has changed then. Rules with a memory begin anew.
         """
         self._open().restore(snapshot)
         self._has_begun = True
@@ -246,14 +248,12 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         lanes = state.pop("lanes")
-        return {**state, "_snapshot": None if lanes is None else lanes.snapshot()}
+        state["_is_open"] = lanes is not None
+        return {**state, "_snapshot": lanes.snapshot() if lanes is not None and self._has_begun else None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        snapshot = state.pop("_snapshot")
+        snapshot, is_open = state.pop("_snapshot"), state.pop("_is_open")
         self.__dict__.update(state)
-        self.lanes = None
+        self.lanes = self._made() if is_open else None
         if snapshot is not None:
-            self.lanes = _native.Lanes(
-                self.scenario, 1, purpose=self.purpose, autoreset="disabled", replaces=replaces(self.illegal_action), copies=True
-            )
-            self.lanes.restore(snapshot)
+            self._open().restore(snapshot)

@@ -127,7 +127,9 @@ def _named(policies: Any) -> list[Any]:
         name, own = policy if isinstance(policies, dict) else (None, policy)
         if name is None and isinstance(own, str | os.PathLike):
             named.append(os.fspath(own))
-        elif callable(own):
+        elif name is None and isinstance(own, Policy):
+            named.append(own._native.typed)  # the judges load it for their scenario
+        elif callable(own) and not (isinstance(own, Policy) and own.kind in ("heuristic", "bound")):
             named.append((str(name or getattr(own, "name", None) or getattr(own, "__name__", type(own).__name__)), own))
         else:
             called = "" if name is None else f"{name}: "
@@ -145,6 +147,11 @@ def _world(scenario: World | None, names: list[Any], overrides: dict[str, Any] |
     return _native.Scenario(None, overrides, [name for name in names if isinstance(name, str)])
 
 
+def _with_baseline(named: list[Any], baseline: str) -> list[Any]:
+    is_own = any(not isinstance(one, str) and one[0] == baseline for one in named)
+    return named if is_own else [*named, baseline]
+
+
 def evaluate(
     policies: Any, scenario: World | None = None, *, overrides: dict[str, Any] | None = None, episodes: int = EPISODES, seed: int = 0
 ) -> Table:
@@ -152,7 +159,7 @@ def evaluate(
 
     A policy is a name of `thoughtcache rules`, the folder of a run, or a callable `policy(observation, action_mask) -> action`; a dict gives
     callables names. One that remembers has `begin_episode()`, and each episode plays with a deep copy of it (of a function there are no
-    copies); calls come one at a time. `scenario` is a name, a file or a `Scenario`; without it the one that the runs were trained on, or
+    copies); calls come one at a time, and Ctrl-C waits for the one that is running. `scenario` is a name, a file or a `Scenario`; without it the one that the runs were trained on, or
     `street`.
     """
     named = _named(policies)
@@ -179,7 +186,7 @@ def compare(
     """
     named = None if policies is None else _named(policies)
     baseline = os.fspath(baseline)
-    world = _world(scenario, [*(named or []), baseline], overrides)
+    world = _world(scenario, _with_baseline(named or [], baseline), overrides)
     return Table(_native.compare(named, world, baseline, checked_seed(episodes, "episodes"), checked_seed(seed), by_run))
 
 

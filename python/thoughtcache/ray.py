@@ -189,5 +189,5 @@ def compare(
 ) -> list[Table]:
     """`thoughtcache.compare` for each of the seeds, as `evaluate` does it."""
     policies, (baseline,) = _visible(policies), _visible(baseline)
-    world = judge._world(scenario, [*judge._named(policies or []), baseline], overrides)
+    world = judge._world(scenario, judge._with_baseline(judge._named(policies or []), baseline), overrides)
     return _over(judge.compare, policies, world, seeds, {"baseline": baseline, **options})

@@ -197,7 +197,10 @@ def _configured(
             evaluation_duration=VALIDATION_EPISODES,
             evaluation_duration_unit="episodes",
             evaluation_config=AlgorithmConfig.overrides(
-                env_config={**world, "purpose": "validate"}, explore=False, num_envs_per_env_runner=VALIDATION_EPISODES
+                env_config={**world, "purpose": "validate"},
+                explore=False,
+                num_envs_per_env_runner=VALIDATION_EPISODES,
+                seed=0,  # each evaluation begins there: without one each would play other episodes
             ),
         )
         .debugging(seed=seed)
@@ -216,7 +219,7 @@ def ppo_config(
 
     `num_env_runners` processes, on whichever nodes of the cluster there is room, step `num_envs_per_env_runner` copies each, in Rust;
     with 0 the algorithm's own process does (start it with `OMP_NUM_THREADS=1`: PyTorch's threads slow small networks down).
-    `algorithm.evaluate()` plays the same 20 validation episodes greedily each time.
+    `algorithm.evaluate()` plays the same 20 validation episodes greedily each time, whatever `seed` is.
     """
     return _configured(PPOConfig(), MaskedPPOModule, scenario, overrides, num_env_runners, num_envs_per_env_runner, seed)
 

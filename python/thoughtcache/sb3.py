@@ -97,7 +97,10 @@ class SB3VecEnv(VecEnv):
             raise RuntimeError("step_wait() follows step_async(actions)")
         actions, self._actions = self._actions, None
         observations, rewards, terminated, truncated, found = self.envs.step(actions)
-        steps = zip(found["slots_elapsed"].tolist(), found["replaced_action"].tolist(), truncated.tolist(), strict=True)
+        slots, is_replaced = found["slots_elapsed"], found["replaced_action"]
+        if "final_info" in found:
+            slots, is_replaced = slots + found["final_info"]["slots_elapsed"], is_replaced | found["final_info"]["replaced_action"]
+        steps = zip(slots.tolist(), is_replaced.tolist(), truncated.tolist(), strict=True)
         infos: list[dict[str, Any]] = [
             {"slots_elapsed": slots, "replaced_action": replaced, "TimeLimit.truncated": is_truncated}
             for slots, replaced, is_truncated in steps

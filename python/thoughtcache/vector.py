@@ -10,8 +10,10 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from thoughtcache import _native
-from thoughtcache.env import MAX_LANE, MAX_SEED, RENDER_MODES, checked_options, checked_render_mode, checked_seed, read, replaces, spaces_of, whole
+from thoughtcache.env import MAX_SEED, RENDER_MODES, checked_options, checked_render_mode, checked_seed, read, replaces, spaces_of, whole
 
+# What a slip of the finger must not fill the memory with.
+MAX_ENVS = 65_536
 MODES = {
     AutoresetMode.NEXT_STEP: "next-step",
     AutoresetMode.SAME_STEP: "same-step",
@@ -65,8 +67,8 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     ) -> None:
         self.scenario = read(scenario, overrides)
         self.num_envs = num_envs = whole(num_envs, "num_envs")
-        if not 1 <= num_envs < MAX_LANE:
-            raise ValueError(f"num_envs={num_envs}: 1 to {MAX_LANE - 1} are allowed")
+        if not 1 <= num_envs <= MAX_ENVS:
+            raise ValueError(f"num_envs={num_envs}: 1 to {MAX_ENVS} are allowed")
         self.purpose = purpose
         self.illegal_action = illegal_action
         self.copy = copy
@@ -103,7 +105,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         coordinates: list[tuple[int, int, int] | None]
         if seed is None:
             coordinates = [None] * self.num_envs
-        elif isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+        elif isinstance(seed, Sequence) and not isinstance(seed, str) or isinstance(seed, np.ndarray) and seed.ndim:
             if len(seed) != self.num_envs:
                 raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments; one each is needed")
             coordinates = [None if one is None else (checked_seed(one), 0, 0) for one in seed]
@@ -189,6 +191,8 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             "_statistics": has_ended.copy(),
         }
         infos["_final_info"] = has_ended.copy()
+        # What is said beside is of the episode that has begun.
+        infos["slots_elapsed"], infos["replaced_action"] = infos["slots_elapsed"] * ~has_ended, infos["replaced_action"] & ~has_ended
 
     def action_masks(self) -> np.ndarray:
         """Which actions are legal now: `bool` of shape `(num_envs, n)`."""
@@ -220,7 +224,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def restore(self, snapshot: bytes) -> tuple[np.ndarray, dict[str, Any]]:
         """Comes back to a snapshot of as many copies of the same scenario in the same mode; returns what `reset` returns.
 
-        Raises `ValueError` when it is damaged or of another world; nothing has changed then.
+        Raises `ValueError` when it is damaged or of another world or purpose; nothing has changed then. Rules with a memory begin anew.
         """
         self._open().restore(snapshot)
         self._has_begun = True
@@ -242,11 +246,12 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         lanes = state.pop("lanes")
-        return {**state, "_snapshot": None if lanes is None else lanes.snapshot()}
+        state["_is_open"] = lanes is not None
+        return {**state, "_snapshot": lanes.snapshot() if lanes is not None and self._has_begun else None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        snapshot = state.pop("_snapshot")
+        snapshot, is_open = state.pop("_snapshot"), state.pop("_is_open")
         self.__dict__.update(state)
-        self.lanes = None if snapshot is None else self._made()
-        if self.lanes is not None:
-            self.lanes.restore(snapshot)
+        self.lanes = self._made() if is_open else None
+        if snapshot is not None:
+            self._open().restore(snapshot)

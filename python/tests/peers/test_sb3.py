@@ -48,7 +48,8 @@ def test_a_copy_is_told_what_a_vector_env_played_by_hand_tells() -> None:
         returns, lengths = returns + rewards, lengths + 1
         for lane, info in enumerate(infos):
             assert info["TimeLimit.truncated"] is bool(truncated[lane])
-            assert info["slots_elapsed"] == found["slots_elapsed"][lane] and info["replaced_action"] is False
+            told = found["final_info"] if dones[lane] else found
+            assert info["slots_elapsed"] == told["slots_elapsed"][lane] and info["replaced_action"] is False
             assert ("terminal_observation" in info) == ("episode" in info) == ("statistics" in info) == dones[lane]
             if dones[lane]:
                 assert np.array_equal(info["terminal_observation"], found["final_obs"][lane])

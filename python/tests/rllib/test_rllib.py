@@ -135,3 +135,10 @@ def test_a_module_without_masks_in_its_observations_is_refused():
     box = gymnasium.spaces.Box(0, 1, (3,))
     with pytest.raises(ValueError, match="action_mask"):
         rllib.MaskedPPOModule(observation_space=box, action_space=gymnasium.spaces.Discrete(2))
+
+
+def test_each_evaluation_plays_the_same_validation_episodes_without_a_seed(cluster):
+    algorithm = rllib.ppo_config("tight", num_env_runners=0, seed=None).build_algo()
+    costs = [algorithm.evaluate()["env_runners"]["episode_return_mean"] for _ in range(2)]
+    algorithm.stop()
+    assert costs[0] == costs[1]
