@@ -188,6 +188,6 @@ def compare(
     **options: Any,
 ) -> list[Table]:
     """`thoughtcache.compare` for each of the seeds, as `evaluate` does it."""
-    policies, (baseline,) = _visible(policies), _visible(baseline)
+    policies, (baseline,) = _visible(policies), _visible(os.fspath(baseline))
     world = judge._world(scenario, judge._with_baseline(judge._named(policies or []), baseline), overrides)
     return _over(judge.compare, policies, world, seeds, {"baseline": baseline, **options})
