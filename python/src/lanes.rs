@@ -4,6 +4,7 @@
 
 use crate::errors::{env_error, value_error};
 use crate::policy::Player;
+use crate::pool::Steps;
 use crate::scenario::Scenario;
 use crate::{pool, raster};
 use numpy::ndarray::Array2;
@@ -11,6 +12,7 @@ use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, ToPy
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use rayon::ThreadPool;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -24,8 +26,10 @@ use thoughtcache_env::random::{Purpose, Seed};
 
 /// Copies of an environment, at most: what a slip of the finger must not fill the memory with.
 const MOST_LANES: usize = 65_536;
-/// Lanes that are stepped without other threads, as `VecEnv` does it.
+/// Lanes that are stepped without other threads.
 const MOST_INLINE: usize = 128;
+/// Of more, as many as a thread takes at a time: a thread that wakes late takes fewer.
+const LANES_PER_CHUNK: usize = 32;
 
 /// The names of the counts of a step or an episode.
 const COUNTS: [&str; 8] =
@@ -54,6 +58,37 @@ impl Episode {
         self.counters += info.counters;
         self.decisions += 1;
         self.replaced += u64::from(is_replaced);
+    }
+}
+
+/// The figures of an episode.
+const STATISTICS: usize = 2 + CostBreakdown::NAMES.len() + COUNTS.len() + 3;
+
+impl Episode {
+    /// The names of the figures.
+    fn names() -> Vec<String> {
+        let costs = CostBreakdown::NAMES.map(|name| format!("cost_{name}"));
+        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<String>>();
+        [
+            own(&["cost_per_slot", "cost"]),
+            costs.into(),
+            own(&COUNTS),
+            own(&["slots", "decisions", "replaced_actions"]),
+        ]
+        .concat()
+    }
+
+    /// The figures, in the order of their names.
+    fn totals(&self) -> [f64; STATISTICS] {
+        let cost = self.cost.total();
+        let counts = counts(&self.counters).map(|count| count as f64);
+        let last = [self.slots, self.decisions, self.replaced].map(|count| count as f64);
+        let all = [cost / self.slots.max(1) as f64, cost].into_iter().chain(self.cost.components());
+        let mut totals = [0.0; STATISTICS];
+        for (total, figure) in totals.iter_mut().zip(all.chain(counts).chain(last)) {
+            *total = figure;
+        }
+        totals
     }
 }
 
@@ -136,7 +171,12 @@ impl Inner {
         Ok(())
     }
 
-    fn step(&mut self, observations: &mut [f32], rewards: &mut [f64]) -> Result<(), EnvError> {
+    fn step(
+        &mut self,
+        pool: Option<&ThreadPool>,
+        observations: &mut [f32],
+        rewards: &mut [f64],
+    ) -> Result<(), EnvError> {
         let rows = StepRows {
             observations,
             masks: &mut self.masks,
@@ -154,7 +194,7 @@ impl Inner {
         for (lane, episode) in self.episodes.iter_mut().enumerate() {
             episode.slots = u64::from(self.env.env(lane).world().horizon_slots());
         }
-        self.env.step_into(&self.actions, rows)?;
+        self.env.step_with(pool, &self.actions, rows)?;
         let steps = self.infos.iter().zip(&self.replaced).zip(&self.begins);
         for (episode, ((info, &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
             if begins {
@@ -212,7 +252,8 @@ type Stepped<'py> = (
 /// Observations and masks.
 type Seen<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>);
 
-type Ended<'py> = (Vec<usize>, Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>, Bound<'py, PyDict>);
+type Ended<'py> =
+    (Vec<usize>, Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>, Bound<'py, PyArray2<f64>>);
 
 /// See `_native.pyi`.
 #[pyclass(frozen, module = "thoughtcache._native")]
@@ -225,6 +266,9 @@ pub(crate) struct Lanes {
     count: usize,
     /// Whose snapshots are taken back.
     spec: DigestedSpec,
+    steps: Steps,
+    /// `numpy.empty`.
+    empty: Py<PyAny>,
     inner: Mutex<Inner>,
 }
 
@@ -263,14 +307,19 @@ impl Lanes {
     }
 
     /// Two arrays of a row and a number a lane: new ones, or those that all steps share.
-    fn arrays<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f64>>) {
-        match &self.shared {
+    fn arrays<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f64>>)> {
+        Ok(match &self.shared {
             Some(shared) => (shared.observations.bind(py).clone(), shared.rewards.bind(py).clone()),
-            None => (
-                PyArray2::zeros(py, (self.count, self.entries), false),
-                PyArray1::zeros(py, self.count, false),
-            ),
-        }
+            None => {
+                // Every number is written before anybody reads it: zeros would take as long as a tenth of the step.
+                let shape = (self.count, self.entries);
+                let rows = self.empty.bind(py).call1((shape, numpy::dtype::<f32>(py)))?;
+                (rows.cast_into()?, PyArray1::zeros(py, self.count, false))
+            }
+        })
     }
 
     fn masks<'py>(&self, py: Python<'py>, masks: &[bool]) -> Bound<'py, PyArray2<bool>> {
@@ -325,7 +374,9 @@ impl Lanes {
         };
         let world = Arc::clone(&scenario.loaded.scenario);
         let env = py.detach(|| {
-            VecEnv::new(DecisionEnv::lanes(&world, num_lanes), Seed::new(purpose, 0)).with_autoreset(mode)
+            let envs = VecEnv::new(DecisionEnv::lanes(&world, num_lanes), Seed::new(purpose, 0));
+            let chunk = if num_lanes <= MOST_INLINE { num_lanes } else { LANES_PER_CHUNK };
+            envs.with_autoreset(mode).with_lanes_per_chunk(chunk)
         });
         let (entries, num_actions) = (env.spec().num_entries(), env.spec().num_actions());
         let spec = DigestedSpec::new(env.spec().clone());
@@ -358,8 +409,16 @@ impl Lanes {
             num_actions,
             count: num_lanes,
             spec,
+            steps: Steps::default(),
+            empty: py.import("numpy")?.getattr("empty")?.unbind(),
             inner: Mutex::new(inner),
         })
+    }
+
+    /// The names of the figures that a step gives of each episode that has ended.
+    #[staticmethod]
+    fn statistics() -> Vec<String> {
+        Episode::names()
     }
 
     /// Begins episodes: in each lane that is marked the one at these coordinates (run, lane, episode), or the next one.
@@ -400,7 +459,7 @@ impl Lanes {
     fn observe<'py>(&self, py: Python<'py>) -> PyResult<Seen<'py>> {
         let mut guard = self.running()?;
         let inner = &mut *guard;
-        let (observations, _) = self.arrays(py);
+        let (observations, _) = self.arrays(py)?;
         let mut into = observations.try_readwrite()?;
         let seen = inner.env.observe_into(into.as_slice_mut()?, &mut inner.masks);
         seen.map_err(|error| env_error(error, false))?; // somebody has resized the shared array
@@ -436,18 +495,22 @@ impl Lanes {
                 }
             });
         }
-        let (observations, rewards) = self.arrays(py);
+        let (observations, rewards) = self.arrays(py)?;
         let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
         let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
-        let stepped = if self.count <= MOST_INLINE {
-            py.detach(|| inner.step(into, reward))
-        } else {
-            py.detach(|| pool::install(|| inner.step(into, reward)))?
-        };
+        let pool = if self.count <= MOST_INLINE { None } else { Some(pool::of_this_process()?) };
+        let stepped = py.detach(|| {
+            self.steps.begin();
+            let stepped = inner.step(pool.as_deref(), into, reward);
+            if let Some(pool) = &pool {
+                self.steps.keep_awake(pool, self.count.div_ceil(LANES_PER_CHUNK) - 1);
+            }
+            stepped
+        });
         stepped.map_err(|error| env_error(error, self.is_alone()))?;
         drop((rows, sums));
         let ended = inner.ended();
-        let ended = if ended.is_empty() { None } else { Some(self.ended(py, inner, ended)?) };
+        let ended = if ended.is_empty() { None } else { Some(self.ended(py, inner, ended)) };
         Ok((
             observations,
             rewards,
@@ -547,27 +610,16 @@ impl Lanes {
 }
 
 impl Lanes {
-    fn ended<'py>(&self, py: Python<'py>, inner: &Inner, lanes: Vec<usize>) -> PyResult<Ended<'py>> {
+    fn ended<'py>(&self, py: Python<'py>, inner: &Inner, lanes: Vec<usize>) -> Ended<'py> {
         let pick = |width: usize| lanes.iter().flat_map(move |&lane| lane * width..(lane + 1) * width);
         let observations: Vec<f32> = pick(self.entries).map(|at| inner.final_observations[at]).collect();
         let masks: Vec<bool> = pick(self.num_actions).map(|at| inner.final_masks[at]).collect();
-        let of = |number: &dyn Fn(&Episode) -> f64| {
-            lanes.iter().map(|&lane| number(&inner.ended_episodes[lane])).collect::<Vec<f64>>().to_pyarray(py)
-        };
-        let totals = PyDict::new(py);
-        totals
-            .set_item("cost_per_slot", of(&|episode| episode.cost.total() / episode.slots.max(1) as f64))?;
-        totals.set_item("cost", of(&|episode| episode.cost.total()))?;
-        for (at, name) in CostBreakdown::NAMES.into_iter().enumerate() {
-            totals.set_item(format!("cost_{name}"), of(&|episode| episode.cost.components()[at]))?;
-        }
-        for (at, name) in COUNTS.into_iter().enumerate() {
-            totals.set_item(name, of(&|episode| counts(&episode.counters)[at] as f64))?;
-        }
-        totals.set_item("slots", of(&|episode| episode.slots as f64))?;
-        totals.set_item("decisions", of(&|episode| episode.decisions as f64))?;
-        totals.set_item("replaced_actions", of(&|episode| episode.replaced as f64))?;
+        let totals: Vec<[f64; STATISTICS]> =
+            lanes.iter().map(|&lane| inner.ended_episodes[lane].totals()).collect();
+        let by_name: Vec<f64> =
+            (0..STATISTICS).flat_map(|at| totals.iter().map(move |totals| totals[at])).collect();
+        let totals = rows(py, &by_name, lanes.len());
         let (observations, masks) = (rows(py, &observations, self.entries), self.masks(py, &masks));
-        Ok((lanes, observations, masks, totals))
+        (lanes, observations, masks, totals)
     }
 }

@@ -7,6 +7,7 @@ use pyo3::PyResult;
 use pyo3::exceptions::PyRuntimeError;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 
 /// The number of the process, and its threads.
@@ -32,7 +33,11 @@ fn start(threads: ThreadPoolBuilder) -> PyResult<ThreadPool> {
     threads.build().map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))
 }
 
-fn of_this_process() -> PyResult<Arc<ThreadPool>> {
+/// The threads of this process.
+///
+/// # Errors
+/// When the system refuses to start threads.
+pub(crate) fn of_this_process() -> PyResult<Arc<ThreadPool>> {
     let start = || start(ThreadPoolBuilder::new()).map(Arc::new);
     let mut known = match POOL.try_lock() {
         Ok(known) => known,
@@ -49,6 +54,34 @@ fn of_this_process() -> PyResult<Arc<ThreadPool>> {
                 std::mem::forget(parents);
             }
             Ok(pool)
+        }
+    }
+}
+
+/// Looks at the count of steps before a thread falls asleep: some 50 microseconds.
+const LOOKS: u32 = 6_000;
+
+/// The steps of an environment, for threads that wait for the next one.
+///
+/// Between two steps Python needs some ten microseconds, and a thread that sleeps about as many as a step takes to wake.
+#[derive(Default)]
+pub(crate) struct Steps(Arc<AtomicUsize>);
+
+impl Steps {
+    /// Lets the threads that wait go to work.
+    pub(crate) fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has so many threads of the pool, as far as there are, wait awake for the next step, for a moment.
+    pub(crate) fn keep_awake(&self, pool: &ThreadPool, helpers: usize) {
+        let now = self.0.load(Ordering::Relaxed);
+        for _ in 0..helpers.min(pool.current_num_threads() - 1) {
+            let steps = Arc::clone(&self.0);
+            pool.spawn(move || {
+                let is_between = |_: &u32| steps.load(Ordering::Relaxed) == now;
+                (0..LOOKS).take_while(is_between).for_each(|_| std::hint::spin_loop());
+            });
         }
     }
 }

@@ -70,6 +70,9 @@ class Lanes:
     def __new__(
         cls, scenario: Scenario, num_lanes: int, *, purpose: str, autoreset: str, replaces: bool, copies: bool
     ) -> Lanes: ...
+    @staticmethod
+    def statistics() -> list[str]:
+        """The names of the figures that a step gives of each episode that has ended."""
     def reset(self, coordinates: Sequence[tuple[int, int, int] | None], is_reset: Sequence[bool]) -> None:
         """Begins, in each lane that is marked, the episode at these coordinates (run, lane, episode), or the next one."""
     def observe(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -86,10 +89,10 @@ class Lanes:
         NDArray[np.bool_],
         NDArray[np.uint32],
         NDArray[np.bool_],
-        tuple[list[int], NDArray[np.float32], NDArray[np.bool_], dict[str, NDArray[np.float64]]] | None,
+        tuple[list[int], NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]] | None,
     ]:
         """Takes an action a lane. Returns observations, rewards, terminated, truncated, masks, slots elapsed, replaced, and of the lanes that
-        have ended their numbers, final rows, final masks and what their episodes came to."""
+        have ended their numbers, final rows, final masks and the `statistics` of their episodes, a row for each figure."""
     def details(self) -> dict[str, NDArray[Any]]:
         """Costs by component, counts and cells of the last step."""
     def cells(self) -> list[int]:

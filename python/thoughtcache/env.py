@@ -13,6 +13,8 @@ from thoughtcache import _native
 RENDER_MODES = ["ansi", "rgb_array"]
 MAX_SEED = 2**63
 MAX_LANE = 2**32
+# What the end of an episode tells.
+STATISTICS = _native.Lanes.statistics()
 
 
 def read(scenario: "str | os.PathLike[str] | _native.Scenario", overrides: dict[str, Any] | None) -> _native.Scenario:
@@ -190,7 +192,7 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
         observations, rewards, terminated, truncated, masks, slots, replaced, ended = self._open().step(np.array([number]))
         info = self._info(masks, int(slots[0]), bool(replaced[0]))
         if ended is not None:
-            info["statistics"] = {name: float(values[0]) for name, values in ended[3].items()}
+            info["statistics"] = dict(zip(STATISTICS, ended[3][:, 0].tolist(), strict=True))
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
     @staticmethod

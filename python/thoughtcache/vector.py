@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from thoughtcache import _native
-from thoughtcache.env import MAX_SEED, RENDER_MODES, checked_options, checked_render_mode, checked_seed, read, replaces, spaces_of, whole
+from thoughtcache.env import MAX_SEED, RENDER_MODES, STATISTICS, checked_options, checked_render_mode, checked_seed, read, replaces, spaces_of, whole
 
 # What a slip of the finger must not fill the memory with.
 MAX_ENVS = 65_536
@@ -145,7 +145,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if actions.dtype == np.uint64 and (huge := actions >= MAX_SEED).any():
             lane, last = int(huge.argmax()), len(self.scenario.actions) - 1
             raise ValueError(f"lane {lane}: action {actions[lane]} does not exist; {self.scenario.name} has actions 0 to {last}")
-        numbers = np.ascontiguousarray(actions, dtype=np.int64)
+        numbers = actions if actions.dtype == np.int64 and actions.flags.c_contiguous else np.ascontiguousarray(actions, np.int64)
         observations, rewards, terminated, truncated, masks, slots, replaced, ended = self._open().step(numbers)
         infos = self._infos(masks, slots, replaced)
         if ended is not None:
@@ -153,25 +153,26 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return observations, rewards, terminated, truncated, infos
 
     def _infos(self, masks: np.ndarray, slots: np.ndarray, replaced: np.ndarray) -> dict[str, Any]:
+        has_mask, has_slots, has_replaced = np.ones((3, self.num_envs), np.bool_)
         return {
             "action_mask": masks.view(np.int8),
-            "_action_mask": np.ones(self.num_envs, np.bool_),
+            "_action_mask": has_mask,
             "slots_elapsed": slots,
-            "_slots_elapsed": np.ones(self.num_envs, np.bool_),
+            "_slots_elapsed": has_slots,
             "replaced_action": replaced,
-            "_replaced_action": np.ones(self.num_envs, np.bool_),
+            "_replaced_action": has_replaced,
         }
 
     def _add_ended(
-        self, infos: dict[str, Any], lanes: list[int], observations: np.ndarray, masks: np.ndarray, totals: dict[str, np.ndarray]
+        self, infos: dict[str, Any], lanes: list[int], observations: np.ndarray, masks: np.ndarray, totals: np.ndarray
     ) -> None:
         has_ended = np.zeros(self.num_envs, np.bool_)
         has_ended[lanes] = True
-        statistics: dict[str, Any] = {}
-        for name, values in totals.items():
-            statistics[name] = np.zeros(self.num_envs)
-            statistics[name][lanes] = values
-            statistics[f"_{name}"] = has_ended.copy()
+        figures = np.zeros((len(totals), self.num_envs))
+        figures[:, lanes] = totals
+        marks = has_ended[None].repeat(len(totals), axis=0)
+        statistics: dict[str, Any] = dict(zip(STATISTICS, figures, strict=True))
+        statistics.update(zip((f"_{name}" for name in STATISTICS), marks, strict=True))
         if self.autoreset_mode != AutoresetMode.SAME_STEP:
             infos["statistics"], infos["_statistics"] = statistics, has_ended
             return

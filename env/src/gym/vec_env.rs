@@ -18,8 +18,9 @@ use super::snapshot::DigestedSpec;
 pub use super::step_rows::{StepBuffers, StepRows};
 use crate::digest::mix;
 use crate::random::Seed;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Lanes that one rayon task steps; below that many lanes everything runs on the caller's thread.
 const LANES_PER_CHUNK: usize = 128;
@@ -208,7 +209,21 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// # Errors
     /// When a buffer has the wrong length (nothing is done then), or when a lane refuses its action: the error names the
     /// first such lane, the others have been stepped.
-    pub fn step_into(&mut self, actions: &[ActionId], mut rows: StepRows<'_>) -> Result<(), EnvError> {
+    pub fn step_into(&mut self, actions: &[ActionId], rows: StepRows<'_>) -> Result<(), EnvError> {
+        self.step_with(None, actions, rows)
+    }
+
+    /// The same with the threads of a pool instead of rayon's own; the caller's thread takes chunks too, so that it need not wait
+    /// for a thread that sleeps.
+    ///
+    /// # Errors
+    /// As [`step_into`](Self::step_into).
+    pub fn step_with(
+        &mut self,
+        pool: Option<&rayon::ThreadPool>,
+        actions: &[ActionId],
+        mut rows: StepRows<'_>,
+    ) -> Result<(), EnvError> {
         self.check(actions, &rows)?;
         let (entries, num_actions) = (self.spec.num_entries(), self.spec.num_actions());
         let autoreset = self.autoreset;
@@ -219,16 +234,31 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         let mut jobs = Vec::with_capacity(self.lanes.len().div_ceil(chunk));
         for (index, (lanes, actions)) in self.lanes.chunks_mut(chunk).zip(actions.chunks(chunk)).enumerate() {
             let rows = rows.split_off(lanes.len(), entries, num_actions);
-            jobs.push((index * chunk, lanes, actions, rows));
+            jobs.push((Mutex::new(Some((index * chunk, lanes, actions, rows))), OnceLock::new()));
         }
-        // The first lane's error, whatever thread met it: results are collected in lane order.
-        let results: Vec<Result<(), EnvError>> = jobs
-            .into_par_iter()
-            .map(|(first, lanes, actions, rows)| {
-                step_chunk(autoreset, lanes, first, actions, rows, entries, num_actions)
-            })
-            .collect();
-        results.into_iter().collect()
+        let [next, ended] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+        let (jobs, next, ended) = (&jobs, &next, &ended);
+        let work = move || {
+            while let Some((job, result)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some((first, lanes, actions, rows)) = job {
+                    let stepped = step_chunk(autoreset, lanes, first, actions, rows, entries, num_actions);
+                    let _ = result.set(stepped); // each job is taken once
+                }
+            }
+        };
+        let threads = pool.map_or_else(rayon::current_num_threads, rayon::ThreadPool::current_num_threads);
+        let helpers = threads.min(jobs.len()) - 1;
+        match pool {
+            Some(pool) => pool.in_place_scope(|scope| share(scope, helpers, ended, work)),
+            None => rayon::in_place_scope(|scope| share(scope, helpers, ended, work)),
+        }
+        // The first lane's error, whatever thread met it: results are looked at in lane order.
+        jobs.iter()
+            .filter_map(|(_, result)| result.get())
+            .find(|result| result.is_err())
+            .cloned()
+            .unwrap_or(Ok(()))
     }
 
     /// A 64-bit digest of everything that happened since the reset (actions, rewards, ends, slots), so that two runs can be
@@ -250,6 +280,28 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         expect_len("final_masks", rows.final_masks.len(), lanes * self.spec.num_actions())?;
         expect_len("infos", rows.infos.len(), lanes)
     }
+}
+
+/// Looks at the helpers before this thread falls asleep: some 100 microseconds.
+const LOOKS: u32 = 3_000;
+
+/// Does the work on this thread and on so many of the pool. This thread waits for them awake, for a moment: they take about as long
+/// as it does, and to fall asleep and wake takes longer.
+fn share<'scope>(
+    scope: &rayon::Scope<'scope>,
+    helpers: usize,
+    ended: &'scope AtomicUsize,
+    work: impl Fn() + Copy + Send + 'scope,
+) {
+    for _ in 0..helpers {
+        scope.spawn(move |_| {
+            work();
+            ended.fetch_add(1, Ordering::Release);
+        });
+    }
+    work();
+    let is_waiting = |_: &u32| ended.load(Ordering::Acquire) < helpers;
+    (0..LOOKS).take_while(is_waiting).for_each(|_| std::hint::spin_loop());
 }
 
 fn expect_len(what: &'static str, got: usize, expected: usize) -> Result<(), EnvError> {
