@@ -249,6 +249,9 @@ type Stepped<'py> = (
     Option<Ended<'py>>,
 );
 
+/// Observations and rewards.
+type Arrays<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f64>>);
+
 /// Observations and masks.
 type Seen<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<bool>>);
 
@@ -307,19 +310,14 @@ impl Lanes {
     }
 
     /// Two arrays of a row and a number a lane: new ones, or those that all steps share.
-    fn arrays<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f64>>)> {
-        Ok(match &self.shared {
-            Some(shared) => (shared.observations.bind(py).clone(), shared.rewards.bind(py).clone()),
-            None => {
-                // Every number is written before anybody reads it: zeros would take as long as a tenth of the step.
-                let shape = (self.count, self.entries);
-                let rows = self.empty.bind(py).call1((shape, numpy::dtype::<f32>(py)))?;
-                (rows.cast_into()?, PyArray1::zeros(py, self.count, false))
-            }
-        })
+    fn arrays<'py>(&self, py: Python<'py>) -> PyResult<Arrays<'py>> {
+        if let Some(shared) = &self.shared {
+            return Ok((shared.observations.bind(py).clone(), shared.rewards.bind(py).clone()));
+        }
+        // Every number is written before anybody reads it: zeros would take as long as a tenth of the step.
+        let shape = (self.count, self.entries);
+        let rows = self.empty.bind(py).call1((shape, numpy::dtype::<f32>(py)))?;
+        Ok((rows.cast_into()?, PyArray1::zeros(py, self.count, false)))
     }
 
     fn masks<'py>(&self, py: Python<'py>, masks: &[bool]) -> Bound<'py, PyArray2<bool>> {
