@@ -64,7 +64,11 @@ const STEPS: &[Step] = &[
 /// The steps of `--quick`.
 const QUICK: &[Step] = &[
     step("format", Plain, "fmt --all -- --check"),
-    step("unit tests", Torch, "test --release --no-fail-fast --workspace --lib --bins"),
+    step(
+        "unit tests",
+        Torch,
+        "test --release --no-fail-fast --workspace --exclude thoughtcache-py --lib --bins",
+    ),
 ];
 
 /// The environments of the tests in Python, and the folder of tests that only the other one runs.
