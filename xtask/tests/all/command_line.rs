@@ -338,7 +338,10 @@ fn a_quick_test_looks_at_the_format_and_runs_the_unit_tests() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(
         calls[2..],
-        ["unset fmt --all -- --check", "unset test --release --no-fail-fast --workspace --lib --bins"]
+        [
+            "unset fmt --all -- --check",
+            "unset test --release --no-fail-fast --workspace --exclude thoughtcache-py --lib --bins",
+        ]
     );
 }
 
