@@ -1,7 +1,7 @@
 //! `bench env`: random legal actions, everything included that a learner would ask for.
 
 use super::measure::{circumstances, judge};
-use super::play::RandomPlay;
+use super::play::{Draw, RandomPlay, random_legal, random_or_first};
 use super::scaling::{self, Curve};
 use super::scaling_plot;
 use crate::args::{DEFAULT_SCENARIO, SettingArgs, number, within};
@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// Copies of the environment; with more than fit into a core's cache a decision takes some per cent longer
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     lanes: u32,
+    /// Draw among all actions, with the first legal one for an illegal one, as the Python package replaces them
+    #[arg(long)]
+    unmasked: bool,
     /// Seconds of each measurement
     #[arg(long, value_name = "S", allow_negative_numbers = true, default_value_t = 3.0, value_parser = within(0.01, 3600.0, "seconds"))]
     seconds: f64,
@@ -84,12 +87,14 @@ impl Args {
             self.scaling && output::takes_stdout(console, &[("--plot", Some(self.plot.as_path()))])?;
         output::prepare(&self.plot)?;
         let circumstances = circumstances();
+        let draw: Draw = if self.unmasked { random_or_first } else { random_legal };
         let mut measurements = Vec::new();
         for threads in self.threads(Machine::this().cores) {
             let spinner = progress::spinner(console, format!("{threads} threads, {} s", self.seconds));
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.with_context(|| format!("cannot start {threads} threads"))?;
-            let mut own = pool.install(|| measure(&scenario, self.lanes as usize, threads, self.seconds))?;
+            let mut own =
+                pool.install(|| measure(&scenario, self.lanes as usize, threads, draw, self.seconds))?;
             own.speed_up = measurements
                 .first()
                 .map_or(1.0, |one: &Measurement| own.decisions_per_s / one.decisions_per_s);
@@ -98,7 +103,7 @@ impl Args {
         }
         let hash = measurements[0].hash;
         let users = if self.scaling {
-            scaling::measure(console, &text, &overrides, &loaded, self.seconds)?
+            scaling::measure(console, &text, &overrides, &loaded, draw, self.seconds)?
         } else {
             Vec::new()
         };
@@ -148,8 +153,14 @@ impl Args {
     }
 }
 
-fn measure(scenario: &Arc<Scenario>, lanes: usize, threads: usize, seconds: f64) -> Result<Measurement> {
-    let mut play = RandomPlay::new(scenario, lanes, threads)?;
+fn measure(
+    scenario: &Arc<Scenario>,
+    lanes: usize,
+    threads: usize,
+    draw: Draw,
+    seconds: f64,
+) -> Result<Measurement> {
+    let mut play = RandomPlay::new(scenario, lanes, threads, draw)?;
     for _ in 0..HASHED_STEPS {
         play.step()?;
     }

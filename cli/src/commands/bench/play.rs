@@ -1,4 +1,4 @@
-//! Random play: lanes of an environment under random legal actions.
+//! Random play: lanes of an environment under random actions.
 
 use anyhow::Result;
 use rand::RngExt;
@@ -18,11 +18,15 @@ pub(super) struct RandomPlay {
     /// One generator a lane, so that an action does not depend on the number of threads.
     rngs: Vec<SimRng>,
     lanes_per_chunk: usize,
+    draw: Draw,
 }
+
+/// How an action is drawn.
+pub(super) type Draw = fn(&[bool], &mut SimRng) -> ActionId;
 
 impl RandomPlay {
     /// All lanes at their first decision.
-    pub(super) fn new(scenario: &Arc<Scenario>, lanes: usize, threads: usize) -> Result<Self> {
+    pub(super) fn new(scenario: &Arc<Scenario>, lanes: usize, threads: usize, draw: Draw) -> Result<Self> {
         let seed = Seed::new(Purpose::Test, 0);
         let lanes_per_chunk = lanes.div_ceil(threads);
         let vec_env =
@@ -31,15 +35,16 @@ impl RandomPlay {
         let rows = buffers.rows();
         vec_env.observe_into(rows.observations, rows.masks)?;
         let rngs = (0..lanes).map(|lane| seed.with_lane(lane as u32).stream(Stream::Policy)).collect();
-        Ok(Self { vec_env, buffers, actions: vec![ActionId(0); lanes], rngs, lanes_per_chunk })
+        Ok(Self { vec_env, buffers, actions: vec![ActionId(0); lanes], rngs, lanes_per_chunk, draw })
     }
 
     /// One decision of every lane.
     pub(super) fn step(&mut self) -> Result<()> {
         let num_actions = self.vec_env.spec().num_actions();
         let rows = self.buffers.rows();
+        let draw = self.draw;
         let choose = |((action, legal), rng): ((&mut ActionId, &[bool]), &mut SimRng)| {
-            *action = random_legal(legal, rng);
+            *action = draw(legal, rng);
         };
         let chunk = self.lanes_per_chunk;
         if chunk >= self.actions.len() {
@@ -74,7 +79,8 @@ impl RandomPlay {
     }
 }
 
-fn random_legal(legal: &[bool], rng: &mut SimRng) -> ActionId {
+/// Draws among the legal actions.
+pub(super) fn random_legal(legal: &[bool], rng: &mut SimRng) -> ActionId {
     let count: usize = legal.iter().map(|&is_legal| usize::from(is_legal)).sum();
     let mut left = rng.random_range(0..count);
     for (index, &is_legal) in legal.iter().enumerate() {
@@ -88,6 +94,13 @@ fn random_legal(legal: &[bool], rng: &mut SimRng) -> ActionId {
     unreachable!("as many actions are legal as were counted")
 }
 
+/// Draws among all actions and takes the first legal one where an illegal one was drawn, as the Python package does.
+pub(super) fn random_or_first(legal: &[bool], rng: &mut SimRng) -> ActionId {
+    let drawn = rng.random_range(0..legal.len());
+    let first = || legal.iter().position(|is_legal| *is_legal).expect("a mask is never empty");
+    ActionId::from_index(if legal[drawn] { drawn } else { first() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +111,7 @@ mod tests {
         let hash = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut play = RandomPlay::new(&scenario, 7, threads).unwrap();
+                let mut play = RandomPlay::new(&scenario, 7, threads, random_legal).unwrap();
                 (0..300).for_each(|_| play.step().unwrap());
                 play.hash()
             })
@@ -115,5 +128,17 @@ mod tests {
         }
         assert_eq!((drawn[0], drawn[2]), (0, 0));
         assert!(drawn[1] > 100 && drawn[3] > 100, "{drawn:?}");
+    }
+
+    #[test]
+    fn an_illegal_draw_becomes_the_first_legal_action() {
+        let mut rng = Seed::new(Purpose::Test, 0).stream(Stream::Policy);
+        let mut drawn = [0; 4];
+        for _ in 0..400 {
+            drawn[random_or_first(&[false, true, false, true], &mut rng).index()] += 1;
+        }
+        assert_eq!((drawn[0], drawn[2]), (0, 0));
+        // Three quarters and one.
+        assert!((260..340).contains(&drawn[1]), "{drawn:?}");
     }
 }

@@ -6,7 +6,7 @@
 //! beginnings of episodes included, and processor time counts where the system tells it.
 
 use super::measure::BusyClock;
-use super::play::RandomPlay;
+use super::play::{Draw, RandomPlay};
 use crate::console::Console;
 use crate::progress;
 use crate::scenario_file::{LoadedScenario, ScenarioText};
@@ -69,6 +69,7 @@ pub(super) fn measure(
     text: &ScenarioText,
     overrides: &[Override],
     loaded: &LoadedScenario,
+    draw: Draw,
     seconds: f64,
 ) -> Result<Vec<Curve>> {
     let (Some(physical), WorkloadConfig::Sessions(sessions)) =
@@ -86,7 +87,7 @@ pub(super) fn measure(
             let rate = if demand == "total" { rate * f64::from(users) / f64::from(count) } else { rate };
             let scenario = with(text, overrides, count, rate)?;
             let fewest_ns = points.first().map(|first| first.decision_ns);
-            points.push(point(&scenario, count, seconds, fewest_ns)?);
+            points.push(point(&scenario, count, draw, seconds, fewest_ns)?);
             spinner.finish_and_clear();
         }
         curves.push(Curve { demand, words, points });
@@ -107,8 +108,14 @@ fn with(text: &ScenarioText, overrides: &[Override], users: u32, rate: f64) -> R
 }
 
 /// Plays whole episodes for so many seconds, one at least.
-fn point(scenario: &Arc<Scenario>, users: u32, seconds: f64, fewest_ns: Option<f64>) -> Result<Point> {
-    let mut play = RandomPlay::new(scenario, 1, 1)?;
+fn point(
+    scenario: &Arc<Scenario>,
+    users: u32,
+    draw: Draw,
+    seconds: f64,
+    fewest_ns: Option<f64>,
+) -> Result<Point> {
+    let mut play = RandomPlay::new(scenario, 1, 1, draw)?;
     let idle_user_bytes = play.env().world().idle_user_bytes().unwrap_or(0);
     let horizon_slots = u64::from(scenario.horizon_slots);
     let (mut decisions, mut slots) = (0_u64, 0_u64);
