@@ -24,10 +24,10 @@ pub(crate) struct Environment {
 /// TensorBoard's own reader of event files, for the tests in Rust.
 pub(crate) const TESTS: Environment = at(".venv-test", include_str!("../requirements-test.txt"), (3, 9));
 
-/// What builds the documentation site.
+/// Sphinx, which builds the documentation site.
 pub(crate) const DOCS: Environment = at(".venv-docs", include_str!("../../docs/requirements.txt"), (3, 9));
 
-/// What builds wheels.
+/// Maturin and zig, which build the wheels.
 pub(crate) const BUILD: Environment =
     at(".venv-build", include_str!("../../python/requirements/build.txt"), (3, 11));
 

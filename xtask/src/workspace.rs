@@ -44,12 +44,12 @@ impl Workspace {
         self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
 
-    /// Where cargo writes, `CARGO_TARGET_DIR` or `target`: two folders above the program.
+    /// The folder that cargo writes into, `CARGO_TARGET_DIR` or `target`: two folders above the program.
     pub(crate) fn target(&self) -> PathBuf {
         PathBuf::from(self.program().get_program()).ancestors().nth(2).unwrap_or(&self.root).to_owned()
     }
 
-    /// Where maturin writes.
+    /// The folder that maturin writes wheels into.
     pub(crate) fn wheels(&self) -> PathBuf {
         self.target().join("wheels")
     }

@@ -42,6 +42,7 @@ pub(super) enum Environment {
     Torch,
 }
 
+/// Steps that run tests leave out the native module of Python, which has none: all share one set of features then.
 const STEPS: &[Step] = &[
     step("format", Plain, "fmt --all -- --check"),
     step("lints, benches included", Plain, "clippy --release --workspace --all-targets -- -D warnings"),
@@ -55,9 +56,13 @@ const STEPS: &[Step] = &[
         "tests without torch",
         NoTorch,
         // Of the whole workspace, so that what it depends on has the features of the other steps and is built once.
-        "test --release --no-fail-fast --workspace --test cli --no-default-features without_torch",
+        "test --release --no-fail-fast --workspace --exclude thoughtcache-py --test cli --no-default-features without_torch",
     ),
-    step("tests with torch", Torch, "test --release --no-fail-fast --workspace -- --show-output"),
+    step(
+        "tests with torch",
+        Torch,
+        "test --release --no-fail-fast --workspace --exclude thoughtcache-py -- --show-output",
+    ),
     step("documentation site", Plain, "run --release --quiet -p xtask -- docs --built"),
 ];
 

@@ -318,8 +318,8 @@ fn test_runs_every_step_and_passes_on_the_lines_of_the_tests() {
     unset clippy --release --workspace --all-targets -- -D warnings
     /no/libtorch/is/needed/here check --release -p thoughtcache-agents -p thoughtcache --all-targets --no-default-features
     unset doc --release --workspace --no-deps
-    /no/libtorch/is/needed/here test --release --no-fail-fast --workspace --test cli --no-default-features without_torch
-    unset test --release --no-fail-fast --workspace -- --show-output
+    /no/libtorch/is/needed/here test --release --no-fail-fast --workspace --exclude thoughtcache-py --test cli --no-default-features without_torch
+    unset test --release --no-fail-fast --workspace --exclude thoughtcache-py -- --show-output
     unset run --release --quiet -p xtask -- docs --built
     ");
     assert_eq!(stdout.matches("test result: ok. 7 passed;").count(), 2);
