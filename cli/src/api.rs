@@ -1,20 +1,22 @@
 //! What the Python package takes from the program: worlds, policies and pictures by the names of the command line.
 
-use crate::commands::scenario::pictures;
+use crate::commands::evaluate;
 pub use crate::commands::scenario::pictures::View;
+use crate::commands::scenario::pictures::{self, KINDS};
 use crate::console::Console;
+pub use crate::picture::{draw as picture, text};
+use crate::policies;
+pub use crate::policies::{load as contenders, row, seed_groups};
 use crate::scenario_file::{LoadedScenario, ScenarioText, Setting};
 use crate::world::World;
-use crate::{picture, policies};
-use anyhow::{Context, Result};
-use std::path::Path;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
 use thoughtcache_agents::checkpoint::Checkpoint;
-use thoughtcache_agents::compare::SeedGroup;
-use thoughtcache_agents::evaluate::Contender;
+use thoughtcache_agents::evaluate::{Contender, Evaluation};
 use thoughtcache_agents::heuristics::registry;
-use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::text::Override;
 
@@ -40,10 +42,8 @@ impl Loaded {
 /// # Errors
 /// Every mistake, with its place. One in an override is a [`ConfigError`](thoughtcache_env::text::ConfigError).
 pub fn scenario(name: Option<&str>, policies: &[String], overrides: &[Override]) -> Result<Loaded> {
-    let setting = |change: &Override| Setting {
-        key: format!("scenario.{}", change.key.strip_prefix("scenario.").unwrap_or(&change.key)),
-        value: change.value.clone(),
-    };
+    let setting =
+        |change: &Override| Setting { key: format!("scenario.{}", change.key), value: change.value.clone() };
     let settings: Vec<Setting> = overrides.iter().map(setting).collect();
     Loaded::new(World::choose(name, policies)?.load(&settings)?)
 }
@@ -72,20 +72,12 @@ pub fn all_rules(scenario: &Arc<Scenario>) -> Vec<String> {
     registry::names(scenario).into_iter().chain(optimal).collect()
 }
 
-/// Finds policies for a scenario, each name once, in order: rules by name, runs and checkpoints by folder.
+/// What `evaluate --json` prints.
 ///
 /// # Errors
-/// When a name is neither a rule nor the folder of a run, or a policy does not fit the scenario.
-pub fn contenders(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Contender>> {
-    policies::load(names, scenario)
-}
-
-/// The runs among the policies that differ in their seed alone, where there are several.
-///
-/// # Errors
-/// When a config cannot be read, or two runs of one configuration have one seed.
-pub fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<Vec<SeedGroup>> {
-    policies::seed_groups(names, contenders)
+/// When a figure is not a finite number.
+pub fn evaluated(evaluation: &Evaluation) -> Result<Value> {
+    Ok(evaluate::document(evaluation, &evaluate::summaries(evaluation)?))
 }
 
 /// The checkpoint behind the folder of a run or of a checkpoint; `None` where the name is that of a rule.
@@ -93,31 +85,19 @@ pub fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<Vec<See
 /// # Errors
 /// When there is no such folder, or its policy is damaged.
 pub fn checkpoint(name: &str) -> Result<Option<Checkpoint>> {
-    policies::checkpoint(name)?.map(|place| policies::read(Path::new(&place))).transpose()
+    policies::checkpoint(name)?.map(|place| policies::read(&place)).transpose()
 }
 
-/// A picture of the present state, as SVG of 960 x 540.
+/// A picture of `scenario plot` as SVG; that of a channel, and that of placements, where there is a radio.
 ///
 /// # Errors
-/// When a drawing has one.
-pub fn picture(env: &DecisionEnv) -> Result<String> {
-    picture::draw(env)
-}
-
-/// The present state in a few lines: the pending decision, what is resident, what is legal.
-pub fn text(env: &DecisionEnv) -> String {
-    picture::text(env)
-}
-
-/// The pictures of `scenario plot` as SVG, each with its kind; that of a channel, and that of placements, where there is a radio.
-///
-/// # Errors
-/// When the view has a cell or a user that the scenario has not, or the policy is refused.
-pub fn pictures(
-    scenario: &Arc<Scenario>,
-    contender: &Contender,
-    view: View,
-) -> Result<Vec<(&'static str, String)>> {
+/// When the scenario has no picture of this kind, or the view has a cell or a user that it has not, or the policy is refused.
+pub fn plot(kind: &str, scenario: &Arc<Scenario>, contender: &Contender, view: View) -> Result<String> {
     view.check(scenario, ["cell", "user"])?;
-    pictures::draw(scenario, contender, view)
+    if let Some((_, svg)) = pictures::draw(&[kind], scenario, contender, view)?.pop() {
+        return Ok(svg);
+    }
+    let all = pictures::draw(&KINDS, scenario, contender, view)?;
+    let kinds: Vec<&str> = all.iter().map(|(kind, _)| *kind).collect();
+    bail!("'{}' is none of the pictures of this scenario: {}", one_line(kind), kinds.join(", "))
 }

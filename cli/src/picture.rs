@@ -36,7 +36,7 @@ const FONT: &str = "Roboto";
 ///
 /// # Errors
 /// When a drawing has one.
-pub(crate) fn draw(env: &DecisionEnv) -> Result<String> {
+pub fn draw(env: &DecisionEnv) -> Result<String> {
     let heading = [(title(env), 21), (subtitle(env), 14)];
     let heading = heading.map(|(words, size)| fitted(&words, size, WIDTH.cast_signed() - 24));
     let svg = sheet([&heading[0], &heading[1]], (WIDTH, &[BODY]), |rows| {
@@ -62,7 +62,7 @@ pub(crate) fn draw(env: &DecisionEnv) -> Result<String> {
 }
 
 /// The present state in a few lines.
-pub(crate) fn text(env: &DecisionEnv) -> String {
+pub fn text(env: &DecisionEnv) -> String {
     let (observation, scenario) = (env.observation(), env.world().scenario());
     let residents = scenario.services.iter().zip(&observation.residency);
     let residents =

@@ -102,7 +102,7 @@ fn runs_in(folder: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// When a config cannot be read, or two runs of one configuration have one seed.
-pub(crate) fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<Vec<SeedGroup>> {
+pub fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<Vec<SeedGroup>> {
     let mut groups: Vec<(Table, SeedGroup)> = Vec::new();
     for (name, contender) in names.iter().zip(contenders) {
         let Some(place) = checkpoint(name)? else { continue };
@@ -144,11 +144,25 @@ pub(crate) fn seed_groups(names: &[String], contenders: &[Contender]) -> Result<
     Ok(groups)
 }
 
+/// The name of the row of a policy: its own, or that of the group of seeds that it belongs to. `names` as they were typed, each once,
+/// with the contender of each; another name is a row by itself.
+pub fn row<'a>(
+    name: &'a str,
+    names: &[String],
+    contenders: &'a [Contender],
+    groups: &'a [SeedGroup],
+) -> &'a str {
+    let at = names.iter().position(|typed| typed == name);
+    let policy = at.and_then(|at| contenders.get(at)).map_or(name, |contender| contender.name.as_str());
+    let is_member = |group: &&SeedGroup| group.members.iter().any(|(_, member)| member == policy);
+    groups.iter().find(is_member).map_or(policy, |group| group.name.as_str())
+}
+
 /// Finds policies for a scenario, each name once, in the order in which they were typed.
 ///
 /// # Errors
 /// When a name is neither a heuristic nor the folder of a run, or a policy does not fit the scenario.
-pub(crate) fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Contender>> {
+pub fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Contender>> {
     let env = DecisionEnv::new(Arc::clone(scenario));
     let mut typed: Vec<&String> = Vec::new();
     let mut contenders: Vec<Contender> = Vec::new();

@@ -23,6 +23,18 @@ pub struct Counters {
     pub late: u64,
 }
 
+impl Counters {
+    /// The names of the counts, in the order of [`counts`](Self::counts).
+    pub const NAMES: [&'static str; 8] =
+        ["requests", "edge_requests", "hits", "loads", "evictions", "refreshes", "loaded_bytes", "late"];
+
+    /// The counts, in the order of [`NAMES`](Self::NAMES).
+    pub const fn counts(&self) -> [u64; 8] {
+        let Self { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late } = *self;
+        [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late]
+    }
+}
+
 impl std::ops::AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;

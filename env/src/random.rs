@@ -76,6 +76,20 @@ pub enum Purpose {
     Test,
 }
 
+impl Purpose {
+    /// All, in the order in which a person meets them.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validate, Self::Test];
+
+    /// The name in files and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validate => "validate",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// What a sequence of draws is used for; each has its own generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {

@@ -15,7 +15,6 @@ use thoughtcache_agents::compare::Comparison;
 use thoughtcache_agents::evaluate::{
     self as play_all, Contender, EpisodeResult, EvaluateError, Evaluation, Hooks, PolicyKind, Protocol,
 };
-use thoughtcache_agents::metrics::Summary;
 use thoughtcache_cli::api::{self, View};
 
 /// Test episodes, at most, as on the command line.
@@ -126,27 +125,13 @@ pub(crate) fn evaluate<'py>(
     let (contenders, _) = contenders(py, policies, scenario, &raised)?;
     let protocol = protocol(scenario, seed, episodes)?;
     let evaluation = play(py, &contenders, &protocol, &raised)?;
-    let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
-    if let Some((name, figure)) =
-        summaries.iter().find_map(|summary| Some((&summary.name, summary.not_finite()?)))
-    {
-        return Err(PyValueError::new_err(format!(
-            "{name}: its {figure} is not a finite number over these episodes"
-        )));
-    }
+    let mut found = api::evaluated(&evaluation).map_err(|error| value_error(&error))?;
     let costs: Vec<Vec<f64>> = evaluation
         .policies
         .iter()
         .map(|policy| policy.episodes.iter().map(EpisodeResult::cost_per_slot).collect())
         .collect();
-    let found = json!({
-        "scenario": evaluation.scenario,
-        "episodes": evaluation.episodes,
-        "seed": evaluation.seed,
-        "policies": summaries,
-        "episode_costs": costs,
-        "trajectory_hash": format!("{:016x}", evaluation.trajectory_hash()),
-    });
+    found["episode_costs"] = json!(costs);
     document(py, &found)
 }
 
@@ -170,17 +155,9 @@ pub(crate) fn compare<'py>(
         named.push(Named::Name(baseline.clone()));
     }
     let (contenders, typed) = contenders(py, named, scenario, &raised)?;
-    let fail = |error: &anyhow::Error| value_error(error);
-    let groups = if by_run {
-        Vec::new()
-    } else {
-        api::seed_groups(&typed, &contenders).map_err(|error| fail(&error))?
-    };
-    // A run's row is called like its folder, and runs of several seeds like their configuration.
-    let policy = typed.iter().position(|name| *name == baseline).map_or(&baseline, |at| &contenders[at].name);
-    let is_member = |(_, member): &(u64, String)| member == policy;
-    let row =
-        groups.iter().find(|group| group.members.iter().any(is_member)).map_or(policy, |group| &group.name);
+    let groups = if by_run { Ok(Vec::new()) } else { api::seed_groups(&typed, &contenders) };
+    let groups = groups.map_err(|error| value_error(&error))?;
+    let row = api::row(&baseline, &typed, &contenders, &groups);
     let protocol = protocol(scenario, seed, episodes)?;
     let evaluation = play(py, &contenders, &protocol, &raised)?;
     let comparison = py.detach(|| pool::install(|| Comparison::of_groups(&evaluation, &groups, row)))?;
@@ -192,23 +169,25 @@ pub(crate) fn compare<'py>(
 
 /// See `_native.pyi`.
 #[pyfunction]
-#[pyo3(signature = (scenario, policy, seed, episodes, cell, user))]
-pub(crate) fn pictures(
+#[pyo3(signature = (kind, scenario, policy, seed, episodes, cell, user))]
+#[expect(clippy::too_many_arguments, reason = "they are given by name in Python")]
+pub(crate) fn plot(
     py: Python<'_>,
+    kind: String,
     scenario: &Scenario,
     policy: String,
     seed: u64,
     episodes: u64,
     cell: u64,
     user: u64,
-) -> PyResult<Vec<(&'static str, String)>> {
+) -> PyResult<String> {
     let world = &scenario.loaded.scenario;
     let view = View { seed, episodes, cell, user };
     let drawn = py.detach(|| {
         pool::install(|| {
             let contenders = api::contenders(std::slice::from_ref(&policy), world)?;
             let contender = contenders.first().ok_or_else(|| anyhow::anyhow!("nobody decides"))?;
-            api::pictures(world, contender, view)
+            api::plot(&kind, world, contender, view)
         })
     })?;
     drawn.map_err(|error| value_error(&error))

@@ -2,12 +2,12 @@
 //!
 //! What a caller may do wrong is found before anything is stepped: a refused call changes nothing.
 
+use crate::episode::{Episode, STATISTICS};
 use crate::errors::{env_error, value_error};
 use crate::policy::Player;
 use crate::pool::Steps;
 use crate::scenario::Scenario;
 use crate::{pool, raster};
-use numpy::ndarray::Array2;
 use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, ToPyArray};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -25,82 +25,11 @@ use thoughtcache_env::gym::vec_env::{Autoreset, StepRows, VecEnv};
 use thoughtcache_env::random::{Purpose, Seed};
 
 /// Copies of an environment, at most: what a slip of the finger must not fill the memory with.
-const MOST_LANES: usize = 65_536;
+pub(crate) const MAX_ENVS: usize = 65_536;
 /// Lanes that are stepped without other threads.
 const MOST_INLINE: usize = 128;
 /// Of more, as many as a thread takes at a time: a thread that wakes late takes fewer.
 const LANES_PER_CHUNK: usize = 32;
-
-/// The names of the counts of a step or an episode.
-const COUNTS: [&str; 8] =
-    ["requests", "edge_requests", "hits", "loads", "evictions", "refreshes", "loaded_bytes", "late"];
-
-fn counts(counters: &Counters) -> [u64; 8] {
-    let Counters { requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late } =
-        *counters;
-    [requests, edge_requests, hits, loads, evictions, refreshes, loaded_bytes, late]
-}
-
-/// What an episode has come to.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Episode {
-    cost: CostBreakdown,
-    counters: Counters,
-    /// Its horizon: what the judges divide by. Slots of decisions are fewer before the first one, and more after the end.
-    slots: u64,
-    decisions: u64,
-    replaced: u64,
-}
-
-impl Episode {
-    fn add(&mut self, info: &StepInfo, is_replaced: bool) {
-        self.cost += info.cost;
-        self.counters += info.counters;
-        self.decisions += 1;
-        self.replaced += u64::from(is_replaced);
-    }
-}
-
-/// The figures of an episode.
-const STATISTICS: usize = 2 + CostBreakdown::NAMES.len() + COUNTS.len() + 3;
-
-impl Episode {
-    /// The names of the figures.
-    fn names() -> Vec<String> {
-        let costs = CostBreakdown::NAMES.map(|name| format!("cost_{name}"));
-        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<String>>();
-        [
-            own(&["cost_per_slot", "cost"]),
-            costs.into(),
-            own(&COUNTS),
-            own(&["slots", "decisions", "replaced_actions"]),
-        ]
-        .concat()
-    }
-
-    /// The figures, in the order of their names.
-    fn totals(&self) -> [f64; STATISTICS] {
-        let cost = self.cost.total();
-        let counts = counts(&self.counters).map(|count| count as f64);
-        let last = [self.slots, self.decisions, self.replaced].map(|count| count as f64);
-        let all = [cost / self.slots.max(1) as f64, cost].into_iter().chain(self.cost.components());
-        let mut totals = [0.0; STATISTICS];
-        for (total, figure) in totals.iter_mut().zip(all.chain(counts).chain(last)) {
-            *total = figure;
-        }
-        totals
-    }
-}
-
-/// Why the actions are not taken.
-enum Refused {
-    Env(EnvError),
-    /// A number that is not even one of an action.
-    Unknown {
-        lane: usize,
-        action: i64,
-    },
-}
 
 /// The state of lanes as bytes.
 #[derive(Serialize, Deserialize)]
@@ -138,7 +67,7 @@ impl Inner {
     }
 
     /// Takes the actions, an illegal one replaced by the first legal one where that is wanted.
-    fn take(&mut self, actions: &[i64], replaces: bool) -> Result<(), Refused> {
+    fn take(&mut self, actions: &[i64], replaces: bool) -> Result<(), EnvError> {
         let num_actions = self.env.spec().num_actions();
         let waits = self.env.autoreset() == Autoreset::NextStep;
         let legal = self.masks.chunks_exact(num_actions);
@@ -150,7 +79,9 @@ impl Inner {
                 continue; // its next episode begins, whatever the action is
             }
             if u32::try_from(action).is_err() {
-                return Err(Refused::Unknown { lane, action });
+                let spec = self.env.spec();
+                let unknown = EnvError::UnknownAction { id: spec.id.clone(), action, last: num_actions - 1 };
+                return Err(EnvError::Lane { lane, source: Box::new(unknown) });
             }
             let number = ActionId(action as u32);
             let refused = match legal.get(number.index()) {
@@ -166,17 +97,18 @@ impl Inner {
                 }
                 _ => EnvError::refuse(self.env.spec(), number, legal),
             };
-            return Err(Refused::Env(EnvError::Lane { lane, source: Box::new(refused) }));
+            return Err(EnvError::Lane { lane, source: Box::new(refused) });
         }
         Ok(())
     }
 
+    /// Takes the actions; returns the lanes whose episode has ended.
     fn step(
         &mut self,
         pool: Option<&ThreadPool>,
         observations: &mut [f32],
         rewards: &mut [f64],
-    ) -> Result<(), EnvError> {
+    ) -> Result<Vec<usize>, EnvError> {
         let rows = StepRows {
             observations,
             masks: &mut self.masks,
@@ -191,42 +123,42 @@ impl Inner {
         // In the next-step mode a lane that had ended is not stepped: its next episode begins.
         self.begins.clear();
         self.begins.extend(self.env.has_ended());
-        for (lane, episode) in self.episodes.iter_mut().enumerate() {
-            episode.slots = u64::from(self.env.env(lane).world().horizon_slots());
-        }
         self.env.step_with(pool, &self.actions, rows)?;
-        let steps = self.infos.iter().zip(&self.replaced).zip(&self.begins);
-        for (episode, ((info, &is_replaced), &begins)) in self.episodes.iter_mut().zip(steps) {
-            if begins {
-                *episode = Episode::default();
-            } else {
-                episode.add(info, is_replaced);
-            }
-        }
         let begins_anew = self.env.autoreset() == Autoreset::SameStep;
-        for lane in self.ended() {
-            self.ended_episodes[lane] = self.episodes[lane];
-            if begins_anew {
-                self.episodes[lane] = Episode::default();
+        let mut ended = Vec::new();
+        for lane in 0..self.num_lanes() {
+            if self.begins[lane] {
+                self.episodes[lane] = self.new_episode(lane);
+                continue;
+            }
+            self.episodes[lane].add(&self.infos[lane], self.replaced[lane]);
+            if self.terminated[lane] || self.truncated[lane] {
+                ended.push(lane);
+                self.ended_episodes[lane] = self.episodes[lane];
+                if begins_anew {
+                    self.episodes[lane] = self.new_episode(lane);
+                }
             }
         }
-        Ok(())
+        Ok(ended)
+    }
+
+    /// The episode that a lane has just begun.
+    fn new_episode(&self, lane: usize) -> Episode {
+        Episode::of(self.env.env(lane).world().horizon_slots())
     }
 
     /// Whether a lane has taken no decision of its episode yet.
     pub(crate) fn is_first(&self, lane: usize) -> bool {
-        self.episodes[lane].decisions == 0
+        self.episodes[lane].is_new()
     }
 
-    /// The lanes whose episode ended in the last step.
-    fn ended(&self) -> Vec<usize> {
-        (0..self.num_lanes()).filter(|&lane| self.terminated[lane] || self.truncated[lane]).collect()
-    }
-
-    fn look(&mut self) {
-        let entries = self.env.spec().num_entries();
-        let mut rows = vec![0.0; self.num_lanes() * entries];
-        self.env.observe_into(&mut rows, &mut self.masks).expect("buffers of the right length");
+    /// Reads the masks of the present decisions.
+    fn read_masks(&mut self) {
+        let num_actions = self.env.spec().num_actions();
+        for (lane, legal) in self.masks.chunks_exact_mut(num_actions).enumerate() {
+            self.env.env(lane).mask(legal);
+        }
     }
 }
 
@@ -326,24 +258,16 @@ impl Lanes {
 }
 
 /// An array of rows of this width.
-fn rows<'py, T: numpy::Element + Clone>(
-    py: Python<'py>,
-    numbers: &[T],
-    width: usize,
-) -> Bound<'py, PyArray2<T>> {
-    let shape = (numbers.len() / width.max(1), width);
-    Array2::from_shape_vec(shape, numbers.to_vec()).expect("whole rows").to_pyarray(py)
+fn rows<'py, T: numpy::Element>(py: Python<'py>, numbers: &[T], width: usize) -> Bound<'py, PyArray2<T>> {
+    let shape = [numbers.len() / width.max(1), width];
+    PyArray1::from_slice(py, numbers).reshape(shape).expect("whole rows")
 }
 
 fn purpose(name: &str) -> PyResult<Purpose> {
-    match name {
-        "train" => Ok(Purpose::Train),
-        "validate" => Ok(Purpose::Validate),
-        "test" => Ok(Purpose::Test),
-        _ => Err(PyValueError::new_err(format!(
-            "purpose {name:?} is none of \"train\", \"validate\", \"test\""
-        ))),
-    }
+    Purpose::ALL.into_iter().find(|purpose| purpose.name() == name).ok_or_else(|| {
+        let names = Purpose::ALL.map(|purpose| format!("{:?}", purpose.name())).join(", ");
+        PyValueError::new_err(format!("purpose {name:?} is none of {names}"))
+    })
 }
 
 #[pymethods]
@@ -360,10 +284,8 @@ impl Lanes {
         copies: bool,
     ) -> PyResult<Self> {
         let purpose = self::purpose(purpose)?;
-        if num_lanes == 0 || num_lanes > MOST_LANES {
-            return Err(PyValueError::new_err(format!(
-                "num_envs={num_lanes}: 1 to {MOST_LANES} are allowed"
-            )));
+        if num_lanes == 0 || num_lanes > MAX_ENVS {
+            return Err(PyValueError::new_err(format!("num_envs={num_lanes}: 1 to {MAX_ENVS} are allowed")));
         }
         let modes = [Autoreset::SameStep, Autoreset::NextStep, Autoreset::Disabled];
         let Some(mode) = modes.into_iter().find(|mode| mode.name() == autoreset) else {
@@ -437,7 +359,6 @@ impl Lanes {
             if !is_reset {
                 continue;
             }
-            inner.episodes[lane] = Episode::default();
             inner.infos[lane] = StepInfo::default();
             match *coordinates {
                 Some((run, as_lane, episode)) => {
@@ -448,8 +369,11 @@ impl Lanes {
             }
         }
         inner.env.reset_lanes(&next).expect("one mark a lane");
+        for lane in (0..self.count).filter(|&lane| is_reset[lane]) {
+            inner.episodes[lane] = inner.new_episode(lane);
+        }
         inner.has_begun = true;
-        inner.look();
+        inner.read_masks();
         Ok(())
     }
 
@@ -481,18 +405,7 @@ impl Lanes {
                 "{got} actions for {lanes} environments; one each is needed"
             )));
         }
-        if let Err(refused) = inner.take(actions, self.replaces) {
-            return Err(match refused {
-                Refused::Env(error) => env_error(error, self.is_alone()),
-                Refused::Unknown { lane, action } => {
-                    let (id, last) = (&inner.env.spec().id, self.num_actions - 1);
-                    let lane = if self.is_alone() { String::new() } else { format!("lane {lane}: ") };
-                    let message =
-                        format!("{lane}action {action} does not exist; {id} has actions 0 to {last}");
-                    PyValueError::new_err(message)
-                }
-            });
-        }
+        inner.take(actions, self.replaces).map_err(|error| env_error(error, self.is_alone()))?;
         let (observations, rewards) = self.arrays(py)?;
         let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
         let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
@@ -505,9 +418,8 @@ impl Lanes {
             }
             stepped
         });
-        stepped.map_err(|error| env_error(error, self.is_alone()))?;
+        let ended = stepped.map_err(|error| env_error(error, self.is_alone()))?;
         drop((rows, sums));
-        let ended = inner.ended();
         let ended = if ended.is_empty() { None } else { Some(self.ended(py, inner, ended)) };
         Ok((
             observations,
@@ -529,8 +441,8 @@ impl Lanes {
             let costs: Vec<f64> = inner.infos.iter().map(|info| info.cost.components()[at]).collect();
             dict.set_item(format!("cost_{name}"), costs.to_pyarray(py))?;
         }
-        for (at, name) in COUNTS.into_iter().enumerate() {
-            let numbers: Vec<u64> = inner.infos.iter().map(|info| counts(&info.counters)[at]).collect();
+        for (at, name) in Counters::NAMES.into_iter().enumerate() {
+            let numbers: Vec<u64> = inner.infos.iter().map(|info| info.counters.counts()[at]).collect();
             dict.set_item(name, numbers.to_pyarray(py))?;
         }
         let cells: Vec<[u32; 2]> = inner.infos.iter().map(|info| [info.cell.0, info.next_cell.0]).collect();
@@ -592,17 +504,15 @@ impl Lanes {
             return Err(refused(&format!("the snapshot is of {its} environments, not of {own}")));
         }
         if purpose != self.purpose {
-            let (its, own) = (purpose, self.purpose);
-            return Err(refused(
-                &format!("the snapshot is of episodes to {its:?}, not to {own:?}").to_lowercase(),
-            ));
+            let [its, own] = [purpose, self.purpose].map(Purpose::name);
+            return Err(refused(&format!("the snapshot is of episodes to {its}, not to {own}")));
         }
         let mut inner = self.lock()?;
         inner.env.restore(&env).map_err(|error| refused(&error))?;
         (inner.episodes, inner.has_begun) = (episodes, true);
         inner.infos.fill(StepInfo::default());
         inner.players.clear();
-        inner.look();
+        inner.read_masks();
         Ok(())
     }
 }

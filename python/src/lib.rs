@@ -5,6 +5,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "arguments of Python are taken by value")]
 
+mod episode;
 mod errors;
 mod judge;
 mod lanes;
@@ -18,9 +19,11 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::judge::{compare, evaluate, main, pictures};
+    use super::judge::{compare, evaluate, main, plot};
     #[pymodule_export]
     use super::lanes::Lanes;
+    #[pymodule_export]
+    const MAX_ENVS: usize = super::lanes::MAX_ENVS;
     #[pymodule_export]
     use super::policy::Policy;
     #[pymodule_export]

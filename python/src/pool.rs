@@ -58,7 +58,7 @@ pub(crate) fn of_this_process() -> PyResult<Arc<ThreadPool>> {
     }
 }
 
-/// Looks at the count of steps before a thread falls asleep: some 50 microseconds.
+/// Looks at the count of steps before a thread falls asleep: some 150 microseconds.
 const LOOKS: u32 = 6_000;
 
 /// The steps of an environment, for threads that wait for the next one.

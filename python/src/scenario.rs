@@ -118,12 +118,13 @@ fn changes(overrides: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Override>> {
             .extract()
             .map_err(|_| PyTypeError::new_err("overrides: keys are strings such as \"cell.memory_gb\""))?;
         let value = toml_value(&key, &value)?.to_string();
-        if changes.iter().any(|earlier| same_key(&earlier.key, &key)) {
+        let bare = bare(&key).to_owned();
+        if changes.iter().any(|earlier| earlier.key == bare) {
             return Err(PyValueError::new_err(format!(
                 "overrides {key}: the same key twice, keep one of them"
             )));
         }
-        changes.push(Override { key, value });
+        changes.push(Override { key: bare, value });
     }
     Ok(changes)
 }
@@ -131,11 +132,6 @@ fn changes(overrides: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Override>> {
 /// A key without the prefix of the command line.
 pub(crate) fn bare(key: &str) -> &str {
     key.strip_prefix("scenario.").unwrap_or(key)
-}
-
-/// Whether two keys are one, with or without the prefix of the command line.
-fn same_key(one: &str, other: &str) -> bool {
-    bare(one) == bare(other)
 }
 
 fn toml_value(key: &str, value: &Bound<'_, PyAny>) -> PyResult<toml::Value> {

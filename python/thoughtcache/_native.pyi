@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "MAX_ENVS",
     "Lanes",
     "Policy",
     "Scenario",
@@ -15,11 +16,12 @@ __all__ = [
     "compare",
     "evaluate",
     "main",
-    "pictures",
+    "plot",
     "shipped_scenarios",
 ]
 
 __version__: Final[str]
+MAX_ENVS: Final[int]
 
 @final
 class Scenario:
@@ -144,8 +146,8 @@ def compare(
 ) -> dict[str, Any]:
     """Plays policies on the same test episodes and compares them with the baseline."""
 
-def pictures(scenario: Scenario, policy: str, seed: int, episodes: int, cell: int, user: int) -> list[tuple[str, str]]:
-    """The pictures of `scenario plot`: kind and SVG."""
+def plot(kind: str, scenario: Scenario, policy: str, seed: int, episodes: int, cell: int, user: int) -> str:
+    """A picture of `scenario plot`, as SVG."""
 
 def main(typed: Sequence[str | PathLike[str]]) -> int:
     """Does what was typed on the command line, the program's name first, and returns the exit code."""

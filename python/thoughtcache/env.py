@@ -1,6 +1,7 @@
 """The environment of one world, for Gymnasium."""
 
 import os
+from collections.abc import Callable
 from operator import index
 from typing import Any
 
@@ -72,7 +73,43 @@ def spaces_of(scenario: _native.Scenario) -> tuple[spaces.Box, spaces.Discrete]:
     return spaces.Box(scenario.low, scenario.high, dtype=np.float32), spaces.Discrete(len(scenario.actions))
 
 
-class Env(gymnasium.Env[np.ndarray, np.int64]):
+class OnLanes:
+    """What `Env` and `VectorEnv` have in common: native lanes, open or closed, which copies and pickles take along."""
+
+    lanes: _native.Lanes | None
+    render_mode: str | None
+    _has_begun: bool
+
+    def _made(self) -> _native.Lanes:
+        raise NotImplementedError
+
+    def _open(self) -> _native.Lanes:
+        if self.lanes is None:
+            raise RuntimeError("the environment is closed")
+        return self.lanes
+
+    def _shown(self) -> Callable[[int], Any] | None:
+        """What shows a lane as `render_mode` asks."""
+        if self.render_mode is None:
+            gymnasium.logger.warn("render() without a render_mode: give the environment one of ansi, rgb_array")
+            return None
+        return self._open().text if self.render_mode == "ansi" else self._open().pixels
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        lanes = state.pop("lanes")
+        state["_is_open"] = lanes is not None
+        return {**state, "_snapshot": lanes.snapshot() if lanes is not None and self._has_begun else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        snapshot, is_open = state.pop("_snapshot"), state.pop("_is_open")
+        self.__dict__.update(state)
+        self.lanes = self._made() if is_open else None
+        if snapshot is not None:
+            self._open().restore(snapshot)
+
+
+class Env(OnLanes, gymnasium.Env[np.ndarray, np.int64]):
     """LLM agents at the edge of a 6G network: which models and contexts stay in the memory of a cell, and where each request runs.
 
     ## Description
@@ -146,17 +183,12 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
         self.purpose = purpose
         self.illegal_action = illegal_action
         self.observation_space, self.action_space = spaces_of(self.scenario)
-        self.lanes: _native.Lanes | None = self._made()
+        self.lanes = self._made()
         self._has_begun = False
 
     def _made(self) -> _native.Lanes:
         replacing = replaces(self.illegal_action)
         return _native.Lanes(self.scenario, 1, purpose=self.purpose, autoreset="disabled", replaces=replacing, copies=True)
-
-    def _open(self) -> _native.Lanes:
-        if self.lanes is None:
-            raise RuntimeError("the environment is closed")
-        return self.lanes
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -179,7 +211,10 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
             at = (run, known_lane if lane is None else lane, episode or 0)
         lanes.reset([at], [True])
         self._has_begun = True
-        observations, masks = lanes.observe()
+        return self._seen()
+
+    def _seen(self) -> tuple[np.ndarray, dict[str, Any]]:
+        observations, masks = self._open().observe()
         return observations[0], self._info(masks, 0, False)
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -230,15 +265,12 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
         """
         self._open().restore(snapshot)
         self._has_begun = True
-        observations, masks = self._open().observe()
-        return observations[0], self._info(masks, 0, False)
+        return self._seen()
 
     def render(self) -> str | np.ndarray | None:
         """The present state, as `render_mode` asks."""
-        if self.render_mode is None:
-            gymnasium.logger.warn("render() without a render_mode: give the environment one of ansi, rgb_array")
-            return None
-        return self._open().text(0) if self.render_mode == "ansi" else self._open().pixels(0)
+        show = self._shown()
+        return show(0) if show else None
 
     def _repr_svg_(self) -> str | None:
         return self.lanes.svg(0) if self.lanes is not None and self._has_begun else None
@@ -246,16 +278,3 @@ class Env(gymnasium.Env[np.ndarray, np.int64]):
     def close(self) -> None:
         """Gives the memory back; later calls raise `RuntimeError`."""
         self.lanes = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        lanes = state.pop("lanes")
-        state["_is_open"] = lanes is not None
-        return {**state, "_snapshot": lanes.snapshot() if lanes is not None and self._has_begun else None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        snapshot, is_open = state.pop("_snapshot"), state.pop("_is_open")
-        self.__dict__.update(state)
-        self.lanes = self._made() if is_open else None
-        if snapshot is not None:
-            self._open().restore(snapshot)

@@ -220,7 +220,4 @@ def plot(
     of that episode), and where there is a radio `"channel"` or `"placements"`."""
     name = os.fspath(policy)
     numbers = [checked_seed(number, of) for of, number in (("seed", seed), ("episodes", episodes), ("cell", cell), ("user", user))]
-    pictures = dict(_native.pictures(_world(scenario, [name], overrides), name, *numbers))
-    if kind not in pictures:
-        raise ValueError(f"{kind!r} is none of the pictures of this scenario: {', '.join(pictures)}")
-    return Picture(pictures[kind])
+    return Picture(_native.plot(kind, _world(scenario, [name], overrides), name, *numbers))

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from thoughtcache import _native
+from thoughtcache.env import STATISTICS
 from thoughtcache.vector import VectorEnv
 
 try:
@@ -108,7 +109,7 @@ class SB3VecEnv(VecEnv):
         dones = terminated | truncated
         for lane in np.flatnonzero(dones):
             totals = found["final_info"]["statistics"]
-            statistics = {name: values[lane].item() for name, values in totals.items() if not name.startswith("_")}
+            statistics = {name: totals[name][lane].item() for name in STATISTICS}
             infos[lane]["terminal_observation"] = found["final_obs"][lane]
             infos[lane]["statistics"] = statistics
             infos[lane]["episode"] = {"r": -statistics["cost"], "l": int(statistics["decisions"])}

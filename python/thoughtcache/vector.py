@@ -10,10 +10,21 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from thoughtcache import _native
-from thoughtcache.env import MAX_SEED, RENDER_MODES, STATISTICS, checked_options, checked_render_mode, checked_seed, read, replaces, spaces_of, whole
+from thoughtcache.env import (
+    MAX_SEED,
+    RENDER_MODES,
+    STATISTICS,
+    OnLanes,
+    checked_options,
+    checked_render_mode,
+    checked_seed,
+    read,
+    replaces,
+    spaces_of,
+    whole,
+)
 
-# What a slip of the finger must not fill the memory with.
-MAX_ENVS = 65_536
+MAX_ENVS = _native.MAX_ENVS
 MODES = {
     AutoresetMode.NEXT_STEP: "next-step",
     AutoresetMode.SAME_STEP: "same-step",
@@ -21,7 +32,7 @@ MODES = {
 }
 
 
-class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class VectorEnv(OnLanes, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """Copies of [`Env`](thoughtcache.Env) that are stepped together in Rust, in the threads of `RAYON_NUM_THREADS`.
 
     ## Description
@@ -76,7 +87,7 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.autoreset_mode = autoreset_mode if isinstance(autoreset_mode, AutoresetMode) else AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space, self.single_action_space = spaces_of(self.scenario)
-        self.lanes: _native.Lanes | None = self._made()
+        self.lanes = self._made()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._has_begun = False
@@ -90,11 +101,6 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             replaces=replaces(self.illegal_action),
             copies=self.copy,
         )
-
-    def _open(self) -> _native.Lanes:
-        if self.lanes is None:
-            raise RuntimeError("the environment is closed")
-        return self.lanes
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -121,7 +127,10 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 raise RuntimeError("the first reset begins every environment: call it without a reset_mask")
         lanes.reset(coordinates, marks.tolist())
         self._has_begun = True
-        observations, masks = lanes.observe()
+        return self._seen()
+
+    def _seen(self) -> tuple[np.ndarray, dict[str, Any]]:
+        observations, masks = self._open().observe()
         return observations, self._infos(masks, np.zeros(self.num_envs, np.uint32), np.zeros(self.num_envs, np.bool_))
 
     def _marks(self, marks: Any) -> np.ndarray:
@@ -229,30 +238,13 @@ class VectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """
         self._open().restore(snapshot)
         self._has_begun = True
-        observations, masks = self._open().observe()
-        return observations, self._infos(masks, np.zeros(self.num_envs, np.uint32), np.zeros(self.num_envs, np.bool_))
+        return self._seen()
 
     def render(self) -> tuple[Any, ...] | None:
         """The present state of each copy, as `render_mode` asks."""
-        if self.render_mode is None:
-            gymnasium.logger.warn("render() without a render_mode: give the environment one of ansi, rgb_array")
-            return None
-        show = self._open().text if self.render_mode == "ansi" else self._open().pixels
-        return tuple(show(lane) for lane in range(self.num_envs))
+        show = self._shown()
+        return tuple(show(lane) for lane in range(self.num_envs)) if show else None
 
     def close_extras(self, **kwargs: Any) -> None:
         """Gives the memory back; later calls raise `RuntimeError`."""
         self.lanes = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        lanes = state.pop("lanes")
-        state["_is_open"] = lanes is not None
-        return {**state, "_snapshot": lanes.snapshot() if lanes is not None and self._has_begun else None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        snapshot, is_open = state.pop("_snapshot"), state.pop("_is_open")
-        self.__dict__.update(state)
-        self.lanes = self._made() if is_open else None
-        if snapshot is not None:
-            self._open().restore(snapshot)

@@ -277,17 +277,12 @@ impl Args {
     /// Returns the name of the baseline's row: its policy, or the group of seeds that it belongs to.
     fn baseline_row<'a>(
         &self,
-        baseline: &[String],
+        baseline: &'a [String],
         lineup: &[String],
         contenders: &'a [Contender],
         groups: &'a [SeedGroup],
     ) -> Result<&'a str> {
-        let row = |name: &String| -> &'a str {
-            let at = lineup.iter().position(|typed| typed == name).unwrap_or_default();
-            let policy = contenders.get(at).map_or("", |contender| contender.name.as_str());
-            let is_member = |group: &&SeedGroup| group.members.iter().any(|(_, member)| member == policy);
-            groups.iter().find(is_member).map_or(policy, |group| group.name.as_str())
-        };
+        let row = |name: &'a String| policies::row(name, lineup, contenders, groups);
         let first = baseline.first().map_or("", row);
         if let Some(other) = baseline.iter().map(row).find(|other| *other != first) {
             bail!("--baseline {}: it holds several rows, {first} and {other}; name one run", self.baseline);

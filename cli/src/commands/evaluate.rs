@@ -8,8 +8,8 @@ use crate::report::comparison::played;
 use crate::report::summary::evaluation_text;
 use crate::{policies, progress};
 use anyhow::{Result, bail};
-use serde_json::json;
-use thoughtcache_agents::evaluate::{self, Hooks};
+use serde_json::{Value, json};
+use thoughtcache_agents::evaluate::{self, Evaluation, Hooks};
 use thoughtcache_agents::metrics::Summary;
 
 /// Play policies on test episodes and report costs, hits and time per decision
@@ -42,20 +42,9 @@ impl Args {
         let hooks = Hooks { clock: Some(&now), played: &|| bar.inc(1), ..Hooks::default() };
         let evaluation = evaluate::evaluate(&contenders, &protocol, hooks)?;
         bar.finish_and_clear();
-        let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
-        if let Some((name, figure)) =
-            summaries.iter().find_map(|summary| Some((&summary.name, summary.not_finite()?)))
-        {
-            bail!("{name}: its {figure} is not a finite number over these episodes");
-        }
-        let trajectory_hash = format!("{:016x}", evaluation.trajectory_hash());
-        let document = json!({
-            "scenario": evaluation.scenario,
-            "episodes": evaluation.episodes,
-            "seed": evaluation.seed,
-            "policies": summaries,
-            "trajectory_hash": trajectory_hash,
-        });
+        let summaries = summaries(&evaluation)?;
+        let document = document(&evaluation, &summaries);
+        let trajectory_hash = hash(&evaluation);
         console.result(&document, || {
             let heading = played(
                 &evaluation.scenario,
@@ -69,4 +58,33 @@ impl Args {
         })?;
         Ok(Verdict::Done)
     }
+}
+
+/// The figures of the policies.
+///
+/// # Errors
+/// When one is not a finite number.
+pub(crate) fn summaries(evaluation: &Evaluation) -> Result<Vec<Summary>> {
+    let summaries: Vec<Summary> = evaluation.policies.iter().map(Summary::of).collect();
+    if let Some((name, figure)) =
+        summaries.iter().find_map(|summary| Some((&summary.name, summary.not_finite()?)))
+    {
+        bail!("{name}: its {figure} is not a finite number over these episodes");
+    }
+    Ok(summaries)
+}
+
+/// What `--json` prints.
+pub(crate) fn document(evaluation: &Evaluation, summaries: &[Summary]) -> Value {
+    json!({
+        "scenario": evaluation.scenario,
+        "episodes": evaluation.episodes,
+        "seed": evaluation.seed,
+        "policies": summaries,
+        "trajectory_hash": hash(evaluation),
+    })
+}
+
+fn hash(evaluation: &Evaluation) -> String {
+    format!("{:016x}", evaluation.trajectory_hash())
 }

@@ -129,8 +129,8 @@ pub enum EnvError {
     UnknownAction {
         /// The environment's name.
         id: String,
-        /// The number that was given.
-        action: u32,
+        /// The number that was given; below 0 and beyond `u32` where other languages number actions.
+        action: i64,
         /// The greatest number.
         last: usize,
     },
@@ -184,7 +184,7 @@ impl EnvError {
         if action.index() >= spec.num_actions() {
             return Self::UnknownAction {
                 id: spec.id.clone(),
-                action: action.0,
+                action: action.0.into(),
                 last: spec.num_actions().saturating_sub(1),
             };
         }

@@ -282,7 +282,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     }
 }
 
-/// Looks at the helpers before this thread falls asleep: some 100 microseconds.
+/// Looks at the helpers before this thread falls asleep: some 80 microseconds.
 const LOOKS: u32 = 3_000;
 
 /// Does the work on this thread and on so many of the pool. This thread waits for them awake, for a moment: they take about as long

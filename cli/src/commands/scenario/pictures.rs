@@ -50,25 +50,30 @@ pub(crate) fn replays_throughput(scenario: &Scenario) -> bool {
     scenario.physical().is_some_and(|physical| physical.radio.recorded_rates.is_some())
 }
 
-/// Draws what there is to draw, each picture with its kind.
+/// Draws the pictures of these kinds, as far as there is something to draw, each with its kind.
 ///
 /// # Errors
 /// When an action of the policy is refused.
 pub(crate) fn draw(
+    wanted: &[&str],
     scenario: &Arc<Scenario>,
     contender: &Contender,
     view: View,
 ) -> Result<Vec<(&'static str, String)>> {
     let View { seed, episodes, cell, user } = view;
-    let channel =
-        if replays_throughput(scenario) { None } else { Channel::look(scenario, seed, UserId(user as u32)) };
-    let episode = Episode::play(scenario, contender, seed, CellId(cell as u32))?;
-    let placements = Placements::play(scenario, contender, seed, episodes)?;
+    let wants = |kind| wanted.contains(&kind);
+    let has_channel = wants("channel") && !replays_throughput(scenario);
+    let channel = has_channel.then(|| Channel::look(scenario, seed, UserId(user as u32))).flatten();
+    let is_played = wants("episode") || wants("state");
+    let episode =
+        is_played.then(|| Episode::play(scenario, contender, seed, CellId(cell as u32))).transpose()?;
+    let placements =
+        if wants("placements") { Placements::play(scenario, contender, seed, episodes)? } else { None };
     let pictures = [
         channel.map(|channel| channel_sheet::draw(&channel)).transpose()?,
-        Some(episode_sheet::draw(&episode)?),
+        episode.as_ref().filter(|_| wants("episode")).map(episode_sheet::draw).transpose()?,
         placements.map(|placements| placements::draw(&placements)).transpose()?,
-        episode.halfway,
+        episode.and_then(|episode| episode.halfway).filter(|_| wants("state")),
     ];
     Ok(KINDS.into_iter().zip(pictures).filter_map(|(kind, svg)| Some((kind, svg?))).collect())
 }

@@ -54,7 +54,7 @@ impl Args {
         let path = |kind: &str| self.out.join(format!("{stem}-{kind}.svg"));
         KINDS.iter().try_for_each(|kind| output::prepare(&path(kind)))?;
         // All are drawn before one is written: a mistake leaves no part of a set behind.
-        let pictures = pictures::draw(scenario, contender, view)?;
+        let pictures = pictures::draw(&KINDS, scenario, contender, view)?;
         let has_channel = pictures.iter().any(|(kind, _)| *kind == "channel");
         let is_recorded = pictures::replays_throughput(scenario);
         if is_recorded {
