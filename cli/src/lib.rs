@@ -13,6 +13,7 @@
 
 pub mod api;
 mod args;
+mod bounds;
 mod cli;
 mod clock;
 mod commands;
