@@ -24,6 +24,7 @@ mod machine;
 mod metrics_log;
 mod patience;
 mod output;
+mod packing;
 mod picture;
 mod plot;
 mod policies;

@@ -54,8 +54,11 @@ pub enum TraceError {
         bytes: usize,
     },
     /// There is nothing to replay.
-    #[error("it holds no request of an object of 1 byte or more")]
-    Empty,
+    #[error("it holds no request: {records} records, and none of them has a size of 1 byte or more")]
+    Empty {
+        /// The records.
+        records: u64,
+    },
     /// Longer than memory is set aside for.
     #[error("more than {most} records, the most of a trace; cut it, for example with head -c {}", most * RECORD_BYTES as u64)]
     TooLong {
@@ -108,7 +111,7 @@ impl ObjectTrace {
             }
         }
         trace.num_objects = number_of.len() as u32;
-        if trace.objects.is_empty() { Err(TraceError::Empty) } else { Ok(trace) }
+        if trace.objects.is_empty() { Err(TraceError::Empty { records }) } else { Ok(trace) }
     }
 
     fn push(&mut self, record: &[u8; RECORD_BYTES], sizes: Sizes, number_of: &mut HashMap<u64, u32>) {
@@ -129,7 +132,7 @@ impl ObjectTrace {
         self.objects.len()
     }
 
-    /// Never: a trace has a request.
+    /// Whether there is no request, which no trace that was read says.
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
     }

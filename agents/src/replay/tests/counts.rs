@@ -71,8 +71,8 @@ fn records_are_read_as_they_stand_and_damage_is_told() {
     assert_eq!((recorded.uniform_size(), read(&file, Sizes::Unit).unwrap().uniform_size()), (None, Some(1)));
     let wrong = |bytes: &[u8]| read(bytes, Sizes::Recorded).unwrap_err();
     assert!(matches!(wrong(&file[..95]), TraceError::CutOff { record: 4, bytes: 23 }));
-    assert!(matches!(wrong(b""), TraceError::Empty));
-    assert!(matches!(wrong(&bytes([(1, 0)])), TraceError::Empty));
+    assert!(matches!(wrong(b""), TraceError::Empty { records: 0 }));
+    assert!(matches!(wrong(&bytes([(1, 0)])), TraceError::Empty { records: 1 }));
     assert!(matches!(wrong(&[&file[..], &file].concat()), TraceError::TooLong { most: 4 }));
 }
 
