@@ -25,6 +25,7 @@ mod machine;
 mod metrics_log;
 mod patience;
 mod output;
+mod packing;
 mod picture;
 mod plot;
 mod policies;
