@@ -325,11 +325,11 @@ impl Comparison {
                 )));
             }
             let mut pairs = policy.episodes.iter().zip(bounds);
-            let is_beaten = |(episode, &bound): (&EpisodeResult, &f64)| {
-                episode.cost_per_slot() < bound * (1.0 - ROUNDING)
+            let is_beaten = |(episode, bound): (&EpisodeResult, &Vec<f64>)| {
+                episode.cost_per_slot() < stats::mean(bound) * (1.0 - ROUNDING)
             };
             if let Some(episode) = pairs.position(is_beaten) {
-                let (name, bound) = (&policy.name, bounds[episode]);
+                let (name, bound) = (&policy.name, stats::mean(&bounds[episode]));
                 return Err(CompareError(format!(
                     "{name} costs less than {bound}, the bound of episode {episode}: this is a mistake of the program, please report it"
                 )));
