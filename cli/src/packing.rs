@@ -88,6 +88,11 @@ fn refused(error: &FrameDecoderError) -> io::Error {
     if causes.filter_map(|cause| cause.downcast_ref()).any(is_end) {
         return io::Error::new(ErrorKind::UnexpectedEof, "the Zstandard file was cut off");
     }
+    if let FrameDecoderError::WindowSizeTooBig { requested, max } = error {
+        let reason =
+            format!("a Zstandard window of {requested} bytes, {max} are allowed; pack it without --long");
+        return io::Error::new(ErrorKind::InvalidData, reason);
+    }
     damaged(error)
 }
 
@@ -117,6 +122,9 @@ mod tests {
         assert_eq!(read(&packed).unwrap(), [&b"one, "[..], &twos].concat());
         assert_eq!(read(&[skipped.clone(), frame(b"x")].concat()).unwrap(), b"x");
         assert_eq!(read(&skipped[..9]).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        // A head that asks for a window of 256 MiB.
+        let wide = read(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x90, 0, 0, 0]).unwrap_err().to_string();
+        assert!(wide.contains("268435456 bytes, 134217728 are allowed"), "{wide}");
         assert_eq!(read(b"(plain").unwrap(), b"(plain");
         assert_eq!(read(b"").unwrap(), b"");
     }
