@@ -2,9 +2,9 @@
 //!
 //! A difference counts only when its whole paired 95 % interval lies on one side of 0.
 
-use crate::evaluate::{Evaluated, Evaluation, PolicyKind};
+use crate::evaluate::{EpisodeResult, Evaluated, Evaluation, PolicyKind};
 use crate::metrics::{self, Summary};
-use crate::stats::{Estimate, Interval};
+use crate::stats::{self, Estimate, Interval};
 use rayon::prelude::*;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -22,11 +22,22 @@ pub struct Row {
     pub share_cheaper: f64,
     /// The training seeds behind it; none where it is one policy.
     pub seeds: Vec<SeedRow>,
+    /// Its distance to the bound, where there is one.
+    pub distance: Option<Distance>,
+}
+
+/// How far a policy is from a lower bound of the cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distance {
+    /// Cost per slot above the bound.
+    pub regret: Estimate,
+    /// The share of the baseline's regret that it closes; `None` where the baseline has none.
+    pub closed: Option<Estimate>,
 }
 
 impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Row", 10)?;
+        let mut row = serializer.serialize_struct("Row", 12)?;
         row.serialize_field("name", &self.summary.name)?;
         row.serialize_field("kind", &self.summary.kind)?;
         row.serialize_field("mean_cost", &self.summary.mean_cost)?;
@@ -35,6 +46,10 @@ impl Serialize for Row {
         row.serialize_field("hit_ratio", &self.summary.hit_ratio)?;
         row.serialize_field("cost", &self.summary.cost)?;
         row.serialize_field("decide_us", &self.summary.decide_us)?;
+        if let Some(Distance { regret, closed }) = &self.distance {
+            row.serialize_field("regret", regret)?;
+            row.serialize_field("closed", closed)?;
+        }
         if !self.seeds.is_empty() {
             row.serialize_field("seeds", &self.seeds)?;
         }
@@ -47,6 +62,9 @@ impl Serialize for Row {
         row.end()
     }
 }
+
+/// What a policy may lie below a bound by rounding, as a share of it.
+const ROUNDING: f64 = 1e-9;
 
 /// Why a relative difference is `null`.
 const NO_RELATIVE: &str =
@@ -87,6 +105,9 @@ pub struct Comparison {
     pub episodes: u64,
     /// The run number of the seeds.
     pub seed: u64,
+    /// No policy costs less in these episodes, not even one that knows the future.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<BoundRow>,
     /// One row per policy, cheapest first.
     pub policies: Vec<Row>,
     /// A digest of everything that happened, 16 hexadecimal digits: JSON's numbers are too short for it.
@@ -100,6 +121,17 @@ pub struct Comparison {
     /// Who is cheaper than whom.
     #[serde(skip)]
     pub verdict: Verdict,
+}
+
+/// The lower bound of the episodes of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BoundRow {
+    /// Per slot.
+    pub mean_cost: f64,
+    /// Its 95 % interval over episodes.
+    pub ci95: Interval,
+    /// What it costs more than the baseline, as a share of the baseline's cost.
+    pub relative: Option<Estimate>,
 }
 
 /// The difference of one policy to another.
@@ -268,8 +300,53 @@ impl Comparison {
             is_recorded: evaluation.is_recorded,
             slots: evaluation.slots,
             verdict: verdict(&by_cost),
+            bound: None,
             policies: rows.into_iter().map(|(_, row)| row).collect(),
         })
+    }
+}
+
+impl Comparison {
+    /// The same with the distance of every policy to a lower bound: `bounds` by episode and slot.
+    ///
+    /// # Errors
+    /// When there are not as many bounds as episodes, or a policy costs less than one of them: then it is no bound.
+    pub fn with_bounds(
+        mut self,
+        evaluation: &Evaluation,
+        groups: &[SeedGroup],
+        bounds: &[Vec<f64>],
+    ) -> Result<Self, CompareError> {
+        for policy in &evaluation.policies {
+            if policy.episodes.len() != bounds.len() {
+                let (episodes, bounds) = (policy.episodes.len(), bounds.len());
+                return Err(CompareError(format!(
+                    "{bounds} bounds for {episodes} episodes; one each is needed"
+                )));
+            }
+            let mut pairs = policy.episodes.iter().zip(bounds);
+            let is_beaten = |(episode, bound): (&EpisodeResult, &Vec<f64>)| {
+                episode.cost_per_slot() < stats::mean(bound) * (1.0 - ROUNDING)
+            };
+            if let Some(episode) = pairs.position(is_beaten) {
+                let (name, bound) = (&policy.name, stats::mean(&bounds[episode]));
+                return Err(CompareError(format!(
+                    "{name} costs less than {bound}, the bound of episode {episode}: this is a mistake of the program, please report it"
+                )));
+            }
+        }
+        let contestants = contestants(&evaluation.policies, groups);
+        let seeds = |name: &str| contestants.iter().find(|contestant| contestant.name == name);
+        let base = seeds(&self.baseline).map_or(&[][..], |base| &base.seeds);
+        self.policies.par_iter_mut().for_each(|row| {
+            let Some(own) = seeds(&row.summary.name) else { return };
+            let regret = metrics::regret(&own.seeds, bounds);
+            let closed = metrics::closed(&own.seeds, base, bounds);
+            row.distance = Some(Distance { regret, closed });
+        });
+        let Estimate { mean: mean_cost, ci95 } = metrics::mean_bound(bounds);
+        self.bound = Some(BoundRow { mean_cost, ci95, relative: metrics::relative_bound(bounds, base) });
+        Ok(self)
     }
 }
 
@@ -312,6 +389,7 @@ fn row(
     Ok(Row {
         relative: metrics::relative_cost(seeds, &base.seeds),
         share_cheaper: metrics::share_cheaper(seeds, &base.seeds),
+        distance: None,
         seeds: seed_rows,
         summary,
     })

@@ -91,6 +91,7 @@ pub mod learn;
 pub mod metrics;
 pub mod net_policy;
 pub mod policy;
+pub mod replay;
 pub mod stats;
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ impl Summary {
             name: name.to_owned(),
             kind: seeds.first().map_or(PolicyKind::Heuristic, |seed| seed.kind),
             mean_cost: per_slot(cost.total()),
-            ci95: cost_interval(seeds),
+            ci95: mean_interval(&rows(seeds), is_series(seeds)),
             iqm_cost: stats::interquartile_mean(&costs),
             hit_ratio: ratio(counters.hits),
             edge_ratio: ratio(counters.edge_requests),
@@ -147,11 +147,11 @@ fn is_series(seeds: &[&Evaluated]) -> bool {
     seeds.iter().any(|seed| seed.episodes.len() == 1)
 }
 
-fn cost_interval(seeds: &[&Evaluated]) -> Interval {
-    match rows(seeds).as_slice() {
-        [samples] if is_series(seeds) => stats::mean_interval(samples, Resampling::for_series(samples)),
+fn mean_interval(rows: &[Vec<f64>], is_series: bool) -> Interval {
+    match rows {
+        [samples] if is_series => stats::mean_interval(samples, Resampling::for_series(samples)),
         [samples] => stats::mean_interval(samples, Resampling::Independent),
-        rows => stats::crossed_mean_interval(rows, is_series(seeds)),
+        rows => stats::crossed_mean_interval(rows, is_series),
     }
 }
 
@@ -159,11 +159,59 @@ fn cost_interval(seeds: &[&Evaluated]) -> Interval {
 /// Both have a part for each training seed, one where there are no seeds.
 /// `None` when `other` costs nothing, or they did not play equally many episodes.
 pub fn relative_cost(policy: &[&Evaluated], other: &[&Evaluated]) -> Option<Estimate> {
-    match (rows(policy).as_slice(), rows(other).as_slice()) {
-        ([costs], [baseline]) if is_series(policy) => stats::relative_difference_of_series(costs, baseline),
+    relative(&rows(policy), &rows(other), is_series(policy))
+}
+
+fn relative(policy: &[Vec<f64>], other: &[Vec<f64>], is_series: bool) -> Option<Estimate> {
+    match (policy, other) {
+        ([costs], [baseline]) if is_series => stats::relative_difference_of_series(costs, baseline),
         ([costs], [baseline]) => stats::relative_difference(costs, baseline, Resampling::Independent),
-        (rows, baseline) => stats::crossed_relative_difference(rows, baseline, is_series(policy)),
+        (rows, baseline) => stats::crossed_relative_difference(rows, baseline, is_series),
     }
+}
+
+/// A bound for each sample: one per slot and episode, or one per slot of the only episode. `bounds` by episode and slot.
+fn bound_samples(bounds: &[Vec<f64>]) -> Vec<f64> {
+    match bounds {
+        [only] => only.clone(),
+        episodes => episodes.iter().map(|slots| stats::mean(slots)).collect(),
+    }
+}
+
+/// What the samples of each seed lie above the bound.
+fn above(seeds: &[&Evaluated], bounds: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let (mut rows, bounds) = (rows(seeds), bound_samples(bounds));
+    for row in &mut rows {
+        row.iter_mut().zip(&bounds).for_each(|(cost, bound)| *cost -= bound);
+    }
+    rows
+}
+
+/// The mean of bounds per slot, with its interval.
+pub fn mean_bound(bounds: &[Vec<f64>]) -> Estimate {
+    let samples = bound_samples(bounds);
+    Estimate { mean: stats::mean(&samples), ci95: mean_interval(&[samples], bounds.len() == 1) }
+}
+
+/// What the bound costs more than the baseline, as [`relative_cost`].
+pub fn relative_bound(bounds: &[Vec<f64>], baseline: &[&Evaluated]) -> Option<Estimate> {
+    relative(&[bound_samples(bounds)], &rows(baseline), is_series(baseline))
+}
+
+/// The regret of a policy: its cost per slot above the bound, with its interval. `bounds` by episode and slot.
+pub fn regret(policy: &[&Evaluated], bounds: &[Vec<f64>]) -> Estimate {
+    let rows = above(policy, bounds);
+    let mean = stats::mean(&rows.concat());
+    Estimate { mean, ci95: mean_interval(&rows, is_series(policy)) }
+}
+
+/// The share of the baseline's regret that a policy closes, `(baseline - policy) / (baseline - bound)`, paired as
+/// [`relative_cost`] is. `None` where the baseline has no regret.
+pub fn closed(policy: &[&Evaluated], baseline: &[&Evaluated], bounds: &[Vec<f64>]) -> Option<Estimate> {
+    let more = relative(&above(policy, bounds), &above(baseline, bounds), is_series(policy))?;
+    let Interval { low, high } = more.ci95;
+    let less = |share: f64| 0.0 - share; // no -0
+    Some(Estimate { mean: less(more.mean), ci95: Interval { low: less(high), high: less(low) } })
 }
 
 /// The share of episodes (of slots, when there is one episode) in which `policy` is cheaper than `other`, over all pairs of

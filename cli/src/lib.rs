@@ -13,6 +13,7 @@
 
 pub mod api;
 mod args;
+mod bounds;
 mod cli;
 mod clock;
 mod commands;
@@ -24,6 +25,7 @@ mod machine;
 mod metrics_log;
 mod patience;
 mod output;
+mod packing;
 mod picture;
 mod plot;
 mod policies;

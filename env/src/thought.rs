@@ -59,7 +59,7 @@ pub struct ContextLaw {
 
 impl ContextLaw {
     /// The context after `num_requests` more requests, before it is refreshed.
-    pub(crate) fn grown(&self, mut thought: Thought, num_requests: u32) -> Thought {
+    pub fn grown(&self, mut thought: Thought, num_requests: u32) -> Thought {
         thought.add(f64::from(num_requests) * self.request_tokens, self.consensus_factor);
         thought
     }
@@ -79,12 +79,12 @@ impl Thought {
     }
 
     /// A slot passes.
-    pub(crate) fn fade(&mut self, fade_tokens: f64) {
+    pub fn fade(&mut self, fade_tokens: f64) {
         self.age_tokens = (self.age_tokens - fade_tokens).max(0.0);
     }
 
     /// Whether the context has outgrown the window.
-    pub(crate) fn is_exhausted(&self, window_tokens: f64) -> bool {
+    pub fn is_exhausted(&self, window_tokens: f64) -> bool {
         self.context_tokens > window_tokens
     }
 

@@ -199,3 +199,51 @@ fn no_figure_that_is_not_finite_is_told_and_no_request_is_said() {
     assert_eq!(comparison.policies[1].relative, None);
     assert!(!serde_json::to_string(&comparison).unwrap().contains("\"ci95\":[null"));
 }
+
+#[test]
+fn regret_is_what_lies_above_the_bound_and_what_is_closed_is_a_share_of_the_baselines() {
+    // Costs per slot of 3 and 5, 2 and 4; bounds 1 and 2: regrets of 2.5 and 1.5 on average, of which 1 is closed.
+    let played = evaluation(vec![heuristic("base", &[6.0, 10.0]), ppo("net", &[4.0, 8.0])]);
+    let comparison = Comparison::new(&played, "base")
+        .unwrap()
+        .with_bounds(&played, &[], &[vec![1.0; 2], vec![2.0; 2]])
+        .unwrap();
+    let bound = comparison.bound.as_ref().unwrap();
+    assert_relative_eq!(bound.mean_cost, 1.5);
+    assert_relative_eq!(bound.relative.unwrap().mean, 1.5 / 4.0 - 1.0);
+    let distance = |at: usize| comparison.policies[at].distance.unwrap();
+    assert_relative_eq!(distance(0).regret.mean, 1.5);
+    assert_relative_eq!(distance(1).regret.mean, 2.5);
+    assert_relative_eq!(distance(0).closed.unwrap().mean, 0.4);
+    // 1 of 2 in the first episode, 1 of 3 in the second: resamples of one episode alone are the ends.
+    let ci95 = distance(0).closed.unwrap().ci95;
+    assert_relative_eq!(ci95.low, 1.0 / 3.0);
+    assert_relative_eq!(ci95.high, 0.5);
+    assert_eq!(distance(1).closed.unwrap().mean, 0.0);
+    let document = serde_json::to_value(&comparison).unwrap();
+    assert_eq!(document["bound"]["mean_cost"], 1.5);
+    assert_eq!(document["policies"][0]["regret"]["mean"], 1.5);
+}
+
+#[test]
+fn the_slots_of_an_only_episode_have_its_bound_each() {
+    let played = evaluation(vec![heuristic("base", &[8.0]), ppo("net", &[4.0])]);
+    let bounds = [vec![1.5, 0.5]];
+    let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds).unwrap();
+    let Distance { regret, closed } = comparison.policies[0].distance.unwrap();
+    assert_relative_eq!(regret.mean, 1.0);
+    assert_relative_eq!(closed.unwrap().mean, 2.0 / 3.0);
+}
+
+#[test]
+fn a_bound_that_somebody_beats_is_refused() {
+    let played = evaluation(vec![heuristic("base", &[6.0, 10.0])]);
+    let with = |bounds: &[f64]| {
+        let bounds: Vec<Vec<f64>> = bounds.iter().map(|&bound| vec![bound; 2]).collect();
+        Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds)
+    };
+    let error = with(&[3.0, 5.1]).unwrap_err().to_string();
+    assert!(error.starts_with("base costs less than 5.1, the bound of episode 1"), "{error}");
+    assert_eq!(with(&[3.0]).unwrap_err().to_string(), "1 bounds for 2 episodes; one each is needed");
+    assert!(with(&[3.0, 5.0]).is_ok());
+}

@@ -1,4 +1,4 @@
-//! Credits that age by inflation: what GDSF and rent-or-buy rank entries by.
+//! Credits that age by inflation: what GDSF and rent-or-buy rank entries by, and GDSF on traces of objects too.
 //!
 //! Equation: `key = L + worth` when an entry is loaded and at each hit, `worth` being `count * cost / size` (GDSF) or
 //! `cost / size` (`GreedyDual`); the entry with the least key is evicted, and `L` becomes that key.
@@ -7,22 +7,38 @@
 
 use thoughtcache_env::units::ServiceId;
 
+/// `L` of one cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Inflation(f64);
+
+impl Inflation {
+    /// The key that an entry of this worth gets now.
+    pub(crate) fn key(self, worth: f64) -> f64 {
+        self.0 + worth
+    }
+
+    /// `L` becomes `key`, if that is greater.
+    pub(crate) fn raise(&mut self, key: f64) {
+        self.0 = self.0.max(key);
+    }
+}
+
 /// The credits of one cell.
 #[derive(Clone, Debug)]
 pub(super) struct Credits {
-    inflation: f64,
+    inflation: Inflation,
     keys: Vec<f64>,
 }
 
 impl Credits {
     /// No credits, for this many services.
     pub(super) fn new(num_services: usize) -> Self {
-        Self { inflation: 0.0, keys: vec![0.0; num_services] }
+        Self { inflation: Inflation::default(), keys: vec![0.0; num_services] }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.inflation = 0.0;
+        self.inflation = Inflation::default();
         self.keys.fill(0.0);
     }
 
@@ -33,7 +49,7 @@ impl Credits {
 
     /// The key that an entry of this worth would get now.
     pub(super) fn fresh_key(&self, worth: f64) -> f64 {
-        self.inflation + worth
+        self.inflation.key(worth)
     }
 
     /// The entries leave: `L` becomes the greatest of their keys.
@@ -45,7 +61,7 @@ impl Credits {
 
     /// `L` becomes `key`, if that is greater.
     pub(super) fn raise(&mut self, key: f64) {
-        self.inflation = self.inflation.max(key);
+        self.inflation.raise(key);
     }
 
     /// The entry is loaded or hit.

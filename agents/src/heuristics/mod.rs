@@ -39,6 +39,8 @@ mod worth;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use greedy_dual::Inflation;
+
 pub use cache_rule::{CachePolicy, CacheRule, Choice, Scene, elsewhere};
 pub use myopic::CheapestPlacement;
 pub use registry::{BoxedPolicy, PolicyError, Prepared, build, check_parameters};

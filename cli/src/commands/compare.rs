@@ -7,13 +7,14 @@ use crate::patience::Patience;
 use crate::report::{self, Compared, comparison};
 use crate::scenario_file::{LoadedScenario, Setting};
 use crate::world::{World, note_differences};
-use crate::{output, policies, progress};
+use crate::{bounds, output, policies, progress};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
+use thoughtcache_agents::bounds::hindsight::Bound;
 use thoughtcache_agents::compare::{Comparison, SeedGroup};
 use thoughtcache_agents::evaluate::{self, Contender, Hooks, Protocol};
 use thoughtcache_agents::heuristics::registry;
@@ -31,6 +32,7 @@ Examples:
   thoughtcache compare runs/tight-ppo
   thoughtcache compare runs/reference/tight-ppo lru --baseline worth
   thoughtcache compare --scenario tight lru worth --set scenario.cell.memory_gb=480
+  thoughtcache compare --scenario tight worth --bound --episodes 10
   thoughtcache compare --scenario tight --sweep scenario.cell.memory_gb=480,960 --out-csv m.csv
 
 A folder of runs (runs/tight-ppo with seed-1, seed-2 ...) stands for the finished ones. Without names all heuristics are compared, and the exact optimum where the scenario is tiny; runs are compared with the same
@@ -52,6 +54,10 @@ pub(crate) struct Args {
     /// interval over seeds and episodes
     #[arg(long)]
     by_run: bool,
+    /// Add a lower bound of the cost, which no policy can beat, and how far each policy is from it; some seconds an episode, kept in
+    /// runs/bounds
+    #[arg(long)]
+    bound: bool,
     /// Compare once for each value of a key of the scenario
     #[arg(long, value_name = "KEY=A,B,C", value_parser = sweep)]
     sweep: Option<Sweep>,
@@ -187,11 +193,15 @@ impl Args {
                 }
                 _ => loaded?,
             };
+            if self.bound {
+                Bound::check(&scenario).map_err(|error| anyhow!("--bound: {error}"))?;
+            }
             let protocol = self.play.protocol(console, scenario);
             let groups = if self.by_run { Vec::new() } else { policies::seed_groups(&lineup, &contenders)? };
             prepared.push(Prepared { value, lineup, contenders, groups, protocol });
         }
-        let count = |one: &Prepared| one.contenders.len() as u64 * one.protocol.episodes;
+        let rows_beside = u64::from(self.bound);
+        let count = |one: &Prepared| (one.contenders.len() as u64 + rows_beside) * one.protocol.episodes;
         let bar = progress::bar(console, prepared.iter().map(count).sum(), "episodes");
         let _patience = Patience::with(console, &bar, "episodes");
         let clock = Stopwatch::start();
@@ -201,7 +211,11 @@ impl Args {
         for Prepared { value, lineup, contenders, groups, protocol } in &prepared {
             let evaluation = evaluate::evaluate(contenders, protocol, hooks)?;
             let baseline = self.baseline_row(&baseline, lineup, contenders, groups)?;
-            let comparison = Comparison::of_groups(&evaluation, groups, baseline)?;
+            let mut comparison = Comparison::of_groups(&evaluation, groups, baseline)?;
+            if self.bound {
+                let bounds = bounds::of_episodes(protocol, &evaluation, &|| bar.inc(1))?;
+                comparison = comparison.with_bounds(&evaluation, groups, &bounds)?;
+            }
             compared.push(Compared { value: value.clone(), comparison });
         }
         bar.finish_and_clear();

@@ -1,7 +1,8 @@
-//! `thoughtcache trace`: recorded requests, from their source's files into ours, and what is in them.
+//! `thoughtcache trace`: recorded requests, from their source's files into ours, what is in them, and cache rules on them.
 
 mod import;
 mod rates;
+mod replay;
 mod throughput;
 
 use crate::args::{SettingArgs, number, whole};
@@ -16,14 +17,15 @@ use thoughtcache_env::workload::trace::{SplitShares, TraceStats};
 /// Models that are listed for people.
 const LISTED: usize = 10;
 
-/// Import, summarise and check recorded requests
+/// Import, summarise, check and replay recorded requests
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   thoughtcache trace import AzureLLMInferenceTrace_conv.csv.gz --format azure \\
     --out azure-conv.csv.gz
   thoughtcache trace stats azure-conv.csv.gz --slot-s 1
-  thoughtcache trace check azure-conv.csv.gz")]
+  thoughtcache trace check azure-conv.csv.gz
+  thoughtcache trace replay gentd26_unit.oracleGeneral.bin.gz --capacity 4,16")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -61,6 +63,20 @@ each about the mean of its trace.")]
         /// A CSV of recorded requests or rates, plain or gzip
         file: PathBuf,
     },
+    /// Count the misses of classic cache rules on a trace of objects, and what no rule can beat
+    #[command(after_help = "\
+Examples:
+  thoughtcache trace replay cloudPhysicsIO.oracleGeneral.bin.gz --policy lru --capacity 128MiB
+  thoughtcache trace replay cloudPhysicsIO.oracleGeneral.bin.gz --capacity 128MiB,512MiB,1GiB
+  thoughtcache trace replay cloudPhysicsIO.oracleGeneral.bin.gz --unit-sizes --capacity 1000
+  thoughtcache trace replay gentd26_unit.oracleGeneral.bin.gz --policy sieve,arc,bound \\
+    --capacity 1,4,16 --out-csv misses.csv
+
+Rules: fifo, lru, lru-2, lfu, sieve, arc, gdsf and hyperbolic; min and min-bypass know the future;
+bound is what no rule can beat, with or without bypass: exact where all objects have one size, else
+a lower bound. An object larger than the capacity is missed and never loaded. Records of size 0 are
+left out. --json adds how many requests a second each rule took.")]
+    Replay(replay::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -131,6 +147,7 @@ impl Args {
             What::Import(args) => args.run(console)?,
             What::Stats(args) => args.run(console)?,
             What::Check { file } => check(console, &file)?,
+            What::Replay(args) => args.run(console)?,
         }
         Ok(Verdict::Done)
     }

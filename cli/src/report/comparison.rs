@@ -5,8 +5,9 @@ use super::summary::component_table;
 use crate::table::{Align, Column, Table};
 use std::io::IsTerminal;
 use std::iter;
-use thoughtcache_agents::compare::{Comparison, Row};
+use thoughtcache_agents::compare::{BoundRow, Comparison, Distance, Row};
 use thoughtcache_agents::metrics::Summary;
+use thoughtcache_agents::stats::Estimate;
 
 /// The comparisons of a command: one, or one for each value of a sweep.
 #[derive(Debug)]
@@ -68,6 +69,44 @@ pub(crate) fn unit(comparison: &Comparison) -> CostUnit {
     CostUnit::for_cost(baseline.map_or(0.0, |row| row.summary.mean_cost))
 }
 
+/// The table of a comparison with a bound: the policies, and the bound above them.
+fn distances(comparison: &Comparison, bound: &BoundRow, unit: CostUnit) -> Table {
+    let left = ["relative, 95 % interval", "regret", "closed %"].map(|name| (name, Align::Left));
+    let columns = [("policy", Align::Left), ("cost", Align::Right)].into_iter().chain(left);
+    let mut table = Table::new(columns.chain([("hits %", Align::Right)]));
+    let shown = bound.relative.map_or_else(|| "-".into(), |relative| aligned(&relative.to_string()));
+    table.row([BOUND, &unit.cost(bound.mean_cost), &shown, &unit.cost(0.0), "100", "-"]);
+    for row in &comparison.policies {
+        let summary = &row.summary;
+        let (regret, closed) = distance(row, &comparison.baseline, unit);
+        let shown = aligned(&relative(row, &comparison.baseline));
+        let hits = percent(summary.hit_ratio);
+        table.row([&summary.name, &unit.cost(summary.mean_cost), &shown, &regret, &closed, &hits]);
+    }
+    table
+}
+
+/// The name of the bound in tables.
+pub(crate) const BOUND: &str = "(bound)";
+
+/// Regret, and the share of the baseline's regret that is closed, in per cent; with intervals.
+pub(crate) fn distance(row: &Row, baseline: &str, unit: CostUnit) -> (String, String) {
+    let Some(Distance { regret, closed }) = &row.distance else { return ("-".into(), "-".into()) };
+    let percents = |share: f64| percent(Some(share));
+    let closed = match closed {
+        _ if row.summary.name == baseline => "0".into(),
+        None => "-".into(),
+        Some(Estimate { mean, ci95 }) => {
+            format!("{} [{}, {}]", percents(*mean), percents(ci95.low), percents(ci95.high))
+        }
+    };
+    (format!("{} {}", unit.cost(regret.mean), unit.interval(regret.ci95)), closed)
+}
+
+/// How regret is to be read.
+pub(crate) const REGRET: &str = "regret: cost above a bound that no policy can beat, not even one that knows the future; closed: share of the \
+                                 baseline's regret";
+
 /// The whole comparison; the last line says in words who won.
 pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
     let Comparison { scenario, baseline, policies, .. } = comparison;
@@ -84,28 +123,37 @@ pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
         ("hits %", Align::Right, &|row| percent(row.summary.hit_ratio)),
         ("us", Align::Right, &|row| micros(row.summary.decide_us)),
     ];
-    let table = Table::of(&columns, policies);
+    let table = match &comparison.bound {
+        Some(bound) => distances(comparison, bound, unit),
+        None => Table::of(&columns, policies),
+    };
     let summaries: Vec<&Summary> = policies.iter().map(|row| &row.summary).collect();
     let paint = |line: &str, code: &str| {
         if is_colored && !code.is_empty() { format!("{code}{line}{PLAIN}") } else { line.to_owned() }
     };
-    let paint_rows = |text: String| -> String {
+    let paint_rows = |text: String, lines_above: usize| -> String {
         let codes = policies.iter().map(|row| if row.summary.kind.is_learned() { BOLD } else { "" });
-        let lines = text.lines().zip(iter::once("").chain(codes));
+        let lines = text.lines().zip(iter::repeat_n("", lines_above).chain(codes));
         lines.map(|(line, code)| paint(line, code)).collect::<Vec<_>>().join("\n")
     };
     let pairs = if comparison.episodes == 1 { "slot" } else { "episode" };
     let resampled = if comparison.episodes == 1 { "; intervals by moving blocks of slots" } else { "" };
+    let legend = if comparison.bound.is_some() {
+        REGRET.to_owned()
+    } else {
+        format!(
+            "cheaper: share of {pairs}s in which it beats {baseline}\nus: microseconds per decision, {TIMED}"
+        )
+    };
     let seeds = seeds_line(comparison).map_or_else(String::new, |line| format!("{line}\n"));
     format!(
-        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n{seeds}\
-         cheaper: share of {pairs}s in which it beats {baseline}\nus: microseconds per decision, {TIMED}\n\n{}\n\n\
+        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n{seeds}{legend}\n\n{}\n\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\n\n{}\n{}\n",
         played(scenario, comparison.is_recorded, comparison.episodes, comparison.slots, comparison.seed),
         unit.name(),
-        paint_rows(table.text(0)),
+        paint_rows(table.text(0), 1 + usize::from(comparison.bound.is_some())),
         unit.name(),
-        paint_rows(component_table(&summaries, unit)),
+        paint_rows(component_table(&summaries, unit), 1),
         paint(&format!("trajectory hash {}", comparison.trajectory_hash), FAINT),
         paint(&comparison.verdict.to_string(), BOLD),
     )

@@ -62,6 +62,16 @@ fn columns(comparison: &Comparison, swept: Option<(&str, &str)>, row: &Row) -> V
     number("loaded_gb_per_slot", Some(summary.loaded_gb_per_slot));
     number("decisions_per_slot", Some(summary.decisions_per_slot));
     number("decide_us", summary.decide_us);
+    if let Some(bound) = &comparison.bound {
+        let distance = row.distance.as_ref();
+        let (regret, closed) = (distance.map(|one| one.regret), distance.and_then(|one| one.closed));
+        number("bound", Some(bound.mean_cost));
+        for (name, estimate) in [("regret", regret), ("closed", closed)] {
+            number(name, estimate.map(|estimate| estimate.mean));
+            number(&format!("{name}_low"), estimate.map(|estimate| estimate.ci95.low));
+            number(&format!("{name}_high"), estimate.map(|estimate| estimate.ci95.high));
+        }
+    }
     text("trajectory_hash", comparison.trajectory_hash.clone());
     text("seeds", row.seeds.len().max(1).to_string());
     columns

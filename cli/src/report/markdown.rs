@@ -1,6 +1,6 @@
 //! Comparisons as Markdown tables, for documents: nobody types a number of a result table by hand.
 
-use super::comparison::{Compared, played, relative, seeds_line, unit};
+use super::comparison::{BOUND, Compared, REGRET, distance, played, relative, seeds_line, unit};
 use super::figures::{TIMED, micros, percent};
 use super::summary::components_in_use;
 use super::sweep::matrix;
@@ -31,6 +31,9 @@ fn table(comparison: &Comparison) -> String {
     let components = components_in_use(&summaries);
     let mut header: Vec<String> = vec!["policy".into(), unit.name(), "95 % interval".into()];
     header.push(format!("relative to {}", comparison.baseline));
+    if comparison.bound.is_some() {
+        header.extend(["regret".into(), "closed, %".into()]);
+    }
     header.push("hits, %".into());
     header.extend(components.iter().map(|&index| CostBreakdown::NAMES[index].to_owned()));
     header.push("us per decision".into());
@@ -39,10 +42,22 @@ fn table(comparison: &Comparison) -> String {
         .map(|column| if [0, 3].contains(&column) { "---" } else { "---:" }.to_owned())
         .collect();
     text += &row(&rule);
+    if let Some(bound) = &comparison.bound {
+        let shown = bound.relative.map_or_else(|| "-".into(), |relative| relative.to_string());
+        let mut cells =
+            vec![format!("*{BOUND}*"), unit.cost(bound.mean_cost), unit.interval(bound.ci95), shown];
+        cells.extend([unit.cost(0.0), "100".into()]);
+        cells.resize(header.len(), "–".into());
+        text += &row(&cells);
+    }
     for policy in &comparison.policies {
         let Summary { name, kind, mean_cost, ci95, hit_ratio, cost, decide_us, .. } = &policy.summary;
         let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name.clone() }];
         cells.extend([unit.cost(*mean_cost), unit.interval(*ci95), relative(policy, &comparison.baseline)]);
+        if comparison.bound.is_some() {
+            let (regret, closed) = distance(policy, &comparison.baseline, unit);
+            cells.extend([regret, closed]);
+        }
         cells.push(percent(*hit_ratio));
         let costs = cost.components();
         cells.extend(components.iter().map(|&index| unit.cost(costs[index])));
@@ -52,9 +67,10 @@ fn table(comparison: &Comparison) -> String {
     let Comparison { scenario, is_recorded, episodes, slots, seed, trajectory_hash, verdict, .. } =
         comparison;
     let seeds = seeds_line(comparison).map_or_else(String::new, |line| format!(" {line}."));
+    let regret = if comparison.bound.is_some() { format!(" {REGRET}.") } else { String::new() };
     let _ = writeln!(
         text,
-        "\n{}. {}.{seeds} Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
+        "\n{}. {}.{seeds}{regret} Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
         played(scenario, *is_recorded, *episodes, *slots, *seed),
         verdict.to_string().replace('\n', ". ")
     );

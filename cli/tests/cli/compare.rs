@@ -357,6 +357,40 @@ fn a_sweep_has_a_table_a_value_a_matrix_and_one_file() {
 }
 
 #[test]
+fn a_bound_is_found_once_and_regret_stands_in_tables_documents_and_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let typed = ["compare", "--scenario", "tight", "worth", "--only", "--bound", "--episodes", "3"];
+    let out = ["--out-csv", "t.csv", "--out-markdown", "t.md"];
+    let first = stdout(&run_in(folder.path(), &[&typed[..], &SHORT, &out].concat()));
+    insta::assert_snapshot!(without_times(&first));
+    insta::assert_snapshot!(without_times(&fs::read_to_string(folder.path().join("t.md")).unwrap()));
+    let csv = fs::read_to_string(folder.path().join("t.csv")).unwrap();
+    let head = csv.lines().next().unwrap();
+    assert!(head.contains("bound,regret,regret_low,regret_high,closed,closed_low,closed_high"), "{head}");
+    let kept = fs::read_dir(folder.path().join("runs/bounds")).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read_to_string(&kept).unwrap();
+    assert_eq!(text.lines().count(), 4);
+    // What is kept is believed: one that is raised beyond every cost is found out.
+    let raised = text.lines().map(|line| match line.rsplit_once(',') {
+        Some((key, bound)) if !bound.starts_with('b') => format!("{key},{}\n", ["9.0"; 20].join(" ")),
+        _ => format!("{line}\n"),
+    });
+    fs::write(&kept, raised.collect::<String>()).unwrap();
+    let message = mistake(folder.path(), &[&typed[..], &SHORT].concat());
+    assert!(message.contains("costs less than 9, the bound of episode 0"), "{message}");
+    // A file that is not one is found anew.
+    fs::write(&kept, "episode\n0,1\n").unwrap();
+    let again = stdout(&run_in(folder.path(), &[&typed[..], &SHORT].concat()));
+    assert_eq!(without_times(&again), without_times(&first));
+    assert_eq!(fs::read_to_string(&kept).unwrap(), text);
+    let document = json(&run_in(folder.path(), &[&typed[..], &SHORT, &["--json"]].concat()));
+    assert!(document["bound"]["mean_cost"].as_f64().unwrap() > 0.0);
+    assert!(document["policies"][0]["closed"]["mean"].as_f64().unwrap() > 0.0);
+    let message = mistake(folder.path(), &["compare", "--scenario", "street", "worth", "--bound"]);
+    insta::assert_snapshot!(message);
+}
+
+#[test]
 fn evaluate_shows_each_policy_by_itself() {
     let arguments = ["evaluate", "cloud-only", "lru", "--scenario", "tight", "--episodes", "2"];
     let text = stdout(&run(&[&arguments[..], &SHORT].concat()));

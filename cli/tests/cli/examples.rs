@@ -231,7 +231,7 @@ fn every_example_of_help_texts_and_pages_works() {
         }
         let text = outcome.transcript();
         let needs_file = example.split_whitespace().any(|word| {
-            let is_recorded = [".csv.gz", ".csv", ".jsonl", ".jsonl.gz", ".tct", ".tcr"]
+            let is_recorded = [".csv.gz", ".csv", ".jsonl", ".jsonl.gz", ".bin.gz", ".tct", ".tcr"]
                 .iter()
                 .any(|end| word.ends_with(end));
             is_recorded && !desk.path(word).exists()

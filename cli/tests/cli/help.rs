@@ -16,6 +16,7 @@ fn every_command_explains_itself_with_an_example() {
         "trace import",
         "trace stats",
         "trace check",
+        "trace replay",
         "verify",
         "verify resume",
         "verify determinism",

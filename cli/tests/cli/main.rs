@@ -16,6 +16,7 @@ mod scenario;
 mod seeds;
 mod trace;
 mod trace_memory;
+mod trace_replay;
 mod train;
 
 use assert_cmd::Command;

@@ -47,6 +47,16 @@ impl QualityLaw {
             Self::Accuracy(law) => 1.0 - law.accuracy(fresh_before_tokens),
         }
     }
+
+    /// Whether more fresh context never makes an answer worse: a table may say otherwise.
+    pub fn improves_with_age(&self) -> bool {
+        match self {
+            Self::Accuracy(AccuracyLaw::Table(table)) => {
+                table.knots.is_sorted_by(|one, next| one.accuracy <= next.accuracy)
+            }
+            Self::Linear { .. } | Self::Accuracy(AccuracyLaw::Logarithmic { .. }) => true,
+        }
+    }
 }
 
 /// How accurate a model is with some context: the share of answers that are right.

@@ -39,6 +39,9 @@ struct Reference {
     scenario: String,
     /// The recording that it needs.
     recording: Option<String>,
+    /// Whether a lower bound of its cost is known.
+    #[serde(default)]
+    bound: bool,
     /// The experiments on it with their numbers of seeds.
     experiments: Vec<(String, u64)>,
 }
@@ -58,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
     let chosen = chosen("reference scenario", &scenarios, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
-    for Reference { scenario, recording, experiments } in &references() {
+    for Reference { scenario, recording, bound, experiments } in &references() {
         if !chosen.contains(&scenario) {
             continue;
         }
@@ -73,7 +76,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
             kept.push(make(workspace, scenario, experiment, *num_seeds)?);
         }
         let file = format!("{KEPT}/{scenario}");
-        compare(workspace, scenario, &kept, &file, Shown::Tables)?;
+        compare(workspace, scenario, &kept, &file, Shown::Tables { bound: *bound })?;
         let baseline = &kept[0];
         let without: Vec<String> =
             kept.iter().filter(|run| run.starts_with(&format!("{baseline}-"))).cloned().collect();
@@ -113,8 +116,11 @@ fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64)
 enum Shown<'a> {
     /// Runs beside all heuristics, as CSV.
     Numbers,
-    /// The same, with tables for people.
-    Tables,
+    /// The same, with tables for people, and with a lower bound where there is one.
+    Tables {
+        /// Whether there is one.
+        bound: bool,
+    },
     /// Runs beside nothing but this one, with tables for people, over more episodes: small differences are to be seen.
     Against {
         /// The baseline of the differences.
@@ -134,6 +140,9 @@ fn compare(
     command.args(["compare", "--quiet", "--scenario", scenario]).args(runs);
     if let Shown::Against { baseline } = shown {
         command.args(["--only", "--baseline", baseline, "--episodes", "200"]);
+    }
+    if let Shown::Tables { bound: true } = shown {
+        command.arg("--bound");
     }
     command.args(["--by-run", "--out-csv", &format!("{file}.csv")]);
     if shown == Shown::Numbers {

@@ -66,9 +66,9 @@ pub(super) fn with_tables(text: &str, root: &Path) -> Result<String> {
 /// One row for each scenario: its best rule, and what the learners cost beside it.
 fn overview(root: &Path, prefix: &str) -> Result<String> {
     let mut lines = vec![
-        "| scenario | best rule | its cost | PPO | relative to the best rule | DQN | relative to the best rule |"
+        "| scenario | best rule | its cost | PPO | relative to the best rule | DQN | relative to the best rule | bound | regret closed, %: rule, PPO, DQN |"
             .to_owned(),
-        "|---|---|---:|---:|---|---:|---|".to_owned(),
+        "|---|---|---:|---:|---|---:|---|---:|---|".to_owned(),
     ];
     for scenario in scenarios() {
         let file = root.join(format!("runs/reference/{scenario}.csv"));
@@ -84,6 +84,7 @@ fn overview(root: &Path, prefix: &str) -> Result<String> {
             format!("`{}`", best.policy),
             four_digits(best.cost),
         ];
+        let mut closed = vec![share(best.closed)];
         for learner in ["ppo", "dqn"] {
             let name = format!("{scenario}-{learner}");
             if let Some(row) = rows.iter().find(|row| row.policy == name) {
@@ -91,10 +92,16 @@ fn overview(root: &Path, prefix: &str) -> Result<String> {
                     format!("the .md of {shown} does not compare {name} with {}", best.policy)
                 })?;
                 cells.extend([four_digits(row.cost), margin]);
+                closed.push(share(row.closed));
             } else {
                 cells.extend(["–".to_owned(), "not trained".to_owned()]);
+                closed.push("–".to_owned());
             }
         }
+        cells.extend(match best.bound {
+            Some(bound) => [four_digits(bound), closed.join(", ")],
+            None => ["–".to_owned(), "no bound yet".to_owned()],
+        });
         lines.push(format!("| {} |", cells.join(" | ")));
     }
     Ok(lines.join("\n"))
@@ -105,6 +112,10 @@ struct Row {
     policy: String,
     kind: String,
     cost: f64,
+    /// The lower bound of the cost, where the table has one.
+    bound: Option<f64>,
+    /// The share of the baseline's regret that it closes.
+    closed: Option<f64>,
 }
 
 /// The policies of a comparison's CSV.
@@ -113,10 +124,17 @@ fn rows(csv: &str) -> Option<Vec<Row>> {
     let header = lines.next()?;
     let at = |name: &str| header.iter().position(|column| *column == name);
     let (policy, kind, cost) = (at("policy")?, at("kind")?, at("mean_cost")?);
+    let [bound, closed] = ["bound", "closed"].map(at);
     lines
         .map(|row| {
-            let cost = row.get(cost)?.parse().ok()?;
-            Some(Row { policy: (*row.get(policy)?).to_owned(), kind: (*row.get(kind)?).to_owned(), cost })
+            let number = |column: Option<usize>| row.get(column?)?.parse().ok();
+            Some(Row {
+                policy: (*row.get(policy)?).to_owned(),
+                kind: (*row.get(kind)?).to_owned(),
+                cost: number(Some(cost))?,
+                bound: number(bound),
+                closed: number(closed),
+            })
         })
         .collect()
 }
@@ -129,6 +147,11 @@ fn margin(verdicts: &str, learner: &str, rule: &str) -> Option<String> {
     let (mean, interval) = said.split_once(" [")?;
     let high: f64 = interval.trim_end_matches(']').split_once(", ")?.1.parse().ok()?;
     Some(if high < 0.0 { format!("**{mean}** [{interval}") } else { said.to_owned() })
+}
+
+/// A share in whole per cent.
+fn share(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| format!("{:.0}", 100.0 * share))
 }
 
 /// A positive number with four significant digits.
@@ -181,7 +204,7 @@ mod tests {
         let table = overview(Workspace::here().root(), "").unwrap();
         assert_eq!(table.lines().count(), 2 + scenarios().len());
         assert!(
-            table.contains("| [street](street.md) | `amortised+myopic` | 11.32 | 11.23 | **-0.8 %** [-1.0, -0.6] | 11.28 | -0.3 % [-0.7, +0.1] |"),
+            table.contains("| [street](street.md) | `amortised+myopic` | 11.32 | 11.23 | **-0.8 %** [-1.0, -0.6] | 11.28 | -0.3 % [-0.7, +0.1] | – | no bound yet |"),
             "{table}"
         );
         assert!(table.contains("| – | not trained |"), "{table}");

@@ -1,0 +1,56 @@
+//! The requests of an episode: everything about it that no decision changes.
+
+use crate::heuristics::elsewhere;
+use std::sync::Arc;
+use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::random::Seed;
+use thoughtcache_env::scenario::Scenario;
+use thoughtcache_env::units::ServiceId;
+use thoughtcache_env::workload::users::Visit;
+use thoughtcache_env::world::Pending;
+
+/// One batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The slot in which it is decided.
+    pub slot: u64,
+    /// The service that it asks for.
+    pub service: ServiceId,
+    /// The users whose requests it brings; one of all users where they share a context.
+    pub visits: Vec<Visit>,
+}
+
+/// All batches of an episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trajectory {
+    /// The slots of the episode.
+    pub slots: u32,
+    /// By cell, in the order of decision.
+    pub cells: Vec<Vec<Asked>>,
+}
+
+impl Trajectory {
+    /// The batches of the episode at these coordinates.
+    ///
+    /// # Panics
+    /// When the environment refuses an action that its mask allows.
+    pub fn of(scenario: &Arc<Scenario>, seed: Seed) -> Self {
+        let mut env = DecisionEnv::new(Arc::clone(scenario));
+        env.reset(seed);
+        let mut cells = vec![Vec::new(); scenario.num_cells as usize];
+        loop {
+            let world = env.world();
+            // After an episode without a request its first decision is shown, which is not taken.
+            if let (Pending::Batch(batch), false) = (world.pending(), world.is_over()) {
+                let asked =
+                    Asked { slot: world.slot(), service: batch.service, visits: world.visits().to_vec() };
+                cells[batch.cell.index()].push(asked);
+            }
+            let action = elsewhere(env.observation());
+            if env.step(&action).expect("a legal action").end.is_end() {
+                return Self { slots: env.world().horizon_slots(), cells };
+            }
+        }
+    }
+}
