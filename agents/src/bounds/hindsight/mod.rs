@@ -22,7 +22,8 @@
 //! - Services share a memory at a price instead of a memory of fixed size.
 //! - Bytes of contexts (`memory.kv`) are not counted.
 //! - Where users have contexts of their own, or entries share weights (`memory.shared_weights`), weights take no memory and
-//!   loads cost nothing, so that each user has a course of their own.
+//!   loads cost nothing, so that each user has a course of their own; refusals do not last where users have contexts.
+//! - Loads ahead of a slot (`decision.prefetch`) need no memory before the service's own batch.
 //!
 //! What is kept exactly: when decisions come; loads, context and its fading, windows and their two kinds of refresh; entries that
 //! served may not leave before the slot ends (granularity `service`); refusals that last (`decision.hold`).

@@ -52,6 +52,9 @@ pub(super) struct Programme<'a> {
     load_cost: f64,
     /// Whether more fresh context never costs more.
     is_monotone: bool,
+    /// Whether a batch that goes elsewhere forbids a load until the slot ends. A load ahead of the slot could have come before it,
+    /// and where users have courses of their own the entry may be there for another user.
+    refusals_last: bool,
 }
 
 /// The best course: its cost, prices included, and what it takes.
@@ -139,6 +142,7 @@ impl<'a> Programme<'a> {
             weights_share,
             request_share: scenario.compute_budget_flop.map_or(0.0, |budget| of.request_flop / budget),
             load_cost,
+            refusals_last: scenario.has_hold && !scenario.has_prefetch && scenario.num_users.is_none(),
             is_monotone: of.quality.improves_with_age() && !scenario.drops_faded,
         }
     }
@@ -166,7 +170,7 @@ impl<'a> Programme<'a> {
         for (at, ask) in self.asks.iter().enumerate() {
             let later = self.asks.get(at + 1);
             let requests = f64::from(ask.num_requests);
-            let serving_cost = requests
+            let edge_cost = requests
                 * (service.edge_per_request
                     + service.request_flop * self.scenario.prices.per_flop
                     + self.request_share * compute.get(ask.slot as usize).copied().unwrap_or(0.0));
@@ -184,8 +188,7 @@ impl<'a> Programme<'a> {
             let pass =
                 |label: Label| Step { before: label.step, cost: 0.0, is_served: false, until: ask.decision };
             let is_same_slot = later.is_some_and(|later| later.slot == ask.slot);
-            let lasts = self.scenario.has_hold && !self.scenario.has_prefetch && is_same_slot;
-            let after = if lasts { &mut refused_next } else { &mut absent_next };
+            let after = if self.refusals_last && is_same_slot { &mut refused_next } else { &mut absent_next };
             take(after, passes(absent), pass(absent));
             take(after, passes(refused), pass(refused));
             // At the edge after a load, and both ways while it is resident.
@@ -196,23 +199,12 @@ impl<'a> Programme<'a> {
                     if !is_served && !was_resident {
                         continue;
                     }
-                    let mut thought = label.thought;
-                    let mut cost = label.cost;
-                    let mut is_resident = true;
+                    let mut cost = label.cost + if is_served { edge_cost } else { cloud_cost };
+                    let (mut thought, mut is_resident) = (label.thought, true);
                     if is_served {
-                        let before = thought;
-                        thought = self.law.grown(before, ask.num_requests);
-                        let window = self.law.window_tokens;
-                        let unit = service
-                            .quality
-                            .unit_cost(before.fresh_tokens(window), thought.fresh_tokens(window));
-                        cost += serving_cost + requests * self.scenario.prices.accuracy_weight * unit;
-                        if thought.is_exhausted(window) {
-                            thought = Thought::default();
-                            is_resident = self.law.refresh == Refresh::Clear;
-                        }
-                    } else {
-                        cost += cloud_cost;
+                        let (accuracy_cost, left) = self.serve(thought, ask.num_requests);
+                        cost += accuracy_cost;
+                        (thought, is_resident) = (left.unwrap_or_default(), left.is_some());
                     }
                     let step = |until| Step { before: label.step, cost: 0.0, is_served, until };
                     if !is_resident {
@@ -247,6 +239,19 @@ impl<'a> Programme<'a> {
         }
         let last = if refused.cost < absent.cost { refused } else { absent };
         self.course(last, &steps, &sums, compute)
+    }
+
+    /// Serves a batch at the edge: its accuracy cost, and the context that it leaves; none where the entry leaves with it.
+    fn serve(&self, before: Thought, num_requests: u32) -> (f64, Option<Thought>) {
+        let (service, window) = (self.scenario.service(self.service), self.law.window_tokens);
+        let after = self.law.grown(before, num_requests);
+        let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
+        let cost = f64::from(num_requests) * self.scenario.prices.accuracy_weight * unit;
+        match self.law.refresh {
+            _ if !after.is_exhausted(window) => (cost, Some(after)),
+            Refresh::Clear => (cost, Some(Thought::default())),
+            Refresh::Evict => (cost, None),
+        }
     }
 
     /// Follows a way back. `sums` of the prices of the weights up to each decision.

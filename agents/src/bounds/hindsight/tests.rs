@@ -17,7 +17,7 @@ const ROUNDING: f64 = 1e-9;
 /// A world of two or three services, some of whose parts are drawn: sizes, laws, granularity, refresh, budgets, users.
 fn world(rng: &mut SimRng) -> Arc<Scenario> {
     let mut one_in = |n: u32| rng.random_range(0..n) == 0;
-    let (is_per_request, clears, has_users) = (one_in(2), one_in(2), one_in(4));
+    let (is_per_request, clears, has_users) = (one_in(2), one_in(2), one_in(3));
     let (shares, has_budget, is_logarithmic, fades) = (one_in(5), one_in(4), one_in(3), !one_in(3));
     let num_services = if one_in(2) { 2 } else { 3 };
     let [capacity, mean, load, budget] =
