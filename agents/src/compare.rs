@@ -54,14 +54,20 @@ impl Serialize for Row {
             row.serialize_field("seeds", &self.seeds)?;
         }
         let without_relative = self.relative.is_none().then_some(NO_RELATIVE);
-        let why: Vec<&str> =
-            self.summary.null_because.as_deref().into_iter().chain(without_relative).collect();
+        let without_closed =
+            self.distance.is_some_and(|distance| distance.closed.is_none()).then_some(NO_CLOSED);
+        let why =
+            self.summary.null_because.as_deref().into_iter().chain(without_relative).chain(without_closed);
+        let why: Vec<&str> = why.collect();
         if !why.is_empty() {
             row.serialize_field("null_because", &why.join("; "))?;
         }
         row.end()
     }
 }
+
+/// Why no share of a regret is closed.
+const NO_CLOSED: &str = "the baseline costs as little as the bound, or the interval of its regret reaches 0";
 
 /// What a policy may lie below a bound by rounding, as a share of it.
 const ROUNDING: f64 = 1e-9;
@@ -331,7 +337,8 @@ impl Comparison {
             if let Some(episode) = pairs.position(is_beaten) {
                 let (name, bound) = (&policy.name, stats::mean(&bounds[episode]));
                 return Err(CompareError(format!(
-                    "{name} costs less than {bound}, the bound of episode {episode}: this is a mistake of the program, please report it"
+                    "{name} costs less than {bound}, the bound of episode {episode}: this is a mistake of the program; please report it, or \
+                     delete runs/bounds if another version of the program has found the bound"
                 )));
             }
         }

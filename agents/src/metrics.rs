@@ -8,6 +8,8 @@
 //! | ratio of a placement | `requests served there / requests` |
 //! | late ratio | `requests whose answer came after their deadline / requests`; 0 in abstract scenarios |
 //! | loads, evictions, refreshes, loaded GB per slot | `count / sum of slots` |
+//! | regret | `cost per slot - bound per slot`, paired by episode; the bound is that of [`crate::bounds::hindsight`] |
+//! | closed | `(cost of the baseline - cost) / (cost of the baseline - bound)`, paired; none where the baseline has no clear regret |
 //! | time per decision | `time spent deciding / decisions` |
 //!
 //! A learner with several training seeds is one policy here: its sums are over all episodes of all seeds.
@@ -201,13 +203,22 @@ pub fn relative_bound(bounds: &[Vec<f64>], baseline: &[&Evaluated]) -> Option<Es
 /// The regret of a policy: its cost per slot above the bound, with its interval. `bounds` by episode and slot.
 pub fn regret(policy: &[&Evaluated], bounds: &[Vec<f64>]) -> Estimate {
     let rows = above(policy, bounds);
-    let mean = stats::mean(&rows.concat());
-    Estimate { mean, ci95: mean_interval(&rows, is_series(policy)) }
+    let nothing = ROUNDING * stats::mean(&self::rows(policy).concat()).abs();
+    let shown = |number: f64| if number.abs() <= nothing { 0.0 } else { number };
+    let Interval { low, high } = mean_interval(&rows, is_series(policy));
+    let mean = shown(stats::mean(&rows.concat()));
+    Estimate { mean, ci95: Interval { low: shown(low), high: shown(high) } }
 }
 
+/// The share of a cost that is rounding where it is added up in another order.
+const ROUNDING: f64 = 1e-9;
+
 /// The share of the baseline's regret that a policy closes, `(baseline - policy) / (baseline - bound)`, paired as
-/// [`relative_cost`] is. `None` where the baseline has no regret.
+/// [`relative_cost`] is. `None` where the interval of the baseline's regret reaches 0: a share of nothing is no number.
 pub fn closed(policy: &[&Evaluated], baseline: &[&Evaluated], bounds: &[Vec<f64>]) -> Option<Estimate> {
+    if regret(baseline, bounds).ci95.low <= 0.0 {
+        return None;
+    }
     let more = relative(&above(policy, bounds), &above(baseline, bounds), is_series(policy))?;
     let Interval { low, high } = more.ci95;
     let less = |share: f64| 0.0 - share; // no -0

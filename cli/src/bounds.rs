@@ -1,37 +1,48 @@
 //! Lower bounds of episodes, kept in `runs/bounds` so that they are found once: a file for each scenario and run number, a line for each
 //! episode.
 //!
-//! A line counts only for the requests that it was found for. A file that cannot be read is found anew: nothing is lost but time.
+//! A line counts only for the requests and prices that it was found for. Files are a convenience: one that cannot be read is found
+//! anew, and where none can be written the bounds are told all the same.
 
+use crate::console::Console;
 use crate::run_dir::files::write_whole;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thoughtcache_agents::bounds::hindsight::{Ascent, Bound};
 use thoughtcache_agents::evaluate::{Evaluation, Protocol};
+use thoughtcache_env::digest::mix;
 
 /// The columns, and the way of finding bounds: what another way has found does not count.
-const HEAD: &str = "episode,requests,steps_1,bound_by_slot";
+const HEAD: &str = concat!("episode,requests,steps_2,bound_by_slot,thoughtcache ", env!("CARGO_PKG_VERSION"));
 
-/// The bounds of the episodes that were played, by episode and slot; `found` is called after each.
+/// The bounds of the episodes that were played, by episode and slot; `told` is called after each.
 ///
 /// # Errors
-/// When the scenario has no bound, or the file cannot be written.
+/// When the scenario has no bound.
 pub(crate) fn of_episodes(
+    console: Console,
     protocol: &Protocol,
     evaluation: &Evaluation,
-    found: &(dyn Fn() + Sync),
+    told: &(dyn Fn() + Sync),
 ) -> Result<Vec<Vec<f64>>> {
     let Protocol { scenario, seed, .. } = protocol;
     let ascent = Ascent::default();
     let path = PathBuf::from(format!("runs/bounds/{:016x}-{}.csv", scenario.digest, seed.run));
-    let kept = fs::read_to_string(&path).map(|text| read(&text)).unwrap_or_default();
+    let kept = kept_in(&path);
+    // A recording gives prices too, which the digest of a scenario does not tell.
+    let prices = scenario
+        .services
+        .iter()
+        .fold(0, |digest, service| mix(mix(digest, service.load_cost.to_bits()), service.bytes));
     let episodes = evaluation.policies.first().map_or(&[][..], |policy| &policy.episodes);
-    let keys: Vec<Key> =
-        (0..).zip(episodes).map(|(episode, played)| (episode, played.fingerprint, ascent.steps)).collect();
+    let keys: Vec<Key> = (0..)
+        .zip(episodes)
+        .map(|(episode, played)| (episode, mix(prices, played.fingerprint), ascent.steps))
+        .collect();
     let bounds: Result<Vec<Vec<f64>>> = keys
         .par_iter()
         .with_max_len(1)
@@ -40,22 +51,37 @@ pub(crate) fn of_episodes(
                 Some(bound) => bound.clone(),
                 None => Bound::of(scenario, seed.with_episode(key.0), ascent)?.slot_costs,
             };
-            found();
+            told();
             Ok(bound)
         })
         .collect();
     let bounds = bounds?;
-    let mut all = kept.clone();
-    all.extend(keys.into_iter().zip(bounds.iter().cloned()));
-    if all != kept {
-        let folder = path.parent().expect("it lies in a folder");
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        write_whole(&path, text(&all).as_bytes())?;
+    let found: BTreeMap<Key, Vec<f64>> = keys.into_iter().zip(bounds.iter().cloned()).collect();
+    if found.iter().any(|(key, bound)| kept.get(key) != Some(bound))
+        && let Err(error) = keep(&path, found)
+    {
+        console.note(&format!("the bounds are not kept: {error:#}"));
     }
     Ok(bounds)
 }
 
-/// The episode, the digest of its requests, and the steps of the ascent.
+/// The bounds in a file; none where there is no file.
+fn kept_in(path: &Path) -> BTreeMap<Key, Vec<f64>> {
+    fs::read_to_string(path).map(|text| read(&text)).unwrap_or_default()
+}
+
+/// Adds bounds to a file. Others may do so at the same time: each writes a file of its own and renames it.
+fn keep(path: &Path, found: BTreeMap<Key, Vec<f64>>) -> Result<()> {
+    let folder = path.parent().expect("it lies in a folder");
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut all = kept_in(path);
+    all.extend(found);
+    let own = path.with_extension(format!("csv.{}", std::process::id()));
+    write_whole(&own, text(&all).as_bytes())?;
+    fs::rename(&own, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The episode, the digest of its requests and prices, and the steps of the ascent.
 type Key = (u64, u64, u32);
 
 fn text(bounds: &BTreeMap<Key, Vec<f64>>) -> String {
@@ -96,6 +122,6 @@ mod tests {
         assert_eq!(read(&text(&bounds)), bounds);
         let damaged = text(&bounds).replace("0.30000000000000004", "NaN");
         assert_eq!(read(&damaged).len(), 1);
-        assert_eq!(read(&text(&bounds).replace("steps_1", "steps_0")), BTreeMap::new());
+        assert_eq!(read(&text(&bounds).replace("steps_2", "steps_0")), BTreeMap::new());
     }
 }

@@ -228,11 +228,12 @@ fn regret_is_what_lies_above_the_bound_and_what_is_closed_is_a_share_of_the_base
 #[test]
 fn the_slots_of_an_only_episode_have_its_bound_each() {
     let played = evaluation(vec![heuristic("base", &[8.0]), ppo("net", &[4.0])]);
-    let bounds = [vec![1.5, 0.5]];
+    let bounds = [vec![1.5, -1.0]];
     let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds).unwrap();
     let Distance { regret, closed } = comparison.policies[0].distance.unwrap();
-    assert_relative_eq!(regret.mean, 1.0);
-    assert_relative_eq!(closed.unwrap().mean, 2.0 / 3.0);
+    // Costs of 8 and 0, 4 and 0 in the two slots: regrets of 7.5 and 3.5 together.
+    assert_relative_eq!(regret.mean, 1.75);
+    assert_relative_eq!(closed.unwrap().mean, 4.0 / 7.5);
 }
 
 #[test]
@@ -246,4 +247,15 @@ fn a_bound_that_somebody_beats_is_refused() {
     assert!(error.starts_with("base costs less than 5.1, the bound of episode 1"), "{error}");
     assert_eq!(with(&[3.0]).unwrap_err().to_string(), "1 bounds for 2 episodes; one each is needed");
     assert!(with(&[3.0, 5.0]).is_ok());
+}
+
+#[test]
+fn where_the_baseline_has_no_clear_regret_nothing_is_closed_and_the_document_says_so() {
+    let played = evaluation(vec![heuristic("base", &[2.0, 4.0]), ppo("net", &[2.0, 5.0])]);
+    let bounds = [vec![1.0; 2], vec![2.0 - 1e-13; 2]];
+    let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds).unwrap();
+    let document = serde_json::to_value(&comparison).unwrap();
+    assert_eq!(document["policies"][0]["regret"]["mean"], 0.0, "rounding is no regret");
+    assert_eq!(document["policies"][1]["closed"], Value::Null);
+    assert!(document["policies"][1]["null_because"].as_str().unwrap().contains("as little as the bound"));
 }

@@ -2,7 +2,8 @@
 //! and B2 remember what left them. A miss that B1 remembers raises the target `p` of T1, one that B2 remembers lowers it; the
 //! last of T1 leaves when T1 exceeds `p`, else the last of T2.
 //!
-//! *State.* The four lists, their bytes, and `p` in bytes. T1 and B1 together hold at most the capacity, all four twice that.
+//! *State.* The four lists, their bytes, and `p` in bytes. Of objects of one size, T1 and B1 together hold at most the
+//! capacity, all four twice that.
 //!
 //! *Cost per request.* O(1).
 //!

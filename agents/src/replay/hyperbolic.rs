@@ -3,7 +3,8 @@
 //!
 //! *State.* Count and load of each resident object, grouped by `count / size`: within a group the oldest load is least.
 //!
-//! *Cost per request.* O(log residents); an eviction looks at the oldest object of each group.
+//! *Cost per request.* O(log residents) for a hit; an eviction looks at the oldest object of each group, of which there are nearly as
+//! many as objects where all sizes differ.
 //!
 //! *Reference.* Blankstein, Sen, Freedman, "Hyperbolic caching", USENIX ATC 2017. The paper and libCacheSim look at a sample
 //! of 64 objects, and libCacheSim leaves the size out; here all objects are looked at.

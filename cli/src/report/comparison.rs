@@ -104,8 +104,8 @@ pub(crate) fn distance(row: &Row, baseline: &str, unit: CostUnit) -> (String, St
 }
 
 /// How regret is to be read.
-pub(crate) const REGRET: &str = "regret: cost above a bound that no policy can beat, not even one that knows the future; closed: share of the \
-                                 baseline's regret";
+pub(crate) const REGRET: &str = "regret: cost above a bound that no policy can beat, not even one that knows the future; closed: the share of the \
+                                 baseline's regret that the policy saves";
 
 /// The whole comparison; the last line says in words who won.
 pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {

@@ -22,11 +22,12 @@
 //! - Services share a memory at a price instead of a memory of fixed size.
 //! - Bytes of contexts (`memory.kv`) are not counted.
 //! - Where users have contexts of their own, or entries share weights (`memory.shared_weights`), weights take no memory and
-//!   loads cost nothing, so that each user has a course of their own; refusals do not last where users have contexts.
+//!   loads cost nothing, so that each user has a course of their own.
 //! - Loads ahead of a slot (`decision.prefetch`) need no memory before the service's own batch.
+//! - Refusals do not last (`decision.hold`) where users have contexts of their own or services are loaded ahead.
 //!
 //! What is kept exactly: when decisions come; loads, context and its fading, windows and their two kinds of refresh; entries that
-//! served may not leave before the slot ends (granularity `service`); refusals that last (`decision.hold`).
+//! served may not leave before the slot ends (granularity `service`); refusals that last, but for the cases above.
 //!
 //! Reference: Held, Wolfe, Crowder, "Validation of subgradient optimization", Mathematical Programming 6 (1974).
 
@@ -47,6 +48,9 @@ pub use trajectory::Trajectory;
 const PATIENCE: u32 = 10;
 /// How far the goal lies at first on the way from the first bound to the cost of serving everything elsewhere.
 const GOAL: f64 = 0.2;
+
+/// What weights that fill the memory exactly may seem to take beyond it.
+const ROUNDING: f64 = 1e-12;
 
 /// A lower bound of the cost of one episode.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,7 +109,7 @@ impl Bound {
     }
 
     /// The bound of a trajectory of an abstract scenario.
-    pub fn of_trajectory(scenario: &Scenario, trajectory: &Trajectory, ascent: Ascent) -> Self {
+    pub(crate) fn of_trajectory(scenario: &Scenario, trajectory: &Trajectory, ascent: Ascent) -> Self {
         let programmes = Programme::all(scenario, trajectory);
         let mut best =
             Point::new(Prices::zero(trajectory, scenario.compute_budget_flop.is_some()), &programmes);
@@ -191,7 +195,7 @@ impl Point {
     fn ahead(&self, goal: f64) -> Option<Prices> {
         let mut square = 0.0;
         for (price, excess) in self.prices.all().zip(self.excess.all()) {
-            if *price > 0.0 || *excess > 0.0 {
+            if *price > 0.0 || *excess > ROUNDING {
                 square += excess * excess;
             }
         }

@@ -10,12 +10,14 @@
 //! serve      V + load cost where absent + edge, accuracy and compute costs + nu F
 //! elsewhere  V + cloud costs
 //! stay       V + P(n_j, n_(j+1))         fading meanwhile
-//! leave      V + P(n_j, n_j + 1), or up to the end of the slot where the entry served in it
+//! leave      V + P(n_j, n_j + 1); at granularity `service` up to the end of a slot in which the entry served
 //! ```
+//! An entry whose window is exhausted leaves at once where the refresh evicts.
 //! Of the resident states with one `K`, those are kept that no other beats in both cost and age: more fresh context never
 //! costs more later (`llm/quality.rs`), so the least cost is exact.
 
 use super::trajectory::Trajectory;
+use std::collections::BTreeMap;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::thought::{ContextLaw, Refresh, Thought};
 use thoughtcache_env::units::ServiceId;
@@ -97,9 +99,9 @@ impl<'a> Programme<'a> {
     /// The programmes of all services, or of all users of each where each has a course of its own.
     pub(super) fn all(scenario: &'a Scenario, trajectory: &Trajectory) -> Vec<Self> {
         let is_split = scenario.num_users.is_some() || scenario.has_shared_weights;
-        let mut programmes: Vec<(Option<u32>, Self)> = Vec::new();
+        let mut programmes: Vec<Self> = Vec::new();
+        let mut places = BTreeMap::new();
         for (cell, asked) in trajectory.cells.iter().enumerate() {
-            let first = programmes.len();
             let mut slot_end = vec![asked.len(); asked.len()];
             for at in (1..asked.len()).rev() {
                 let is_last = asked[at].slot != asked[at - 1].slot;
@@ -107,14 +109,11 @@ impl<'a> Programme<'a> {
             }
             for (decision, batch) in asked.iter().enumerate() {
                 for visit in &batch.visits {
-                    let user = scenario.num_users.map(|_| visit.user.0);
-                    let is_own =
-                        |(of, own): &(Option<u32>, Self)| *of == user && own.service == batch.service;
-                    let place = programmes[first..].iter().position(is_own).unwrap_or_else(|| {
-                        programmes.push((user, Self::new(scenario, cell, batch.service, is_split)));
-                        programmes.len() - 1 - first
+                    let place = *places.entry((cell, batch.service, visit.user)).or_insert_with(|| {
+                        programmes.push(Self::new(scenario, cell, batch.service, is_split));
+                        programmes.len() - 1
                     });
-                    programmes[first + place].1.asks.push(Ask {
+                    programmes[place].asks.push(Ask {
                         decision,
                         slot: batch.slot,
                         num_requests: visit.num_requests,
@@ -123,7 +122,7 @@ impl<'a> Programme<'a> {
                 }
             }
         }
-        programmes.into_iter().map(|(_, programme)| programme).collect()
+        programmes
     }
 
     fn new(scenario: &'a Scenario, cell: usize, service: ServiceId, is_split: bool) -> Self {
@@ -156,11 +155,7 @@ impl<'a> Programme<'a> {
     /// The course of least cost.
     pub(super) fn best(&self, prices: &Prices) -> Course {
         let [memory, compute] = [&prices.memory[self.cell], &prices.compute[self.cell]];
-        let mut sums = Vec::with_capacity(memory.len() + 1);
-        sums.push(0.0);
-        for price in memory {
-            sums.push(sums[sums.len() - 1] + self.weights_share * price);
-        }
+        let sums = self.sums(memory);
         let service = self.scenario.service(self.service);
         let fade_tokens = service.fade_tokens;
         let mut steps: Vec<Step> = Vec::new();
@@ -213,10 +208,10 @@ impl<'a> Programme<'a> {
                     }
                     let is_kept = is_served && !self.scenario.is_per_request;
                     let leaves = if is_kept { ask.slot_end } else { ask.decision + 1 };
-                    let price = |until: usize| sums[until] - sums[ask.decision];
+                    let price = |until: usize| between(&sums, ask.decision, until);
                     take(&mut absent_next, Label { cost: cost + price(leaves), ..NOWHERE }, step(leaves));
                     if let Some(later) = later {
-                        for _ in ask.slot..later.slot {
+                        for _ in (ask.slot..later.slot).take_while(|_| fade_tokens > 0.0) {
                             thought.fade(fade_tokens);
                         }
                         if self.scenario.drops_faded && thought.age_tokens == 0.0 && later.slot > ask.slot {
@@ -241,12 +236,31 @@ impl<'a> Programme<'a> {
         self.course(last, &steps, &sums, compute)
     }
 
+    /// The prices of the weights before each decision, added up; none where weights take no memory.
+    fn sums(&self, memory: &[f64]) -> Vec<f64> {
+        let mut sums = Vec::new();
+        if self.weights_share > 0.0 {
+            sums.push(0.0);
+            for price in memory {
+                sums.push(sums[sums.len() - 1] + self.weights_share * price);
+            }
+        }
+        sums
+    }
+
     /// Serves a batch at the edge: its accuracy cost, and the context that it leaves; none where the entry leaves with it.
     fn serve(&self, before: Thought, num_requests: u32) -> (f64, Option<Thought>) {
         let (service, window) = (self.scenario.service(self.service), self.law.window_tokens);
-        let after = self.law.grown(before, num_requests);
+        let mut after = self.law.grown(before, num_requests);
         let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
         let cost = f64::from(num_requests) * self.scenario.prices.accuracy_weight * unit;
+        // What decides nothing tells no states apart.
+        if window.is_infinite() {
+            after.context_tokens = 0.0;
+        }
+        if self.scenario.prices.accuracy_weight == 0.0 {
+            after.age_tokens = 0.0;
+        }
         match self.law.refresh {
             _ if !after.is_exhausted(window) => (cost, Some(after)),
             Refresh::Clear => (cost, Some(Thought::default())),
@@ -263,7 +277,7 @@ impl<'a> Programme<'a> {
             let mut own = cost - steps.get(before as usize).map_or(0.0, |before| before.cost);
             if until > ask.decision {
                 course.stays.push((ask.decision, until));
-                own -= sums[until] - sums[ask.decision];
+                own -= between(sums, ask.decision, until);
             }
             if is_served && self.request_share > 0.0 {
                 let share = f64::from(ask.num_requests) * self.request_share;
@@ -275,6 +289,11 @@ impl<'a> Programme<'a> {
         }
         course
     }
+}
+
+/// The price of the weights from a decision up to another.
+fn between(sums: &[f64], from: usize, until: usize) -> f64 {
+    if sums.is_empty() { 0.0 } else { sums[until] - sums[from] }
 }
 
 /// Keeps, of the states with one number of context tokens, those that no other beats in both cost and age; where more age may

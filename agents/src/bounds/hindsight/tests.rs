@@ -14,12 +14,14 @@ use thoughtcache_env::workload::users::Visit;
 /// Rounding, as a share of the costs.
 const ROUNDING: f64 = 1e-9;
 
-/// A world of two or three services, some of whose parts are drawn: sizes, laws, granularity, refresh, budgets, users.
+/// A world of two or three services, some of whose parts are drawn: sizes, laws, granularity, refresh, budgets, users, cells, loads ahead.
 fn world(rng: &mut SimRng) -> Arc<Scenario> {
     let mut one_in = |n: u32| rng.random_range(0..n) == 0;
     let (is_per_request, clears, has_users) = (one_in(2), one_in(2), one_in(3));
     let (shares, has_budget, is_logarithmic, fades) = (one_in(5), one_in(4), one_in(3), !one_in(3));
     let num_services = if one_in(2) { 2 } else { 3 };
+    let (has_prefetch, num_cells, zeta) =
+        (one_in(5), if one_in(6) { 2 } else { 1 }, if one_in(3) { 0.5 } else { 1.0 });
     let [capacity, mean, load, budget] =
         [1.0..1.8, 0.4..1.0, 0.0..0.002, 200.0..900.0].map(|range| rng.random_range(range));
     // Of 200 fresh tokens, the linear law makes some .004; the logarithmic one is a share of answers.
@@ -31,12 +33,12 @@ fn world(rng: &mut SimRng) -> Arc<Scenario> {
     };
     let mut text = format!(
         "name = \"small\"\nhorizon_slots = 4\nslot_s = 1.0\n\
-         cell = {{ count = 1, memory_gb = {capacity:?}{} }}\n\
-         thought = {{ tokens = 200.0, paths = 1, consensus_factor = 1.0, vanishing_thoughts_per_slot = {:?} }}\n\
+         cell = {{ count = {num_cells}, memory_gb = {capacity:?}{} }}\n\
+         thought = {{ tokens = 200.0, paths = 1, consensus_factor = {zeta:?}, vanishing_thoughts_per_slot = {:?} }}\n\
          memory = {{ refresh = {:?}, shared_weights = {shares} }}\n\
          {quality}\n\
          workload.poisson = {{ mean_requests_per_service = {mean:?}, zipf_exponent = 0.5 }}\n\
-         decision = {{ granularity = {:?}, hold = {}, placements = [\"edge\", \"cloud\"] }}\n\
+         decision = {{ granularity = {:?}, hold = {}, prefetch = {has_prefetch}, placements = [\"edge\", \"cloud\"] }}\n\
          cost = {{ edge_per_request = 0.0001, cloud_per_request = 0.0075, accuracy_weight = {accuracy:?}, compute_weight = 0.0, \
          switching.per_gb.weight = {load:?} }}\n",
         if has_budget { format!(", compute_budget_tflop_per_slot = {budget:?}") } else { String::new() },
@@ -76,9 +78,11 @@ fn optima(count: usize) -> Vec<(Arc<Scenario>, Seed, Optimum)> {
     while found.len() < count {
         let (scenario, run) = (world(&mut rng), rng.random_range(0..1_000_000));
         let seed = Seed::new(Purpose::Test, run);
-        let requests: usize =
-            Trajectory::of(&scenario, seed).cells[0].iter().map(|asked| asked.visits.len()).sum();
-        if !(2..=7).contains(&requests) {
+        let trajectory = Trajectory::of(&scenario, seed);
+        let requests: usize = trajectory.cells.iter().flatten().map(|asked| asked.visits.len()).sum();
+        // Loads ahead are decisions, too.
+        let most = if scenario.has_prefetch { 4 } else { 7 };
+        if !(2..=most).contains(&requests) {
             continue;
         }
         if let Some(optimum) = clairvoyant::optimum(&scenario, seed, 12) {
