@@ -29,7 +29,7 @@ pub(crate) const MAX_ENVS: usize = 65_536;
 /// Lanes that are stepped without other threads.
 const MOST_INLINE: usize = 128;
 /// Of more, as many as a thread takes at a time: a thread that wakes late takes fewer.
-const LANES_PER_CHUNK: usize = 32;
+const LANES_PER_CHUNK: usize = 16;
 
 /// The state of lanes as bytes.
 #[derive(Serialize, Deserialize)]
