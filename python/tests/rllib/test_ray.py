@@ -111,7 +111,8 @@ def test_trials_of_a_node_that_is_killed_go_on_elsewhere_and_end_with_the_same_b
             for word in Path(f"/proc/{process}/cmdline").read_text().split("\0"):
                 run = Path(word.removeprefix("--out="))
                 # Below its head a line for each validation: one or two of four, so that the run is not at its end when it is killed.
-                if word.startswith("--out=") and (run / "eval.csv").is_file() and len((run / "eval.csv").read_text().splitlines()) in (2, 3):
+                validations = run / "eval.csv"
+                if word.startswith("--out=") and validations.is_file() and len(validations.read_text().splitlines()) in (2, 3):
                     return int(run.name.removeprefix("seed-"))
         return None
 
