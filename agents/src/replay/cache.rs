@@ -59,7 +59,7 @@ pub struct Entry {
     pub name: &'static str,
     /// One sentence for people.
     pub description: &'static str,
-    /// What it knows.
+    /// Whether it knows the past alone, knows the future, or is a bound.
     pub kind: Kind,
     /// Replays a trace through an empty cache of so many bytes.
     pub replay: fn(&ObjectTrace, u64) -> Tally,

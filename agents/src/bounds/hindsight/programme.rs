@@ -172,20 +172,23 @@ impl<'a> Programme<'a> {
             let cloud_cost = requests * service.cloud_per_request;
             let (mut absent_next, mut refused_next) = (NOWHERE, NOWHERE);
             next.clear();
-            let mut take = |label: &mut Label, better: Label, step: Step| {
-                if better.cost < label.cost {
-                    steps.push(Step { cost: better.cost, ..step });
-                    *label = Label { step: steps.len() as u32 - 1, ..better };
+            let mut take = |label: &mut Label, thought: Thought, step: Step| {
+                if step.cost < label.cost {
+                    *label = Label { cost: step.cost, thought, step: steps.len() as u32 };
+                    steps.push(step);
                 }
             };
             // Elsewhere, while it is absent.
-            let passes = |label: Label| Label { cost: label.cost + cloud_cost, ..NOWHERE };
-            let pass =
-                |label: Label| Step { before: label.step, cost: 0.0, is_served: false, until: ask.decision };
+            let pass = |label: Label| Step {
+                before: label.step,
+                cost: label.cost + cloud_cost,
+                is_served: false,
+                until: ask.decision,
+            };
             let is_same_slot = later.is_some_and(|later| later.slot == ask.slot);
             let after = if self.refusals_last && is_same_slot { &mut refused_next } else { &mut absent_next };
-            take(after, passes(absent), pass(absent));
-            take(after, passes(refused), pass(refused));
+            take(after, Thought::default(), pass(absent));
+            take(after, Thought::default(), pass(refused));
             // At the edge after a load, and both ways while it is resident.
             let loaded = Label { cost: absent.cost + self.load_cost, ..absent };
             let candidates = std::iter::once((loaded, false)).chain(residents.iter().map(|one| (*one, true)));
@@ -201,15 +204,16 @@ impl<'a> Programme<'a> {
                         cost += accuracy_cost;
                         (thought, is_resident) = (left.unwrap_or_default(), left.is_some());
                     }
-                    let step = |until| Step { before: label.step, cost: 0.0, is_served, until };
+                    let step =
+                        |price, until| Step { before: label.step, cost: cost + price, is_served, until };
                     if !is_resident {
-                        take(&mut absent_next, Label { cost, ..NOWHERE }, step(ask.decision));
+                        take(&mut absent_next, Thought::default(), step(0.0, ask.decision));
                         continue;
                     }
                     let is_kept = is_served && !self.scenario.is_per_request;
                     let leaves = if is_kept { ask.slot_end } else { ask.decision + 1 };
                     let price = |until: usize| between(&sums, ask.decision, until);
-                    take(&mut absent_next, Label { cost: cost + price(leaves), ..NOWHERE }, step(leaves));
+                    take(&mut absent_next, Thought::default(), step(price(leaves), leaves));
                     if let Some(later) = later {
                         for _ in (ask.slot..later.slot).take_while(|_| fade_tokens > 0.0) {
                             thought.fade(fade_tokens);
@@ -219,11 +223,7 @@ impl<'a> Programme<'a> {
                         }
                         let mut stayed = NOWHERE;
                         let until = later.decision;
-                        take(
-                            &mut stayed,
-                            Label { cost: cost + price(until), thought, ..NOWHERE },
-                            step(until),
-                        );
+                        take(&mut stayed, thought, step(price(until), until));
                         next.push(stayed);
                     }
                 }
