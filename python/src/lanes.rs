@@ -2,7 +2,7 @@
 //!
 //! What a caller may do wrong is found before anything is stepped: a refused call changes nothing.
 
-use crate::episode::{Episode, STATISTICS};
+use crate::episode::{Counted, Episode, STATISTICS};
 use crate::errors::{env_error, value_error};
 use crate::policy::Player;
 use crate::pool::Steps;
@@ -35,13 +35,13 @@ const LANES_PER_CHUNK: usize = 16;
 #[derive(Serialize, Deserialize)]
 struct Kept {
     env: Snapshot,
-    episodes: Vec<Episode>,
+    replacements: Vec<u64>,
     purpose: Purpose,
 }
 
 /// The lanes and the memory that they are stepped into; what Python sees is a copy of it.
 pub(crate) struct Inner {
-    pub(crate) env: VecEnv<DecisionEnv>,
+    pub(crate) env: VecEnv<Counted>,
     has_begun: bool,
     actions: Vec<ActionId>,
     masks: Vec<bool>,
@@ -49,14 +49,13 @@ pub(crate) struct Inner {
     terminated: Vec<bool>,
     slots_elapsed: Vec<u32>,
     replaced: Vec<bool>,
+    /// Actions replaced in each episode so far.
+    replacements: Vec<u64>,
     final_observations: Vec<f32>,
     final_masks: Vec<bool>,
     infos: Vec<StepInfo>,
-    episodes: Vec<Episode>,
-    /// Of lanes that ended in the last step.
-    ended_episodes: Vec<Episode>,
-    /// Lanes that the last step began instead of stepping them.
-    begins: Vec<bool>,
+    /// Of each lane that ended in the last step, what its episode has come to.
+    totals: Vec<[f64; STATISTICS]>,
     /// By the number of a policy: what it remembers of each lane. It belongs to the lanes, since a policy may play in many.
     pub(crate) players: HashMap<u64, Vec<Player>>,
 }
@@ -120,37 +119,23 @@ impl Inner {
             final_masks: &mut self.final_masks,
             infos: &mut self.infos,
         };
-        // In the next-step mode a lane that had ended is not stepped: its next episode begins.
-        self.begins.clear();
-        self.begins.extend(self.env.has_ended());
         self.env.step_with(pool, &self.actions, rows)?;
-        let begins_anew = self.env.autoreset() == Autoreset::SameStep;
-        let mut ended = Vec::new();
-        for lane in 0..self.num_lanes() {
-            if self.begins[lane] {
-                self.episodes[lane] = self.new_episode(lane);
-                continue;
-            }
-            self.episodes[lane].add(&self.infos[lane], self.replaced[lane]);
-            if self.terminated[lane] || self.truncated[lane] {
-                ended.push(lane);
-                self.ended_episodes[lane] = self.episodes[lane];
-                if begins_anew {
-                    self.episodes[lane] = self.new_episode(lane);
-                }
-            }
+        for (count, &is_replaced) in self.replacements.iter_mut().zip(&self.replaced) {
+            *count += u64::from(is_replaced);
+        }
+        let ended = |&lane: &usize| self.terminated[lane] || self.truncated[lane];
+        let ended: Vec<usize> = (0..self.num_lanes()).filter(ended).collect();
+        let totals = |&lane: &usize| self.env.env(lane).ended.totals(self.replacements[lane]);
+        self.totals = ended.iter().map(totals).collect();
+        for &lane in &ended {
+            self.replacements[lane] = 0;
         }
         Ok(ended)
     }
 
-    /// The episode that a lane has just begun.
-    fn new_episode(&self, lane: usize) -> Episode {
-        Episode::of(self.env.env(lane).world().horizon_slots())
-    }
-
     /// Whether a lane has taken no decision of its episode yet.
     pub(crate) fn is_first(&self, lane: usize) -> bool {
-        self.episodes[lane].is_new()
+        self.env.env(lane).episode.is_new()
     }
 
     /// Reads the masks of the present decisions.
@@ -234,7 +219,7 @@ impl Lanes {
             let message = format!("there is no environment {lane}; they are 0 to {}", self.count - 1);
             return Err(PyValueError::new_err(message));
         }
-        look(inner.env.env(lane))
+        look(&inner.env.env(lane).env)
     }
 
     fn is_alone(&self) -> bool {
@@ -294,7 +279,7 @@ impl Lanes {
         };
         let world = Arc::clone(&scenario.loaded.scenario);
         let env = py.detach(|| {
-            let envs = VecEnv::new(DecisionEnv::lanes(&world, num_lanes), Seed::new(purpose, 0));
+            let envs = VecEnv::new(Counted::lanes(&world, num_lanes), Seed::new(purpose, 0));
             let chunk = if num_lanes <= MOST_INLINE { num_lanes } else { LANES_PER_CHUNK };
             envs.with_autoreset(mode).with_lanes_per_chunk(chunk)
         });
@@ -309,12 +294,11 @@ impl Lanes {
             terminated: vec![false; num_lanes],
             slots_elapsed: vec![0; num_lanes],
             replaced: vec![false; num_lanes],
-            begins: Vec::with_capacity(num_lanes),
+            replacements: vec![0; num_lanes],
             final_observations: vec![0.0; num_lanes * entries],
             final_masks: vec![false; num_lanes * num_actions],
             infos: vec![StepInfo::default(); num_lanes],
-            episodes: vec![Episode::default(); num_lanes],
-            ended_episodes: vec![Episode::default(); num_lanes],
+            totals: Vec::new(),
             players: HashMap::new(),
         };
         let shared = (!copies).then(|| Shared {
@@ -360,6 +344,7 @@ impl Lanes {
                 continue;
             }
             inner.infos[lane] = StepInfo::default();
+            inner.replacements[lane] = 0;
             match *coordinates {
                 Some((run, as_lane, episode)) => {
                     let seed = Seed::new(self.purpose, run).with_lane(as_lane).with_episode(episode);
@@ -369,9 +354,6 @@ impl Lanes {
             }
         }
         inner.env.reset_lanes(&next).expect("one mark a lane");
-        for lane in (0..self.count).filter(|&lane| is_reset[lane]) {
-            inner.episodes[lane] = inner.new_episode(lane);
-        }
         inner.has_begun = true;
         inner.read_masks();
         Ok(())
@@ -490,17 +472,17 @@ impl Lanes {
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let inner = self.running()?;
-        let (env, episodes, purpose) = (inner.env.snapshot(), inner.episodes.clone(), self.purpose);
-        let kept = Snapshot::of(&self.spec, &Kept { env, episodes, purpose });
+        let (env, replacements, purpose) = (inner.env.snapshot(), inner.replacements.clone(), self.purpose);
+        let kept = Snapshot::of(&self.spec, &Kept { env, replacements, purpose });
         Ok(PyBytes::new(py, kept.as_bytes()))
     }
 
     fn restore(&self, snapshot: &[u8]) -> PyResult<()> {
         let refused = |reason: &dyn std::fmt::Display| PyValueError::new_err(reason.to_string());
         let kept = Snapshot::from_bytes(snapshot.to_vec()).state::<Kept>(&self.spec);
-        let Kept { env, episodes, purpose } = kept.map_err(|error| refused(&error))?;
-        if episodes.len() != self.count {
-            let (its, own) = (episodes.len(), self.count);
+        let Kept { env, replacements, purpose } = kept.map_err(|error| refused(&error))?;
+        if replacements.len() != self.count {
+            let (its, own) = (replacements.len(), self.count);
             return Err(refused(&format!("the snapshot is of {its} environments, not of {own}")));
         }
         if purpose != self.purpose {
@@ -509,7 +491,7 @@ impl Lanes {
         }
         let mut inner = self.lock()?;
         inner.env.restore(&env).map_err(|error| refused(&error))?;
-        (inner.episodes, inner.has_begun) = (episodes, true);
+        (inner.replacements, inner.has_begun) = (replacements, true);
         inner.infos.fill(StepInfo::default());
         inner.players.clear();
         inner.read_masks();
@@ -522,10 +504,8 @@ impl Lanes {
         let pick = |width: usize| lanes.iter().flat_map(move |&lane| lane * width..(lane + 1) * width);
         let observations: Vec<f32> = pick(self.entries).map(|at| inner.final_observations[at]).collect();
         let masks: Vec<bool> = pick(self.num_actions).map(|at| inner.final_masks[at]).collect();
-        let totals: Vec<[f64; STATISTICS]> =
-            lanes.iter().map(|&lane| inner.ended_episodes[lane].totals()).collect();
-        let by_name: Vec<f64> =
-            (0..STATISTICS).flat_map(|at| totals.iter().map(move |totals| totals[at])).collect();
+        let of_all = |at: usize| inner.totals.iter().map(move |totals| totals[at]);
+        let by_name: Vec<f64> = (0..STATISTICS).flat_map(of_all).collect();
         let totals = rows(py, &by_name, lanes.len());
         let (observations, masks) = (rows(py, &observations, self.entries), self.masks(py, &masks));
         (lanes, observations, masks, totals)

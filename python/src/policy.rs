@@ -78,7 +78,7 @@ impl Policy {
     fn act<'py>(&self, py: Python<'py>, lanes: &Lanes) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let mut guard = lanes.running()?;
         let inner = &mut *guard;
-        let (own, their) = (&self.scenario.get().loaded.scenario, inner.env.env(0).world().scenario());
+        let (own, their) = (&self.scenario.get().loaded.scenario, inner.env.env(0).env.world().scenario());
         let fits = match self.net {
             // A network knows rows and actions; a rule, and a plan, what things cost.
             Some(_) => self.scenario.get().spec == *inner.env.spec(),
