@@ -200,11 +200,12 @@ impl World {
         skipped
     }
 
-    /// Draws a new future; the requests of the present slot stay.
+    /// Draws a new future; the requests of the present slot stay, but for the lengths of those that come after the pending one.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         self.serving.reseed_future(seed, self.now.slot);
         self.now.users.reseed(seed);
-        self.now.lengths.reseed(seed);
+        let pending: u32 = self.visits.iter().map(|visit| visit.num_requests).sum();
+        self.now.lengths.reseed_future(seed, self.requests_before + pending as usize);
     }
 
     /// Whether a decision is pending: always, once an episode has begun.

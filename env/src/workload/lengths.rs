@@ -34,20 +34,33 @@ impl Lengths {
         Self { sigma: libm::sqrt(libm::log1p(cv * cv)), rng, of_slot: Vec::new() }
     }
 
-    /// Another future, or another episode.
+    /// Another episode.
     pub(crate) fn reseed(&mut self, seed: Seed) {
         self.rng = seed.stream(Stream::Thoughts);
+    }
+
+    /// Another future, in which the first `seen` requests of the present slot stay as they are.
+    pub(crate) fn reseed_future(&mut self, seed: Seed, seen: usize) {
+        self.reseed(seed);
+        let requests = self.of_slot.len();
+        self.of_slot.truncate(seen);
+        self.extend(requests);
     }
 
     /// Draws the lengths of a slot's requests, where they vary. Returns them.
     pub(crate) fn draw(&mut self, requests: usize) -> &[f64] {
         self.of_slot.clear();
-        if self.sigma > 0.0 {
-            let Self { sigma, rng, of_slot } = self;
-            let length = |_| libm::exp(*sigma * draw::normal(rng) - *sigma * *sigma / 2.0);
-            of_slot.extend((0..requests).map(length));
-        }
+        self.extend(requests);
         &self.of_slot
+    }
+
+    /// Draws until there are lengths for so many requests.
+    fn extend(&mut self, requests: usize) {
+        let Self { sigma, rng, of_slot } = self;
+        if *sigma > 0.0 {
+            let length = |_| libm::exp(*sigma * draw::normal(rng) - *sigma * *sigma / 2.0);
+            of_slot.extend((of_slot.len()..requests).map(length));
+        }
     }
 
     /// The length of the thought of a request of the slot.
