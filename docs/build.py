@@ -181,7 +181,8 @@ def rules(tell, page):
     for rule in listed:
         text.append(f"| `{rule['name']}` | {rule['description']} | {rule['decides']} | {rule['scenarios']} |")
     text += ["", "In physical scenarios every rule about a cache has a second name, `RULE+myopic`: the same rule with the same parameters, and",
-             "the cheapest placement for what it decides.", "", "## Parameters", "",
+             "the cheapest placement for what it decides. Every rule looks ahead as `rollout(RULE)`: it tries actions on drawn futures before it",
+             "takes one ([Bounds and regret](bounds.md)).", "", "## Parameters", "",
              "| rule | parameter | meaning | default | range |", "|---|---|---|---:|---|"]
     for rule in listed:
         for one in rule["parameters"]:

@@ -15,7 +15,7 @@
 //! ```
 
 use crate::policy::Policy;
-use thoughtcache_env::gym::api::{ActionId, Env, EnvError, Rows};
+use thoughtcache_env::gym::api::{ActionId, Env, EnvError};
 use thoughtcache_env::gym::check::{CheckSettings, Violation};
 use thoughtcache_env::random::{Purpose, Seed, Stream};
 
@@ -50,14 +50,13 @@ pub fn check_policy<E: Env<Action = ActionId>>(
         fresh.begin_episode();
         let (mut draws, mut fresh_draws) = (seed.stream(Stream::Policy), seed.stream(Stream::Policy));
         for step in 0..settings.max_episode_steps {
-            let observation = env.observation();
-            let action = policy.act(observation, &mut draws);
-            let twin = fresh.act(observation, &mut fresh_draws);
+            let action = policy.act_in(&env, &mut draws);
+            let twin = fresh.act_in(&env, &mut fresh_draws);
             if action != twin {
                 let found = format!("action {} after other episodes, {} without them", action.0, twin.0);
                 return Err(violated(step, "an episode does not depend on the one before", found));
             }
-            observation.mask(&mut mask);
+            env.mask(&mut mask);
             if !mask.get(action.index()).copied().unwrap_or(false) {
                 let refused = EnvError::refuse(env.spec(), action, &mask).to_string();
                 return Err(violated(step, "every action is legal", refused));

@@ -421,13 +421,13 @@ fn same_world(policy: &Evaluated, baseline: &Evaluated) -> Result<(), CompareErr
     }
 }
 
-/// The verdict on policies in the order of their costs; bounds are no policies.
+/// The verdict on policies in the order of their costs; bounds and references are no policies.
 fn verdict(played: &[&Contestant<'_>]) -> Verdict {
     let requests = played.iter().flat_map(|contestant| &contestant.seeds).flat_map(|policy| &policy.episodes);
     if requests.map(|episode| episode.counters.requests).sum::<u64>() == 0 {
         return Verdict::NobodyAsked;
     }
-    let by_cost = played.iter().copied().filter(|policy| policy.kind() != PolicyKind::Bound);
+    let by_cost = played.iter().copied().filter(|policy| policy.kind().is_policy());
     let by_cost: Vec<&Contestant<'_>> = by_cost.collect();
     let (learned, heuristics): (Vec<&Contestant<'_>>, Vec<&Contestant<'_>>) =
         by_cost.iter().partition(|policy| policy.kind().is_learned());

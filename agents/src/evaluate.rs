@@ -34,6 +34,8 @@ pub enum PolicyKind {
     Heuristic,
     /// What no policy can beat: it knows more than a policy may.
     Bound,
+    /// What knows the true future, and can be beaten all the same.
+    Reference,
     /// A policy of another program.
     Custom,
     /// A network trained by proximal policy optimisation.
@@ -48,10 +50,16 @@ impl PolicyKind {
         match self {
             Self::Heuristic => "heuristic",
             Self::Bound => "bound",
+            Self::Reference => "reference",
             Self::Custom => "custom",
             Self::Ppo => "ppo",
             Self::Dqn => "dqn",
         }
+    }
+
+    /// Whether it decides by what can be known; a bound or a reference knows more.
+    pub const fn is_policy(self) -> bool {
+        !matches!(self, Self::Bound | Self::Reference)
     }
 
     /// Whether a learner made it.
@@ -382,7 +390,7 @@ fn play(
         }
         let slot = env.world().slot() as usize;
         let before = hooks.clock.map(|now| now());
-        let action = policy.act(env.observation(), &mut rng);
+        let action = policy.act_in(&env, &mut rng);
         if let (Some(now), Some(before)) = (hooks.clock, before) {
             decide_ns += now().saturating_sub(before);
         }

@@ -1,4 +1,4 @@
-//! A policy maps an observation to an action.
+//! A policy maps an observation to an action. One that looks ahead asks the environment, too.
 
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::random::SimRng;
@@ -15,4 +15,29 @@ pub trait Policy<E: Env> {
 
     /// Decides. Every random draw comes from `rng`, which the world never shares.
     fn act(&mut self, observation: &E::Observation, rng: &mut SimRng) -> E::Action;
+
+    /// Decides in an environment: whoever plays an episode calls this. A policy that looks ahead plays on with copies of it;
+    /// before it does so it draws another future for them ([`Env::reseed_future`]), since a policy may know no more than the
+    /// observations tell.
+    fn act_in(&mut self, env: &E, rng: &mut SimRng) -> E::Action {
+        self.act(env.observation(), rng)
+    }
+}
+
+impl<E: Env, P: Policy<E> + ?Sized> Policy<E> for Box<P> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn begin_episode(&mut self) {
+        (**self).begin_episode();
+    }
+
+    fn act(&mut self, observation: &E::Observation, rng: &mut SimRng) -> E::Action {
+        (**self).act(observation, rng)
+    }
+
+    fn act_in(&mut self, env: &E, rng: &mut SimRng) -> E::Action {
+        (**self).act_in(env, rng)
+    }
 }

@@ -130,7 +130,7 @@ pub fn num_trials(scenario: &Scenario, names: &[&str]) -> Result<usize, PolicyEr
 fn lineup(scenario: &Scenario, names: &[&str]) -> Result<Vec<(String, &'static Entry)>, PolicyError> {
     let has_parameters = |(_, entry): &(String, &'static Entry)| !entry.parameters.is_empty();
     if !names.is_empty() {
-        let typed = names.iter().map(|&name| Ok((name.to_owned(), registry::check(name, scenario)?)));
+        let typed = names.iter().map(|&name| Ok((name.to_owned(), registry::check_tunable(name, scenario)?)));
         return typed.filter(|typed| typed.as_ref().map_or(true, has_parameters)).collect();
     }
     let all = registry::listed(scenario).filter_map(|entry| {

@@ -189,7 +189,8 @@ pub fn load(names: &[String], scenario: &Arc<Scenario>) -> Result<Vec<Contender>
 
 fn heuristic(name: &str, scenario: &Arc<Scenario>) -> Result<Contender> {
     let prepared = Prepared::new(name, scenario)?;
-    Ok(Contender::new(name, PolicyKind::Heuristic, move || -> AnyPolicy { prepared.instance() }))
+    let kind = if prepared.knows_the_future() { PolicyKind::Reference } else { PolicyKind::Heuristic };
+    Ok(Contender::new(name, kind, move || -> AnyPolicy { prepared.instance() }))
 }
 
 /// The plan of the least average cost.

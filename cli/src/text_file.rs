@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use thoughtcache_env::message::{nearest, one_line};
+use thoughtcache_env::message::{did_you_mean, one_line};
 use toml::{Table, Value};
 
 /// The longest text, bytes; a scenario with the most services has a tenth of it.
@@ -48,8 +48,7 @@ pub(crate) fn find(what: &str, name: &str, shipped: Option<&str>, names: &[&str]
     }
     let path = Path::new(name);
     if !path.exists() {
-        let hint = nearest(name, names.iter().copied());
-        let hint = hint.map_or_else(String::new, |name| format!(", did you mean {name}?"));
+        let hint = did_you_mean(name, names.iter().copied());
         let (name, names) = (one_line(name), names.join(", "));
         bail!("no {what} \"{name}\"{hint}: it is a shipped name ({names}) or the path of a TOML file");
     }

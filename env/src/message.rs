@@ -31,6 +31,11 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     (edits > 0 && 2 * edits <= name.chars().count()).then_some(name)
 }
 
+/// Returns the end of a message about an unknown name: `, did you mean X?` with the nearest that is known, or nothing.
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(typed, known).map_or_else(String::new, |name| format!(", did you mean {name}?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +59,7 @@ mod tests {
         assert_eq!(nearest("leastaot", known), Some("least-aot"));
         assert_eq!(nearest("knapsack", known), None);
         assert_eq!(nearest("x", []), None);
+        assert_eq!(did_you_mean("desnity", known), ", did you mean density?");
+        assert_eq!(did_you_mean("knapsack", known), "");
     }
 }

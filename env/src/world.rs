@@ -38,7 +38,7 @@ use crate::workload::users::{Users, Visit, num_requests};
 use known::KnownUsers;
 use serde::{Deserialize, Serialize};
 use serve::Incoming;
-use serving::Serving;
+use serving::{Present, Serving};
 use std::sync::Arc;
 
 pub(crate) use state::WorldState;
@@ -200,12 +200,24 @@ impl World {
         skipped
     }
 
-    /// Draws a new future; the requests of the present slot stay, but for the lengths of those that come after the pending one.
+    /// Draws a new future, and everything of the present that nobody is told: the order of the undecided batches of a cell,
+    /// whose their requests are and how long their thoughts, the lengths of answers that are not at their end, and what the coming requests depend on. How
+    /// many requests of each service are undecided stays, and so does the pending one, its answer apart.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
-        self.serving.reseed_future(seed, self.now.slot);
-        self.now.users.reseed(seed);
-        let pending: u32 = self.visits.iter().map(|visit| visit.num_requests).sum();
-        self.now.lengths.reseed_future(seed, self.requests_before + pending as usize);
+        let is_pending = self.has_begun();
+        let decided = self.now.next.saturating_sub(self.num_prefetches);
+        let has_batch = is_pending && self.now.next >= self.num_prefetches;
+        let Now { users, lengths, batches, slot, .. } = &mut self.now;
+        let present = Present { slot: *slot, decided, seen: decided + usize::from(has_batch) };
+        self.serving.reseed_future(&self.scenario, seed, present, batches);
+        let first = num_requests(&batches[..present.seen]);
+        users.redraw(seed, batches, first, |service, request, rng| {
+            self.serving.redraw_user(service, request, rng)
+        });
+        lengths.reseed_future(seed, first);
+        if is_pending {
+            self.meet();
+        }
     }
 
     /// Whether a decision is pending: always, once an episode has begun.
@@ -229,6 +241,11 @@ impl World {
     /// The present slot, from 0.
     pub fn slot(&self) -> u64 {
         self.now.slot
+    }
+
+    /// Lets the episode go on for ever: nobody who decides is told when it is cut.
+    pub(crate) fn forget_end(&mut self) {
+        self.now.horizon_slots = u32::MAX;
     }
 
     /// Slots of the running episode.

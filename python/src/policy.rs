@@ -103,7 +103,7 @@ impl Policy {
                 (player.rng, player.episode) = (stream(seed), Some(seed));
                 player.policy.begin_episode();
             }
-            i64::from(player.policy.act(env.env(lane).observation(), &mut player.rng).0)
+            i64::from(player.policy.act_in(env.env(lane), &mut player.rng).0)
         });
         let actions: Vec<i64> = actions.collect();
         inner.players.insert(self.number, players);

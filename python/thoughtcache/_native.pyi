@@ -127,7 +127,7 @@ class Policy:
         """The name or folder that it was loaded by."""
     @property
     def kind(self) -> str:
-        """Where it comes from: `heuristic`, `bound`, `ppo` or `dqn`."""
+        """Where it comes from: `heuristic`, `bound`, `reference`, `ppo` or `dqn`."""
     def act(self, lanes: Lanes) -> NDArray[np.int64]:
         """The decision for each lane."""
     def decide(self, observations: NDArray[np.float32], masks: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -129,7 +129,7 @@ def _named(policies: Any) -> list[Any]:
             named.append(os.fspath(own))
         elif name is None and isinstance(own, Policy):
             named.append(own._native.typed)  # the judges load it for their scenario
-        elif callable(own) and not (isinstance(own, Policy) and own.kind in ("heuristic", "bound")):
+        elif callable(own) and not (isinstance(own, Policy) and own.kind in ("heuristic", "bound", "reference")):
             named.append((str(name or getattr(own, "name", None) or getattr(own, "__name__", type(own).__name__)), own))
         else:
             called = "" if name is None else f"{name}: "

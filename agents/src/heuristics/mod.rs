@@ -5,7 +5,7 @@
 //!
 //! Reading order: `rule` (what the registry lists), `state` (what happened to each entry so far), `cache_rule` (the decision that all cache rules share: hit,
 //! admission, victims one after another), `admission`, `value` and `savings` (what an entry saves), `context` (whose context is there), then any rule.
-//! `myopic` puts the choice of a placement beneath any of them.
+//! `myopic` puts the choice of a placement beneath any of them, `look_ahead` tries actions on drawn futures above any of them.
 //!
 //! A rule of your own needs no entry: a [`CacheRule`] or any [`Policy`](crate::policy::Policy) is compared with the others by
 //! [`evaluate`](crate::evaluate::evaluate). Adding a rule to this project: write its file with the headings *Rule, State, Cost per decision, Reference* and an `ENTRIES` list, add the
@@ -16,6 +16,7 @@ mod cache_rule;
 mod context;
 mod greedy_dual;
 mod knapsack;
+pub mod look_ahead;
 pub mod registry;
 mod rule;
 mod savings;

@@ -24,7 +24,7 @@
 //! *Reference.* Ours; with the rule alone and `myopic` alone it tells apart what caching gains and what placement gains.
 
 use super::cache_rule::elsewhere;
-use super::rule::{BoxedPolicy, Entry, Factory, Kind, copies};
+use super::rule::{Entry, Factory, Kind, copies};
 use crate::policy::Policy;
 use thoughtcache_env::gym::api::ActionId;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -70,14 +70,15 @@ impl Policy<DecisionEnv> for Alone {
 }
 
 /// A rule about a cache, and the cheapest placement for what it decides, in worlds whose placements have prices.
-pub struct CheapestPlacement {
+#[derive(Clone, Debug)]
+pub struct CheapestPlacement<P> {
     name: String,
-    rule: BoxedPolicy,
+    rule: P,
 }
 
-impl CheapestPlacement {
+impl<P: Policy<DecisionEnv>> CheapestPlacement<P> {
     /// Puts the choice of the placement beneath a rule; the policy has this name in tables.
-    pub fn new(name: impl Into<String>, rule: BoxedPolicy) -> Self {
+    pub fn new(name: impl Into<String>, rule: P) -> Self {
         Self { name: name.into(), rule }
     }
 }
@@ -85,10 +86,10 @@ impl CheapestPlacement {
 /// Puts the choice of the placement beneath the instances of a rule.
 pub(super) fn beneath(name: &str, rule: Factory) -> Factory {
     let name = name.to_owned();
-    Box::new(move || Box::new(CheapestPlacement::new(name.clone(), rule())) as BoxedPolicy)
+    Box::new(move || Box::new(CheapestPlacement::new(name.clone(), rule())))
 }
 
-impl Policy<DecisionEnv> for CheapestPlacement {
+impl<P: Policy<DecisionEnv>> Policy<DecisionEnv> for CheapestPlacement<P> {
     fn name(&self) -> &str {
         &self.name
     }

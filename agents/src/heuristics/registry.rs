@@ -4,12 +4,14 @@
 //! on validation episodes ([`crate::tune`]).
 //!
 //! Where placements have prices, every rule about a cache has a second name, `<rule>+myopic`: the same rule with the same
-//! parameters, and the cheapest placement for what it decides.
+//! parameters, and the cheapest placement for what it decides. Every rule, `<rule>+myopic` too, looks ahead as
+//! `rollout(<rule>)`, and with knowledge of the future as `lookahead(<rule>)` ([`super::look_ahead`]).
 
+use super::look_ahead::{self, Ahead, ROLLOUT};
 use super::rule::Factory;
 use std::sync::Arc;
 use thiserror::Error;
-use thoughtcache_env::message::{nearest, shown};
+use thoughtcache_env::message::{did_you_mean, shown};
 use thoughtcache_env::scenario::Scenario;
 
 pub use super::rule::{BoxedPolicy, Entry, Kind, MYOPIC, Parameter};
@@ -48,7 +50,7 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    fn new(policy: &str, message: impl Into<String>) -> Self {
+    pub(super) fn new(policy: &str, message: impl Into<String>) -> Self {
         Self { key: format!("policies.{policy}"), message: message.into() }
     }
 }
@@ -86,20 +88,39 @@ fn caches() -> impl Iterator<Item = &'static str> {
     entries().filter(|entry| entry.kind == Kind::Cache).map(|entry| entry.name)
 }
 
-/// The rule of this name, with or without [`MYOPIC`].
+/// The rule of this name, with or without [`MYOPIC`], or of a policy that looks ahead for it.
 ///
 /// # Errors
-/// An unknown name, with the nearest that is known, or [`MYOPIC`] behind a rule that decides about no cache.
+/// An unknown name, with the nearest that is known, [`MYOPIC`] behind a rule that decides about no cache, or settings of a
+/// policy that looks ahead that it does not have.
 pub fn entry(name: &str) -> Result<&'static Entry, PolicyError> {
+    Ok(parse(name)?.entry)
+}
+
+/// The parts of a policy's name.
+struct Parsed {
+    entry: &'static Entry,
+    is_myopic: bool,
+    ahead: Option<Ahead>,
+}
+
+fn parse(name: &str) -> Result<Parsed, PolicyError> {
+    let (beneath, ahead) = look_ahead::split(name)?;
+    Ok(Parsed { entry: plain(beneath)?, is_myopic: split(beneath).1, ahead })
+}
+
+/// The rule of this name, with or without [`MYOPIC`].
+fn plain(name: &str) -> Result<&'static Entry, PolicyError> {
     let (rule, is_myopic) = split(name);
     let caches: Vec<&str> = caches().collect();
     let Some(entry) = entries().find(|entry| entry.name == rule) else {
         let known: Vec<&str> = entries().map(|entry| entry.name).collect();
         let myopic: Vec<String> = caches.iter().map(|rule| format!("{rule}{MYOPIC}")).collect();
-        let nearest = nearest(name, known.iter().copied().chain(myopic.iter().map(String::as_str)));
-        let meant = nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"));
+        let meant = did_you_mean(name, known.iter().copied().chain(myopic.iter().map(String::as_str)));
         let (name, known) = (shown(name), known.join(", "));
-        let message = format!("no policy is called \"{name}\"{meant}; there are {known}, and <rule>{MYOPIC}");
+        let message = format!(
+            "no policy is called \"{name}\"{meant}; there are {known}, <rule>{MYOPIC}, and {ROLLOUT}(<rule>)"
+        );
         return Err(PolicyError::new(&name, message));
     };
     if is_myopic && entry.kind != Kind::Cache {
@@ -121,9 +142,9 @@ fn split(name: &str) -> (&str, bool) {
 /// As [`entry`], and for a policy that compares prices where there are none, or serves everything at a placement that the
 /// scenario does not allow.
 pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
-    let entry = entry(name)?;
+    let Parsed { entry, is_myopic, .. } = parse(name)?;
     let world = &scenario.name;
-    let needs_prices = entry.kind == Kind::Priced || split(name).1;
+    let needs_prices = entry.kind == Kind::Priced || is_myopic;
     if needs_prices && scenario.physical().is_none() {
         let message = format!(
             "{name} compares the prices of placements, and {world} has none: that takes a scenario with [physical]"
@@ -144,6 +165,19 @@ pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyEr
     }
 }
 
+/// The same of a policy that can be tuned: one that looks ahead has the parameters of the rule beneath.
+///
+/// # Errors
+/// As [`check`], and for a policy that looks ahead.
+pub(crate) fn check_tunable(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
+    let entry = check(name, scenario)?;
+    let (rule, ahead) = look_ahead::split(name)?;
+    match ahead {
+        None => Ok(entry),
+        Some(_) => Err(PolicyError::new(name, format!("{name} has the parameters of {rule}: tune that"))),
+    }
+}
+
 /// A rule of this name for one episode, with the scenario's parameters. To play many, use [`Prepared`].
 ///
 /// # Errors
@@ -158,8 +192,8 @@ pub fn build(name: &str, scenario: &Arc<Scenario>) -> Result<BoxedPolicy, Policy
 /// The first that does not.
 pub fn check_parameters(scenario: &Scenario) -> Result<(), PolicyError> {
     for (policy, values) in &scenario.policies {
-        let entry = entry(policy)?;
-        if split(policy).1 {
+        let Parsed { entry, is_myopic, ahead } = parse(policy)?;
+        if is_myopic || ahead.is_some() {
             let message =
                 format!("policies.{policy}: the parameters of {policy} are those of policies.{}", entry.name);
             return Err(PolicyError::new(policy, message));
@@ -190,6 +224,7 @@ fn check_parameter(entry: &Entry, name: &str, value: f64) -> Result<(), PolicyEr
 pub struct Prepared {
     name: String,
     entry: &'static Entry,
+    ahead: Option<Ahead>,
     factory: Factory,
 }
 
@@ -211,8 +246,10 @@ impl Prepared {
         scenario: &Arc<Scenario>,
         parameters: &[(&str, f64)],
     ) -> Result<Self, PolicyError> {
-        let entry = check(name, scenario)?;
+        check(name, scenario)?;
         check_parameters(scenario)?;
+        let (beneath, _) = look_ahead::split(name)?;
+        let Parsed { entry, is_myopic, ahead } = parse(name)?;
         for &(parameter, value) in parameters {
             check_parameter(entry, parameter, value)?;
         }
@@ -227,8 +264,12 @@ impl Prepared {
             })
             .collect();
         let rule = (entry.prepare)(entry.name, scenario, &values);
-        let factory = if split(name).1 { super::myopic::beneath(name, rule) } else { rule };
-        Ok(Self { name: name.to_owned(), entry, factory })
+        let factory = if is_myopic { super::myopic::beneath(beneath, rule) } else { rule };
+        let factory = match ahead {
+            Some(ahead) => look_ahead::above(name, ahead, factory),
+            None => factory,
+        };
+        Ok(Self { name: name.to_owned(), entry, ahead, factory })
     }
 
     /// The name, with [`MYOPIC`] where the placements are the cheapest ones.
@@ -239,6 +280,11 @@ impl Prepared {
     /// The rule.
     pub fn entry(&self) -> &'static Entry {
         self.entry
+    }
+
+    /// Whether it looks into the true future: then it is a reference, and no policy.
+    pub fn knows_the_future(&self) -> bool {
+        self.ahead.is_some_and(Ahead::knows_the_future)
     }
 
     /// A policy that has seen nothing yet.

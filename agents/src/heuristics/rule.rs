@@ -9,8 +9,29 @@ use thoughtcache_env::scenario::Scenario;
 /// A policy of the decision environment that can move to another thread.
 pub type BoxedPolicy = Box<dyn Policy<DecisionEnv> + Send>;
 
+/// A policy whose memory can be copied: whoever looks ahead plays on with a copy.
+pub(super) trait Rule: Policy<DecisionEnv> {
+    /// The same policy, with the same memory.
+    fn copy(&self) -> BoxedRule;
+}
+
+/// A [`Rule`] that can move to another thread.
+pub(super) type BoxedRule = Box<dyn Rule + Send>;
+
+impl<P: Policy<DecisionEnv> + Clone + Send + 'static> Rule for P {
+    fn copy(&self) -> BoxedRule {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for BoxedRule {
+    fn clone(&self) -> Self {
+        (**self).copy()
+    }
+}
+
 /// Makes instances of a rule that has been made ready.
-pub(super) type Factory = Box<dyn Fn() -> BoxedPolicy + Send + Sync>;
+pub(super) type Factory = Box<dyn Fn() -> BoxedRule + Send + Sync>;
 
 /// Makes a rule of this name ready for a scenario, with one value per parameter.
 type Prepare = fn(&'static str, &Arc<Scenario>, &[f64]) -> Factory;

@@ -61,7 +61,7 @@ pub(super) fn imitate<E: Env<Action = ActionId> + Send>(
             return Err(TrainError::StoppedInWarmStart);
         }
         for (lane, action) in actions.iter_mut().enumerate() {
-            *action = teachers[lane].act(vec_env.env(lane).observation(), &mut draws[lane]);
+            *action = teachers[lane].act_in(vec_env.env(lane), &mut draws[lane]);
         }
         let rows = buffers.rows();
         same += agent.demonstrate(rows.observations, rows.masks, &actions).map_err(failed)?;

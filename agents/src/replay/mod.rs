@@ -35,7 +35,7 @@ pub use cache::{Entry, Kind, Tally};
 pub use trace::{MAX_RECORDS, ObjectTrace, Sizes, TraceError};
 
 use thiserror::Error;
-use thoughtcache_env::message::{nearest, shown};
+use thoughtcache_env::message::{did_you_mean, shown};
 
 /// All rules, in the order of tables: online, then those that know the future, then what none can beat.
 pub const ENTRIES: [Entry; 11] = [
@@ -64,8 +64,7 @@ pub struct UnknownRule(String);
 pub fn entry(name: &str) -> Result<&'static Entry, UnknownRule> {
     const { &ENTRIES }.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let known: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();
-        let meant = nearest(name, known.iter().copied());
-        let meant = meant.map_or_else(String::new, |name| format!(", did you mean {name}?"));
+        let meant = did_you_mean(name, known.iter().copied());
         let (name, known) = (shown(name), known.join(", "));
         UnknownRule(format!("no rule of object caches is called \"{name}\"{meant}; there are {known}"))
     })

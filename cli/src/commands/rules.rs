@@ -4,6 +4,7 @@ use crate::console::{Console, Verdict};
 use crate::table::{Align, Table};
 use anyhow::Result;
 use serde_json::{Value, json};
+use thoughtcache_agents::heuristics::look_ahead::{LOOKAHEAD, ROLLOUT, SAMPLES, SLOTS, Setting};
 use thoughtcache_agents::heuristics::registry::{Entry, Kind, MYOPIC, Parameter, entries, names};
 use thoughtcache_env::scenario::Scenario;
 
@@ -75,9 +76,26 @@ fn text(everywhere: &[String]) -> String {
         }
     }
     format!(
-        "{}\nIn physical scenarios RULE{MYOPIC} is a rule about memory with the cheapest placement for what it decides.\n\n{}",
+        "{}\nIn physical scenarios RULE{MYOPIC} is a rule about memory with the cheapest placement for what it decides.\n{}\n{}",
         table.text(0),
+        ahead(),
         parameters.text(0)
+    )
+}
+
+/// What looks ahead for a rule.
+fn ahead() -> String {
+    let setting = |one: Setting| {
+        let Setting { name, description, default, most } = one;
+        format!("  {name}={default}  {description}, 1 to {most}\n")
+    };
+    format!(
+        "{ROLLOUT}(RULE) tries actions on drawn futures before it takes one, and {LOOKAHEAD}(RULE) on the true one: that is a \
+         reference, no policy.\nSettings follow the rule, as in \"{ROLLOUT}(density, {}=8, {}=10)\"; without them:\n{}{}",
+        SAMPLES.name,
+        SLOTS.name,
+        setting(SAMPLES),
+        setting(SLOTS),
     )
 }
 

@@ -14,7 +14,7 @@ fn played(scenario: &Arc<Scenario>, policy: &str, steps: usize) -> DecisionEnv {
     let mut rng = seed.stream(Stream::Policy);
     env.reset(seed);
     for _ in 0..steps {
-        let action = policy.act(env.observation(), &mut rng);
+        let action = policy.act_in(&env, &mut rng);
         if env.step(&action).unwrap().end.is_end() {
             break;
         }

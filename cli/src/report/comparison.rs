@@ -1,6 +1,6 @@
 //! A comparison as text: costs, differences to the baseline, where costs come from, and who is the cheapest.
 
-use super::figures::{CostUnit, TIMED, micros, percent};
+use super::figures::{CostUnit, TIMED, micros, name, percent, references_line};
 use super::summary::component_table;
 use crate::table::{Align, Column, Table};
 use std::io::IsTerminal;
@@ -81,7 +81,7 @@ fn distances(comparison: &Comparison, bound: &BoundRow, unit: CostUnit) -> Table
         let (regret, closed) = distance(row, &comparison.baseline, unit);
         let shown = aligned(&relative(row, &comparison.baseline));
         let hits = percent(summary.hit_ratio);
-        table.row([&summary.name, &unit.cost(summary.mean_cost), &shown, &regret, &closed, &hits]);
+        table.row([&name(summary), &unit.cost(summary.mean_cost), &shown, &regret, &closed, &hits]);
     }
     table
 }
@@ -115,7 +115,7 @@ pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
         if row.summary.name == *baseline { String::new() } else { percent(Some(row.share_cheaper)) }
     };
     let columns: [Column<'_, Row>; 7] = [
-        ("policy", Align::Left, &|row| row.summary.name.clone()),
+        ("policy", Align::Left, &|row| name(&row.summary)),
         ("cost", Align::Right, &|row| unit.cost(row.summary.mean_cost)),
         ("95 % interval", Align::Left, &|row| unit.interval(row.summary.ci95)),
         ("relative, 95 % interval", Align::Left, &|row| aligned(&relative(row, baseline))),
@@ -145,9 +145,10 @@ pub(crate) fn text(comparison: &Comparison, is_colored: bool) -> String {
             "cheaper: share of {pairs}s in which it beats {baseline}\nus: microseconds per decision, {TIMED}"
         )
     };
-    let seeds = seeds_line(comparison).map_or_else(String::new, |line| format!("{line}\n"));
+    let lines = [seeds_line(comparison), references_line(summaries.iter().copied())];
+    let notes: String = lines.into_iter().flatten().flat_map(|line| [line, "\n"]).collect();
     format!(
-        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n{seeds}{legend}\n\n{}\n\n\
+        "{}\n{}; relative to {baseline}, paired by {pairs}{resampled}\n{notes}{legend}\n\n{}\n\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\n\n{}\n{}\n",
         played(scenario, comparison.is_recorded, comparison.episodes, comparison.slots, comparison.seed),
         unit.name(),

@@ -1,9 +1,23 @@
 //! How numbers look in tables.
 
+use thoughtcache_agents::evaluate::PolicyKind;
+use thoughtcache_agents::metrics::Summary;
 use thoughtcache_agents::stats::Interval;
 
 /// How the time of a decision is measured: not on an idle machine.
 pub(crate) const TIMED: &str = "timed while episodes run on all cores";
+
+/// The name of a policy in tables; what knows the future is no policy and stands in brackets, as the bound does.
+pub(crate) fn name(summary: &Summary) -> String {
+    let Summary { name, kind, .. } = summary;
+    if *kind == PolicyKind::Reference { format!("({name})") } else { name.clone() }
+}
+
+/// What the brackets mean, where there are any.
+pub(crate) fn references_line<'a>(summaries: impl IntoIterator<Item = &'a Summary>) -> Option<&'static str> {
+    let has_reference = summaries.into_iter().any(|summary| summary.kind == PolicyKind::Reference);
+    has_reference.then_some("(in brackets): a reference that knows the future, no policy")
+}
 
 /// The unit of the costs of a table, chosen once for all its rows.
 #[derive(Clone, Copy, Debug, PartialEq)]

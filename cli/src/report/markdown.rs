@@ -1,7 +1,7 @@
 //! Comparisons as Markdown tables, for documents: nobody types a number of a result table by hand.
 
 use super::comparison::{BOUND, Compared, REGRET, distance, played, relative, seeds_line, unit};
-use super::figures::{TIMED, micros, percent};
+use super::figures::{self, TIMED, micros, percent};
 use super::summary::components_in_use;
 use super::sweep::matrix;
 use std::fmt::Write;
@@ -51,8 +51,9 @@ fn table(comparison: &Comparison) -> String {
         text += &row(&cells);
     }
     for policy in &comparison.policies {
-        let Summary { name, kind, mean_cost, ci95, hit_ratio, cost, decide_us, .. } = &policy.summary;
-        let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name.clone() }];
+        let Summary { kind, mean_cost, ci95, hit_ratio, cost, decide_us, .. } = &policy.summary;
+        let name = figures::name(&policy.summary);
+        let mut cells = vec![if kind.is_learned() { format!("**{name}**") } else { name }];
         cells.extend([unit.cost(*mean_cost), unit.interval(*ci95), relative(policy, &comparison.baseline)]);
         if comparison.bound.is_some() {
             let (regret, closed) = distance(policy, &comparison.baseline, unit);
@@ -68,9 +69,11 @@ fn table(comparison: &Comparison) -> String {
         comparison;
     let seeds = seeds_line(comparison).map_or_else(String::new, |line| format!(" {line}."));
     let regret = if comparison.bound.is_some() { format!(" {REGRET}.") } else { String::new() };
+    let references = figures::references_line(comparison.policies.iter().map(|row| &row.summary));
+    let references = references.map_or_else(String::new, |line| format!(" {line}."));
     let _ = writeln!(
         text,
-        "\n{}. {}.{seeds}{regret} Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
+        "\n{}. {}.{seeds}{references}{regret} Microseconds per decision: {TIMED}. Trajectory hash `{trajectory_hash}`.",
         played(scenario, *is_recorded, *episodes, *slots, *seed),
         verdict.to_string().replace('\n', ". ")
     );

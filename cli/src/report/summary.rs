@@ -1,6 +1,6 @@
 //! Where costs come from: one row a policy, one column a component; and the table of `evaluate`.
 
-use super::figures::{CostUnit, TIMED, micros, percent, short};
+use super::figures::{CostUnit, TIMED, micros, name, percent, references_line, short};
 use crate::table::{Align, Column, Table};
 use thoughtcache_agents::metrics::Summary;
 use thoughtcache_env::cost::CostBreakdown;
@@ -20,7 +20,7 @@ pub(crate) fn component_table(summaries: &[&Summary], unit: CostUnit) -> String 
     columns.extend([("edge %", Align::Right), ("loads", Align::Right), ("loaded GB", Align::Right)]);
     let mut table = Table::new(columns);
     for summary in summaries {
-        let mut row = vec![summary.name.clone()];
+        let mut row = vec![name(summary)];
         let costs = summary.cost.components();
         row.extend(components.iter().map(|&index| unit.cost(costs[index])));
         row.push(percent(summary.edge_ratio));
@@ -35,7 +35,7 @@ pub(crate) fn component_table(summaries: &[&Summary], unit: CostUnit) -> String 
 pub(crate) fn evaluation_text(heading: &str, summaries: &[&Summary], hash: &str) -> String {
     let unit = CostUnit::for_cost(summaries.first().map_or(0.0, |summary| summary.mean_cost));
     let columns: [Column<'_, Summary>; 7] = [
-        ("policy", Align::Left, &|summary| summary.name.clone()),
+        ("policy", Align::Left, &|summary| name(summary)),
         ("cost", Align::Right, &|summary| unit.cost(summary.mean_cost)),
         ("95 % interval", Align::Left, &|summary| unit.interval(summary.ci95)),
         ("iqm", Align::Right, &|summary| unit.cost(summary.iqm_cost)),
@@ -46,8 +46,10 @@ pub(crate) fn evaluation_text(heading: &str, summaries: &[&Summary], hash: &str)
     let table = Table::of(&columns, summaries.iter().copied());
     let asked = summaries.iter().find_map(|summary| summary.null_because.as_deref());
     let asked = asked.map_or_else(String::new, |why| format!("hits: -, {why}\n"));
+    let references =
+        references_line(summaries.iter().copied()).map_or_else(String::new, |line| format!("{line}\n"));
     format!(
-        "{heading}\n{}; iqm: interquartile mean; decisions per slot\nus: microseconds per decision, {TIMED}\n{asked}\n{}\n\
+        "{heading}\n{}; iqm: interquartile mean; decisions per slot\nus: microseconds per decision, {TIMED}\n{references}{asked}\n{}\n\
          {} by component; per slot: loads, GB of weights loaded\n\n{}\ntrajectory hash {hash}\n",
         unit.name(),
         table.text(0),

@@ -1,6 +1,7 @@
 //! A sweep at a glance: one row a policy, one column a value, relative costs in per cent.
 
 use super::comparison::Compared;
+use super::figures;
 use crate::table::{Align, Table};
 use thoughtcache_agents::compare::Row;
 use thoughtcache_agents::stats::{self, percent};
@@ -26,12 +27,12 @@ pub(crate) fn matrix(compared: &[Compared], key: &str) -> String {
     for row in rows {
         let name = &row.summary.name;
         let cells = compared.iter().map(|compared| {
-            let is_cheapest =
-                compared.comparison.policies.first().is_some_and(|best| best.summary.name == *name);
+            let cheapest = compared.comparison.policies.iter().find(|row| row.summary.kind.is_policy());
+            let is_cheapest = cheapest.is_some_and(|best| best.summary.name == *name);
             let mark = if is_cheapest { "*" } else { " " };
             find(compared, name).map_or_else(|| "-".into(), |share| format!("{}{mark}", percent(share)))
         });
-        table.row(std::iter::once(name.clone()).chain(cells));
+        table.row(std::iter::once(figures::name(&row.summary)).chain(cells));
     }
     let baseline = &first.comparison.baseline;
     format!("relative to {baseline}, %; * cheapest\n\n{}", table.text(0))

@@ -394,6 +394,27 @@ fn a_bound_is_found_once_and_regret_stands_in_tables_documents_and_data() {
 }
 
 #[test]
+fn what_looks_ahead_is_compared_like_any_rule_and_a_reference_stands_in_brackets() {
+    let names = ["rollout(density, samples=2, slots=2)", "lookahead(density, slots=2)"];
+    let played = ["--scenario", "tight", "--episodes", "2", "--baseline", "density"];
+    let arguments = [&["compare"], &names[..], &played, &SHORT].concat();
+    let text = stdout(&run(&arguments));
+    for start in ["\nrollout(density, samples=2, slots=2) ", "\n(lookahead(density, slots=2)) "] {
+        assert!(text.contains(start), "{text}");
+    }
+    assert!(text.contains("(in brackets): a reference that knows the future, no policy"));
+    assert!(
+        !text.lines().last().unwrap().contains("lookahead"),
+        "it is not among those who can be the cheapest"
+    );
+    let document = json(&run(&[&arguments[..], &["--json"]].concat()));
+    let kinds = document["policies"].as_array().unwrap().iter().map(|row| [&row["name"], &row["kind"]]);
+    let mut kinds: Vec<[&str; 2]> = kinds.map(|row| row.map(|text| text.as_str().unwrap())).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [["density", "heuristic"], [names[1], "reference"], [names[0], "heuristic"]]);
+}
+
+#[test]
 fn evaluate_shows_each_policy_by_itself() {
     let arguments = ["evaluate", "cloud-only", "lru", "--scenario", "tight", "--episodes", "2"];
     let text = stdout(&run(&[&arguments[..], &SHORT].concat()));

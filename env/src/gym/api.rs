@@ -245,8 +245,9 @@ pub trait Env {
     /// When it is damaged or of another kind; the state is unchanged then.
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError>;
 
-    /// Keeps the present state and draws a new future from these coordinates: what happened stays, what has not happened
-    /// yet is drawn anew. A policy may look ahead this way; looking ahead without it is looking at the true future.
+    /// Keeps the present as far as it is observed and draws a new future from these coordinates: what has not happened yet is
+    /// drawn anew, and so is everything that happened and that no observation tells. A policy may look ahead this way; looking
+    /// ahead without it is looking at the true future.
     fn reseed_future(&mut self, seed: Seed);
 
     /// Makes every following step tell its [`StepInfo::input_cost`], which takes some time; whether this environment can.

@@ -124,6 +124,12 @@ impl DecisionEnv {
         &self.world
     }
 
+    /// Lets the running episode go on for ever. No observation tells when an episode is cut, so a policy that looks ahead must
+    /// not see it either; an episode without a single request keeps its forced end.
+    pub fn forget_end(&mut self) {
+        self.world.forget_end();
+    }
+
     /// Replaces the request of the present slot by one for this service in this popularity phase, as if the episode had just
     /// begun with the memory as it is; victims that were chosen for the pending request are forgotten. What follows is drawn
     /// as before. For exact solutions, which have to ask about every situation of a world.

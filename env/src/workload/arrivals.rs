@@ -9,7 +9,7 @@
 //!
 //! Nothing here depends on an action. Source: P1 arXiv 2403.05826 (Poisson, mean users/10).
 
-use super::draw::Streams;
+use super::draw::{self, Streams};
 use super::drawn::{DrawnModel, DrawnState};
 use super::phased::PhasedModel;
 use super::rates::RatesModel;
@@ -18,7 +18,7 @@ pub use super::sheet::Batch;
 use super::sheet::Sheet;
 use super::trace::{SlottedRequests, TracePart};
 use crate::random::{Purpose, Seed, SimRng};
-use crate::units::{CellId, UserId};
+use crate::units::{CellId, ServiceId, UserId};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -99,8 +99,8 @@ enum SourceState {
     Recorded(Place),
     /// The place, and the processes of the clients: none before the first slot that is drawn.
     Rates(Place, Vec<Renewal>),
-    /// The phase of the present slot.
-    Phased(u32),
+    /// The phase of the present slot, and the probability of each given the requests so far, up to a common factor.
+    Phased(u32, Vec<f64>),
 }
 
 impl SourceState {
@@ -112,7 +112,7 @@ impl SourceState {
                 clients.clear();
                 Some(place)
             }
-            Self::Drawn(_) | Self::Phased(_) => None,
+            Self::Drawn(_) | Self::Phased(..) => None,
         }
     }
 }
@@ -153,7 +153,7 @@ impl Arrivals {
             }
             ArrivalModel::Recorded(_) => SourceState::Recorded(Place::default()),
             ArrivalModel::Rates(_) => SourceState::Rates(Place::default(), Vec::new()),
-            ArrivalModel::Phased(_) => SourceState::Phased(0),
+            ArrivalModel::Phased(model) => SourceState::Phased(0, vec![1.0; model.num_phases()]),
             ArrivalModel::Sessions => unreachable!("the physical world draws sessions"),
         };
         Self {
@@ -173,8 +173,9 @@ impl Arrivals {
             (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => {
                 model.begin(self.num_cells, state, streams);
             }
-            (ArrivalModel::Phased(model), SourceState::Phased(phase)) => {
+            (ArrivalModel::Phased(model), SourceState::Phased(phase, belief)) => {
                 *phase = model.first_phase(&mut streams.popularity);
+                belief.fill(1.0);
             }
             _ => {}
         }
@@ -185,19 +186,39 @@ impl Arrivals {
         horizon
     }
 
-    /// Draws a new future: other counts, other deals of the ranks, other changes of the phase. The future of a recording
-    /// is taken from a random slot of its training part, for a policy must not know the requests that were recorded later.
-    pub(crate) fn reseed_future(&mut self, seed: Seed) {
+    /// Draws a new future: other counts, other deals of the ranks, other changes of the phase; and what nobody is told of the
+    /// present, the ranking and the phase where it `hides_phase`, as likely as the requests so far make it. The future of a
+    /// recording is taken from a random slot of its training part, for a policy must not know the requests that were recorded
+    /// later.
+    pub(crate) fn reseed_future(&mut self, seed: Seed, hides_phase: bool) {
         let ArrivalsState { streams, source } = &mut self.state;
         *streams = Streams::new(seed);
-        if let (ArrivalModel::Drawn(model), SourceState::Drawn(state)) = (&self.model, &mut *source) {
-            model.redraw(state, &mut streams.arrivals);
+        match (&self.model, &mut *source) {
+            (ArrivalModel::Drawn(model), SourceState::Drawn(state)) => model.redraw(state, streams),
+            (ArrivalModel::Phased(_), SourceState::Phased(phase, belief)) if hides_phase => {
+                let left = streams.popularity.random::<f64>() * belief.iter().sum::<f64>();
+                *phase = draw::weighted(belief.iter().copied(), left) as u32;
+            }
+            _ => {}
         }
         let slots = self.model.recorded_slots(TracePart::Train);
         if let (Some(slots), Some(place)) = (slots, source.begin_anew()) {
             let offset = streams.popularity.random_range(0..slots);
             *place = Place { part: TracePart::Train as usize, offset };
         }
+    }
+
+    /// Draws who could have asked for a service, where users are recorded: the user of a request of the training part, the
+    /// next for this service from a random place on.
+    pub(crate) fn draw_user(&self, service: ServiceId, rng: &mut SimRng) -> Option<UserId> {
+        let ArrivalModel::Recorded(parts) = &self.model else { return None };
+        let part = &parts[TracePart::Train as usize];
+        let slots = part.num_slots();
+        let begin = rng.random_range(0..slots);
+        (0..slots).map(|passed| (begin + passed) % slots).find_map(|slot| {
+            let place = part.slot(slot).iter().position(|&asked| asked == service)?;
+            part.slot_users(slot)?.get(place).copied()
+        })
     }
 
     /// The state of this moment.
@@ -218,8 +239,11 @@ impl Arrivals {
             (source @ ArrivalModel::Rates(model), _, SourceState::Rates(place, clients)) => {
                 place.lies_in(source) && [0, model.num_sources].contains(&clients.len())
             }
-            (ArrivalModel::Phased(model), _, SourceState::Phased(phase)) => {
+            (ArrivalModel::Phased(model), _, SourceState::Phased(phase, belief)) => {
                 (*phase as usize) < model.num_phases()
+                    && belief.len() == model.num_phases()
+                    && belief.iter().all(|share| (0.0..=1.0).contains(share))
+                    && belief.iter().sum::<f64>() > 0.0
             }
             _ => false,
         };
@@ -242,14 +266,16 @@ impl Arrivals {
 
     /// The phase of the present slot, where requests have phases.
     pub(crate) fn phase(&self) -> Option<u32> {
-        if let SourceState::Phased(phase) = self.state.source { Some(phase) } else { None }
+        if let SourceState::Phased(phase, _) = self.state.source { Some(phase) } else { None }
     }
 
     /// Puts the present slot into another phase; `false` where there is no such phase.
     pub(crate) fn set_phase(&mut self, phase: u32) -> bool {
         match &self.model {
             ArrivalModel::Phased(model) if (phase as usize) < model.num_phases() => {
-                self.state.source = SourceState::Phased(phase);
+                let mut belief = vec![0.0; model.num_phases()];
+                belief[phase as usize] = 1.0;
+                self.state.source = SourceState::Phased(phase, belief);
                 true
             }
             _ => false,
@@ -279,11 +305,13 @@ impl Arrivals {
                 model.draw(part, slot, clients, &mut streams.arrivals, &mut self.sheet);
                 self.sheet.write_timed(CellId(0));
             }
-            (ArrivalModel::Phased(model), SourceState::Phased(phase)) => {
+            (ArrivalModel::Phased(model), SourceState::Phased(phase, belief)) => {
                 if slot > 0 {
                     *phase = model.next_phase(*phase, &mut streams.popularity);
                 }
-                self.sheet.write(CellId(0), model.request(*phase, &mut streams.arrivals), 1);
+                let service = model.request(*phase, &mut streams.arrivals);
+                model.learn(belief, slot > 0, service);
+                self.sheet.write(CellId(0), service, 1);
             }
             _ => unreachable!("{OF_ANOTHER_SOURCE}"),
         }
@@ -302,7 +330,6 @@ impl Arrivals {
 mod tests {
     use super::super::drawn::Process;
     use super::*;
-    use crate::units::ServiceId;
 
     const SERVICES: usize = 3;
     const SLOTS: u64 = 20_000;

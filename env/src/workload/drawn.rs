@@ -13,7 +13,6 @@ use super::modulated::ModulatedModel;
 use super::popularity::{Ranking, zipf_intensities};
 use super::renewal::{GapLaw, Renewal};
 use super::sheet::Sheet;
-use crate::random::SimRng;
 use crate::units::CellId;
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -106,12 +105,18 @@ impl DrawnModel {
         }
     }
 
-    /// Draws a new future. The time of day, the state of a cell and the length of a gap so far are facts;
-    /// how long a state lasts is drawn slot by slot.
-    pub(crate) fn redraw(&self, state: &mut DrawnState, rng: &mut SimRng) {
-        if let Process::Renewal(law) = &self.process {
-            for renewal in &mut state.renewals {
-                renewal.redraw(*law, rng);
+    /// Draws a new future. The time of day and the length of a gap so far are facts. Nobody is told the ranking or the state of
+    /// a cell: the one is drawn given the requests, the other as if nothing were known, which is less than could be inferred.
+    pub(crate) fn redraw(&self, state: &mut DrawnState, streams: &mut Streams) {
+        let Streams { arrivals: rng, popularity: popularity_rng } = streams;
+        state.ranking.redraw(&self.by_rank, popularity_rng);
+        match &self.process {
+            Process::Poisson => {}
+            Process::Renewal(law) => {
+                state.renewals.iter_mut().for_each(|renewal| renewal.redraw(*law, rng));
+            }
+            Process::Modulated(model) => {
+                state.states.fill_with(|| model.first_state(popularity_rng));
             }
         }
     }
@@ -142,18 +147,23 @@ impl DrawnModel {
         let Streams { arrivals: rng, popularity: popularity_rng } = streams;
         let DrawnState { ranking, day_phase, renewals, states } = state;
         ranking.drift(slot, popularity_rng);
+        let Ranking { services: by_rank, asked, .. } = ranking;
         let day = self.diurnal.map_or(1.0, |diurnal| diurnal.factor(slot, *day_phase));
         for cell in (0..num_cells).map(CellId) {
             let mut factor = day;
             match &self.process {
                 Process::Renewal(law) => {
-                    let services = ranking.services.len();
+                    let services = by_rank.len();
                     let of_cell = &mut renewals[cell.index() * services..][..services];
-                    for (intensity, &service) in self.by_rank.iter().zip(&ranking.services) {
+                    for (intensity, &service) in self.by_rank.iter().zip(&*by_rank) {
                         let span = intensity * factor;
                         if span > 0.0 {
                             let renewal = &mut of_cell[service.index()];
-                            renewal.pass(*law, span, rng, |at| sheet.note(at / span, service));
+                            let count = &mut asked[service.index()];
+                            renewal.pass(*law, span, rng, |at| {
+                                *count = count.saturating_add(1);
+                                sheet.note(at / span, service);
+                            });
                         }
                     }
                     sheet.write_timed(cell);
@@ -167,7 +177,7 @@ impl DrawnModel {
                 Process::Poisson => {}
             }
             let first = sheet.batches.len();
-            for (rank, &service) in ranking.services.iter().enumerate() {
+            for (rank, &service) in by_rank.iter().enumerate() {
                 let num_requests = match &self.constant {
                     Some(by_rank) => by_rank[rank].sample(rng),
                     None if self.by_rank[rank] * factor > 0.0 => {
@@ -175,6 +185,8 @@ impl DrawnModel {
                     }
                     None => 0.0,
                 };
+                let count = &mut asked[service.index()];
+                *count = count.saturating_add(num_requests as u32);
                 sheet.write(cell, service, num_requests as u32);
             }
             sheet.batches[first..].shuffle(rng);

@@ -71,6 +71,33 @@ impl PhasedModel {
         if other < phase { other } else { other + 1 }
     }
 
+    /// Learns from a slot's request how likely each phase is; a phase may have ended since the slot before, unless it is the
+    /// first.
+    ///
+    /// ```text
+    /// belief(q) <- sum_p belief(p) Pr(q | p) Pr(service | q), up to a common factor
+    /// ```
+    pub(crate) fn learn(&self, belief: &mut [f64], has_passed: bool, service: ServiceId) {
+        let before = belief.to_vec();
+        for (phase, share) in belief.iter_mut().enumerate() {
+            if has_passed {
+                let arrived =
+                    before.iter().enumerate().map(|(from, b)| b * self.transition_prob(from, phase));
+                *share = arrived.sum();
+            }
+            *share *= self.popularity[phase][service.index()];
+        }
+        let sum: f64 = belief.iter().sum();
+        // A phase that was imagined may make the request impossible: then nothing is known.
+        if sum > 0.0 {
+            for share in belief {
+                *share /= sum;
+            }
+        } else {
+            belief.fill(1.0);
+        }
+    }
+
     /// The service that a slot in this phase asks for.
     pub(crate) fn request(&self, phase: u32, rng: &mut SimRng) -> ServiceId {
         let row = self.popularity[phase as usize].iter().copied();
@@ -133,6 +160,18 @@ mod tests {
         let model = PhasedModel::new(vec![vec![1.0]; 2], 0.0);
         let mut rng = rng();
         assert_eq!((model.next_phase(0, &mut rng), model.next_phase(1, &mut rng)), (1, 0));
+    }
+
+    #[test]
+    fn requests_tell_of_the_phase() {
+        // Two phases, .5 each at first. The request has probability .8 in one and .2 in the other: .8 to .2. Each stays with .75, so
+        // .65 to .35 before the next request, which has probability .2 and .8: .13 to .28.
+        let model = PhasedModel::new(vec![vec![0.8, 0.2], vec![0.2, 0.8]], 0.75);
+        let mut belief = vec![1.0, 1.0];
+        model.learn(&mut belief, false, ServiceId(0));
+        assert!((belief[0] - 0.8).abs() < 1e-12 && (belief[1] - 0.2).abs() < 1e-12, "{belief:?}");
+        model.learn(&mut belief, true, ServiceId(1));
+        assert!((belief[0] - 0.13 / 0.41).abs() < 1e-12, "{belief:?}");
     }
 
     #[test]

@@ -5,10 +5,14 @@
 //! Equation: `intensity(rank) = mean * n * rank^-z / sum_r r^-z`, rank 1 to n.
 //! Symbols: `z` Zipf exponent; `mean` requests per service and slot averaged over services; `n` services.
 //!
+//! Nobody is told the ranking; requests tell of it. Given the requests `a_s` for each service since the ranks were dealt, it has
+//! the probability `P(ranking) ~ prod_s intensity(rank of s)^a_s`: another future draws one from it ([`Ranking::redraw`]).
+//!
 //! Assumptions: all cells share one ranking (ours).
 
 use crate::random::SimRng;
 use crate::units::ServiceId;
+use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -19,22 +23,32 @@ pub fn zipf_intensities(services: usize, exponent: f64, mean: f64) -> Vec<f64> {
     weights.iter().map(|weight| weight / sum * mean * services as f64).collect()
 }
 
+/// Exchanges of two ranks that are tried for each service when a ranking is drawn from what is known of it.
+const EXCHANGES: usize = 20;
+
 /// The present ranking: position = rank from 0, value = service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ranking {
     pub(crate) services: Vec<ServiceId>,
     reshuffle_slots: Option<u32>,
+    /// By service: requests since the ranks were dealt.
+    pub(crate) asked: Vec<u32>,
 }
 
 impl Ranking {
     pub(crate) fn new(services: usize, reshuffle_slots: Option<u32>) -> Self {
-        Self { services: (0..services).map(ServiceId::from_index).collect(), reshuffle_slots }
+        Self {
+            services: (0..services).map(ServiceId::from_index).collect(),
+            reshuffle_slots,
+            asked: vec![0; services],
+        }
     }
 
     /// Deals the ranks at the start of an episode.
     pub(crate) fn deal(&mut self, rng: &mut SimRng) {
         self.services.sort_unstable();
         self.services.shuffle(rng);
+        self.asked.fill(0);
     }
 
     /// Deals them anew when this slot is due.
@@ -44,6 +58,29 @@ impl Ranking {
             && slot.is_multiple_of(u64::from(period))
         {
             self.services.shuffle(rng);
+            self.asked.fill(0);
+        }
+    }
+
+    /// Draws a ranking from all that are possible, each as likely as the requests since the last deal make it: by Metropolis'
+    /// algorithm, which begins at the order of the counts and knows nothing of the true ranking. `intensities` by rank.
+    ///
+    /// Source: Metropolis et al., "Equation of state calculations by fast computing machines", J. Chem. Phys. 21 (1953).
+    pub(crate) fn redraw(&mut self, intensities: &[f64], rng: &mut SimRng) {
+        let Self { services, asked, .. } = self;
+        services.sort_unstable();
+        services.shuffle(rng);
+        let count = |service: ServiceId| asked[service.index()];
+        services.sort_by_key(|&service| std::cmp::Reverse(count(service)));
+        let logs: Vec<f64> = intensities.iter().map(|&intensity| libm::log(intensity)).collect();
+        let ranks = services.len();
+        for _ in 0..EXCHANGES * ranks {
+            let (one, other) = (rng.random_range(0..ranks), rng.random_range(0..ranks));
+            let more = f64::from(count(services[other])) - f64::from(count(services[one]));
+            let gain = (logs[one] - logs[other]) * more;
+            if gain >= 0.0 || rng.random::<f64>() < libm::exp(gain) {
+                services.swap(one, other);
+            }
         }
     }
 
@@ -54,7 +91,9 @@ impl Ranking {
             services.sort_unstable();
             services
         };
-        self.reshuffle_slots == other.reshuffle_slots && sorted(self) == sorted(other)
+        self.reshuffle_slots == other.reshuffle_slots
+            && self.asked.len() == other.asked.len()
+            && sorted(self) == sorted(other)
     }
 }
 
@@ -86,6 +125,23 @@ mod tests {
         }
         ranking.drift(25, &mut rng);
         assert_ne!(ranking.services, first);
+    }
+
+    #[test]
+    fn a_ranking_is_drawn_as_likely_as_its_requests_make_it_and_knows_nothing_of_the_true_one() {
+        // Two services, intensities 2 and 1; 3 requests for the first and 1 for the second: 2^3 : 2^1, so 8 of 10 have it first.
+        let mut rng = Seed::new(Purpose::Test, 3).stream(Stream::Popularity);
+        for truth in [[0, 1], [1, 0]] {
+            let first = (0..10_000).filter(|_| {
+                let services = truth.map(ServiceId).into();
+                let mut ranking = Ranking { services, reshuffle_slots: None, asked: vec![3, 1] };
+                ranking.redraw(&[2.0, 1.0], &mut rng);
+                ranking.services[0] == ServiceId(0)
+            });
+            let share = first.count() as f64 / 1e4;
+            // Five standard errors of a share of .8.
+            assert!((share - 0.8).abs() < 0.02, "{truth:?}: {share}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! Assumptions: drawn users are alike and ask independently (ours).
 
 use crate::random::{Purpose, Seed, SimRng, Stream};
-use crate::units::UserId;
+use crate::units::{ServiceId, UserId};
 use crate::workload::arrivals::Batch;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -39,9 +39,28 @@ impl Users {
         Self { count, rng, of_slot: Vec::new() }
     }
 
-    /// Another future, or another episode.
+    /// Another episode.
     pub(crate) fn reseed(&mut self, seed: Seed) {
         self.rng = seed.stream(Stream::Users);
+    }
+
+    /// Another future: the users of the slot's requests from number `first` on are others. `known` tells or draws the user of a
+    /// request, by its service and number; `None` where any is as likely as the others.
+    pub(crate) fn redraw(
+        &mut self,
+        seed: Seed,
+        batches: &[Batch],
+        first: usize,
+        mut known: impl FnMut(ServiceId, usize, &mut SimRng) -> Option<UserId>,
+    ) {
+        self.reseed(seed);
+        let Some(count) = self.count else { return };
+        let services =
+            batches.iter().flat_map(|batch| std::iter::repeat_n(batch.service, batch.num_requests as usize));
+        for (request, service) in services.enumerate().skip(first) {
+            let user = known(service, request, &mut self.rng);
+            self.of_slot[request] = user.unwrap_or_else(|| UserId(self.rng.random_range(0..count)));
+        }
     }
 
     /// Finds the users of a slot's requests, where they are told apart: `known` writes them, one a request, or they are
@@ -92,7 +111,7 @@ pub(crate) fn num_requests(batches: &[Batch]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{CellId, ServiceId};
+    use crate::units::CellId;
 
     #[test]
     fn every_request_has_a_user_and_every_user_is_as_likely() {

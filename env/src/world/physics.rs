@@ -9,6 +9,7 @@
 //! A user who asks for nothing is not touched: the draws of a user in a slot have an address of their own.
 
 use super::World;
+use super::serving::Present;
 use super::station::Station;
 use crate::cache::Cache;
 use crate::digest::mix;
@@ -26,7 +27,8 @@ use crate::thought::Thought;
 use crate::twin::Twin;
 use crate::units::{CellId, ServiceId, UserId};
 use crate::workload::arrivals::Batch;
-use crate::workload::sessions::{Sessions, SessionsState};
+use crate::workload::sessions::{Asked, Sessions, SessionsState};
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -150,10 +152,71 @@ impl Physics {
         }
     }
 
-    /// Draws a new future; the requests of the present slot stay.
-    pub(super) fn reseed_future(&mut self, seed: Seed, slot: u64) {
+    /// Draws a new future, and what nobody is told of the present: who else asks in this slot, over which link, and what; how
+    /// long the answers are that nobody has read to their end.
+    pub(super) fn reseed_future(&mut self, seed: Seed, present: Present, batches: &mut [Batch]) {
         self.now.seed = seed;
-        self.sessions.reseed_future(seed, slot + 1);
+        let Present { slot, decided, seen } = present;
+        let requests = &self.now.requests[decided..];
+        let mut asked: Vec<Asked> = requests
+            .iter()
+            .zip(decided..)
+            .map(|(facts, number)| Asked {
+                user: facts.user,
+                service: facts.service,
+                arrival_s: facts.arrival_s,
+                new_tokens: facts.new_tokens as u32,
+                output_tokens: facts.output_tokens as u32,
+                said_tokens: facts.said_tokens as u32,
+                is_seen: number < seen,
+            })
+            .collect();
+        self.sessions.reseed_future(seed, slot + 1, &mut asked);
+        for (number, asked) in (decided..).zip(&asked) {
+            let mut facts = self.now.requests[number];
+            if facts.user != asked.user {
+                facts.link = self.redraw_link(asked.user, slot, facts.link.time_share);
+            }
+            facts.user = asked.user;
+            facts.class = self.law.class_of(asked.user) as u32;
+            facts.new_tokens = f64::from(asked.new_tokens);
+            facts.output_tokens = f64::from(asked.output_tokens);
+            facts.said_tokens = f64::from(asked.said_tokens);
+            self.now.requests[number] = facts;
+        }
+        // Who had connected to the cell is not who asks now.
+        self.places.truncate(seen);
+        let mut rng = seed.stream_at(Stream::Arrivals, 0, 0);
+        let mut from = seen;
+        for of_cell in batches[seen..].chunk_by_mut(|one, next| one.cell == next.cell) {
+            let unseen = &mut self.now.requests[from..][..of_cell.len()];
+            from += of_cell.len();
+            let times: Vec<f64> = unseen.iter().map(|facts| facts.arrival_s).collect();
+            unseen.shuffle(&mut rng);
+            for ((facts, arrival_s), batch) in unseen.iter_mut().zip(times).zip(of_cell) {
+                (facts.arrival_s, batch.service) = (arrival_s, facts.service);
+            }
+        }
+        let now_s = self.now_s;
+        let Self { now, sessions, .. } = self;
+        for station in &mut now.stations {
+            station.redraw_answers(now_s, |service| sessions.model.draw_output(service, 1, &mut rng));
+        }
+    }
+
+    /// The link of somebody who had not been connected in this slot.
+    fn redraw_link(&mut self, user: UserId, slot: u64, time_share: f64) -> UserLink {
+        let Now { radios, seed, .. } = &mut self.now;
+        let places = UserRadios::places_per_slot(self.law.cells.len());
+        let rng = self.channel.at(*seed, u64::from(user.0), (slot as u32).wrapping_mul(places));
+        if let Some(known) = &mut self.known
+            && !radios.user(user).is_known()
+        {
+            known.push(user);
+        }
+        let now_s = slot as f64 * self.law.slot_s;
+        let connection = radios.advance(user, &self.law.cells, now_s, rng, &self.law.radio);
+        self.shared_link(&connection, user, slot, time_share)
     }
 
     /// The station of a cell.
@@ -232,8 +295,13 @@ impl Physics {
 
     /// The link of a user, who shares the air of the cell with everybody else that asks there.
     fn link(&self, connection: &Connection, user: UserId, slot: u64) -> UserLink {
+        let active = f64::from(self.active[connection.cell.index()]);
+        self.shared_link(connection, user, slot, self.law.radio.communication_share() / active)
+    }
+
+    /// The link of a user who is on the air for this share of the time.
+    fn shared_link(&self, connection: &Connection, user: UserId, slot: u64, time_share: f64) -> UserLink {
         let (radio, slot_s, seed) = (&self.law.radio, self.law.slot_s, self.now.seed);
-        let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
         let (walked_m, span_s) = (self.now.radios.user(user).walked_m, (slot as f64 * slot_s, slot_s));
         let rates = radio.user_rates_bits_per_s(connection, (seed, user), walked_m, span_s, time_share);
         let [downlink_bps, uplink_bps] = rates.map(|rate| rate.max(LEAST_BPS));
@@ -247,8 +315,8 @@ impl Physics {
         }
     }
 
-    /// The user of each request of the slot.
-    pub(super) fn askers(&self) -> impl Iterator<Item = UserId> {
+    /// The users of the slot's requests, in the order of decision.
+    pub(super) fn askers(&self) -> impl ExactSizeIterator<Item = UserId> {
         self.now.requests.iter().map(|facts| facts.user)
     }
 

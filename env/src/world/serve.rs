@@ -94,7 +94,8 @@ impl Physics {
         }
         if is_at_edge {
             let until_s = self.now_s + bill.latency_s;
-            self.now.stations[cell.index()].work(service, bill.edge_gpu_s, until_s, &self.law);
+            let answer = (&bill, facts.output_tokens);
+            self.now.stations[cell.index()].work(service, self.now_s, answer, &self.law);
             if until_s > self.now_s {
                 cache.pin(service);
             }

@@ -9,13 +9,25 @@ use super::{Cell, Outcome};
 use crate::cache::{Cache, Protection};
 use crate::counters::Counters;
 use crate::placement::Placement;
-use crate::random::Seed;
+use crate::random::{Seed, SimRng, Stream};
 use crate::scenario::Scenario;
 use crate::thought::Thought;
-use crate::units::{CellId, UserId};
+use crate::units::{CellId, ServiceId, UserId};
 use crate::workload::arrivals::{Arrivals, ArrivalsState, Batch};
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// The slot that a new future begins in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    /// Its number.
+    pub(super) slot: u64,
+    /// Its batches that were decided.
+    pub(super) decided: usize,
+    /// The same with the pending one, whose requests a policy sees.
+    pub(super) seen: usize,
+}
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -80,11 +92,35 @@ impl Serving {
         }
     }
 
-    /// Draws a new future; the requests of the present slot stay.
-    pub(super) fn reseed_future(&mut self, seed: Seed, slot: u64) {
+    /// Draws a new future, and everything of the present that nobody is told; the `batches` that nobody has seen may come in
+    /// another order.
+    pub(super) fn reseed_future(
+        &mut self,
+        scenario: &Scenario,
+        seed: Seed,
+        present: Present,
+        batches: &mut [Batch],
+    ) {
         match self {
-            Self::Abstract(arrivals) => arrivals.reseed_future(seed),
-            Self::Physical(physics) => physics.reseed_future(seed, slot),
+            Self::Abstract(arrivals) => {
+                arrivals.reseed_future(seed, !scenario.shows_popularity_phase);
+                let mut rng = seed.stream_at(Stream::Arrivals, 0, 0);
+                let unseen = &mut batches[present.seen..];
+                for of_cell in unseen.chunk_by_mut(|one, next| one.cell == next.cell) {
+                    of_cell.sort_unstable_by_key(|batch| batch.service);
+                    of_cell.shuffle(&mut rng);
+                }
+            }
+            Self::Physical(physics) => physics.reseed_future(seed, present, batches),
+        }
+    }
+
+    /// The user of a request that nobody has seen, by its service and its number in the slot; `None` where any is as likely as
+    /// the others.
+    pub(super) fn redraw_user(&self, service: ServiceId, request: usize, rng: &mut SimRng) -> Option<UserId> {
+        match self {
+            Self::Abstract(arrivals) => arrivals.draw_user(service, rng),
+            Self::Physical(physics) => physics.askers().nth(request),
         }
     }
 

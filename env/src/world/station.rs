@@ -2,6 +2,7 @@
 
 use crate::llm::loading::Loading;
 use crate::llm::queue::Backlog;
+use crate::placement::pipeline::{Stage, StageBill};
 use crate::scenario::physics::Physical;
 use crate::units::ServiceId;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,23 @@ pub struct Station {
     pub(super) batch_waiting_s: Vec<f64>,
     /// By service: the time at which its entry neither loads nor serves any more, in seconds since the episode began.
     pub(super) busy_until_s: Vec<f64>,
+    /// By service: the answer that keeps its entry busy for longest.
+    answers: Vec<Answer>,
 }
+
+/// An answer that is on its way: when its request came, the seconds that it takes apart from its tokens, and those of a token.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Answer {
+    #[serde(deserialize_with = "crate::kept::amount")]
+    asked_s: f64,
+    #[serde(deserialize_with = "crate::kept::amount")]
+    other_s: f64,
+    #[serde(deserialize_with = "crate::kept::amount")]
+    s_per_token: f64,
+}
+
+/// How often the length of an answer is drawn until it is one that is not at its end yet.
+const DRAWS: u32 = 64;
 
 impl Station {
     pub(super) fn new(num_services: usize) -> Self {
@@ -30,6 +47,7 @@ impl Station {
             served: vec![0; num_services],
             batch_waiting_s: vec![0.0; num_services],
             busy_until_s: vec![0.0; num_services],
+            answers: vec![Answer::default(); num_services],
         }
     }
 
@@ -40,6 +58,7 @@ impl Station {
         self.served.fill(0);
         self.batch_waiting_s.fill(0.0);
         self.busy_until_s.fill(0.0);
+        self.answers.fill(Answer::default());
     }
 
     /// The number of requests in the batch that the next request of a service would be part of, itself included.
@@ -53,12 +72,40 @@ impl Station {
         if is_joining { self.batch_waiting_s[service.index()] } else { self.backlog.waiting_s(law.gpus) }
     }
 
-    /// Takes on a request that will be done at `until_s`.
-    pub(super) fn work(&mut self, service: ServiceId, gpu_s: f64, until_s: f64, law: &Physical) {
+    /// Takes on a request of now that is answered with so many tokens.
+    pub(super) fn work(
+        &mut self,
+        service: ServiceId,
+        now_s: f64,
+        (bill, output_tokens): (&StageBill, f64),
+        law: &Physical,
+    ) {
         self.batch_waiting_s[service.index()] = self.waiting_s(service, law);
-        self.backlog.add(gpu_s);
+        self.backlog.add(bill.edge_gpu_s);
         self.served[service.index()] += 1;
+        let until_s = now_s + bill.latency_s;
+        if until_s > self.busy_until_s[service.index()] {
+            let decode_s = bill.line(Stage::Decode).seconds;
+            let (other_s, s_per_token) = (bill.latency_s - decode_s, decode_s / output_tokens);
+            self.answers[service.index()] = Answer { asked_s: now_s, other_s, s_per_token };
+        }
         self.keep_busy(service, until_s);
+    }
+
+    /// Draws anew how long entries serve that serve now: nobody is told the length of an answer before its end. `output_tokens`
+    /// draws one; that the answer is not at its end is known.
+    pub(super) fn redraw_answers(&mut self, now_s: f64, mut output_tokens: impl FnMut(ServiceId) -> u32) {
+        for (index, (answer, until_s)) in self.answers.iter().zip(&mut self.busy_until_s).enumerate() {
+            let Answer { asked_s, other_s, s_per_token } = *answer;
+            // An entry that loads is busy for a time that everybody knows.
+            let service = ServiceId::from_index(index);
+            if *until_s <= now_s || s_per_token == 0.0 || self.loading.seconds_left(service) > 0.0 {
+                continue;
+            }
+            let mut drawn = || s_per_token * f64::from(output_tokens(service));
+            let ends = (0..DRAWS).map(|_| asked_s + other_s + drawn()).find(|&end_s| end_s > now_s);
+            *until_s = ends.unwrap_or_else(|| now_s + drawn());
+        }
     }
 
     /// The entry of a service loads or serves until then.
@@ -70,5 +117,48 @@ impl Station {
     /// Whether the entry of a service neither loads nor serves.
     pub(super) fn is_idle(&self, service: ServiceId, now_s: f64) -> bool {
         self.busy_until_s[service.index()] <= now_s && self.loading.seconds_left(service) == 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::Placement;
+    use crate::placement::pipeline::price;
+    use crate::placement::request::{RequestFacts, UserLink};
+    use crate::scenario::Scenario;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn another_future_draws_the_answers_that_are_on_their_way_and_knows_which_are_over() {
+        let scenario = Scenario::shipped("street");
+        let (law, own) = (scenario.physical().unwrap(), ServiceId(0));
+        let link = UserLink { uplink_bps: 1e8, downlink_bps: 1e8, time_share: 1.0, ..UserLink::default() };
+        let facts = RequestFacts {
+            link,
+            new_tokens: 50.0,
+            output_tokens: 200.0,
+            edge_batch: 1,
+            ..Default::default()
+        };
+        let bill = price(Placement::Edge, &law.view(facts));
+        let (latency_s, token_s) = (bill.latency_s, bill.line(Stage::Decode).seconds / 200.0);
+        let mut station = Station::new(scenario.services.len());
+        station.work(own, 10.0, (&bill, 200.0), law);
+        let until_s = |station: &Station| station.busy_until_s[own.index()];
+        assert_relative_eq!(until_s(&station), 10.0 + latency_s);
+        for tokens in [200, 400] {
+            station.redraw_answers(10.0, |_| tokens);
+            let more_s = (f64::from(tokens) - 200.0) * token_s;
+            assert_relative_eq!(until_s(&station), 10.0 + latency_s + more_s, max_relative = 1e-12);
+        }
+        // Just before the end of an answer of 200 tokens: one of 1 token would be over, so it is not that one.
+        let mut draws = [1, 300].into_iter().cycle();
+        station.redraw_answers(10.0 + latency_s, |_| draws.next().unwrap());
+        assert_relative_eq!(until_s(&station), 10.0 + latency_s + 100.0 * token_s, max_relative = 1e-12);
+        // What is over stays over.
+        let before = until_s(&station);
+        station.redraw_answers(before, |_| 1000);
+        assert_eq!(until_s(&station), before);
     }
 }

@@ -8,6 +8,7 @@ mod street;
 mod toy;
 mod wrong;
 
+mod another_future;
 mod contexts;
 mod decision_env;
 mod decision_options;

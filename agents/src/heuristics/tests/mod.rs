@@ -3,6 +3,7 @@
 mod contexts;
 mod counts;
 mod everywhere;
+mod look_ahead;
 mod naive;
 mod placement;
 mod recorded;

@@ -306,7 +306,7 @@ impl Teller<'_> {
 
     /// Takes one step of the policy: the action's number, and what happened.
     fn act(&mut self) -> Result<(ActionId, StepInfo)> {
-        let action = self.policy.act(self.env.observation(), &mut self.rng);
+        let action = self.policy.act_in(&self.env, &mut self.rng);
         let step = self.env.step(&action).with_context(|| format!("policy {}", self.policy.name()))?;
         self.is_over = step.end.is_end();
         self.holding.slots += step.slots_elapsed;

@@ -288,7 +288,7 @@ fn indices_beyond_the_world_and_more_than_fits_are_refused() {
     let changes = [
         (
             "phased",
-            "/world/serving/Abstract/source/Phased",
+            "/world/serving/Abstract/source/Phased/0",
             json!(2),
             "its requests come from another source",
         ),

@@ -123,6 +123,7 @@ mod tests {
             service: ServiceId(0),
             turn: 0,
             call: 0,
+            last_call: 0,
             requests: 0,
             context_tokens: 0,
             since_s: 0.0,

@@ -62,6 +62,26 @@ impl GapTime {
         (passed, time_s - passed)
     }
 
+    /// The probability of a longer time.
+    pub(crate) fn prob_above(self, least_s: f64) -> f64 {
+        match self {
+            Self::Exponential { mean_s } => libm::exp(-least_s / mean_s),
+            Self::LogNormal { mu, sigma } if least_s > 0.0 => {
+                libm::erfc((libm::log(least_s) - mu) / (sigma * std::f64::consts::SQRT_2)) / 2.0
+            }
+            Self::LogNormal { .. } => 1.0,
+        }
+    }
+
+    /// A time that one in a thousand exceeds.
+    pub(crate) fn longest_s(self) -> f64 {
+        match self {
+            Self::Exponential { mean_s } => mean_s * libm::log(1000.0),
+            // The normal quantile of .999.
+            Self::LogNormal { mu, sigma } => libm::exp(mu + 3.090_232 * sigma),
+        }
+    }
+
     /// A time that is known to be longer than `least_s`.
     pub(crate) fn above(self, least_s: f64, rng: &mut SimRng) -> f64 {
         match self {
@@ -271,6 +291,18 @@ mod tests {
                 }
             });
             assert_relative_eq!(mean(|rng| law.above(least_s, rng)), naive, max_relative = 0.02);
+        }
+    }
+
+    #[test]
+    fn longer_times_are_as_likely_as_they_are_drawn() {
+        for law in [GapTime::Exponential { mean_s: 30.0 }, GapTime::lognormal(30.0, 0.9)] {
+            for least_s in [10.0, 70.0] {
+                let share = mean(|rng| f64::from(u8::from(law.draw(rng) > least_s)));
+                assert!((law.prob_above(least_s) - share).abs() < 0.008, "{law:?} {least_s}: {share}");
+            }
+            assert_relative_eq!(law.prob_above(law.longest_s()), 0.001, max_relative = 1e-4);
+            assert_eq!(law.prob_above(0.0), 1.0);
         }
     }
 

@@ -19,6 +19,9 @@
 //! matter, and a live session is a few numbers. The cost of a slot is in proportion to its requests; a user without a session
 //! takes no memory.
 //!
+//! Nobody is told whether a session goes on. One that is over is kept as long as it could still come back, so that another
+//! future draws for both kinds alike whether they do, and sessions that nobody has met yet are drawn as at the start.
+//!
 //! Source: MODEL 2 (exogenous sessions); figures: `crate::scenario::sessions`.
 
 mod agenda;
@@ -70,24 +73,76 @@ pub struct SessionRequest {
     pub is_last: bool,
 }
 
-/// A session between two of its requests.
+/// A request of the present slot that a new future may change: its answer is not known, and unless the request `is_seen`,
+/// neither is anything but its service and its time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asked {
+    /// The user who asks.
+    pub user: UserId,
+    /// The service that it asks for.
+    pub service: ServiceId,
+    /// Seconds since the slot began.
+    pub arrival_s: f64,
+    /// Tokens of the new part of the prompt.
+    pub new_tokens: u32,
+    /// Tokens of the answer.
+    pub output_tokens: u32,
+    /// Tokens of the session before.
+    pub said_tokens: u32,
+    /// Whether somebody decides about it now.
+    pub is_seen: bool,
+}
+
+/// A session between two of its requests, or after its last.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Live {
     session: u64,
     user: UserId,
     service: ServiceId,
-    /// Of the next request.
+    /// Of the next request; of the last where none follows.
     turn: u32,
     call: u32,
+    /// The call of the last request.
+    last_call: u32,
     /// Requests before the next.
     requests: u32,
     context_tokens: u32,
     /// The time of the last request, seconds since the episode began; below 0 where it was before.
     #[serde(deserialize_with = "crate::kept::finite")]
     since_s: f64,
-    /// The time of the next request.
+    /// The time of the next request; [`NEVER_S`] where none follows.
     #[serde(deserialize_with = "crate::kept::finite")]
     next_s: f64,
+}
+
+/// The time of a request that does not come.
+const NEVER_S: f64 = 1e30;
+
+impl Live {
+    /// Whether no request follows.
+    fn is_over(&self) -> bool {
+        self.next_s >= NEVER_S
+    }
+
+    /// Whether it has asked since the episode began.
+    fn is_met(&self) -> bool {
+        self.since_s >= 0.0
+    }
+
+    /// The turn of its last request.
+    fn last_turn(&self) -> u32 {
+        if self.is_over() || self.call > 0 { self.turn } else { self.turn.saturating_sub(1) }
+    }
+
+    /// What follows the last request, which came at `since_s`.
+    fn follow(&mut self, next: Next, gap_s: f64) {
+        (self.turn, self.call) = match next {
+            Next::End => (self.turn, self.call),
+            Next::Call => (self.turn, self.call + 1),
+            Next::Turn => (self.turn + 1, 0),
+        };
+        self.next_s = if next == Next::End { NEVER_S } else { self.since_s + gap_s };
+    }
 }
 
 /// The next event of a session after a request.
@@ -125,8 +180,10 @@ pub struct SessionsState {
 pub struct Sessions {
     /// The laws.
     pub model: SessionsModel,
-    /// The share of sessions of each rank and the more popular ones.
+    /// By rank: its share of sessions.
     rank_shares: Vec<f64>,
+    /// The same with the more popular ones.
+    shares_up_to: Vec<f64>,
     /// How many sessions start in a slot, where that has the same law in each.
     starts: Option<Poisson<f64>>,
     state: SessionsState,
@@ -143,8 +200,9 @@ impl Sessions {
         let mut streams = Streams::new(seed);
         let services = model.window_tokens.len();
         let mut below = 0.0;
-        let rank_shares = zipf_intensities(services, model.zipf_exponent, 1.0 / services as f64)
-            .into_iter()
+        let rank_shares = zipf_intensities(services, model.zipf_exponent, 1.0 / services as f64);
+        let shares_up_to = rank_shares
+            .iter()
             .map(|share| {
                 below += share;
                 below
@@ -162,6 +220,7 @@ impl Sessions {
             starts: model.starts.constant(),
             model,
             rank_shares,
+            shares_up_to,
             state,
             tokens: Addressed::new(Stream::Tokens),
             places: Vec::new(),
@@ -178,6 +237,11 @@ impl Sessions {
         state.starts = self.model.starts.begin(&mut state.streams);
         state.live.clear();
         state.next_session = 0;
+        self.find_all();
+    }
+
+    /// Adds the sessions that are under way when an episode begins.
+    fn find_all(&mut self) {
         let [thinking, calling] = self.model.live_by_kind();
         for _ in 0..poisson(thinking, &mut self.state.streams.arrivals) {
             let turns = self.model.turns.found_between(&mut self.state.streams.arrivals);
@@ -223,14 +287,15 @@ impl Sessions {
         state.next_session += 1;
         let user = starts::user(&self.model.users, &mut state.streams.arrivals);
         let place = state.streams.arrivals.random::<f64>();
-        let rank = self.rank_shares.partition_point(|below| *below <= place);
-        let service = state.ranking.services[rank.min(self.rank_shares.len() - 1)];
+        let rank = self.shares_up_to.partition_point(|below| *below <= place);
+        let service = state.ranking.services[rank.min(self.shares_up_to.len() - 1)];
         Live {
             session,
             user,
             service,
             turn: 0,
             call: 0,
+            last_call: 0,
             requests: 0,
             context_tokens: 0,
             since_s: next_s,
@@ -298,7 +363,13 @@ impl Sessions {
     /// Writes the requests of a session that arrive in this slot, and keeps it if there are more.
     fn play(&mut self, slot: u64, mut live: Live) {
         let begin_s = slot as f64 * self.model.slot_s;
-        loop {
+        // Nobody asks any more for what was kept because it could have come back.
+        while !live.is_over() {
+            let is_first = !live.is_met() || live.requests == 0;
+            if is_first {
+                let asked = &mut self.state.ranking.asked[live.service.index()];
+                *asked = asked.saturating_add(1);
+            }
             let drawn = self.drawn(&live, true);
             self.requests.push(SessionRequest {
                 session: live.session,
@@ -312,16 +383,11 @@ impl Sessions {
                 call: live.call,
                 is_last: drawn.next == Next::End,
             });
-            match drawn.next {
-                Next::End => return,
-                Next::Call => live.call += 1,
-                Next::Turn => (live.turn, live.call) = (live.turn + 1, 0),
-            }
             live.context_tokens = context_after(&live, &drawn);
             live.requests += 1;
-            live.since_s = live.next_s;
-            live.next_s += drawn.gap_s;
-            let next_slot = self.model.slot_of(live.next_s);
+            (live.since_s, live.last_call) = (live.next_s, live.call);
+            live.follow(drawn.next, drawn.gap_s);
+            let next_slot = self.slot_to_keep_until(&live);
             if next_slot > slot {
                 self.state.live.keep(next_slot, live);
                 return;
@@ -329,24 +395,91 @@ impl Sessions {
         }
     }
 
-    /// Draws what has not happened yet anew: other starts, and for the sessions under way other times, lengths and turns
-    /// to come. That they go on was told by the request before, and how long they have paused is a fact. `slots` have been
-    /// drawn.
-    pub fn reseed_future(&mut self, seed: Seed, slots: u64) {
+    /// The slot in which a session comes back, or in which it could not any more.
+    fn slot_to_keep_until(&self, live: &Live) -> u64 {
+        let until_s = if live.is_over() { live.since_s + self.model.longest_s() } else { live.next_s };
+        self.model.slot_of(until_s)
+    }
+
+    /// Draws anew what has not happened yet, and what nobody is told: the ranking, given the sessions so far; starts; the
+    /// sessions that nobody has met; whether those that have asked go on, when, and with what, given how long they have been
+    /// silent; and of the slot's undecided requests, `asked`, the answers, and who asks where nobody has seen it. `slots` have
+    /// been drawn.
+    pub fn reseed_future(&mut self, seed: Seed, slots: u64, asked: &mut [Asked]) {
         let now_s = slots as f64 * self.model.slot_s;
         let state = &mut self.state;
         state.seed = seed;
         state.streams = Streams::new(seed);
-        self.model.starts.redraw(&mut state.starts, &mut state.streams.arrivals);
-        let live = state.live.take_all();
-        for mut live in live {
-            let gap = match (&self.model.tools, live.call) {
-                (Some(tools), 1..) => tools.time,
-                _ => self.model.think_time,
-            };
-            let paused_s = (now_s - live.since_s).max(0.0);
-            live.next_s = (live.since_s + gap.above(paused_s, &mut self.state.streams.arrivals)).max(now_s);
+        state.ranking.redraw(&self.rank_shares, &mut state.streams.popularity);
+        self.model.starts.redraw(&mut state.starts, &mut state.streams);
+        let mut known = state.live.take_all();
+        known.retain(|live| live.is_met() && live.since_s + self.model.longest_s() >= now_s);
+        // In an order, and with numbers, that do not tell which of them go on.
+        known.sort_unstable_by(|one, other| {
+            one.since_s.total_cmp(&other.since_s).then(one.user.cmp(&other.user))
+        });
+        (0..).zip(&mut known).for_each(|(number, live)| live.session = number);
+        self.state.next_session = known.len() as u64;
+        self.find_all();
+        let found = self.state.live.take_all();
+        let begin_s = now_s - self.model.slot_s;
+        for asked in asked {
+            self.redraw_request(begin_s, asked, &mut known);
+        }
+        for live in found.into_iter().filter(|live| live.next_s >= now_s) {
             self.state.live.keep(self.model.slot_of(live.next_s), live);
+        }
+        for mut live in known {
+            (live.turn, live.call) = (live.last_turn(), live.last_call);
+            let silent_s = (now_s - live.since_s).max(0.0);
+            let rng = &mut self.state.streams.arrivals;
+            let (next, gap_s) = self.model.redraw_next(live.turn, live.call, silent_s, rng);
+            live.follow(next, gap_s);
+            live.next_s = live.next_s.max(now_s);
+            self.state.live.keep(self.slot_to_keep_until(&live).max(slots), live);
+        }
+    }
+
+    /// Draws the answer of a request anew, and unless it was seen, its prompt and who asks: a new session as often as requests
+    /// are those of a new one, else any of the sessions for this service that may come back, each as likely as the others. The
+    /// sessions exchange their places.
+    fn redraw_request(&mut self, begin_s: f64, asked: &mut Asked, known: &mut [Live]) {
+        let (model, rng) = (&self.model, &mut self.state.streams.arrivals);
+        let is_own = |live: &Live| {
+            (live.user, live.service) == (asked.user, asked.service)
+                && (live.since_s - begin_s - asked.arrival_s).abs() < 1e-6
+        };
+        let own = known.iter().position(is_own);
+        if !asked.is_seen {
+            let is_other = |live: &Live| live.service == asked.service && live.since_s < begin_s;
+            let others: Vec<usize> = (0..known.len()).filter(|&place| is_other(&known[place])).collect();
+            let is_new = rng.random::<f64>() * model.requests_per_slot() < model.starts.per_slot;
+            let place = rng.random_range(0..=others.len());
+            let mut turn = 0;
+            if is_new {
+                (asked.user, asked.said_tokens) = (starts::user(&model.users, rng), 0);
+            } else if let Some(&other) = others.get(place) {
+                let live = &mut known[other];
+                turn = live.last_turn() + 1;
+                std::mem::swap(&mut asked.user, &mut live.user);
+                std::mem::swap(&mut asked.said_tokens, &mut live.context_tokens);
+            } else {
+                // The session that did ask.
+                turn = own.map_or(0, |own| known[own].last_turn());
+            }
+            if let Some(own) = own {
+                let live = &mut known[own];
+                (live.turn, live.call, live.last_call, live.next_s) = (turn, 0, 0, NEVER_S);
+            }
+            let window = model.window_tokens[asked.service.index()];
+            asked.new_tokens = model.new_tokens.draw(window - 1, rng);
+        }
+        asked.output_tokens = model.draw_output(asked.service, asked.new_tokens, rng);
+        if let Some(own) = own {
+            let live = &mut known[own];
+            live.user = asked.user;
+            let said = asked.said_tokens.saturating_add(asked.new_tokens);
+            live.context_tokens = said.saturating_add(asked.output_tokens);
         }
     }
 
@@ -368,7 +501,7 @@ impl Sessions {
             live.session < state.next_session
                 && live.user.0 < num_users
                 && live.service.index() < self.model.window_tokens.len()
-                && live.turn.max(live.call).max(live.requests) <= MOST_REQUESTS
+                && live.turn.max(live.call).max(live.last_call).max(live.requests) <= MOST_REQUESTS
         };
         if state.next_session > MOST_SESSIONS || !state.live.iter().all(fits) {
             return Err("it has sessions that do not exist");

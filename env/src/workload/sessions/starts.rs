@@ -53,10 +53,12 @@ impl Starts {
         StartsState { day_phase, renewal, state }
     }
 
-    /// Draws a new future.
-    pub(crate) fn redraw(&self, state: &mut StartsState, rng: &mut SimRng) {
-        if let (Process::Renewal(law), Some(renewal)) = (&self.process, &mut state.renewal) {
-            renewal.redraw(*law, rng);
+    /// Draws a new future. The state of a modulated process is drawn as if nothing were known of it.
+    pub(crate) fn redraw(&self, state: &mut StartsState, streams: &mut Streams) {
+        match (&self.process, &mut state.renewal) {
+            (Process::Renewal(law), Some(renewal)) => renewal.redraw(*law, &mut streams.arrivals),
+            (Process::Modulated(model), _) => state.state = model.first_state(&mut streams.popularity),
+            _ => {}
         }
     }
 

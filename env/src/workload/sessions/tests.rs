@@ -265,34 +265,105 @@ fn a_state_comes_back_and_one_that_does_not_fit_is_refused() {
     assert_eq!(Sessions::new(fewer).check(&state).unwrap_err(), "its sessions start by another law");
 }
 
+/// Requests of the present slot, as undecided ones or the one that is decided about.
+fn asked(requests: &[SessionRequest], is_seen: bool) -> Vec<Asked> {
+    let one = |request: &SessionRequest| Asked {
+        user: request.user,
+        service: request.service,
+        arrival_s: request.arrival_s,
+        new_tokens: request.new_tokens,
+        output_tokens: request.output_tokens,
+        said_tokens: request.context_tokens_before,
+        is_seen,
+    };
+    requests.iter().map(one).collect()
+}
+
 #[test]
-fn another_future_keeps_the_sessions_under_way_and_their_law() {
+fn another_future_keeps_the_law_of_what_comes() {
     let mut sessions = begun(model(), 1);
     play(&mut sessions, 0..100);
-    let (live, state) = (sessions.state.live.iter().count(), sessions.state().clone());
-    let mut counts = Vec::new();
+    let state = sessions.state().clone();
     let mut seen = Vec::new();
-    for run in 0..600 {
+    for run in 0..2 {
         sessions.restore(state.clone());
-        sessions.reseed_future(Seed::new(Purpose::Train, run), 100);
-        assert_eq!(sessions.state.live.iter().count(), live);
+        sessions.reseed_future(Seed::new(Purpose::Train, run), 100, &mut []);
         assert_eq!(sessions.check(sessions.state()), Ok(()));
-        let requests = play(&mut sessions, 100..110);
-        counts.push(requests.len() as f64);
-        if run < 2 {
-            seen.push(requests);
-        }
+        seen.push(play(&mut sessions, 100..110));
     }
     assert_ne!(seen[0], seen[1]);
     // Averaged over states as well: stationary, 2.25 a slot.
     let mut all = Vec::new();
     for run in 0..1500 {
         let mut sessions = begun(model(), run);
-        play(&mut sessions, 0..3);
-        sessions.reseed_future(Seed::new(Purpose::Train, run), 3);
-        all.push(play(&mut sessions, 3..13).len() as f64 / 10.0);
+        let slots = 3 + 40 * (run % 2);
+        play(&mut sessions, 0..slots);
+        let mut present = asked(sessions.requests(), false);
+        sessions.reseed_future(Seed::new(Purpose::Train, run), slots, &mut present);
+        all.push(play(&mut sessions, slots..slots + 10).len() as f64 / 10.0);
     }
     assert!((mean(all.iter().copied()) / 2.25 - 1.0).abs() < 0.05, "{}", mean(all.iter().copied()));
+}
+
+#[test]
+fn another_future_does_not_tell_which_sessions_go_on() {
+    // Two worlds in which the same requests have come, one of their sessions over in one and about to come back in the other.
+    let mut sessions = begun(model(), 4);
+    play(&mut sessions, 0..200);
+    let mut other = sessions.clone();
+    let mut live = other.state.live.take_all();
+    let (mut ended, mut returning) = (0, 0);
+    for live in &mut live {
+        let last = (live.last_turn(), live.last_call);
+        if live.is_over() && live.since_s > 60.0 {
+            live.follow(Next::Turn, 100.5 - live.since_s);
+            returning += 1;
+        } else if !live.is_over() && live.is_met() {
+            (live.turn, live.call, live.next_s) = (last.0, last.1, NEVER_S);
+            ended += 1;
+        }
+    }
+    for live in live {
+        other.state.live.keep(other.slot_to_keep_until(&live).max(200), live);
+    }
+    assert!(ended > 5 && returning > 5, "{ended} {returning}");
+    assert_ne!(play(&mut sessions.clone(), 200..240), play(&mut other.clone(), 200..240));
+    for run in 0..5 {
+        let future = |sessions: &Sessions| {
+            let mut sessions = sessions.clone();
+            sessions.reseed_future(Seed::new(Purpose::Train, run), 200, &mut []);
+            play(&mut sessions, 200..240)
+        };
+        assert_eq!(future(&sessions), future(&other), "{run}");
+    }
+}
+
+#[test]
+fn of_a_request_only_what_a_policy_sees_stays() {
+    let mut sessions = begun(model(), 4);
+    play(&mut sessions, 0..200);
+    let slot = (200..).find(|&slot| sessions.draw(slot).len() > 1).unwrap();
+    let truth = sessions.requests().to_vec();
+    let redrawn = |is_seen, run| {
+        let mut requests = asked(&truth, is_seen);
+        let seed = Seed::new(Purpose::Train, run);
+        sessions.clone().reseed_future(seed, slot + 1, &mut requests);
+        requests[0]
+    };
+    let mean = |value: fn(&Asked) -> f64, is_seen| mean((0..3000).map(|run| value(&redrawn(is_seen, run))));
+    // The decided one: its answer is any, 200 tokens on average; the rest stays.
+    let answer = mean(|request| f64::from(request.output_tokens), true);
+    assert!((answer / 200.0 - 1.0).abs() < 0.06, "{answer}");
+    let kept = redrawn(true, 1);
+    let seen = (truth[0].user, truth[0].new_tokens, truth[0].context_tokens_before);
+    assert_eq!((kept.user, kept.new_tokens, kept.said_tokens), seen);
+    // An undecided one: its user is whoever could have asked. Of 4.5 requests of a session one is the first.
+    let new = mean(|request| f64::from(u8::from(request.said_tokens == 0)), false);
+    assert!((new - 1.0 / 4.5).abs() < 5.0 * (0.222 * 0.778 / 3000.0_f64).sqrt(), "new sessions: {new}");
+    let prompt = mean(|request| f64::from(request.new_tokens), false);
+    assert!((prompt / 60.0 - 1.0).abs() < 0.1, "{prompt}");
+    let is_truth = (0..300).filter(|&run| redrawn(false, run).user == truth[0].user).count();
+    assert!(is_truth < 100, "{is_truth} of 300");
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Episode {
                 Pending::Batch(batch) => Some(batch),
                 Pending::Prefetch(_) => None,
             };
-            let action = policy.act(env.observation(), &mut rng);
+            let action = policy.act_in(&env, &mut rng);
             let decision = env.observation().space().decode(action);
             let step = env.step(&action).with_context(|| format!("{}, slot {slot}", contender.name))?;
             played.cost += step.info.cost;

@@ -82,7 +82,7 @@ impl Placements {
             policy.begin_episode();
             loop {
                 let uplink_bps = env.observation().request.as_ref().map(|request| request.link.uplink_bps);
-                let action = policy.act(env.observation(), &mut rng);
+                let action = policy.act_in(&env, &mut rng);
                 let decision = env.observation().space().decode(action);
                 let step = env.step(&action).with_context(|| {
                     format!("{}, episode {episode}, slot {}", contender.name, env.world().slot())
