@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use thoughtcache_agents::bounds::hindsight::{Ascent, Bound};
+use thoughtcache_agents::bounds::{Ascent, Bound};
 use thoughtcache_agents::evaluate::{Evaluation, Protocol};
 use thoughtcache_env::digest::mix;
 
@@ -20,15 +20,12 @@ use thoughtcache_env::digest::mix;
 const HEAD: &str = concat!("episode,requests,steps_2,bound_by_slot,thoughtcache ", env!("CARGO_PKG_VERSION"));
 
 /// The bounds of the episodes that were played, by episode and slot; `told` is called after each.
-///
-/// # Errors
-/// When the scenario has no bound.
 pub(crate) fn of_episodes(
     console: Console,
     protocol: &Protocol,
     evaluation: &Evaluation,
     told: &(dyn Fn() + Sync),
-) -> Result<Vec<Vec<f64>>> {
+) -> Vec<Vec<f64>> {
     let Protocol { scenario, seed, .. } = protocol;
     let ascent = Ascent::default();
     let path = PathBuf::from(format!("runs/bounds/{:016x}-{}.csv", scenario.digest, seed.run));
@@ -43,26 +40,25 @@ pub(crate) fn of_episodes(
         .zip(episodes)
         .map(|(episode, played)| (episode, mix(prices, played.fingerprint), ascent.steps))
         .collect();
-    let bounds: Result<Vec<Vec<f64>>> = keys
+    let bounds: Vec<Vec<f64>> = keys
         .par_iter()
         .with_max_len(1)
         .map(|key| {
             let bound = match kept.get(key).filter(|kept| kept.len() == evaluation.slots as usize) {
                 Some(bound) => bound.clone(),
-                None => Bound::of(scenario, seed.with_episode(key.0), ascent)?.slot_costs,
+                None => Bound::of(scenario, seed.with_episode(key.0), ascent).slot_costs,
             };
             told();
-            Ok(bound)
+            bound
         })
         .collect();
-    let bounds = bounds?;
     let found: BTreeMap<Key, Vec<f64>> = keys.into_iter().zip(bounds.iter().cloned()).collect();
     if found.iter().any(|(key, bound)| kept.get(key) != Some(bound))
         && let Err(error) = keep(&path, found)
     {
         console.note(&format!("the bounds are not kept: {error:#}"));
     }
-    Ok(bounds)
+    bounds
 }
 
 /// The bounds in a file; none where there is no file.

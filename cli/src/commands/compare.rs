@@ -14,7 +14,6 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
-use thoughtcache_agents::bounds::hindsight::Bound;
 use thoughtcache_agents::compare::{Comparison, SeedGroup};
 use thoughtcache_agents::evaluate::{self, Contender, Hooks, Protocol};
 use thoughtcache_agents::heuristics::registry;
@@ -193,9 +192,6 @@ impl Args {
                 }
                 _ => loaded?,
             };
-            if self.bound {
-                Bound::check(&scenario).map_err(|error| anyhow!("--bound: {error}"))?;
-            }
             let protocol = self.play.protocol(console, scenario);
             let groups = if self.by_run { Vec::new() } else { policies::seed_groups(&lineup, &contenders)? };
             prepared.push(Prepared { value, lineup, contenders, groups, protocol });
@@ -213,7 +209,7 @@ impl Args {
             let baseline = self.baseline_row(&baseline, lineup, contenders, groups)?;
             let mut comparison = Comparison::of_groups(&evaluation, groups, baseline)?;
             if self.bound {
-                let bounds = bounds::of_episodes(console, protocol, &evaluation, &|| bar.inc(1))?;
+                let bounds = bounds::of_episodes(console, protocol, &evaluation, &|| bar.inc(1));
                 comparison = comparison.with_bounds(&evaluation, groups, &bounds)?;
             }
             compared.push(Compared { value: value.clone(), comparison });

@@ -32,195 +32,70 @@
 //! Reference: Held, Wolfe, Crowder, "Validation of subgradient optimization", Mathematical Programming 6 (1974).
 
 mod programme;
-mod trajectory;
 
 #[cfg(test)]
 mod tests;
 
+use super::Bound;
+use super::ascent::{Ascent, Point, Prices as _};
+use super::trajectory::Trajectory;
 use programme::{Prices, Programme};
-use std::sync::Arc;
-use thiserror::Error;
-use thoughtcache_env::random::Seed;
 use thoughtcache_env::scenario::Scenario;
-pub use trajectory::Trajectory;
-
-/// Steps without a better bound after which the goal comes nearer.
-const PATIENCE: u32 = 10;
-/// How far the goal lies at first on the way from the first bound to the cost of serving everything elsewhere.
-const GOAL: f64 = 0.2;
-
-/// What weights that fill the memory exactly may seem to take beyond it.
-const ROUNDING: f64 = 1e-12;
-
-/// A lower bound of the cost of one episode.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bound {
-    /// No run of the episode costs less in total.
-    pub cost: f64,
-    /// The parts of the slots, which add up to it. A run may cost less in a slot.
-    pub slot_costs: Vec<f64>,
-}
-
-/// Why there is no bound.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum BoundError {
-    /// The scenario is physical.
-    #[error(
-        "{scenario} is a physical scenario; abstract ones have a bound: paper, tight, tight-request, tiny-* and trace-* with abstract costs"
-    )]
-    Physical {
-        /// The scenario's name.
-        scenario: String,
-    },
-    /// Thoughts have lengths of their own.
-    #[error(
-        "{scenario} has thought.cv = {cv}: there is a bound where all thoughts of a service are alike, with thought.cv = 0"
-    )]
-    VaryingThoughts {
-        /// The scenario's name.
-        scenario: String,
-        /// Their coefficient of variation.
-        cv: String,
-    },
-}
-
-/// How the prices are looked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ascent {
-    /// How often prices move.
-    pub steps: u32,
-}
-
-impl Default for Ascent {
-    fn default() -> Self {
-        Self { steps: 250 }
-    }
-}
 
 impl Bound {
-    /// Whether a scenario has this bound.
-    ///
-    /// # Errors
-    /// [`BoundError`]: the scenario is physical, or its thoughts vary.
-    pub fn check(scenario: &Scenario) -> Result<(), BoundError> {
-        if scenario.physical().is_some() {
-            return Err(BoundError::Physical { scenario: scenario.name.clone() });
-        }
-        if scenario.thought_cv > 0.0 {
-            let (scenario, cv) = (scenario.name.clone(), scenario.thought_cv.to_string());
-            return Err(BoundError::VaryingThoughts { scenario, cv });
-        }
-        Ok(())
-    }
-
-    /// The bound of the episode at these coordinates.
-    ///
-    /// # Errors
-    /// As [`check`](Self::check).
-    pub fn of(scenario: &Arc<Scenario>, seed: Seed, ascent: Ascent) -> Result<Self, BoundError> {
-        Self::check(scenario)?;
-        Ok(Self::of_trajectory(scenario, &Trajectory::of(scenario, seed), ascent))
-    }
-
     /// The bound of a trajectory of an abstract scenario.
-    pub(crate) fn of_trajectory(scenario: &Scenario, trajectory: &Trajectory, ascent: Ascent) -> Self {
+    pub(super) fn of_services(scenario: &Scenario, trajectory: &Trajectory, ascent: Ascent) -> Self {
         let programmes = Programme::all(scenario, trajectory);
-        let mut best =
-            Point::new(Prices::zero(trajectory, scenario.compute_budget_flop.is_some()), &programmes);
+        let free = point(Prices::zero(trajectory, scenario.compute_budget_flop.is_some()), &programmes);
         let elsewhere: f64 = programmes.iter().map(Programme::cost_elsewhere).sum();
-        let (mut goal, mut waited) = (GOAL * (elsewhere - best.bound), 0);
-        let mut point = best.clone();
-        for _ in 0..ascent.steps {
-            let Some(prices) = point.ahead(best.bound + goal) else { break };
-            point = Point::new(prices, &programmes);
-            if point.bound > best.bound {
-                (best, waited) = (point.clone(), 0);
-                continue;
-            }
-            waited += 1;
-            if waited == PATIENCE {
-                (goal, waited) = (goal / 2.0, 0);
-                point = best.clone();
-            }
-        }
-        Self { cost: best.bound, slot_costs: best.slot_costs(trajectory, &programmes) }
+        let best = ascent.climb(free, elsewhere, |prices| point(prices, &programmes));
+        Self { cost: best.bound, slot_costs: slot_costs(&best, trajectory, &programmes) }
     }
 }
 
-/// Prices, and what they give.
-#[derive(Clone)]
-struct Point {
-    prices: Prices,
-    bound: f64,
-    /// What the best courses take beyond what there is: the direction in which the bound rises.
-    excess: Prices,
+/// Takes the best course of every service under these prices.
+fn point(prices: Prices, programmes: &[Programme<'_>]) -> Point<Prices> {
+    let mut excess = prices.clone();
+    excess.memory.iter_mut().for_each(|cell| cell.fill(0.0));
+    excess.compute.iter_mut().for_each(|cell| cell.fill(-1.0));
+    let mut cost = 0.0;
+    for programme in programmes {
+        let course = programme.best(&prices);
+        cost += course.cost;
+        let memory = &mut excess.memory[programme.cell];
+        for &(from, until) in &course.stays {
+            memory[from] += programme.weights_share;
+            if let Some(end) = memory.get_mut(until) {
+                *end -= programme.weights_share;
+            }
+        }
+        for &(slot, share) in &course.served {
+            excess.compute[programme.cell][slot as usize] += share;
+        }
+    }
+    for memory in &mut excess.memory {
+        let mut taken = 0.0;
+        for excess in memory {
+            taken += *excess;
+            *excess = taken - 1.0;
+        }
+    }
+    Point { bound: cost - prices.all().sum::<f64>(), prices, excess }
 }
 
-impl Point {
-    /// Takes the best course of every service under these prices.
-    fn new(prices: Prices, programmes: &[Programme<'_>]) -> Self {
-        let mut excess = prices.clone();
-        excess.memory.iter_mut().for_each(|cell| cell.fill(0.0));
-        excess.compute.iter_mut().for_each(|cell| cell.fill(-1.0));
-        let mut cost = 0.0;
-        for programme in programmes {
-            let course = programme.best(&prices);
-            cost += course.cost;
-            let memory = &mut excess.memory[programme.cell];
-            for &(from, until) in &course.stays {
-                memory[from] += programme.weights_share;
-                if let Some(end) = memory.get_mut(until) {
-                    *end -= programme.weights_share;
-                }
-            }
-            for &(slot, share) in &course.served {
-                excess.compute[programme.cell][slot as usize] += share;
-            }
-        }
-        for memory in &mut excess.memory {
-            let mut taken = 0.0;
-            for excess in memory {
-                taken += *excess;
-                *excess = taken - 1.0;
-            }
-        }
-        Self { bound: cost - prices.all().sum::<f64>(), prices, excess }
+/// The parts of the slots: the costs of the courses there, and the prices of what they take beyond what there is.
+fn slot_costs(best: &Point<Prices>, trajectory: &Trajectory, programmes: &[Programme<'_>]) -> Vec<f64> {
+    let mut costs = vec![0.0; trajectory.slots as usize];
+    let courses = programmes.iter().flat_map(|programme| programme.best(&best.prices).costs);
+    let Prices { memory, compute } = &best.prices;
+    let memory = memory.iter().flatten().zip(best.excess.memory.iter().flatten());
+    let asked = trajectory.cells.iter().flatten().map(|asked| asked.slot);
+    let of_memory = asked.zip(memory).map(|(slot, (price, excess))| (slot, price * excess));
+    let of_compute = compute.iter().zip(&best.excess.compute).flat_map(|(prices, excesses)| {
+        (0..).zip(prices.iter().zip(excesses)).map(|(slot, (price, excess))| (slot, price * excess))
+    });
+    for (slot, cost) in courses.chain(of_memory).chain(of_compute) {
+        costs[slot as usize] += cost;
     }
-
-    /// The parts of the slots: the costs of the courses there, and the prices of what they take beyond what there is.
-    fn slot_costs(&self, trajectory: &Trajectory, programmes: &[Programme<'_>]) -> Vec<f64> {
-        let mut costs = vec![0.0; trajectory.slots as usize];
-        let courses = programmes.iter().flat_map(|programme| programme.best(&self.prices).costs);
-        let Prices { memory, compute } = &self.prices;
-        let memory = memory.iter().flatten().zip(self.excess.memory.iter().flatten());
-        let asked = trajectory.cells.iter().flatten().map(|asked| asked.slot);
-        let of_memory = asked.zip(memory).map(|(slot, (price, excess))| (slot, price * excess));
-        let of_compute = compute.iter().zip(&self.excess.compute).flat_map(|(prices, excesses)| {
-            (0..).zip(prices.iter().zip(excesses)).map(|(slot, (price, excess))| (slot, price * excess))
-        });
-        for (slot, cost) in courses.chain(of_memory).chain(of_compute) {
-            costs[slot as usize] += cost;
-        }
-        costs
-    }
-
-    /// Prices in the direction of a greater bound, so far that it would be `goal` if it rose in a straight line; `None` where
-    /// there is no such direction.
-    fn ahead(&self, goal: f64) -> Option<Prices> {
-        let mut square = 0.0;
-        for (price, excess) in self.prices.all().zip(self.excess.all()) {
-            if *price > 0.0 || *excess > ROUNDING {
-                square += excess * excess;
-            }
-        }
-        if square == 0.0 {
-            return None;
-        }
-        let length = (goal - self.bound) / square;
-        let mut prices = self.prices.clone();
-        for (price, excess) in prices.all_mut().zip(self.excess.all()) {
-            *price = (*price + length * excess).max(0.0);
-        }
-        Some(prices)
-    }
+    costs
 }

@@ -16,7 +16,8 @@
 //! Of the resident states with one `K`, those are kept that no other beats in both cost and age: more fresh context never
 //! costs more later (`llm/quality.rs`), so the least cost is exact.
 
-use super::trajectory::Trajectory;
+use crate::bounds::ascent;
+use crate::bounds::trajectory::Trajectory;
 use std::collections::BTreeMap;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::thought::{ContextLaw, Refresh, Thought};
@@ -333,14 +334,14 @@ impl Prices {
             compute: vec![vec![0.0; slots]; trajectory.cells.len()],
         }
     }
+}
 
-    /// All numbers.
-    pub(super) fn all(&self) -> impl Iterator<Item = &f64> {
+impl ascent::Prices for Prices {
+    fn all(&self) -> impl Iterator<Item = &f64> {
         self.memory.iter().chain(&self.compute).flatten()
     }
 
-    /// All numbers, to be changed.
-    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut f64> {
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut f64> {
         self.memory.iter_mut().chain(&mut self.compute).flatten()
     }
 }

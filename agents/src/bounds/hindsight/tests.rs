@@ -1,13 +1,14 @@
-use super::trajectory::Asked;
 use super::*;
 use crate::bounds::clairvoyant::{self, Optimum};
+use crate::bounds::trajectory::Asked;
 use crate::evaluate::{Contender, Hooks, PolicyKind, Protocol, evaluate};
 use crate::heuristics::Prepared;
 use crate::heuristics::registry;
 use approx::assert_relative_eq;
 use rand::RngExt;
 use std::fmt::Write as _;
-use thoughtcache_env::random::{Purpose, SimRng, Stream};
+use std::sync::Arc;
+use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
 use thoughtcache_env::units::{ServiceId, UserId};
 use thoughtcache_env::workload::users::Visit;
 
@@ -96,7 +97,7 @@ fn optima(count: usize) -> Vec<(Arc<Scenario>, Seed, Optimum)> {
 fn bounds_are_below_optima(count: usize) {
     let (mut all, mut counted, mut evicting) = (Vec::new(), Vec::new(), 0);
     for (scenario, seed, optimum) in optima(count) {
-        let bound = Bound::of(&scenario, seed, Ascent::default()).unwrap();
+        let bound = Bound::of(&scenario, seed, Ascent::default());
         assert!(bound.cost <= optimum.cost * (1.0 + ROUNDING), "{bound:?} above {optimum:?} in {scenario:?}");
         assert_relative_eq!(
             bound.slot_costs.iter().sum::<f64>(),
@@ -149,7 +150,7 @@ fn no_policy_of_the_registry_costs_less_than_the_bound() {
         let results = evaluate(&contenders, &protocol, Hooks::default()).unwrap();
         for episode in 0..2 {
             let seed = protocol.seed.with_episode(episode);
-            let bound = Bound::of(&scenario, seed, Ascent { steps: 60 }).unwrap().cost;
+            let bound = Bound::of(&scenario, seed, Ascent { steps: 60 }).cost;
             for policy in &results.policies {
                 let cost = policy.episodes[episode as usize].cost.total();
                 assert!(bound <= cost * (1.0 + ROUNDING), "{name}: {bound} above {cost} of {}", policy.name);
@@ -175,12 +176,13 @@ fn the_bound_of_a_world_for_two_is_what_one_computes_by_hand() {
         slot,
         service: ServiceId(service),
         visits: vec![Visit { user: UserId::ALL, num_requests: 3 }],
+        facts: None,
     };
     // Each service asks three times in both slots. Elsewhere that costs 18; at the edge 4 + 6 = 10. Both want to stay over the
     // second decision and the third: at 4 for the memory in each of them, both are as well off elsewhere in one slot.
     let trajectory =
         Trajectory { slots: 2, cells: vec![vec![asked(0, 0), asked(0, 1), asked(1, 0), asked(1, 1)]] };
-    let bound = |steps| Bound::of_trajectory(&scenario, &trajectory, Ascent { steps }).cost;
+    let bound = |steps| Bound::of_services(&scenario, &trajectory, Ascent { steps }).cost;
     assert_eq!(bound(0), 20.0, "without prices both are served at the edge");
     // The best run loads one of them and serves the other elsewhere: 10 + 18.
     assert!((28.0 - 1e-2..=28.0).contains(&bound(2_000)), "{}", bound(2_000));

@@ -4,6 +4,7 @@ use crate::heuristics::elsewhere;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::placement::request::RequestFacts;
 use thoughtcache_env::random::Seed;
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::units::ServiceId;
@@ -11,23 +12,25 @@ use thoughtcache_env::workload::users::Visit;
 use thoughtcache_env::world::Pending;
 
 /// One batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
     /// The slot in which it is decided.
-    pub slot: u64,
+    pub(super) slot: u64,
     /// The service that it asks for.
-    pub service: ServiceId,
+    pub(super) service: ServiceId,
     /// The users whose requests it brings; one of all users where they share a context.
-    pub visits: Vec<Visit>,
+    pub(super) visits: Vec<Visit>,
+    /// In physical scenarios the numbers of its request that no decision changes; the others are as if the cell was empty.
+    pub(super) facts: Option<RequestFacts>,
 }
 
 /// All batches of an episode.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trajectory {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trajectory {
     /// The slots of the episode.
-    pub slots: u32,
+    pub(super) slots: u32,
     /// By cell, in the order of decision.
-    pub cells: Vec<Vec<Asked>>,
+    pub(super) cells: Vec<Vec<Asked>>,
 }
 
 impl Trajectory {
@@ -35,17 +38,26 @@ impl Trajectory {
     ///
     /// # Panics
     /// When the environment refuses an action that its mask allows.
-    pub fn of(scenario: &Arc<Scenario>, seed: Seed) -> Self {
+    pub(super) fn of(scenario: &Arc<Scenario>, seed: Seed) -> Self {
         let mut env = DecisionEnv::new(Arc::clone(scenario));
         env.reset(seed);
         let mut cells = vec![Vec::new(); scenario.num_cells as usize];
+        // The slot, and its requests so far.
+        let mut in_slot = (0, 0);
         loop {
             let world = env.world();
             // After an episode without a request its first decision is shown, which is not taken.
             if let (Pending::Batch(batch), false) = (world.pending(), world.is_over()) {
-                let asked =
-                    Asked { slot: world.slot(), service: batch.service, visits: world.visits().to_vec() };
-                cells[batch.cell.index()].push(asked);
+                if in_slot.0 != world.slot() {
+                    in_slot = (world.slot(), 0);
+                }
+                cells[batch.cell.index()].push(Asked {
+                    slot: world.slot(),
+                    service: batch.service,
+                    visits: world.visits().to_vec(),
+                    facts: world.requests().get(in_slot.1).copied(),
+                });
+                in_slot.1 += 1;
             }
             let action = elsewhere(env.observation());
             if env.step(&action).expect("a legal action").end.is_end() {
