@@ -20,6 +20,8 @@ pub(super) struct Asked {
     pub(super) service: ServiceId,
     /// The users whose requests it brings; one of all users where they share a context.
     pub(super) visits: Vec<Visit>,
+    /// The length of the thought of a request, as a multiple of its service's mean.
+    pub(super) length: f64,
     /// In physical scenarios the numbers of its request that no decision changes; the others are as if the cell was empty.
     pub(super) facts: Option<RequestFacts>,
 }
@@ -55,6 +57,7 @@ impl Trajectory {
                     slot: world.slot(),
                     service: batch.service,
                     visits: world.visits().to_vec(),
+                    length: world.thought_length(),
                     facts: world.requests().get(in_slot.1).copied(),
                 });
                 in_slot.1 += 1;

@@ -37,6 +37,8 @@ struct Ask {
     decision: usize,
     slot: u64,
     num_requests: u32,
+    /// The length of their thoughts, as a multiple of the mean.
+    length: f64,
     /// The first decision of the cell after the slot.
     slot_end: usize,
 }
@@ -50,11 +52,13 @@ pub(super) struct Programme<'a> {
     asks: Vec<Ask>,
     /// What the weights take of the memory; 0 where others may hold them.
     pub(super) weights_share: f64,
-    /// What a request takes of the compute budget.
+    /// What a request of mean length takes of the compute budget.
     request_share: f64,
     load_cost: f64,
     /// Whether more fresh context never costs more.
     is_monotone: bool,
+    /// Whether windows may be full. Where thoughts vary, hardly two ways leave the same `K`, so that states would be too many to keep.
+    has_windows: bool,
     /// Whether a batch that goes elsewhere forbids a load until the slot ends. A load ahead of the slot could have come before it,
     /// and where users have courses of their own the entry may be there for another user.
     refusals_last: bool,
@@ -118,6 +122,7 @@ impl<'a> Programme<'a> {
                         decision,
                         slot: batch.slot,
                         num_requests: visit.num_requests,
+                        length: batch.length,
                         slot_end: slot_end[decision],
                     });
                 }
@@ -128,6 +133,7 @@ impl<'a> Programme<'a> {
 
     fn new(scenario: &'a Scenario, cell: usize, service: ServiceId, is_split: bool) -> Self {
         let of = scenario.service(service);
+        let (has_windows, improves) = (scenario.thought_cv == 0.0, of.quality.improves_with_age());
         let (weights_share, load_cost) = if is_split {
             (0.0, 0.0)
         } else {
@@ -143,7 +149,9 @@ impl<'a> Programme<'a> {
             request_share: scenario.compute_budget_flop.map_or(0.0, |budget| of.request_flop / budget),
             load_cost,
             refusals_last: scenario.has_hold && !scenario.has_prefetch && scenario.num_users.is_none(),
-            is_monotone: of.quality.improves_with_age() && !scenario.drops_faded,
+            is_monotone: improves && !(scenario.drops_faded && has_windows),
+            has_windows,
+            accuracy_weight: if improves || has_windows { scenario.prices.accuracy_weight } else { 0.0 },
         }
     }
 
@@ -168,8 +176,8 @@ impl<'a> Programme<'a> {
             let requests = f64::from(ask.num_requests);
             let edge_cost = requests
                 * (service.edge_per_request
-                    + service.request_flop * self.scenario.prices.per_flop
-                    + self.request_share * compute.get(ask.slot as usize).copied().unwrap_or(0.0));
+                    + ask.length * service.request_flop * self.scenario.prices.per_flop
+                    + ask.length * self.request_share * compute.get(ask.slot as usize).copied().unwrap_or(0.0));
             let cloud_cost = requests * service.cloud_per_request;
             let (mut absent_next, mut refused_next) = (NOWHERE, NOWHERE);
             next.clear();
@@ -201,7 +209,7 @@ impl<'a> Programme<'a> {
                     let mut cost = label.cost + if is_served { edge_cost } else { cloud_cost };
                     let (mut thought, mut is_resident) = (label.thought, true);
                     if is_served {
-                        let (accuracy_cost, left) = self.serve(thought, ask.num_requests);
+                        let (accuracy_cost, left) = self.serve(thought, ask);
                         cost += accuracy_cost;
                         (thought, is_resident) = (left.unwrap_or_default(), left.is_some());
                     }
@@ -250,16 +258,16 @@ impl<'a> Programme<'a> {
     }
 
     /// Serves a batch at the edge: its accuracy cost, and the context that it leaves; none where the entry leaves with it.
-    fn serve(&self, before: Thought, num_requests: u32) -> (f64, Option<Thought>) {
+    fn serve(&self, before: Thought, ask: &Ask) -> (f64, Option<Thought>) {
         let (service, window) = (self.scenario.service(self.service), self.law.window_tokens);
-        let mut after = self.law.grown(before, num_requests);
+        let mut after = self.law.of_length(ask.length).grown(before, ask.num_requests);
         let unit = service.quality.unit_cost(before.fresh_tokens(window), after.fresh_tokens(window));
-        let cost = f64::from(num_requests) * self.scenario.prices.accuracy_weight * unit;
+        let cost = f64::from(ask.num_requests) * self.accuracy_weight * unit;
         // What decides nothing tells no states apart.
-        if window.is_infinite() {
+        if window.is_infinite() || !self.has_windows {
             after.context_tokens = 0.0;
         }
-        if self.scenario.prices.accuracy_weight == 0.0 {
+        if self.accuracy_weight == 0.0 {
             after.age_tokens = 0.0;
         }
         match self.law.refresh {
@@ -281,7 +289,7 @@ impl<'a> Programme<'a> {
                 own -= between(sums, ask.decision, until);
             }
             if is_served && self.request_share > 0.0 {
-                let share = f64::from(ask.num_requests) * self.request_share;
+                let share = f64::from(ask.num_requests) * ask.length * self.request_share;
                 course.served.push((ask.slot, share));
                 own -= share * compute[ask.slot as usize];
             }

@@ -35,7 +35,7 @@ fn world(rng: &mut SimRng) -> Arc<Scenario> {
     let mut text = format!(
         "name = \"small\"\nhorizon_slots = 4\nslot_s = 1.0\n\
          cell = {{ count = {num_cells}, memory_gb = {capacity:?}{} }}\n\
-         thought = {{ tokens = 200.0, paths = 1, consensus_factor = {zeta:?}, vanishing_thoughts_per_slot = {:?} }}\n\
+         thought = {{ tokens = 200.0, paths = 1, consensus_factor = {zeta:?}, vanishing_thoughts_per_slot = {:?}, cv = {:?} }}\n\
          memory = {{ refresh = {:?}, shared_weights = {shares} }}\n\
          {quality}\n\
          workload.poisson = {{ mean_requests_per_service = {mean:?}, zipf_exponent = 0.5 }}\n\
@@ -44,6 +44,7 @@ fn world(rng: &mut SimRng) -> Arc<Scenario> {
          switching.per_gb.weight = {load:?} }}\n",
         if has_budget { format!(", compute_budget_tflop_per_slot = {budget:?}") } else { String::new() },
         if fades { 0.6 } else { 0.0 },
+        if is_per_request && rng.random_range(0..3) == 0 { 1.0 } else { 0.0 },
         if clears { "clear" } else { "evict" },
         if is_per_request { "request" } else { "service" },
         is_per_request && rng.random_range(0..2) == 0,
@@ -176,6 +177,7 @@ fn the_bound_of_a_world_for_two_is_what_one_computes_by_hand() {
         slot,
         service: ServiceId(service),
         visits: vec![Visit { user: UserId::ALL, num_requests: 3 }],
+        length: 1.0,
         facts: None,
     };
     // Each service asks three times in both slots. Elsewhere that costs 18; at the edge 4 + 6 = 10. Both want to stay over the
