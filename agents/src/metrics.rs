@@ -8,7 +8,7 @@
 //! | ratio of a placement | `requests served there / requests` |
 //! | late ratio | `requests whose answer came after their deadline / requests`; 0 in abstract scenarios |
 //! | loads, evictions, refreshes, loaded GB per slot | `count / sum of slots` |
-//! | regret | `cost per slot - bound per slot`, paired by episode; the bound is that of [`crate::bounds::hindsight`] |
+//! | regret | `cost per slot - bound per slot`, paired by episode; the bound is that of [`crate::bounds`] |
 //! | closed | `(cost of the baseline - cost) / (cost of the baseline - bound)`, paired; none where the baseline has no clear regret |
 //! | time per decision | `time spent deciding / decisions` |
 //!

@@ -389,7 +389,8 @@ fn a_bound_is_found_once_and_regret_stands_in_tables_documents_and_data() {
     let document = json(&run_in(folder.path(), &[&typed[..], &SHORT, &["--json"]].concat()));
     assert!(document["bound"]["mean_cost"].as_f64().unwrap() > 0.0);
     assert!(document["policies"][0]["closed"]["mean"].as_f64().unwrap() > 0.0);
-    let street = ["compare", "--scenario", "street", "worth", "--only", "--bound", "--episodes", "2", "--json"];
+    let street =
+        ["compare", "--scenario", "street", "worth", "--only", "--bound", "--episodes", "2", "--json"];
     let document = json(&run_in(folder.path(), &[&street[..], &SHORT].concat()));
     assert!(document["bound"]["mean_cost"].as_f64().unwrap() > 0.0);
 }

@@ -45,7 +45,7 @@ impl Physical {
         };
         for stage in Stage::ALL {
             let line = bill.line(stage);
-            let price = weights.cost_per_s * line.seconds + weights.cost_per_j * line.joules;
+            let price = self.time_cost(line.seconds) + weights.cost_per_j * line.joules;
             match stage {
                 Stage::Load => cost.switching += price,
                 Stage::Uplink | Stage::BackhaulUp | Stage::BackhaulDown | Stage::Downlink => {
@@ -57,6 +57,11 @@ impl Physical {
             }
         }
         cost
+    }
+
+    /// The cost of so many seconds until an answer is complete, its deadline apart.
+    pub fn time_cost(&self, seconds: f64) -> f64 {
+        self.weights.cost_per_s * seconds
     }
 
     /// Whether an answer comes after its deadline.

@@ -7,6 +7,7 @@
 //! ```text
 //! c_edge(kappa, K, seen, load) = min over placements at the edge, over batches n <= N of
 //!     cost with kappa fresh tokens, min(K, carried) reused ones, the twin seen then, `load` seconds to wait for the weights, no backlog
+//!     + work price + (wait price where load = 0)                                                              see `waits.rs`
 //! c_elsewhere(seen)            = min over the other placements of cost with the twin seen then
 //! ```
 //! Symbols: `N` requests of its service in its slot up to this one, at most the greatest batch; `carried` tokens of context that go along
@@ -39,6 +40,12 @@ pub(super) struct Ask {
     pub(super) seen_at_best: Option<u32>,
     /// The same, among requests that meet another context.
     pub(super) seen_for_others: Option<u32>,
+    /// The first request of its service in its slot, by decision: no batch that it joins began before.
+    pub(super) batch_begins: usize,
+    /// What others pay for at the edge when they wait for it.
+    pub(super) work_price: f64,
+    /// What it pays at the edge for waiting, unless it waits for its weights.
+    pub(super) wait_price: f64,
 }
 
 /// What a way up to a request has left behind for it. More of each is better.
@@ -79,24 +86,40 @@ impl Pricing<'_> {
             load_s,
             ..ask.facts
         };
-        let batches = 1..=ask.most_in_batch.min(self.law.max_batch);
-        let bills = batches.flat_map(|edge_batch| self.edge_bills(RequestFacts { edge_batch, ..facts }));
-        bills.map(|bill| self.cost(&bill, ask)).fold(f64::INFINITY, f64::min)
+        let least = self.least_at_edge(ask, facts, |bill| self.cost(bill, ask));
+        least + ask.work_price + if load_s > 0.0 { 0.0 } else { ask.wait_price }
     }
 
     /// The fewest seconds until a request that is served at the edge is done.
     pub(super) fn least_latency_s(&self, ask: &Ask) -> f64 {
-        let facts = RequestFacts { kept_tokens: self.reused_tokens(ask, f64::INFINITY), ..ask.facts };
-        self.edge_bills(facts).map(|bill| bill.latency_s).fold(f64::INFINITY, f64::min)
+        self.least_at_edge(ask, self.quickest(ask), |bill| bill.latency_s)
+    }
+
+    /// The least work of a request that is served at the edge, in GPU-seconds.
+    pub(super) fn least_gpu_s(&self, ask: &Ask) -> f64 {
+        self.least_at_edge(ask, self.quickest(ask), |bill| bill.edge_gpu_s)
+    }
+
+    /// The least of some number of the bills at the edge.
+    fn least_at_edge(&self, ask: &Ask, facts: RequestFacts, number: impl Fn(&StageBill) -> f64) -> f64 {
+        let mut least = f64::INFINITY;
+        for edge_batch in 1..=ask.most_in_batch.min(self.law.max_batch) {
+            let facts = RequestFacts { edge_batch, ..facts };
+            for &placement in self.scenario.placements.iter().filter(|placement| placement.needs_residency())
+            {
+                least = least.min(number(&self.bill(placement, facts)));
+            }
+        }
+        least
+    }
+
+    /// The numbers with which a request at the edge takes least time and work.
+    fn quickest(&self, ask: &Ask) -> RequestFacts {
+        RequestFacts { kept_tokens: self.reused_tokens(ask, f64::INFINITY), ..ask.facts }
     }
 
     fn reused_tokens(&self, ask: &Ask, kept_tokens: f64) -> f64 {
         kept_tokens.min(self.law.view(ask.facts).carried_tokens)
-    }
-
-    fn edge_bills(&self, facts: RequestFacts) -> impl Iterator<Item = StageBill> {
-        let placements = self.scenario.placements.iter().filter(|placement| placement.needs_residency());
-        placements.map(move |&placement| self.bill(placement, facts))
     }
 
     fn bill(&self, placement: Placement, facts: RequestFacts) -> StageBill {

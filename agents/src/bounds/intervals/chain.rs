@@ -46,7 +46,9 @@ impl Chain {
             for _ in (self.slot..ask.slot).take_while(|_| fade_tokens > 0.0) {
                 known.thought.fade(fade_tokens);
             }
-            known.seen = known.seen.max(ask.seen_for_others);
+            // A context that users share tells nothing of when this one was seen.
+            let is_own = pricing.scenario.num_users.is_some();
+            known.seen = if is_own { known.seen.max(ask.seen_for_others) } else { ask.seen_at_best };
             let now = Some(ask.slot);
             let mut thought = law.grown(known.thought, 1);
             if !pricing.law.carries_context {

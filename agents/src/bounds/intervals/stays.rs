@@ -21,11 +21,11 @@ use thoughtcache_env::units::ServiceId;
 
 /// The decisions of a cell, and what they are about.
 pub(super) struct Scene<'a> {
-    pub(super) pricing: Pricing<'a>,
+    pricing: Pricing<'a>,
     /// Slot and time of each decision, in seconds since the episode began.
-    pub(super) decisions: Vec<(u32, f64)>,
+    decisions: Vec<(u32, f64)>,
     /// Slots of the episode.
-    pub(super) slots: u32,
+    slots: u32,
 }
 
 /// The end of a stay that serves some request last.
@@ -58,13 +58,13 @@ pub(super) struct Course {
     pub(super) cost: f64,
     /// From which decision to which one, exclusive, the weights are there.
     pub(super) stays: Vec<(usize, usize)>,
-    /// Slot and cost of each request, prices not included.
+    /// Slot and cost of each request, prices of memory not included.
     pub(super) costs: Vec<(u32, f64)>,
 }
 
 impl Stays {
     /// The stays of a copy that could serve these requests, at least one.
-    pub(super) fn new(scene: &Scene<'_>, asks: Vec<Ask>) -> Self {
+    fn new(scene: &Scene<'_>, asks: Vec<Ask>) -> Self {
         let scenario = scene.pricing.scenario;
         let service = scenario.service(asks[0].facts.service);
         let mut elsewhere = vec![0.0; asks.len() + 1];
@@ -86,6 +86,12 @@ impl Stays {
     /// The cost of serving everything elsewhere.
     pub(super) fn cost_elsewhere(&self) -> f64 {
         self.elsewhere[0]
+    }
+
+    /// The decisions of the requests inside the stays of a course.
+    pub(super) fn inside(&self, course: &Course) -> impl Iterator<Item = usize> {
+        let decisions = self.asks.iter().map(|ask| ask.decision);
+        decisions.filter(|at| course.stays.iter().any(|(from, until)| (from..until).contains(&at)))
     }
 
     /// The stays of least cost.
@@ -140,7 +146,27 @@ impl Stays {
     }
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// The decisions about these requests.
+    pub(super) fn new(pricing: Pricing<'a>, asks: &[Ask], slots: u32) -> Self {
+        let time = |ask: &Ask| f64::from(ask.slot) * pricing.law.slot_s + ask.facts.arrival_s;
+        let decisions = asks.iter().map(|ask| (ask.slot, time(ask))).collect();
+        Self { pricing, decisions, slots }
+    }
+
+    /// The stays of all copies of weights that these requests could be served by.
+    pub(super) fn copies(&self, asks: &[Ask]) -> Vec<Stays> {
+        let scenario = self.pricing.scenario;
+        let mut by_copy: BTreeMap<_, Vec<Ask>> = BTreeMap::new();
+        for ask in asks {
+            let service = ask.facts.service;
+            let model = scenario.service(service).model;
+            let copy = if scenario.has_shared_weights { model.index() } else { service.index() };
+            by_copy.entry(copy).or_default().push(ask.clone());
+        }
+        by_copy.into_values().map(|asks| Stays::new(self, asks)).collect()
+    }
+
     /// The end of a stay that serves this request of the copy's last. A pin holds the entry until the request is done, unless its
     /// context may be exhausted and take it away.
     fn leave(&self, ask: &Ask, asks: &[Ask]) -> Leave {

@@ -10,6 +10,10 @@ use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
+use thoughtcache_env::scenario::shipped;
+use thoughtcache_env::text::Override;
+use thoughtcache_env::workload::users::Visit;
+use waits::Wait;
 
 /// Rounding, as a share of the costs.
 const ROUNDING: f64 = 1e-9;
@@ -21,8 +25,8 @@ fn world(rng: &mut SimRng) -> Arc<Scenario> {
     let (holds, has_prefetch, drops, carries) = (one_in(2), one_in(8), one_in(2), one_in(5));
     let (num_cells, starts_on_nvme, is_split) = (if one_in(6) { 2 } else { 1 }, one_in(2), one_in(3));
     let [users, max_batch, gpus] = [1..4, 1..4, 1..3].map(|range| rng.random_range(range));
-    let [memory_gb, window, zeta, fade, slot_s] =
-        [16.5..33.0, 450.0..1500.0, 0.5..1.0, 0.0..0.4, 3.0..10.0].map(|range| rng.random_range(range));
+    let [memory_gb, window, zeta, fade, slot_s]: [f64; 5] =
+        [16.5..33.0, 450.0..1500.0, 0.5..1.0, 0.0..0.4, 1.0..10.0].map(|range| rng.random_range(range));
     let [second, quality, store, late, host] =
         [0.1..1.0, 10.0..40.0, 0.0..0.02, 0.0..5.0, 15.0..60.0].map(|range| rng.random_range(range));
     let placements = if is_split {
@@ -34,7 +38,7 @@ fn world(rng: &mut SimRng) -> Arc<Scenario> {
     let mut text = format!(
         r#"
 name = "small"
-horizon_slots = 4
+horizon_slots = {horizon}
 slot_s = {slot_s:?}
 [cell]
 count = {num_cells}
@@ -125,6 +129,7 @@ cost_per_currency = 100.0
 cost_per_missed_deadline = {late:?}
 cost_per_store_gb = {store:?}
 "#,
+        horizon = (26.0 / slot_s).ceil(),
         refresh = if clears { "clear" } else { "evict" },
         scope = if has_users { "user" } else { "service" },
         drops = drops && has_users,
@@ -193,10 +198,9 @@ fn optima(count: usize) -> Vec<(Arc<Scenario>, Seed, Optimum)> {
     while found.len() < count {
         let (scenario, run) = (world(&mut rng), rng.random_range(0..1_000_000));
         let seed = Seed::new(Purpose::Test, run);
-        let requests: usize = Trajectory::of(&scenario, seed).cells.iter().map(Vec::len).sum();
+        let asked: usize = Trajectory::of(&scenario, seed).cells.iter().map(Vec::len).sum();
         // Loads ahead are decisions, too.
-        let most = if scenario.has_prefetch { 4 } else { 7 };
-        if !(2..=most).contains(&requests) {
+        if !(2..=7).contains(&asked) || scenario.has_prefetch && asked > 4 {
             continue;
         }
         if let Some(optimum) = clairvoyant::optimum(&scenario, seed, 16) {
@@ -264,4 +268,55 @@ fn no_policy_of_the_registry_costs_less_than_the_bound_in_physical_worlds() {
             }
         }
     }
+}
+
+/// One user who asks once costs what the best placement costs; weights are held beyond the end, until somebody asks again.
+#[test]
+fn an_episode_of_one_request_costs_its_bound_and_what_is_held_after_its_end() {
+    let changes = [
+        ("physical.users", "1"),
+        ("horizon_slots", "4"),
+        ("workload.sessions.sessions_per_user_hour", "60.0"),
+    ];
+    let overrides = changes.map(|(key, value)| Override { key: key.into(), value: value.into() });
+    let text = shipped::text("street").unwrap();
+    let loaded = Scenario::load("street", text, &overrides, |path| Err(format!("no recording {path}")));
+    let scenario = Arc::new(loaded.unwrap().1);
+    let mut found = 0;
+    for seed in (0..200).map(|run| Seed::new(Purpose::Test, run)) {
+        if Trajectory::of(&scenario, seed).cells[0].len() == 1 {
+            let optimum = clairvoyant::optimum(&scenario, seed, 4).unwrap().cost;
+            let bound = Bound::of(&scenario, seed, Ascent::default()).cost;
+            assert!((0.95 * optimum..=optimum * (1.0 + ROUNDING)).contains(&bound), "{bound} of {optimum}");
+            found += 1;
+        }
+    }
+    assert!(found > 5, "{found}");
+}
+
+#[test]
+fn a_request_waits_for_what_is_left_of_the_work_of_other_batches() {
+    let scenario = Arc::new(Scenario::shipped("street"));
+    let law = scenario.physical().unwrap();
+    let pricing = Pricing { scenario: &scenario, law };
+    let mut first = Trajectory::of(&scenario, Seed::new(Purpose::Test, 0)).cells.remove(0).remove(0);
+    first.visits = vec![Visit { num_requests: 1, ..first.visits[0] }];
+    let asked = |slot, service| {
+        let mut asked = first.clone();
+        let facts = asked.facts.as_mut().unwrap();
+        (asked.slot, asked.service, facts.service) = (slot, ServiceId(service), ServiceId(service));
+        facts.output_tokens = 2_000.0;
+        asked
+    };
+    let asks = asks(&[asked(0, 3), asked(0, 0), asked(0, 3), asked(1, 0)]);
+    let work: Vec<f64> = asks.iter().map(|ask| pricing.least_gpu_s(ask)).collect();
+    // Four GPUs; a second is worth half a cent; a slot is a second. The third request joins the batch of the first: it waits for nobody,
+    // and its own work is done within the slot.
+    let wait = |worker: usize, waiter, slots| Wait {
+        worker,
+        waiter,
+        cost: 0.5 * (work[worker] - 4.0 * slots) / 4.0,
+    };
+    assert!(work[2] < 4.0 && work[0].min(work[1]) > 4.0, "{work:?}");
+    assert_eq!(waits(&pricing, &asks), [wait(0, 1, 0.0), wait(1, 3, 1.0), wait(0, 3, 1.0)]);
 }
