@@ -3,3 +3,4 @@
 pub mod clairvoyant;
 pub mod exact;
 pub mod hindsight;
+pub mod thought;
