@@ -133,7 +133,7 @@ fn lineup(scenario: &Scenario, names: &[&str]) -> Result<Vec<(String, &'static E
         let typed = names.iter().map(|&name| Ok((name.to_owned(), registry::check(name, scenario)?)));
         return typed.filter(|typed| typed.as_ref().map_or(true, has_parameters)).collect();
     }
-    let all = registry::entries().filter_map(|entry| {
+    let all = registry::listed(scenario).filter_map(|entry| {
         let myopic = format!("{}{MYOPIC}", entry.name);
         let names = [myopic, entry.name.to_owned()];
         let name = names.into_iter().find(|name| registry::check(name, scenario).is_ok())?;

@@ -13,7 +13,7 @@ pub(crate) use sizes::Sizes;
 use crate::counters::Counters;
 use crate::thought::contexts::UserContexts;
 use crate::thought::{ContextLaw, Refresh, Thought};
-use crate::units::ServiceId;
+use crate::units::{ServiceId, UserId};
 use crate::workload::users::Visit;
 use serde::{Deserialize, Serialize};
 
@@ -275,7 +275,7 @@ impl Cache {
         let bytes = |thought: Thought| self.sizes.context_bytes(service.index(), thought.context_tokens);
         let (mut more, mut less) = (0_u64, 0_u64);
         for &visit in visits {
-            let before = self.thought(service, visit);
+            let before = self.thought_of(service, visit.user);
             let after = law.grown(before, visit.num_requests);
             less += bytes(before);
             if !after.is_exhausted(law.window_tokens) {
@@ -287,9 +287,10 @@ impl Cache {
         (now - less).saturating_add(more).saturating_sub(now)
     }
 
-    fn thought(&self, service: ServiceId, visit: Visit) -> Thought {
+    /// The context that a request of this user finds.
+    pub(crate) fn thought_of(&self, service: ServiceId, user: UserId) -> Thought {
         match self.contexts.get(service.index()) {
-            Some(contexts) => contexts.thought(visit.user),
+            Some(contexts) => contexts.thought(user),
             None => self.thoughts[service.index()],
         }
     }
@@ -302,7 +303,7 @@ impl Cache {
         }
         let (mut sum, mut count) = (Thought::default(), 0.0);
         for &visit in visits {
-            let (thought, requests) = (self.thought(service, visit), f64::from(visit.num_requests));
+            let (thought, requests) = (self.thought_of(service, visit.user), f64::from(visit.num_requests));
             sum.context_tokens += requests * thought.context_tokens;
             sum.age_tokens += requests * thought.age_tokens;
             count += requests;

@@ -115,6 +115,8 @@ pub enum Stream {
     Users,
     /// The waves of a user whose fading holds for a slot.
     Fading,
+    /// How long a request's thought is.
+    Thoughts,
 }
 
 /// Words of 32 bits between two places of an item.
@@ -221,6 +223,7 @@ mod tests {
             Stream::Bootstrap,
             Stream::Users,
             Stream::Fading,
+            Stream::Thoughts,
         ]
         .into_iter()
         .map(|stream| seed.stream(stream).next_u64())

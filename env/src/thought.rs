@@ -58,6 +58,12 @@ pub struct ContextLaw {
 }
 
 impl ContextLaw {
+    /// The law of a request whose thought is `length` times as long as the mean.
+    #[must_use]
+    pub fn of_length(self, length: f64) -> Self {
+        Self { request_tokens: length * self.request_tokens, ..self }
+    }
+
     /// The context after `num_requests` more requests, before it is refreshed.
     pub fn grown(&self, mut thought: Thought, num_requests: u32) -> Thought {
         thought.add(f64::from(num_requests) * self.request_tokens, self.consensus_factor);

@@ -13,6 +13,7 @@
 //!
 //! Abstract and physical scenarios share this order. `serving.rs` holds everything that they do differently.
 
+pub(crate) mod known;
 mod meet;
 mod physics;
 mod prices;
@@ -32,7 +33,9 @@ use crate::thought::Thought;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
 use crate::workload::demand::Demand;
-use crate::workload::users::{Users, Visit};
+use crate::workload::lengths::Lengths;
+use crate::workload::users::{Users, Visit, num_requests};
+use known::KnownUsers;
 use serde::{Deserialize, Serialize};
 use serve::Incoming;
 use serving::Serving;
@@ -52,6 +55,8 @@ pub struct Cell {
     pub spent_flop: f64,
     /// By service: whether a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
     pub held: Vec<bool>,
+    /// The users whom its entries have served, in abstract scenarios where each has a context of their own.
+    pub(crate) known: KnownUsers,
 }
 
 impl Cell {
@@ -92,6 +97,7 @@ pub struct Outcome {
 struct Now {
     cells: Vec<Cell>,
     users: Users,
+    lengths: Lengths,
     horizon_slots: u32,
     slot: u64,
     batches: Vec<Batch>,
@@ -118,6 +124,8 @@ pub struct World {
     needed_bytes: u64,
     /// The context that a request of the pending batch finds, on average; nothing at a prefetch decision.
     found: Thought,
+    /// The length of the thought of a request of the pending batch, as a multiple of the mean.
+    length: f64,
 }
 
 /// The slots that passed until the next decision.
@@ -140,11 +148,13 @@ impl World {
             demand: vec![Demand::NONE; num_services],
             spent_flop: 0.0,
             held: if scenario.has_hold { vec![false; num_services] } else { Vec::new() },
+            known: KnownUsers::new(if scenario.remembers_users() { num_services } else { 0 }),
         };
         let num_prefetches = if scenario.has_prefetch { num_cells } else { 0 };
         let now = Now {
             cells: vec![cell; num_cells],
             users: Users::new(scenario.num_users),
+            lengths: Lengths::new(scenario.thought_cv),
             horizon_slots: scenario.horizon_slots,
             slot: 0,
             batches: Vec::new(),
@@ -161,6 +171,7 @@ impl World {
             requests_before: 0,
             needed_bytes: 0,
             found: Thought::default(),
+            length: 1.0,
             scenario,
         }
     }
@@ -170,9 +181,11 @@ impl World {
         let now = &mut self.now;
         now.horizon_slots = self.serving.begin_episode(seed, self.scenario.horizon_slots);
         now.users.reseed(seed);
+        now.lengths.reseed(seed);
         for cell in &mut now.cells {
             cell.cache.clear();
             cell.demand.fill(Demand::NONE);
+            cell.known.clear();
         }
         (now.slot, now.batches_served, now.fingerprint) = (0, 0, 0);
         self.open_slot();
@@ -187,10 +200,12 @@ impl World {
         skipped
     }
 
-    /// Draws a new future; the requests of the present slot stay.
+    /// Draws a new future; the requests of the present slot stay, but for the lengths of those that come after the pending one.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         self.serving.reseed_future(seed, self.now.slot);
         self.now.users.reseed(seed);
+        let pending: u32 = self.visits.iter().map(|visit| visit.num_requests).sum();
+        self.now.lengths.reseed_future(seed, self.requests_before + pending as usize);
     }
 
     /// Whether a decision is pending: always, once an episode has begun.
@@ -280,11 +295,12 @@ impl World {
     pub fn prefetch(&mut self, service: ServiceId, victims: &[ServiceId]) -> Outcome {
         assert!(self.can_prefetch(service), "only what is absent and fits is loaded ahead");
         let cell = self.pending().cell();
-        let cache = &mut self.now.cells[cell.index()].cache;
+        let Cell { cache, known, .. } = &mut self.now.cells[cell.index()];
         let incoming = Incoming { cell, service, victims, needed_bytes: cache.marginal_bytes(service) };
         let mut outcome = Outcome::default();
         outcome.cost.switching =
             self.serving.bring_in(&self.scenario, &incoming, cache, &mut outcome.counters);
+        known.forget_absent(cache);
         outcome
     }
 
@@ -298,9 +314,8 @@ impl World {
     pub(crate) fn can_serve_at_edge(&self) -> bool {
         let Some(batch) = self.pending_batch() else { return false };
         let cell = self.cell(batch.cell);
-        let flop = f64::from(batch.num_requests) * self.scenario.service(batch.service).request_flop;
-        let within_budget =
-            self.scenario.compute_budget_flop.is_none_or(|budget| cell.spent_flop + flop <= budget);
+        let budget_flop = self.scenario.compute_budget_flop;
+        let within_budget = budget_flop.is_none_or(|budget| cell.spent_flop + self.pending_flop() <= budget);
         let may_load = !cell.is_held(batch.service) || cell.cache.is_resident(batch.service);
         within_budget && may_load && self.missing_bytes() <= cell.cache.evictable_bytes_for(batch.service)
     }
@@ -312,7 +327,7 @@ impl World {
     pub fn serve(&mut self, placement: Placement, victims: &[ServiceId]) -> Outcome {
         assert!(self.can_serve(placement), "only what fits is served at the edge");
         let batch = self.pending_batch().expect("a batch is pending");
-        let Self { scenario, serving, now, visits, .. } = self;
+        let Self { scenario, serving, now, visits, length, .. } = self;
         let cell = &mut now.cells[batch.cell.index()];
         let requests = u64::from(batch.num_requests);
         let counters = Counters { requests, ..Counters::default() };
@@ -329,9 +344,16 @@ impl World {
             batch,
             visits,
             number: now.batches_served,
+            length: *length,
             incoming: Incoming { cell: at, service, victims, needed_bytes: self.needed_bytes },
         };
         serving.serve(scenario, placement, &job, cell, &mut outcome);
+        if placement.needs_residency() {
+            for visit in &*visits {
+                cell.known.note(service, visit.user, now.slot);
+            }
+            cell.known.forget_absent(&cell.cache);
+        }
         cell.demand[service.index()].pending_requests -= batch.num_requests;
         if !placement.needs_residency()
             && !cell.cache.is_resident(service)
@@ -374,7 +396,7 @@ impl World {
 
     fn open_slot(&mut self) {
         self.requests_before = 0;
-        let Now { cells, users, batches, next, fingerprint, slot, .. } = &mut self.now;
+        let Now { cells, users, lengths, batches, next, fingerprint, slot, .. } = &mut self.now;
         *next = 0;
         batches.clear();
         self.serving.draw(*slot, batches);
@@ -394,6 +416,9 @@ impl World {
         digest = self.serving.fingerprint(digest);
         for user in users.draw(batches, |known| self.serving.askers(known)) {
             digest = mix(digest, u64::from(user.0));
+        }
+        for length in lengths.draw(num_requests(batches)) {
+            digest = mix(digest, length.to_bits());
         }
         *fingerprint = digest;
     }

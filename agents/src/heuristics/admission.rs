@@ -21,6 +21,12 @@ pub(super) const MARGIN: Parameter = Parameter {
     ],
 };
 
+/// Whether the service of the batch may come in the place of its victims.
+pub(super) fn exceeds(scene: Scene<'_>, victims: &[ServiceId], margin: f64) -> bool {
+    let leaving: f64 = victims.iter().map(|&victim| scene.rate(victim)).sum();
+    victims.is_empty() || scene.rate(scene.service()) > margin * leaving
+}
+
 /// The number by which resident entries leave, in ascending order.
 type Rank = fn(Scene<'_>, ServiceId) -> f64;
 
@@ -42,8 +48,6 @@ impl CacheRule for Ranked {
     }
 
     fn admits(&self, scene: Scene<'_>, victims: &[ServiceId]) -> bool {
-        let Some(margin) = self.margin else { return true };
-        let leaving: f64 = victims.iter().map(|&victim| scene.rate(victim)).sum();
-        victims.is_empty() || scene.rate(scene.service()) > margin * leaving
+        self.margin.is_none_or(|margin| exceeds(scene, victims, margin))
     }
 }

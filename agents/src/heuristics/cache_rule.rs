@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! edge illegal (cannot fit now)               -> elsewhere
+//! the rule does not want the batch            -> elsewhere
 //! hit                                         -> edge
 //! miss                                        -> admitted -> edge;  refused -> elsewhere
 //! edge                                        -> evicting entries by least rank until the batch fits, and no others
@@ -68,7 +69,7 @@ pub enum Choice<'a> {
     Hit(&'a [ServiceId]),
     /// Loaded; these leave for it, in this order.
     Load(&'a [ServiceId]),
-    /// Not loaded although it could have been.
+    /// Served elsewhere although the edge was legal.
     Refused,
     /// The edge was illegal.
     Forced,
@@ -84,6 +85,11 @@ pub trait CacheRule {
 
     /// Resident entries leave in ascending order of this number.
     fn rank(&self, scene: Scene<'_>, service: ServiceId) -> f64;
+
+    /// Returns whether the batch is served at the edge where its entry is there, and may be loaded where it is not.
+    fn wants(&self, _scene: Scene<'_>) -> bool {
+        true
+    }
 
     /// Returns whether the service of the batch is loaded, where these entries would have to leave for it (none if it fits).
     fn admits(&self, _scene: Scene<'_>, _victims: &[ServiceId]) -> bool {
@@ -217,14 +223,15 @@ impl<R: CacheRule> Policy<DecisionEnv> for CachePolicy<R> {
         let is_hit = observation.is_hit();
         self.choose_victims(observation);
         let Self { rule, history, victims, .. } = self;
-        let admits = is_hit || rule.admits(Scene { observation, history }, victims);
+        let scene = Scene { observation, history };
+        let admits = rule.wants(scene) && (is_hit || rule.admits(scene, victims));
         if admits {
             history.serve(observation);
         }
         let choice = match (is_hit, admits) {
-            (true, _) => Choice::Hit(victims),
+            (true, true) => Choice::Hit(victims),
             (false, true) => Choice::Load(victims),
-            (false, false) => Choice::Refused,
+            (_, false) => Choice::Refused,
         };
         rule.note(Scene { observation, history }, choice);
         if admits { self.evict_next(observation, edge, plain) } else { elsewhere(observation) }

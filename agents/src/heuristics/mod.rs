@@ -4,7 +4,7 @@
 //! see: the typed observation of a decision and its mask.
 //!
 //! Reading order: `rule` (what the registry lists), `state` (what happened to each entry so far), `cache_rule` (the decision that all cache rules share: hit,
-//! admission, victims one after another), `admission`, `value` and `savings` (what an entry saves), then any rule.
+//! admission, victims one after another), `admission`, `value` and `savings` (what an entry saves), `context` (whose context is there), then any rule.
 //! `myopic` puts the choice of a placement beneath any of them.
 //!
 //! A rule of your own needs no entry: a [`CacheRule`] or any [`Policy`](crate::policy::Policy) is compared with the others by
@@ -13,6 +13,7 @@
 
 mod admission;
 mod cache_rule;
+mod context;
 mod greedy_dual;
 mod knapsack;
 pub mod registry;
@@ -21,11 +22,14 @@ mod savings;
 mod state;
 mod value;
 
+mod affinity;
 mod amortised;
+mod commit;
 mod constant;
 mod density;
 mod fifo;
 mod gdsf;
+mod keep_alive;
 mod least_aot;
 mod lfu;
 mod lru;

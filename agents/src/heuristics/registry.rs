@@ -30,6 +30,10 @@ const RULES: [&[Entry]; 12] = [
     super::worth::ENTRIES,
 ];
 
+/// Rules that are compared in abstract scenarios where users have contexts of their own.
+const CONTEXT_RULES: [&[Entry]; 3] =
+    [super::commit::ENTRIES, super::affinity::ENTRIES, super::keep_alive::ENTRIES];
+
 /// Rules that are compared in physical scenarios only.
 const PHYSICAL_RULES: [&[Entry]; 3] =
     [super::constant::OTHERS, super::myopic::ENTRIES, super::amortised::ENTRIES];
@@ -51,18 +55,29 @@ impl PolicyError {
 
 /// All rules, in the order of tables.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {
-    RULES.iter().chain(&PHYSICAL_RULES).flat_map(|entries| entries.iter())
+    RULES.iter().chain(&CONTEXT_RULES).chain(&PHYSICAL_RULES).flat_map(|entries| entries.iter())
 }
 
-/// The names of all policies that a scenario is compared with, in the order of tables: in abstract scenarios the rules; in
+/// The rules that a scenario is compared with, in the order of tables, whether or not they can play there.
+pub(crate) fn listed(scenario: &Scenario) -> impl Iterator<Item = &'static Entry> {
+    let others: &[&[Entry]] = match scenario.physical() {
+        Some(_) => &PHYSICAL_RULES,
+        None if scenario.remembers_users() => &CONTEXT_RULES,
+        None => &[],
+    };
+    RULES.iter().chain(others).flat_map(|entries| entries.iter())
+}
+
+/// The names of all policies that a scenario is compared with, in the order of tables: in abstract scenarios the rules, those about
+/// contexts where users have their own; in
 /// physical ones those that can play there, and the rules about a cache once more with the cheapest placements.
 pub fn names(scenario: &Scenario) -> Vec<String> {
+    let plain = listed(scenario).map(|entry| entry.name.to_owned());
     if scenario.physical().is_none() {
-        let listed = RULES.iter().flat_map(|entries| entries.iter());
-        return listed.map(|entry| entry.name.to_owned()).collect();
+        return plain.collect();
     }
-    let plain = entries().map(|entry| entry.name.to_owned());
-    let myopic = caches().map(|name| format!("{name}{MYOPIC}"));
+    let caches = listed(scenario).filter(|entry| entry.kind == Kind::Cache);
+    let myopic = caches.map(|entry| format!("{}{MYOPIC}", entry.name));
     plain.chain(myopic).filter(|name| check(name, scenario).is_ok()).collect()
 }
 

@@ -12,7 +12,7 @@
 //! a single request has one forced step, whose only legal action is the first placement that needs no residency.
 
 use super::api::{ActionId, End, Env, EnvError, EnvSpec, Step, StepInfo};
-use super::observation::{DecisionObservation, Layout};
+use super::observation::{DecisionObservation, KnownUser, Layout};
 use super::physical_rows::StationView;
 use super::snapshot::{DigestedSpec, Snapshot, SnapshotError};
 use super::space::{ActionSpace, Decision};
@@ -95,6 +95,10 @@ impl DecisionEnv {
             num_requests: 0,
             fixed_placement: None,
             missing_bytes: 0,
+            visits: Vec::new(),
+            known_users: Vec::new(),
+            thought_length: 1.0,
+            compute_left: 1.0,
             popularity_phase: None,
             station: StationView::default(),
             request: None,
@@ -193,6 +197,19 @@ impl DecisionEnv {
         if !observation.sizes.is_plain() {
             observation.context_bytes.copy_from_slice(cache.context_bytes());
             cache.all_entry_bytes(&mut observation.bytes);
+        }
+        observation.thought_length = world.thought_length();
+        observation.compute_left = world.compute_left();
+        if world.scenario().remembers_users() {
+            observation.visits.clear();
+            observation.visits.extend_from_slice(world.visits());
+            observation.known_users.clear();
+            observation.known_users.extend(cell.known.iter().map(|(service, user, slot)| KnownUser {
+                service,
+                user,
+                age_tokens: cache.thought_of(service, user).age_tokens,
+                slots_ago: u32::try_from(world.slot() - slot).unwrap_or(u32::MAX),
+            }));
         }
         if world.scenario().shows_popularity_phase {
             observation.popularity_phase = world.popularity_phase();

@@ -3,6 +3,7 @@
 pub mod spec;
 pub mod api;
 pub mod snapshot;
+pub(crate) mod context_rows;
 pub mod decision_env;
 pub mod observation;
 pub mod physical_rows;

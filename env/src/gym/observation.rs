@@ -15,11 +15,12 @@
 //!
 //! Options of a scenario add entries after these, so that rows without them stay as they are: `decision.hold` one `held` per
 //! service and one for the batch; `decision.prefetch` one `batch.is_prefetch`; `observation.popularity_phase` the one-hot
-//! phase. At a prefetch decision the batch is the service that was chosen to be loaded, without requests; before the choice its
+//! phase; a compute budget, thoughts that vary and users with contexts of their own those of `context_rows.rs`. At a prefetch decision the batch is the service that was chosen to be loaded, without requests; before the choice its
 //! one-hot service and its other entries are 0. Physical scenarios add radio, servers and the request after all these
 //! (`physical_rows.rs`).
 
 use super::api::{ActionId, Entry, Rows};
+use super::context_rows;
 use super::physical_rows::{self, DemandEntries, StationView};
 use super::space::ActionSpace;
 use crate::cache::{Residency, Sizes};
@@ -30,9 +31,10 @@ use crate::placement::pipeline::{StageBill, price};
 use crate::placement::request::RequestFacts;
 use crate::scenario::Scenario;
 use crate::thought::Thought;
-use crate::units::{CellId, ModelId, ServiceId};
+use crate::units::{CellId, ModelId, ServiceId, UserId};
 use crate::workload::demand::Demand;
 use crate::workload::phased::PhasedModel;
+use crate::workload::users::Visit;
 use std::sync::Arc;
 
 /// Half-saturation of request counts in a row: 4 requests read as one half.
@@ -67,6 +69,8 @@ pub(crate) struct Layout {
     /// Phases that are shown; 0 where none are.
     num_phases: usize,
     has_user_contexts: bool,
+    /// Those of `context_rows.rs`.
+    num_context_entries: usize,
     /// By service.
     pub(super) models: Vec<ModelId>,
     /// By service; empty in abstract scenarios.
@@ -94,6 +98,7 @@ impl Layout {
                 .filter(|_| scenario.shows_popularity_phase)
                 .map_or(0, PhasedModel::num_phases),
             has_user_contexts: scenario.num_users.is_some(),
+            num_context_entries: context_rows::entries(scenario).len(),
             models: services.iter().map(|service| service.model).collect(),
             demand_entries: scenario
                 .physical()
@@ -126,11 +131,25 @@ impl Layout {
             entries.push(unit("batch.is_prefetch".into()));
         }
         entries.extend((0..self.num_phases).map(|phase| unit(format!("phase.{phase}"))));
+        entries.extend(context_rows::entries(&self.scenario));
         if let Some(physical) = self.scenario.physical() {
             entries.extend(physical_rows::entries(physical, self.num_services));
         }
         entries
     }
+}
+
+/// The context of a user at the cell, and when the entry that keeps it last served them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KnownUser {
+    /// The service of the entry.
+    pub service: ServiceId,
+    /// The user.
+    pub user: UserId,
+    /// The age of their context; 0 also after a window that was full.
+    pub age_tokens: f64,
+    /// Slots since the entry served them: 0 in the same slot.
+    pub slots_ago: u32,
 }
 
 /// The knowledge before a decision: the cell of the batch, the batch, and the legal actions.
@@ -174,6 +193,16 @@ pub struct DecisionObservation {
     pub fixed_placement: Option<Placement>,
     /// Bytes that still have to be freed before the batch can be served at the edge; 0 when it fits as things are.
     pub missing_bytes: u64,
+    /// The users whose requests the batch brings, by id; empty at a prefetch decision, and where [`known_users`](Self::known_users)
+    /// is.
+    pub visits: Vec<Visit>,
+    /// The users whom entries of the cell have served since they were loaded, by service and then by user; empty in physical
+    /// scenarios, and where users share a context.
+    pub known_users: Vec<KnownUser>,
+    /// The length of the thought of a request of the batch as a multiple of its service's mean; 1 where all are alike.
+    pub thought_length: f64,
+    /// The share of the cell's compute budget that is left in this slot; 1 where there is none.
+    pub compute_left: f64,
     /// The popularity phase of the slot, where the scenario shows it.
     pub popularity_phase: Option<u32>,
     /// The work of the cell beside keeping entries; empty in abstract scenarios.
@@ -306,6 +335,13 @@ impl DecisionObservation {
         }
     }
 
+    /// What the cell knows of a user with the service of the batch; `None` where its entry has not served them.
+    pub fn known(&self, user: UserId) -> Option<&KnownUser> {
+        let key = |known: &KnownUser| (known.service, known.user);
+        let place = self.known_users.binary_search_by_key(&(self.service, user), key).ok()?;
+        Some(&self.known_users[place])
+    }
+
     /// Writes the entries that options of the scenario add to a row.
     fn encode_options(&self, options: &mut [f32]) {
         let Layout {
@@ -314,6 +350,7 @@ impl DecisionObservation {
             has_hold,
             has_prefetch,
             num_phases,
+            num_context_entries,
             demand_entries,
             scenario,
             ..
@@ -329,6 +366,8 @@ impl DecisionObservation {
             }
             None => options,
         };
+        let (options, rows) = options.split_at_mut(options.len() - num_context_entries);
+        context_rows::encode(rows, scenario, self);
         let (options, phases) = options.split_at_mut(options.len() - num_phases);
         for (phase, x) in (0..).zip(phases) {
             *x = flag(self.popularity_phase == Some(phase));
@@ -361,7 +400,8 @@ fn saturate_all(entries: &mut [f32], half: f32) {
     }
 }
 
-fn saturate(requests: u32) -> f32 {
+/// `n / (n + 4)`.
+pub(super) fn saturate(requests: u32) -> f32 {
     let requests = requests as f32;
     requests / (requests + HALF_REQUESTS)
 }
@@ -379,7 +419,10 @@ impl Rows for DecisionObservation {
         let (one_hot, rest) = rest.split_at_mut(n);
         one_hot.fill(0.0);
         one_hot[own] = flag(!self.is_open());
-        let new_tokens = self.num_requests as f32 * tokens_per_request[own] * inverse_window[own];
+        let new_tokens = self.num_requests as f32
+            * tokens_per_request[own]
+            * inverse_window[own]
+            * self.thought_length as f32;
         let of_window = |tokens: f64, inverse: f32| (tokens as f32 * inverse).min(1.0);
         let share = |bytes: u64| ((bytes as f64 * inverse_capacity) as f32).min(1.0);
         let feature = |index: usize| services[index * n + own];

@@ -11,7 +11,7 @@ use std::ops::Deref;
 use thiserror::Error;
 
 /// The first bytes of a snapshot: a name and the version of its form.
-const MAGIC: [u8; 8] = *b"tcsnap04";
+const MAGIC: [u8; 8] = *b"tcsnap05";
 /// Magic, digest of the spec, digest of the state.
 const HEAD_BYTES: usize = 24;
 

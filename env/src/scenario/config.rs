@@ -117,8 +117,12 @@ pub struct ServiceConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThoughtConfig {
-    /// Tokens of one thought, above 0 (200 in P1 and P2).
+    /// Tokens of one thought, above 0 (200 in P1 and P2); their mean with a `cv`.
     pub tokens: f64,
+    /// Coefficient of variation (standard deviation by mean) of a request's thought, 0 to 10: its length is lognormal, known when
+    /// the request is decided, and its tokens and operations follow it. Only with granularity `request`, without `[physical]`;
+    /// 0, all thoughts of a service alike, when absent.
+    pub cv: Option<f64>,
     /// Reasoning paths of a request (self-consistency), at least 1.
     pub paths: u32,
     /// The consensus factor zeta, 0 to 1 (1 in P1).

@@ -61,7 +61,7 @@ pub struct Service {
     pub kv_bytes_per_token: f64,
     /// The context window in tokens; infinite without a limit.
     pub window_tokens: f64,
-    /// Tokens that one request adds to the context: thought tokens times reasoning paths.
+    /// Tokens that one request adds to the context: thought tokens times reasoning paths; the mean where lengths vary.
     pub request_tokens: f64,
     /// Tokens of one thought.
     pub thought_tokens: f64,
@@ -72,7 +72,8 @@ pub struct Service {
     pub quality: QualityLaw,
     /// Cost of one load.
     pub load_cost: f64,
-    /// Floating-point operations that one request takes at the edge; 0 where compute is neither priced nor limited.
+    /// Floating-point operations that one request takes at the edge, the mean where lengths vary; 0 where compute is neither
+    /// priced nor limited.
     pub request_flop: f64,
     /// Access per request served at the edge.
     pub edge_per_request: f64,
@@ -135,6 +136,8 @@ pub struct Scenario {
     /// All services, in order of their ids.
     pub services: Vec<Service>,
     models: Vec<ModelShape>,
+    /// Coefficient of variation of the length of a request's thought; 0 where all thoughts of a service are alike.
+    pub thought_cv: f64,
     /// The share of new thoughts that counts as fresh (zeta).
     pub consensus_factor: f64,
     /// What happens to an entry whose context has outgrown the window.
@@ -246,7 +249,7 @@ impl Scenario {
         &self.models[id.index()].name
     }
 
-    /// How the contexts of a service grow.
+    /// How the contexts of a service grow; where lengths vary, through a request of mean length.
     pub fn context_law(&self, id: ServiceId) -> ContextLaw {
         let service = self.service(id);
         ContextLaw {
@@ -274,6 +277,12 @@ impl Scenario {
             ArrivalModel::Recorded(parts) => parts[0].has_users(),
             _ => false,
         }
+    }
+
+    /// Whether cells remember the users whom their entries have served: in abstract scenarios where each has a context of their
+    /// own.
+    pub fn remembers_users(&self) -> bool {
+        self.num_users.is_some() && self.physical.is_none()
     }
 
     /// The phases of its popularity, where it has any.

@@ -1,12 +1,13 @@
 //! The scenarios that come with the program.
 
 /// Names and texts, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 14] = [
+const SHIPPED: [(&str, &str); 15] = [
     ("street", include_str!("../../configs/scenarios/street.toml")),
     ("office-140ghz", include_str!("../../configs/scenarios/office-140ghz.toml")),
     ("city", include_str!("../../configs/scenarios/city.toml")),
     ("tight", include_str!("../../configs/scenarios/tight.toml")),
     ("tight-request", include_str!("../../configs/scenarios/tight-request.toml")),
+    ("tight-aot", include_str!("../../configs/scenarios/tight-aot.toml")),
     ("paper", include_str!("../../configs/scenarios/paper.toml")),
     ("tiny-unit3", include_str!("../../configs/scenarios/tiny-unit3.toml")),
     ("tiny-unit4", include_str!("../../configs/scenarios/tiny-unit4.toml")),

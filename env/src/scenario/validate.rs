@@ -42,6 +42,8 @@ const ZIPF_EXPONENTS: Range = Range::Between(0.0, 10.0);
 pub(crate) const MAX_USERS: u32 = 1_000_000;
 /// The most bytes that a token of context may occupy.
 const MAX_KV_BYTES_PER_TOKEN: f64 = 1e9;
+/// The greatest coefficient of variation of the length of a thought.
+const MAX_CV: f64 = 10.0;
 /// The most knots of a table of accuracies.
 const MAX_KNOTS: usize = 64;
 /// Fewer requests a slot, over all services and cells, would make the world wait for ever.
@@ -170,6 +172,7 @@ impl ScenarioConfig {
             outside_requests,
             shows_popularity_phase: self.shows_popularity_phase()?,
             drops_faded: self.drops_faded()?,
+            thought_cv: self.thought_cv()?,
             physical,
         })
     }
@@ -256,6 +259,18 @@ impl ScenarioConfig {
             let names = self.models.iter().map(|model| model.name.as_str());
             Invalid::unknown(format!("services[{index}].model"), &service.model, names)
         })
+    }
+
+    /// How much the lengths of thoughts vary.
+    fn thought_cv(&self) -> Result<f64, Invalid> {
+        let key = "thought.cv";
+        let cv = optional(key, self.thought.cv, Range::Between(0.0, MAX_CV))?.unwrap_or(0.0);
+        let allowed = "0, or no [physical]: its services draw the lengths of prompts and answers";
+        Invalid::unless(cv == 0.0 || self.physical.is_none(), key, cv, allowed)?;
+        let allowed =
+            "0, or decision.granularity = \"request\": requests that are decided together have one length";
+        Invalid::unless(cv == 0.0 || self.is_per_request(), key, cv, allowed)?;
+        Ok(cv)
     }
 
     /// Tokens of a thought of a service.

@@ -5,6 +5,7 @@ pub mod demand;
 pub mod diurnal;
 pub(crate) mod draw;
 pub mod drawn;
+pub(crate) mod lengths;
 pub mod modulated;
 pub mod phased;
 pub mod popularity;

@@ -42,6 +42,25 @@ impl World {
         &self.visits
     }
 
+    /// The length of the thought of a request of the pending batch, as a multiple of its service's mean; 1 where all thoughts of
+    /// a service are alike, and at a prefetch decision.
+    pub fn thought_length(&self) -> f64 {
+        self.length
+    }
+
+    /// Floating-point operations that the pending batch takes at the edge; 0 at a prefetch decision.
+    pub fn pending_flop(&self) -> f64 {
+        self.pending_batch().map_or(0.0, |batch| {
+            f64::from(batch.num_requests) * (self.length * self.scenario.service(batch.service).request_flop)
+        })
+    }
+
+    /// The share of the compute budget that the cell of the pending decision has left in this slot; 1 where there is none.
+    pub fn compute_left(&self) -> f64 {
+        let spent_flop = self.cell(self.pending().cell()).spent_flop;
+        self.scenario.compute_budget_flop.map_or(1.0, |budget| (1.0 - spent_flop / budget).max(0.0))
+    }
+
     /// All numbers that the price of the pending request depends on, the length of its answer included; `None` at a prefetch
     /// decision and in abstract scenarios.
     pub fn facts(&self) -> Option<RequestFacts> {
@@ -57,7 +76,7 @@ impl World {
 
     /// Looks at the pending decision: whose requests it is about, and what they need.
     pub(super) fn meet(&mut self) {
-        (self.needed_bytes, self.found) = (0, Thought::default());
+        (self.needed_bytes, self.found, self.length) = (0, Thought::default(), 1.0);
         self.visits.clear();
         let (pending, slot) = (self.pending(), self.now.slot);
         let request = matches!(pending, Pending::Batch(_)).then_some(self.requests_before);
@@ -65,9 +84,10 @@ impl World {
         self.serving.reach(slot, request, pending.cell(), cache);
         let (Pending::Batch(batch), Some(request)) = (pending, request) else { return };
         self.now.users.visits(request, batch, &mut self.visits);
+        self.length = self.now.lengths.of(request);
         self.needed_bytes = cache.marginal_bytes(batch.service);
         if self.scenario.has_kv {
-            let law = self.scenario.context_law(batch.service);
+            let law = self.scenario.context_law(batch.service).of_length(self.length);
             let growth_bytes = cache.growth_bytes(batch.service, &self.visits, &law);
             self.needed_bytes = self.needed_bytes.saturating_add(growth_bytes);
         }

@@ -29,6 +29,8 @@ pub(super) struct Job<'a> {
     pub(super) visits: &'a [Visit],
     /// Batches served at the edge in this episode, this one included.
     pub(super) number: u64,
+    /// The length of its thoughts, as a multiple of the mean.
+    pub(super) length: f64,
     /// The entry that serves it at the edge.
     pub(super) incoming: Incoming<'a>,
 }
@@ -55,7 +57,8 @@ pub(super) fn at_edge(scenario: &Scenario, job: &Job<'_>, cell: &mut Cell, outco
     let Outcome { cost, counters } = outcome;
     cost.switching = bring_in(scenario, &job.incoming, &mut cell.cache, counters);
     let service = scenario.service(job.batch.service);
-    let law = scenario.context_law(job.batch.service);
+    let law = scenario.context_law(job.batch.service).of_length(job.length);
+    let request_flop = job.length * service.request_flop;
     let (prices, window) = (scenario.prices, service.window_tokens);
     counters.refreshes =
         cell.cache.serve(job.batch.service, job.visits, &law, job.number, |visit, before, after| {
@@ -64,8 +67,8 @@ pub(super) fn at_edge(scenario: &Scenario, job: &Job<'_>, cell: &mut Cell, outco
         });
     let requests = f64::from(job.batch.num_requests);
     cost.transmission = requests * service.edge_per_request;
-    cost.compute = requests * service.request_flop * prices.per_flop;
-    cell.spent_flop += requests * service.request_flop;
+    cost.compute = requests * request_flop * prices.per_flop;
+    cell.spent_flop += requests * request_flop;
 }
 
 impl Physics {

@@ -72,14 +72,19 @@ impl World {
         if !now.users.complete(&self.now.users, requests) {
             return Err("its users are not those of its requests");
         }
+        if !now.lengths.complete(&self.now.lengths, requests) {
+            return Err("its thoughts are not those of its requests");
+        }
         if now.cells.len() != cells {
             return Err("its cells are others");
         }
+        let (slot, num_users) = (now.slot, self.scenario.num_users.unwrap_or(0));
         let complete = |cell: &mut Cell, own: &Cell| {
             cell.demand.iter_mut().for_each(|demand| demand.pending_requests = 0);
             cell.demand.len() == services
                 && cell.held.len() == own.held.len()
                 && cell.cache.complete(&own.cache)
+                && cell.known.fits(&own.known, &cell.cache, num_users, slot)
         };
         for (cell, own) in now.cells.iter_mut().zip(&self.now.cells) {
             if !complete(cell, own) {

@@ -8,6 +8,7 @@ mod street;
 mod toy;
 mod wrong;
 
+mod contexts;
 mod decision_env;
 mod decision_options;
 mod documents;

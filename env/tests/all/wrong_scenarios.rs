@@ -19,6 +19,7 @@ active_parameters_b = 7.0
 kv_bytes_per_token = 1000.0
 [thought]
 tokens = 200.0
+cv = 0.5
 paths = 1
 consensus_factor = 1.0
 vanishing_thoughts_per_slot = 0.6
@@ -130,6 +131,7 @@ fn tables_and_combinations_that_contradict_each_other() {
         ("contexts of users without their number", SMALL.replace("users = 5\n", "")),
         ("a price of loads that nothing reads", SMALL.replace("load_s = 1.5", "load_cost = 1.5")),
         ("a refusal that lasts, with nothing to last for", SMALL.replace("\"request\"", "\"service\"")),
+        ("lengths of thoughts that are decided together", SMALL.replace("\"request\"", "\"service\"").replace("hold = true\n", "")),
         ("compute is priced without parameters", SMALL.replace("active_parameters_b = 7.0\n", "")),
         ("an alpha that the quality law does not read", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.logarithmic]\nbase = 0.3\ngain = 0.1\nexponent = 1.0\nmax_accuracy = 0.9")),
         ("an alpha that the table does not read", SMALL.replace("[quality.linear]\nbeta = 0.5", "[quality.table]\npaths = [0.0]\naccuracy = [0.3]")),

@@ -231,6 +231,12 @@ fn check(scenario: &Scenario) -> Result<&PhasedModel, NotTiny> {
             "an exact optimum needs memory.kv = false: how much room contexts take, is not part of its states".to_owned(),
         );
     }
+    if scenario.thought_cv > 0.0 {
+        let cv = scenario.thought_cv;
+        return refuse(format!(
+            "an exact optimum needs thought.cv = 0, it is {cv}: how long a thought is, is not part of its states"
+        ));
+    }
     if scenario.services.len() > MAX_SERVICES {
         return refuse(format!("it has more than {MAX_SERVICES} services"));
     }

@@ -72,6 +72,16 @@ pub enum BoundError {
         /// The scenario's name.
         scenario: String,
     },
+    /// Thoughts have lengths of their own.
+    #[error(
+        "{scenario} has thought.cv = {cv}: there is a bound where all thoughts of a service are alike, with thought.cv = 0"
+    )]
+    VaryingThoughts {
+        /// The scenario's name.
+        scenario: String,
+        /// Their coefficient of variation.
+        cv: String,
+    },
 }
 
 /// How the prices are looked for.
@@ -91,10 +101,14 @@ impl Bound {
     /// Whether a scenario has this bound.
     ///
     /// # Errors
-    /// [`BoundError`]: the scenario is physical.
+    /// [`BoundError`]: the scenario is physical, or its thoughts vary.
     pub fn check(scenario: &Scenario) -> Result<(), BoundError> {
         if scenario.physical().is_some() {
             return Err(BoundError::Physical { scenario: scenario.name.clone() });
+        }
+        if scenario.thought_cv > 0.0 {
+            let (scenario, cv) = (scenario.name.clone(), scenario.thought_cv.to_string());
+            return Err(BoundError::VaryingThoughts { scenario, cv });
         }
         Ok(())
     }

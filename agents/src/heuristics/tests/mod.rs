@@ -1,5 +1,6 @@
 //! Rules against counts that a person can check, against naive siblings, against recorded data, and against every mask.
 
+mod contexts;
 mod counts;
 mod everywhere;
 mod naive;

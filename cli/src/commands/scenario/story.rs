@@ -285,9 +285,8 @@ impl Teller<'_> {
             return None;
         }
         let scenario = self.scenario();
-        let service = scenario.service(batch.service);
         let cell = self.env.world().cell(batch.cell);
-        let flop = f64::from(batch.num_requests) * service.request_flop;
+        let flop = self.env.world().pending_flop();
         let budget = scenario.compute_budget_flop.unwrap_or(f64::INFINITY);
         let needed_bytes = cell.cache.free_bytes().saturating_add(self.env.world().missing_bytes());
         Some(if !scenario.placements.contains(&Placement::Edge) {
@@ -357,12 +356,13 @@ impl Teller<'_> {
         let users = world.scenario().num_users.map(|_| world.visits().len());
         let edge_obstacle = self.edge_obstacle(batch);
         let met = met(&self.env);
+        let length = world.thought_length();
         let (actions, info) = self.finish()?;
         let Counters { edge_requests, loads, refreshes, .. } = info.counters;
         let scenario = self.scenario();
         let service = scenario.service(batch.service);
         let after = (edge_requests > 0).then(|| {
-            let new_tokens = f64::from(batch.num_requests) * service.request_tokens;
+            let new_tokens = f64::from(batch.num_requests) * length * service.request_tokens;
             let Thought { context_tokens, age_tokens } = before.unwrap_or_default();
             Thought {
                 context_tokens: context_tokens + new_tokens,
