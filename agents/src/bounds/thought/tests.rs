@@ -11,7 +11,7 @@ use thoughtcache_env::random::{Purpose, Seed, Stream};
 
 #[test]
 fn one_of_two_users_is_served_as_well_by_name_as_by_context_and_worse_by_chance() {
-    let world = TwoUsers::default();
+    let world = TwoUsers::new(TwoUsers::PAPER_FADE);
     let (sighted, affinity, (blind, serving_prob)) = (world.sighted(), world.affinity(), world.blind());
     // Eleven answers fill the window; the n-th has kappa = 200 + 80 (n - 1).
     let ages = (0..11).map(|before| 200.0 + 80.0 * f64::from(before));
@@ -21,6 +21,18 @@ fn one_of_two_users_is_served_as_well_by_name_as_by_context_and_worse_by_chance(
     assert!((sighted - 1.5157).abs() < 5e-5 && (blind - 1.9245).abs() < 5e-5, "{sighted} {blind}");
     assert_eq!(serving_prob, 1.0);
     assert_relative_eq!(world.blind_with(0.0), 2.0, max_relative = 1e-9);
+    assert_relative_eq!(world.blind_with(0.7), world.blind_with_both(0.7), max_relative = 1e-6);
+}
+
+#[test]
+fn nobody_can_do_better_than_chance_where_nothing_fades_or_everything_does() {
+    let [nothing, all] = [0.0, 1.0].map(TwoUsers::new);
+    assert_relative_eq!(nothing.sighted(), nothing.blind().0, max_relative = 1e-6);
+    // Every answer has the tokens of its own thought alone, and costs more than the cloud.
+    let alone = 2.5 * 0.5 / (200.0 * std::f64::consts::LN_2) / 0.0074;
+    assert_relative_eq!(all.affinity(), 1.0 + alone, max_relative = 1e-6);
+    assert_relative_eq!(all.sighted(), 2.0, max_relative = 1e-6);
+    assert_eq!(all.blind().1, 0.0);
 }
 
 #[test]

@@ -20,8 +20,7 @@ use thoughtcache_env::units::ServiceId;
 /// P1's parameters of the quality law; the papers print neither.
 const ALPHA: f64 = 0.5;
 const BETA: f64 = 0.5;
-/// A service of `tight` whose window has 2,000 tokens. Its thoughts of 200 tokens, of which 120 fade in a slot, and the prices are
-/// those of P1 and P2.
+/// A service of `tight` whose window has 2,000 tokens. Its thoughts of 200 tokens and the prices are those of P1 and P2.
 const SERVICE: ServiceId = ServiceId(1);
 /// The probabilities of serving anyone that are tried.
 const STEPS: u32 = 20;
@@ -29,51 +28,56 @@ const STEPS: u32 = 20;
 /// See the file's head.
 #[derive(Clone, Debug)]
 pub struct TwoUsers {
-    chain: Chain,
-}
-
-impl Default for TwoUsers {
-    /// With the parameters of the papers, alpha .5, and a window of 2,000 tokens.
-    fn default() -> Self {
-        let mut law = Law::of(&Scenario::shipped("tight"), SERVICE);
-        law.service.quality = QualityLaw::linear(ALPHA, BETA);
-        let unit = law.service.cloud_per_request - law.service.edge_per_request;
-        let slot = |contexts: &Contexts| {
-            let both: Vec<Thought> = contexts.iter().copied().map(Option::unwrap_or_default).collect();
-            let left =
-                |contexts: Vec<Thought>| contexts.into_iter().map(|one| Some(law.faded(one))).collect();
-            let serve = |user: usize| {
-                let (cost, kept) = law.serve(both[user], 1);
-                let mut after = both.clone();
-                after[user] = kept.unwrap_or_default();
-                (1.0 + cost / unit, left(after))
-            };
-            vec![(1.0, vec![serve(0), serve(1), (2.0, left(both.clone()))])]
-        };
-        Self { chain: Chain::explore(vec![Some(Thought::default()); 2], slot) }
-    }
+    law: Law,
+    /// What the cloud costs more than the edge.
+    unit: f64,
 }
 
 impl TwoUsers {
-    /// How many states of the two contexts there are.
-    pub fn num_states(&self) -> usize {
-        self.chain.num_states()
+    /// The share of a thought that fades in a slot in P1.
+    pub const PAPER_FADE: f64 = 0.6;
+
+    /// With the parameters of the papers, alpha .5, a window of 2,000 tokens, and so many thoughts that fade in a slot.
+    pub fn new(vanishing_thoughts_per_slot: f64) -> Self {
+        let mut law = Law::of(&Scenario::shipped("tight"), SERVICE);
+        law.service.quality = QualityLaw::linear(ALPHA, BETA);
+        law.service.fade_tokens = vanishing_thoughts_per_slot * law.service.thought_tokens;
+        let unit = law.service.cloud_per_request - law.service.edge_per_request;
+        Self { law, unit }
+    }
+
+    /// The world of so many of the users, of whom at most one is served. The choices: serve the first, the second ..., nobody.
+    fn chain(&self, users: usize) -> Chain {
+        let slot = |contexts: &Contexts| {
+            let all: Vec<Thought> = contexts.iter().copied().map(Option::unwrap_or_default).collect();
+            let left = |all: Vec<Thought>| all.into_iter().map(|one| Some(self.law.faded(one))).collect();
+            let serve = |user: usize| {
+                let (cost, kept) = self.law.serve(all[user], 1);
+                let mut after = all.clone();
+                after[user] = kept.unwrap_or_default();
+                ((users - 1) as f64 + cost / self.unit, left(after))
+            };
+            let nobody = (users as f64, left(all.clone()));
+            vec![(1.0, (0..users).map(serve).chain([nobody]).collect())]
+        };
+        Chain::explore(vec![Some(Thought::default()); users], slot)
     }
 
     /// The least cost of a policy that sees both contexts.
     pub fn sighted(&self) -> f64 {
-        let [lower, upper] = self.chain.optimum();
+        let [lower, upper] = self.chain(2).optimum();
         f64::midpoint(lower, upper)
     }
 
-    /// The cost of always serving the same user.
+    /// The cost of always serving the same user; the other one is always in the cloud.
     pub fn affinity(&self) -> f64 {
-        self.chain.cost_of(|_, _| vec![1.0, 0.0, 0.0])
+        1.0 + self.chain(1).cost_of(|_, _| vec![1.0, 0.0])
     }
 
-    /// The cost of serving anyone with this probability, without knowing whom.
+    /// The cost of serving anyone with this probability, without knowing whom. Costs add up over users, and each of them is served with
+    /// half of the probability whatever happened before: twice the cost of one.
     pub fn blind_with(&self, serving_prob: f64) -> f64 {
-        self.chain.cost_of(|_, _| vec![serving_prob / 2.0, serving_prob / 2.0, 1.0 - serving_prob])
+        2.0 * self.chain(1).cost_of(|_, _| vec![serving_prob / 2.0, 1.0 - serving_prob / 2.0])
     }
 
     /// The least cost of a blind policy, and its probability of serving anyone.
@@ -81,5 +85,11 @@ impl TwoUsers {
         let tried = (0..=STEPS).map(|step| f64::from(step) / f64::from(STEPS));
         let costs = tried.map(|serving_prob| (self.blind_with(serving_prob), serving_prob));
         costs.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
+    }
+
+    /// As [`blind_with`](Self::blind_with), in the world of both.
+    #[cfg(test)]
+    pub(super) fn blind_with_both(&self, serving_prob: f64) -> f64 {
+        self.chain(2).cost_of(|_, _| vec![serving_prob / 2.0, serving_prob / 2.0, 1.0 - serving_prob])
     }
 }

@@ -3,25 +3,23 @@
 use std::fmt::Write;
 use thoughtcache_agents::bounds::thought::{Gap, TwoUsers, gaps};
 
+/// Thoughts that fade in a slot.
+const FADES: [f64; 6] = [0.0, 0.2, 0.4, TwoUsers::PAPER_FADE, 0.8, 1.0];
+
 /// The table of the two users.
 pub(super) fn two_users() -> String {
-    let world = TwoUsers::default();
-    let (blind, serving_prob) = world.blind();
-    let rows = [
-        ("sees both contexts: the optimum", world.sighted()),
-        ("affinity: always the same user, no context seen", world.affinity()),
-        ("blind: does not know who asks, remembers nothing", blind),
-        ("cloud alone", world.blind_with(0.0)),
-    ];
-    let mut text = "| policy | cost per slot |\n| --- | ---: |\n".to_owned();
-    for (policy, cost) in rows {
-        let _ = writeln!(text, "| {policy} | {cost:.4} |"); // a String takes everything
+    let mut text = "| thoughts that fade in a slot | sighted: the optimum | affinity: always the same user | blind: does not know whom it serves | \
+                    blind, best share of slots in which it serves anyone | cloud alone |\n\
+                    | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    for fade in FADES {
+        let world = TwoUsers::new(fade);
+        let (sighted, affinity, (blind, share)) = (world.sighted(), world.affinity(), world.blind());
+        let mark = if fade == TwoUsers::PAPER_FADE { "**" } else { "" };
+        let costs = [sighted, affinity, blind].map(|cost| format!("{mark}{cost:.4}{mark}")).join(" | ");
+        // A String takes everything.
+        let _ = writeln!(text, "| {mark}{fade}{mark} | {costs} | {share} | {:.4} |", world.blind_with(0.0));
     }
-    let _ = writeln!(
-        text,
-        "\n{} states of the two contexts. The best blind policy serves one of the two with probability {serving_prob}.",
-        world.num_states()
-    );
     text
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
 use thoughtcache_agents::heuristics::Prepared;
+use thoughtcache_agents::heuristics::registry::{Parameter, entry};
 use thoughtcache_agents::stats::{Estimate, Resampling, mean, relative_difference};
-use thoughtcache_agents::tune::{TuneSettings, tune};
 use thoughtcache_agents::{Contender, Hooks, PolicyKind, Protocol, evaluate, validate};
 use thoughtcache_env::scenario::Scenario;
 use thoughtcache_env::text::Override;
@@ -17,14 +17,21 @@ use thoughtcache_env::text::Override;
 /// The world in the middle of the maps.
 const SCENARIO: &str = "tight-aot";
 const CV: &str = "thought.cv";
+/// Runs of the validation episodes: those that tune, and those that choose among tuned rules.
+const TUNING: u64 = 0;
+const CHOICE: u64 = 1;
 /// Turns that are alike, and turns that vary.
 pub(super) const CVS: [f64; 2] = [0.0, 1.0];
 
-/// Rules by what they know of a user's context.
+/// Values of an axis, and which of them [`SCENARIO`] has on x and y.
+pub(super) const VALUES: usize = 5;
+const OWN: [usize; 2] = [2, 3];
+
+/// Rules by what they know of a user's context. Each kind may also play the rules of those that know less.
 const KINDS: [(&str, &[&str]); 3] = [
     ("sighted", &["commit"]),
     ("memory", &["recent", "affinity", "keep-alive"]),
-    ("blind", &["cloud-only", "lru", "lru-admit", "density"]),
+    ("blind", &["cloud-only", "lru", "density", "long-thoughts"]),
 ];
 
 /// An axis of a map: the key of the scenario, its name, and its values.
@@ -32,7 +39,7 @@ const KINDS: [(&str, &[&str]); 3] = [
 pub(super) struct Dimension {
     key: &'static str,
     pub(super) name: &'static str,
-    pub(super) values: [f64; 5],
+    pub(super) values: [f64; VALUES],
 }
 
 /// Two things that are changed, all else as in [`SCENARIO`].
@@ -64,7 +71,7 @@ pub(super) const MAPS: [Map; 2] = [
         x: Dimension { key: "context.users", name: "users", values: [4.0, 6.0, 8.0, 12.0, 16.0] },
         y: Dimension {
             key: "cell.compute_budget_tflop_per_slot",
-            name: "budget, requests in a slot",
+            name: "budget, TFLOP a slot",
             values: [140.0, 210.0, 280.0, 350.0, 490.0],
         },
     },
@@ -119,8 +126,12 @@ impl Map {
 
     fn point(&self, scenario: &Arc<Scenario>, [cv, x, y]: [f64; 3], episodes: u64) -> Result<Measured> {
         let mut found = Vec::new();
-        for (_, rules) in KINDS {
-            found.push(best_of(scenario, rules, episodes)?);
+        let tuned = KINDS.map(|(_, rules)| all_tuned(scenario, rules, episodes.div_ceil(4)));
+        let tuned = tuned.into_iter().collect::<Result<Vec<_>>>()?;
+        for kind in 0..KINDS.len() {
+            let known = tuned[kind..].iter().flatten();
+            let best = known.min_by(|a, b| a.0.total_cmp(&b.0)).context("no rule to play")?;
+            found.push(best.1.clone());
         }
         let contenders: Vec<Contender> = found
             .iter()
@@ -161,21 +172,65 @@ impl Map {
 /// A rule and its parameters.
 type Tuned = (&'static str, Vec<(&'static str, f64)>);
 
-/// The cheapest of these rules on validation episodes, each with its best parameters.
-fn best_of(scenario: &Arc<Scenario>, rules: &[&'static str], episodes: u64) -> Result<Tuned> {
-    let settings = TuneSettings { episodes: episodes.div_ceil(4), run: 0 };
-    let mut best: Option<(f64, Tuned)> = None;
-    for &name in rules {
-        let trials = tune(scenario, &[name], settings, |_| ())?.trials;
-        let setting =
-            trials.into_iter().find(|trial| trial.is_best).map_or_else(Vec::new, |trial| trial.setting);
-        let rule = Prepared::with_parameters(name, scenario, &setting)?;
-        let cost = validate(scenario, 0, episodes, &|| rule.instance(), &|| false)?.cost_per_slot();
-        if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-            best = Some((cost, (name, setting)));
+/// These rules with the best parameters that are found, and what they cost in other validation episodes than those that found them.
+fn all_tuned(scenario: &Arc<Scenario>, rules: &[&'static str], episodes: u64) -> Result<Vec<(f64, Tuned)>> {
+    let with_cost = |&name: &&'static str| {
+        let parameters = entry(name)?.parameters;
+        let starts: [fn(&Parameter) -> f64; 2] = [|known| known.default, |known| known.grid[0]];
+        let mut best = (f64::INFINITY, Vec::new());
+        for start in starts {
+            let setting = parameters.iter().map(|known| (known.name, start(known))).collect();
+            let (cost, setting) = improved(scenario, name, parameters, setting, episodes)?;
+            if cost < best.0 {
+                best = (cost, setting);
+            }
+        }
+        Ok((cost_of(scenario, name, &best.1, CHOICE, episodes)?, (name, best.1)))
+    };
+    rules.iter().map(with_cost).collect()
+}
+
+/// The parameters of a rule and their cost, after going through the values of one after the other until nothing gets cheaper: a rule of
+/// three parameters has too many combinations to try all of them at every point.
+fn improved(
+    scenario: &Arc<Scenario>,
+    name: &str,
+    parameters: &[Parameter],
+    mut setting: Vec<(&'static str, f64)>,
+    episodes: u64,
+) -> Result<(f64, Vec<(&'static str, f64)>)> {
+    let mut least = cost_of(scenario, name, &setting, TUNING, episodes)?;
+    loop {
+        let before = least;
+        for (place, parameter) in parameters.iter().enumerate() {
+            for &value in parameter.grid {
+                let kept = setting[place].1;
+                setting[place].1 = value;
+                let cost =
+                    if value == kept { least } else { cost_of(scenario, name, &setting, TUNING, episodes)? };
+                if cost < least {
+                    least = cost;
+                } else {
+                    setting[place].1 = kept;
+                }
+            }
+        }
+        if least >= before {
+            return Ok((least, setting));
         }
     }
-    best.map(|(_, tuned)| tuned).context("no rule to play")
+}
+
+/// The cost per slot on validation episodes of this run.
+fn cost_of(
+    scenario: &Arc<Scenario>,
+    name: &str,
+    setting: &[(&str, f64)],
+    run: u64,
+    episodes: u64,
+) -> Result<f64> {
+    let rule = Prepared::with_parameters(name, scenario, setting)?;
+    Ok(validate(scenario, run, episodes, &|| rule.instance(), &|| false)?.cost_per_slot())
 }
 
 /// All points as a table for programs.
@@ -198,17 +253,20 @@ pub(super) fn csv(points: &[Measured]) -> String {
     text
 }
 
-/// A table for people: each map at its corners and in its middle.
+/// A table for people: each map at its corners and at the scenario's own place.
 pub(super) fn corners(points: &[Measured]) -> String {
     let mut text =
         "| turns | world | sighted | memory | blind | sighted beyond memory | sighted beyond blind |\n\
                     | --- | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
     for map in &MAPS {
-        let is_shown = |value: f64, values: [f64; 5]| [values[0], values[2], values[4]].contains(&value);
-        let of_map = points.iter().filter(|point| point.map == map.name);
-        for point in of_map.filter(|point| is_shown(point.x, map.x.values) && is_shown(point.y, map.y.values))
-        {
+        let place = |axis: &Dimension, value: f64| axis.values.iter().position(|&known| known == value);
+        let is_end = |place: Option<usize>| place == Some(0) || place == Some(VALUES - 1);
+        let is_shown = |point: &&Measured| {
+            let at = [place(&map.x, point.x), place(&map.y, point.y)];
+            at == OWN.map(Some) || at.into_iter().all(is_end)
+        };
+        for point in points.iter().filter(|point| point.map == map.name).filter(is_shown) {
             let Measured { cv, x, y, best, beyond_memory, beyond_blind, .. } = point;
             let turns = if *cv == 0.0 { "alike" } else { "vary" };
             let _ = write!(text, "| {turns} | {x} {}, {y} {} |", map.x.name, map.y.name); // a String takes everything
