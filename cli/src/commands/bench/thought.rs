@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FOLDER", default_value = "runs/age-of-thought")]
     out: PathBuf,
     /// Random exact worlds with contexts that users share
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = whole(1, 100_000))]
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = whole(1, 100_000))]
     models: u64,
     /// Test episodes at each point of the map; a quarter as many others tune each rule there
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = whole(1, 10_000))]

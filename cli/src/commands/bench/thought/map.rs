@@ -269,7 +269,7 @@ pub(super) fn corners(points: &[Measured]) -> String {
         for point in points.iter().filter(|point| point.map == map.name).filter(is_shown) {
             let Measured { cv, x, y, best, beyond_memory, beyond_blind, .. } = point;
             let turns = if *cv == 0.0 { "alike" } else { "vary" };
-            let _ = write!(text, "| {turns} | {x} {}, {y} {} |", map.x.name, map.y.name); // a String takes everything
+            let _ = write!(text, "| {turns} | {}: {x}; {}: {y} |", map.x.name, map.y.name); // a String takes everything
             for Best { rule, cost, .. } in best {
                 let _ = write!(text, " {:.2} `{rule}` |", 1e3 * cost);
             }

@@ -16,7 +16,7 @@ const MOST: f64 = 0.25;
 pub(super) fn draw(map: &Map, points: &[Measured]) -> Result<String> {
     let heading = [
         "What it is worth to see the age of thought",
-        "Cost of the best sighted rule relative to the best rule without sight, per cent; grey: no clear difference, or dearer",
+        "Cost of the best sighted rule relative to the best rule without sight, per cent; grey: no clear saving",
     ];
     sheet(heading, (WIDTH, &[HEIGHT; CVS.len()]), |rows| {
         for (row, cv) in rows.iter().zip(CVS) {
