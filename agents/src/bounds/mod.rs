@@ -5,6 +5,7 @@ pub mod clairvoyant;
 pub mod exact;
 pub mod hindsight;
 pub mod intervals;
+pub mod thought;
 mod trajectory;
 
 pub use ascent::Ascent;

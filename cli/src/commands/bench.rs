@@ -1,4 +1,5 @@
-//! `thoughtcache bench`: how fast worlds and learners are on this machine, and how near learners come to known optima.
+//! `thoughtcache bench`: how fast worlds and learners are on this machine, how near learners come to known optima, and what it is
+//! worth to see the age of thought.
 
 mod env;
 mod measure;
@@ -6,13 +7,14 @@ mod play;
 mod radio;
 mod scaling;
 mod scaling_plot;
+mod thought;
 mod tiny;
 mod train;
 
 use crate::console::{Console, Verdict};
 use anyhow::Result;
 
-/// Measure decisions per second, and learners against exact optima
+/// Measure decisions per second, learners against exact optima, and the worth of the age of thought
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -20,7 +22,8 @@ Examples:
   thoughtcache bench env --scenario street --scaling
   thoughtcache bench radio --set scenario.physical.users=1000
   thoughtcache bench train --config configs/experiments/tight-ppo.toml --decisions 200000
-  thoughtcache bench tiny")]
+  thoughtcache bench tiny
+  thoughtcache bench age-of-thought")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -32,6 +35,7 @@ enum What {
     Radio(radio::Args),
     Train(train::Args),
     Tiny(tiny::Args),
+    AgeOfThought(thought::Args),
 }
 
 impl Args {
@@ -42,6 +46,7 @@ impl Args {
             What::Radio(args) => args.run(console),
             What::Train(args) => args.run(console),
             What::Tiny(args) => args.run(console),
+            What::AgeOfThought(args) => args.run(console),
         }
     }
 }

@@ -43,6 +43,11 @@ impl Axis {
         Self { label: String::new(), low: 0.0, high, kind: Kind::Rows(names) }
     }
 
+    /// One step for each name, from the origin; a step is 1 long.
+    pub(crate) fn steps(label: impl Into<String>, names: impl DoubleEndedIterator<Item = String>) -> Self {
+        Self { label: label.into(), ..Self::rows(names.rev().collect()) }
+    }
+
     /// Round values of a logarithmic axis: more in a decade where it has few decades.
     fn log_ticks(&self) -> Vec<f64> {
         let marks: &[f64] = match (self.high / self.low).log10() {
@@ -128,7 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_named_from_the_top() {
-        assert_eq!(labels(&Axis::rows(vec!["first".into(), "second".into()])), ["second", "first"]);
+    fn rows_are_named_from_the_top_and_steps_from_the_origin() {
+        let names = ["first", "second"].map(str::to_owned);
+        assert_eq!(labels(&Axis::rows(names.to_vec())), ["second", "first"]);
+        assert_eq!(labels(&Axis::steps("", names.into_iter())), ["first", "second"]);
     }
 }

@@ -201,6 +201,12 @@ impl<'a> Panel<'a> {
         Ok(self.plot.draw(&Circle::new(point, radius, color.filled()))?)
     }
 
+    /// A word in the middle of a point.
+    pub(crate) fn word(&self, point: (f64, f64), word: &str, color: RGBColor) -> Result<()> {
+        let style = small(color, HPos::Center, VPos::Center);
+        Ok(self.plot.draw(&Text::new(word.to_owned(), point, style))?)
+    }
+
     /// A triangle with a white edge: a base station.
     pub(crate) fn mast(&self, point: (f64, f64)) -> Result<()> {
         self.plot.draw(&TriangleMarker::new(point, 13, WHITE.filled()))?;

@@ -25,6 +25,7 @@ fn every_command_explains_itself_with_an_example() {
         "bench radio",
         "bench train",
         "bench tiny",
+        "bench age-of-thought",
         "doctor",
     ];
     let desk = Desk::new();

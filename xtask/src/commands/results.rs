@@ -1,4 +1,4 @@
-//! The pages that show results: README, `docs/street.md` and `docs/results/`, filled from `runs/reference/`.
+//! The pages that show results: README, `docs/street.md`, `docs/age-of-thought.md` and `docs/results/`, filled from `runs/reference/`.
 //!
 //! A page says where: `<!-- begin FILE -->` to `<!-- end -->` holds the table of that file, `<!-- begin overview PREFIX -->` one row
 //! for each scenario, whose links begin with PREFIX.
@@ -15,6 +15,7 @@ use crate::files::{read, write};
 /// The pages, beside those of the folder.
 const README: &str = "README.md";
 const WEIGHTS: &str = "docs/street.md";
+const THOUGHT: &str = "docs/age-of-thought.md";
 const FOLDER: &str = "docs/results";
 
 /// Writes what is stale.
@@ -36,7 +37,7 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(&folder).with_context(cannot("read", &folder))?;
     let mut pages: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     pages.sort();
-    pages.extend([README, WEIGHTS].map(|page| root.join(page)));
+    pages.extend([README, WEIGHTS, THOUGHT].map(|page| root.join(page)));
     Ok(pages)
 }
 
