@@ -12,7 +12,7 @@ use thoughtcache_agents::evaluate::{AnyPolicy, Contender, PolicyKind};
 use thoughtcache_agents::net_policy::NetPolicy;
 use thoughtcache_agents::policy::Policy as Decides;
 use thoughtcache_cli::api;
-use thoughtcache_env::gym::api::{ActionId, Env, Rows};
+use thoughtcache_env::gym::api::{ActionId, Rows};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::observation::DecisionObservation;
 use thoughtcache_env::random::{Seed, SimRng, Stream};
@@ -103,7 +103,7 @@ impl Policy {
                 (player.rng, player.episode) = (stream(seed), Some(seed));
                 player.policy.begin_episode();
             }
-            i64::from(player.policy.act_in(env.env(lane), &mut player.rng).0)
+            i64::from(player.policy.act_in(&env.env(lane).env, &mut player.rng).0)
         });
         let actions: Vec<i64> = actions.collect();
         inner.players.insert(self.number, players);

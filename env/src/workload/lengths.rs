@@ -39,11 +39,11 @@ impl Lengths {
         self.rng = seed.stream(Stream::Thoughts);
     }
 
-    /// Another future, in which the first `seen` requests of the present slot stay as they are.
-    pub(crate) fn reseed_future(&mut self, seed: Seed, seen: usize) {
+    /// Another future, in which the first `told` requests of the present slot stay as they are.
+    pub(crate) fn reseed_future(&mut self, seed: Seed, told: usize) {
         self.reseed(seed);
         let requests = self.of_slot.len();
-        self.of_slot.truncate(seen);
+        self.of_slot.truncate(told);
         self.extend(requests);
     }
 

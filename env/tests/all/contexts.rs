@@ -105,7 +105,9 @@ fn rows_contexts_and_the_budget_are_those_of_a_log_of_what_was_served() {
                 spent_tokens += tokens;
             }
             for _ in 0..step.slots_elapsed {
-                log.values_mut().for_each(|(.., age)| *age = (*age - 120.0).max(0.0));
+                for (.., age) in log.values_mut() {
+                    *age = (*age - 120.0).max(0.0);
+                }
                 spent_tokens = 0.0;
             }
             if step.end.is_end() {

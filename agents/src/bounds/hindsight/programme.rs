@@ -62,6 +62,8 @@ pub(super) struct Programme<'a> {
     /// Whether a batch that goes elsewhere forbids a load until the slot ends. A load ahead of the slot could have come before it,
     /// and where users have courses of their own the entry may be there for another user.
     refusals_last: bool,
+    /// 0 where thoughts vary and more fresh context may cost more: nothing would tell which of many ways to keep.
+    accuracy_weight: f64,
 }
 
 /// The best course: its cost, prices included, and what it takes.
@@ -177,7 +179,9 @@ impl<'a> Programme<'a> {
             let edge_cost = requests
                 * (service.edge_per_request
                     + ask.length * service.request_flop * self.scenario.prices.per_flop
-                    + ask.length * self.request_share * compute.get(ask.slot as usize).copied().unwrap_or(0.0));
+                    + ask.length
+                        * self.request_share
+                        * compute.get(ask.slot as usize).copied().unwrap_or(0.0));
             let cloud_cost = requests * service.cloud_per_request;
             let (mut absent_next, mut refused_next) = (NOWHERE, NOWHERE);
             next.clear();

@@ -19,6 +19,7 @@ use waits::Wait;
 const ROUNDING: f64 = 1e-9;
 
 /// A world of three models at a cell or two, some of whose parts are drawn: memory, refresh, contexts, shared weights, loads, batches.
+#[expect(clippy::too_many_lines, reason = "a scenario from top to bottom")]
 fn world(rng: &mut SimRng) -> Arc<Scenario> {
     let mut one_in = |n: u32| rng.random_range(0..n) == 0;
     let (clears, has_users, shares, has_kv) = (one_in(2), !one_in(4), one_in(2), one_in(2));
@@ -153,6 +154,7 @@ cost_per_store_gb = {store:?}
 }
 
 /// What happens in a run, as far as it makes a bound hard.
+#[expect(clippy::struct_excessive_bools, reason = "each is counted by itself")]
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     evicts: bool,
@@ -169,26 +171,26 @@ struct Seen {
 fn seen(scenario: &Arc<Scenario>, seed: Seed, optimum: &Optimum) -> Seen {
     let mut env = DecisionEnv::new(Arc::clone(scenario));
     env.reset(seed);
-    let (mut seen, mut users, mut decided) = (Seen::default(), BTreeSet::new(), BTreeSet::new());
+    let (mut found, mut users, mut decided) = (Seen::default(), BTreeSet::new(), BTreeSet::new());
     for action in &optimum.actions {
         let cell = env.observation().cell;
         let world = env.world();
         let slot = world.slot();
         let facts = world.facts();
-        seen.loads_in_flight |=
+        found.loads_in_flight |=
             world.station(cell).is_some_and(|station| station.loading.in_flight().count() > 0);
         let counters = env.step(action).unwrap().info.counters;
         if counters.requests > 0 {
-            seen.is_asked_again |= !users.insert(facts.unwrap().user);
+            found.is_asked_again |= !users.insert(facts.unwrap().user);
         }
-        seen.evicts |= counters.evictions > 0;
-        seen.leaves_within_slot |= counters.evictions > 0 && decided.contains(&(cell, slot));
-        seen.exhausts |= counters.refreshes > 0;
+        found.evicts |= counters.evictions > 0;
+        found.leaves_within_slot |= counters.evictions > 0 && decided.contains(&(cell, slot));
+        found.exhausts |= counters.refreshes > 0;
         if counters.requests > 0 {
             decided.insert((cell, slot));
         }
     }
-    seen
+    found
 }
 
 /// So many small worlds with an episode of 2 to 7 requests each, and its optimum.

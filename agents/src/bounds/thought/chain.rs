@@ -135,9 +135,9 @@ impl Chain {
                     later[to] += DAMPING * share * prob;
                 }
             }
-            let moved: f64 = now.iter().zip(&later).map(|(now, later)| (now - later).abs()).sum();
+            let change: f64 = now.iter().zip(&later).map(|(now, later)| (now - later).abs()).sum();
             now = later;
-            if moved <= REST {
+            if change <= REST {
                 break;
             }
         }

@@ -157,8 +157,8 @@ impl SharedContexts {
     pub fn blind(&self) -> f64 {
         let at_edge = |_: &[bool], _: usize| 1;
         let hits = |is_resident: &[bool], asked: usize| usize::from(is_resident[asked]);
-        let starts: [&dyn Fn(&[bool], usize) -> usize; 3] = [&|_, _| 0, &at_edge, &hits];
-        let ends = starts.map(|start| self.improved(self.rule(start)));
+        let starts = [self.rule(|_, _| 0), self.rule(at_edge), self.rule(hits)];
+        let ends = starts.map(|start| self.improved(start));
         ends.into_iter().fold(f64::INFINITY, f64::min)
     }
 

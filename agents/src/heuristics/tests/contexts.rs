@@ -154,8 +154,8 @@ fn every_rule_about_contexts_decides_like_its_naive_sibling() {
                 let at_edge = edge.is_some() && view.decide(rule, setting);
                 let expected = if at_edge { edge } else { observation.place(Placement::Cloud) };
                 let mut action = policy.act(observation, &mut rng);
-                let names = &env.spec().actions;
-                if at_edge && names[action.index()].starts_with("edge evict") {
+                let actions = &env.spec().actions;
+                if at_edge && actions[action.index()].starts_with("edge evict") {
                     // The only victim there is.
                     action = edge.unwrap();
                 }

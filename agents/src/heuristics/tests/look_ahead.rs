@@ -2,7 +2,9 @@
 
 use super::super::registry::{self, Prepared};
 use super::street;
-use crate::evaluate::{Contender, Evaluation, Hooks, PolicyKind, Protocol, evaluate};
+use crate::evaluate::{
+    Contender, EpisodeResult, Evaluated, Evaluation, Hooks, PolicyKind, Protocol, evaluate,
+};
 use crate::tune::num_trials;
 use std::sync::Arc;
 use thoughtcache_env::gym::api::Env;
@@ -30,8 +32,8 @@ fn play(scenario: &Arc<Scenario>, names: &[&str], episodes: u64) -> Evaluation {
 
 /// Cost per slot of each.
 fn costs(scenario: &Arc<Scenario>, names: &[&str], episodes: u64) -> Vec<f64> {
-    let mean = |evaluated: &crate::evaluate::Evaluated| {
-        evaluated.episodes.iter().map(|episode| episode.cost_per_slot()).sum::<f64>() / episodes as f64
+    let mean = |evaluated: &Evaluated| {
+        evaluated.episodes.iter().map(EpisodeResult::cost_per_slot).sum::<f64>() / episodes as f64
     };
     play(scenario, names, episodes).policies.iter().map(mean).collect()
 }

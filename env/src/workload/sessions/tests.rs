@@ -342,7 +342,7 @@ fn another_future_does_not_tell_which_sessions_go_on() {
 fn of_a_request_only_what_a_policy_sees_stays() {
     let mut sessions = begun(model(), 4);
     play(&mut sessions, 0..200);
-    let slot = (200..).find(|&slot| sessions.draw(slot).len() > 1).unwrap();
+    let slot = (200..2_000).find(|&slot| sessions.draw(slot).len() > 1).unwrap();
     let truth = sessions.requests().to_vec();
     let redrawn = |is_seen, run| {
         let mut requests = asked(&truth, is_seen);

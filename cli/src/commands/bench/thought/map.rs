@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt::Write;
 use std::sync::Arc;
+use thoughtcache_agents::evaluate::EpisodeResult;
 use thoughtcache_agents::heuristics::Prepared;
 use thoughtcache_agents::heuristics::registry::{Parameter, entry};
 use thoughtcache_agents::stats::{Estimate, Resampling, mean, relative_difference};
@@ -145,7 +146,7 @@ impl Map {
         let costs: Vec<Vec<f64>> = played
             .policies
             .iter()
-            .map(|policy| policy.episodes.iter().map(|episode| episode.cost_per_slot()).collect())
+            .map(|policy| policy.episodes.iter().map(EpisodeResult::cost_per_slot).collect())
             .collect();
         let beyond = |other: usize| {
             relative_difference(&costs[0], &costs[other], Resampling::Independent).with_context(|| {

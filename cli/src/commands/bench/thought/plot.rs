@@ -22,15 +22,13 @@ pub(super) fn draw(map: &Map, points: &[Measured]) -> Result<String> {
         for (row, cv) in rows.iter().zip(CVS) {
             let turns = if cv == 0.0 { "turns alike" } else { "turns vary" };
             let (left, right) = row.split_horizontally(WIDTH / 2 - 12);
-            let sides: [(_, _, fn(&Measured) -> Estimate); 2] = [
-                (left, "relative to blind rules", |point| point.beyond_blind),
-                (right, "relative to rules with memory", |point| point.beyond_memory),
-            ];
-            for (area, words, beyond) in sides {
+            let sides =
+                [(left, "relative to blind rules", false), (right, "relative to rules with memory", true)];
+            for (area, words, is_beyond_memory) in sides {
                 let axes = (axis(&map.x), axis(&map.y));
                 let panel = Panel::new(&area, (&format!("{turns}, {words}"), &[]), axes, Place::default())?;
                 for point in points.iter().filter(|point| point.cv == cv) {
-                    let estimate = beyond(point);
+                    let estimate = if is_beyond_memory { point.beyond_memory } else { point.beyond_blind };
                     let (x, y) = (place(&map.x, point.x), place(&map.y, point.y));
                     let (color, ink) = shade(estimate);
                     panel.bar([x, x + 1.0], [y, y + 1.0], color)?;
