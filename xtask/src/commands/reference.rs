@@ -2,8 +2,8 @@
 //!
 //! The median is that of the validation cost of the best checkpoints; with an even number of seeds the better of the two in
 //! the middle. All seeds are compared on the test episodes, beside every heuristic, in `seeds.csv`; the kept checkpoints of
-//! a scenario stand side by side in `SCENARIO.txt`, `.csv` and `.md`, and those that were trained to do without something beside the
-//! whole one in `SCENARIO-without.txt`, `.csv` and `.md`. Finished training runs are left alone, so the command can be stopped and typed
+//! a scenario stand side by side in `SCENARIO.txt`, `.csv` and `.md`, and all seeds of those that were trained to do without something
+//! beside the whole one's in `SCENARIO-without.txt`, `.csv` and `.md`. Finished training runs are left alone, so the command can be stopped and typed
 //! again.
 
 use std::fs;
@@ -39,9 +39,6 @@ struct Reference {
     scenario: String,
     /// The recording that it needs.
     recording: Option<String>,
-    /// Whether a lower bound of its cost is known.
-    #[serde(default)]
-    bound: bool,
     /// The experiments on it with their numbers of seeds.
     experiments: Vec<(String, u64)>,
 }
@@ -61,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
     let chosen = chosen("reference scenario", &scenarios, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
-    for Reference { scenario, recording, bound, experiments } in &references() {
+    for Reference { scenario, recording, experiments } in &references() {
         if !chosen.contains(&scenario) {
             continue;
         }
@@ -71,15 +68,16 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
             );
             continue;
         }
-        let mut kept = Vec::new();
+        let (mut kept, mut seeds) = (Vec::new(), Vec::new());
         for (experiment, num_seeds) in experiments {
             kept.push(make(workspace, scenario, experiment, *num_seeds)?);
+            seeds.push(format!("{WORK}/{experiment}"));
         }
         let file = format!("{KEPT}/{scenario}");
-        compare(workspace, scenario, &kept, &file, Shown::Tables { bound: *bound })?;
-        let baseline = &kept[0];
+        compare(workspace, scenario, &kept, &file, Shown::Tables)?;
+        let baseline = &seeds[0];
         let without: Vec<String> =
-            kept.iter().filter(|run| run.starts_with(&format!("{baseline}-"))).cloned().collect();
+            seeds.iter().filter(|run| run.starts_with(&format!("{baseline}-"))).cloned().collect();
         if !without.is_empty() {
             compare(workspace, scenario, &without, &format!("{file}-without"), Shown::Against { baseline })?;
         }
@@ -116,12 +114,10 @@ fn make(workspace: &Workspace, scenario: &str, experiment: &str, num_seeds: u64)
 enum Shown<'a> {
     /// Runs beside all heuristics, as CSV.
     Numbers,
-    /// The same, with tables for people, and with a lower bound where there is one.
-    Tables {
-        /// Whether there is one.
-        bound: bool,
-    },
-    /// Runs beside nothing but this one, with tables for people, over more episodes: small differences are to be seen.
+    /// The same, with tables for people and a lower bound.
+    Tables,
+    /// All seeds of some experiments beside those of this one and nothing else, with tables for people, over more episodes: small
+    /// differences are to be seen.
     Against {
         /// The baseline of the differences.
         baseline: &'a str,
@@ -138,13 +134,12 @@ fn compare(
 ) -> Result<()> {
     let mut command = workspace.program();
     command.args(["compare", "--quiet", "--scenario", scenario]).args(runs);
-    if let Shown::Against { baseline } = shown {
-        command.args(["--only", "--baseline", baseline, "--episodes", "200"]);
-    }
-    if let Shown::Tables { bound: true } = shown {
-        command.arg("--bound");
-    }
-    command.args(["--by-run", "--out-csv", &format!("{file}.csv")]);
+    match shown {
+        Shown::Numbers => command.arg("--by-run"),
+        Shown::Tables => command.args(["--by-run", "--bound"]),
+        Shown::Against { baseline } => command.args(["--only", "--baseline", baseline, "--episodes", "200"]),
+    };
+    command.args(["--out-csv", &format!("{file}.csv")]);
     if shown == Shown::Numbers {
         command.stdout(Stdio::null());
     } else {
