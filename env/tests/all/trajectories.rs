@@ -39,6 +39,7 @@ fn every_trajectory_is_the_one_that_is_written_down() {
         ("street", Autoreset::NextStep, 1, 1, 3_000),
         ("street", Autoreset::SameStep, 4, 1, 9_000),
         ("city", Autoreset::SameStep, 2, 5, 2_000),
+        ("tight-aot", Autoreset::SameStep, 3, 2, 3_000),
         ("tiny-unit3", Autoreset::NextStep, 3, 2, 9_000),
     ];
     let mut text = format!("{HEAD}\n");
