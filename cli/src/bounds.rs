@@ -17,7 +17,7 @@ use thoughtcache_agents::evaluate::{Evaluation, Protocol};
 use thoughtcache_env::digest::mix;
 
 /// The columns, and the way of finding bounds: what another way has found does not count.
-const HEAD: &str = concat!("episode,requests,steps_2,bound_by_slot,thoughtcache ", env!("CARGO_PKG_VERSION"));
+const HEAD: &str = concat!("episode,requests,steps_3,bound_by_slot,thoughtcache ", env!("CARGO_PKG_VERSION"));
 
 /// The bounds of the episodes that were played, by episode and slot; `told` is called after each.
 pub(crate) fn of_episodes(
@@ -118,6 +118,6 @@ mod tests {
         assert_eq!(read(&text(&bounds)), bounds);
         let damaged = text(&bounds).replace("0.30000000000000004", "NaN");
         assert_eq!(read(&damaged).len(), 1);
-        assert_eq!(read(&text(&bounds).replace("steps_2", "steps_0")), BTreeMap::new());
+        assert_eq!(read(&text(&bounds).replace("steps_3", "steps_0")), BTreeMap::new());
     }
 }

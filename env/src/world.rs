@@ -52,6 +52,7 @@ pub struct Cell {
     /// The requests that are known of each service.
     pub demand: Vec<Demand>,
     /// Floating-point operations spent in this slot.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub spent_flop: f64,
     /// By service: whether a refusal of this slot forbids to load it; empty in scenarios without `decision.hold`.
     pub held: Vec<bool>,
@@ -289,6 +290,7 @@ impl World {
         demand[replaced.index()].pending_requests = 0;
         demand[service.index()].pending_requests = batch.num_requests;
         self.now.slot = 0;
+        self.now.cells.iter_mut().for_each(|cell| cell.known.end_at(0));
         self.meet();
         true
     }

@@ -196,7 +196,7 @@ impl Policy<DecisionEnv> for LookAhead {
         // A decision has an address, whatever was drawn for the one before.
         let decision = Seed::new(Purpose::Train, rng.random());
         let actions = in_question(observation, own);
-        if actions.len() == 1 {
+        if actions.len() == 1 || !env.is_running() {
             return own;
         }
         let mut excess: Vec<Vec<f64>> = vec![Vec::new(); actions.len()];

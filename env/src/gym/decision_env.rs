@@ -313,6 +313,13 @@ impl DecisionEnv {
     }
 }
 
+impl DecisionEnv {
+    /// Whether a decision is awaited: not before the first reset, and not after an end.
+    pub fn is_running(&self) -> bool {
+        self.phase != Phase::Ended
+    }
+}
+
 impl Env for DecisionEnv {
     type Observation = DecisionObservation;
     type Action = ActionId;

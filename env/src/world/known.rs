@@ -35,6 +35,13 @@ impl KnownUsers {
         }
     }
 
+    /// Nobody was served after this slot.
+    pub(crate) fn end_at(&mut self, slot: u64) {
+        for (_, last) in self.by_service.iter_mut().flatten() {
+            *last = slot.min(*last);
+        }
+    }
+
     /// Forgets the users of entries that have left.
     pub(crate) fn forget_absent(&mut self, cache: &Cache) {
         for (users, residency) in self.by_service.iter_mut().zip(cache.residency()) {

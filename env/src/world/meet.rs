@@ -58,7 +58,7 @@ impl World {
     /// The share of the compute budget that the cell of the pending decision has left in this slot; 1 where there is none.
     pub fn compute_left(&self) -> f64 {
         let spent_flop = self.cell(self.pending().cell()).spent_flop;
-        self.scenario.compute_budget_flop.map_or(1.0, |budget| (1.0 - spent_flop / budget).max(0.0))
+        self.scenario.compute_budget_flop.map_or(1.0, |budget| (1.0 - spent_flop / budget).clamp(0.0, 1.0))
     }
 
     /// All numbers that the price of the pending request depends on, the length of its answer included; `None` at a prefetch

@@ -28,6 +28,7 @@ use crate::twin::Twin;
 use crate::units::{CellId, ServiceId, UserId};
 use crate::workload::arrivals::Batch;
 use crate::workload::sessions::{Asked, Sessions, SessionsState};
+use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -187,11 +188,17 @@ impl Physics {
         // Who had connected to the cell is not who asks now.
         self.places.truncate(seen);
         let mut rng = seed.stream_at(Stream::Arrivals, 0, 0);
-        let mut from = seen;
+        let (mut from, slot_s) = (seen, self.law.slot_s);
+        let pending =
+            seen.checked_sub(1).map(|pending| (batches[pending].cell, self.now.requests[pending].arrival_s));
         for of_cell in batches[seen..].chunk_by_mut(|one, next| one.cell == next.cell) {
             let unseen = &mut self.now.requests[from..][..of_cell.len()];
             from += of_cell.len();
-            let times: Vec<f64> = unseen.iter().map(|facts| facts.arrival_s).collect();
+            // A cell's requests come in order of time: at its cell after the pending one. Rows tell how many come, not when.
+            let begin_s = pending.filter(|(cell, _)| *cell == of_cell[0].cell).map_or(0.0, |(_, at_s)| at_s);
+            let mut times: Vec<f64> =
+                unseen.iter().map(|_| begin_s + (slot_s - begin_s) * rng.random::<f64>()).collect();
+            times.sort_unstable_by(f64::total_cmp);
             unseen.shuffle(&mut rng);
             for ((facts, arrival_s), batch) in unseen.iter_mut().zip(times).zip(of_cell) {
                 (facts.arrival_s, batch.service) = (arrival_s, facts.service);
@@ -425,6 +432,7 @@ impl Physics {
                 && station.served.iter().all(|&served| served as usize <= batches.len())
                 && station.batch_waiting_s.len() == services
                 && station.busy_until_s.len() == services
+                && station.answers.len() == services
         };
         if !now.radios.fits(&self.now.radios)
             || now.twins.len() != self.now.twins.len()

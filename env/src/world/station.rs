@@ -22,12 +22,12 @@ pub struct Station {
     /// By service: the time at which its entry neither loads nor serves any more, in seconds since the episode began.
     pub(super) busy_until_s: Vec<f64>,
     /// By service: the answer that keeps its entry busy for longest.
-    answers: Vec<Answer>,
+    pub(super) answers: Vec<Answer>,
 }
 
 /// An answer that is on its way: when its request came, the seconds that it takes apart from its tokens, and those of a token.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     #[serde(deserialize_with = "crate::kept::amount")]
     asked_s: f64,
     #[serde(deserialize_with = "crate::kept::amount")]
@@ -38,6 +38,8 @@ struct Answer {
 
 /// How often the length of an answer is drawn until it is one that is not at its end yet.
 const DRAWS: u32 = 64;
+/// The end of a load is counted from its begin and from now: a rounding between the two is no answer.
+const ROUNDING_S: f64 = 1e-6;
 
 impl Station {
     pub(super) fn new(num_services: usize) -> Self {
@@ -97,14 +99,15 @@ impl Station {
     pub(super) fn redraw_answers(&mut self, now_s: f64, mut output_tokens: impl FnMut(ServiceId) -> u32) {
         for (index, (answer, until_s)) in self.answers.iter().zip(&mut self.busy_until_s).enumerate() {
             let Answer { asked_s, other_s, s_per_token } = *answer;
-            // An entry that loads is busy for a time that everybody knows.
             let service = ServiceId::from_index(index);
-            if *until_s <= now_s || s_per_token == 0.0 || self.loading.seconds_left(service) > 0.0 {
+            // Everybody knows how long an entry loads; behind a load there may be answers.
+            let free_s = now_s + self.loading.seconds_left(service);
+            if *until_s <= free_s + ROUNDING_S || s_per_token == 0.0 {
                 continue;
             }
             let mut drawn = || s_per_token * f64::from(output_tokens(service));
-            let ends = (0..DRAWS).map(|_| asked_s + other_s + drawn()).find(|&end_s| end_s > now_s);
-            *until_s = ends.unwrap_or_else(|| now_s + drawn());
+            let ends = (0..DRAWS).map(|_| asked_s + other_s + drawn()).find(|&end_s| end_s > free_s);
+            *until_s = ends.unwrap_or_else(|| free_s + drawn());
         }
     }
 

@@ -24,8 +24,8 @@
 //! - Where users have contexts of their own, or entries share weights (`memory.shared_weights`), weights take no memory and
 //!   loads cost nothing, so that each user has a course of their own.
 //! - Loads ahead of a slot (`decision.prefetch`) need no memory before the service's own batch.
-//! - Windows are never full where thoughts vary in length (`thought.cv`); a context that is emptied or leaves because it is full is at most as
-//!   fresh. Where a quality table falls with fresh context besides, answers cost no accuracy.
+//! - Where thoughts vary in length (`thought.cv`), windows are never full: the context of a run is then at most as fresh as that of the bound.
+//!   If in addition a quality table falls with fresh context, answers at the edge cost no accuracy.
 //! - Refusals do not last (`decision.hold`) where users have contexts of their own or services are loaded ahead.
 //!
 //! What is kept exactly: when decisions come; loads, context and its fading, windows and their two kinds of refresh; entries that

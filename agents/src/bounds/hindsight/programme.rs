@@ -62,7 +62,8 @@ pub(super) struct Programme<'a> {
     /// Whether a batch that goes elsewhere forbids a load until the slot ends. A load ahead of the slot could have come before it,
     /// and where users have courses of their own the entry may be there for another user.
     refusals_last: bool,
-    /// 0 where thoughts vary and more fresh context may cost more: nothing would tell which of many ways to keep.
+    /// The price of accuracy; 0 where thoughts vary and more fresh context may cost more, as nothing would tell then which of many ways
+    /// to keep.
     accuracy_weight: f64,
 }
 

@@ -23,7 +23,7 @@
 //! - Every other request costs at least its cheapest placement elsewhere.
 //! - The first load of a copy comes from where an episode finds its weights: nothing has brought them nearer. Later ones come from no nearer
 //!   than the nearest place that can hold them. Whoever is served before the weights are there waits for what is left of the load.
-//! - Weights are held from `a` to `b`, and on until `b` is done, as whatever serves is pinned; they leave at a decision.
+//! - Weights are held from `a` to `b`, and on until `b` is done, as whatever serves is pinned; they leave at a decision: one about a request, or the one that opens a slot where services are loaded ahead.
 //!
 //! What is relaxed (how much each makes is told in `docs/bounds.md`):
 //! - Copies share a memory at a price instead of a memory of fixed size.

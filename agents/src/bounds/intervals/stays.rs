@@ -178,8 +178,11 @@ impl<'a> Scene<'a> {
         let until_s = self.decisions[ask.decision].1 + self.pricing.least_latency_s(ask);
         decision += self.decisions[decision..].iter().take_while(|(_, now_s)| *now_s < until_s).count();
         let next = asks.partition_point(|ask| ask.decision < decision);
-        // Nobody leaves between two decisions.
-        let slot = self.decisions.get(decision).map_or(self.slots, |(slot, _)| *slot);
+        // Nobody leaves between two decisions; with loads ahead every slot opens with one.
+        let mut slot = self.decisions.get(decision).map_or(self.slots, |(slot, _)| *slot);
+        if self.pricing.scenario.has_prefetch {
+            slot = slot.min((until_s / self.pricing.law.slot_s).floor() as u32).max(ask.slot);
+        }
         Leave { decision, next, slot }
     }
 
