@@ -149,3 +149,19 @@ fn mistakes_say_what_is_allowed() {
     let refused = num_trials(&scenario, &["rollout(density)"]).unwrap_err().to_string();
     assert_eq!(refused, "rollout(density) has the parameters of density: tune that");
 }
+
+#[test]
+fn after_the_end_there_is_nothing_to_look_at_and_the_rule_has_its_way() {
+    let scenario = world("tight", &[("horizon_slots", "3")]);
+    for name in ["rollout(density, samples=2, slots=2)", "lookahead(density, slots=2)", "density"] {
+        let mut policy = Prepared::new(name, &scenario).unwrap().instance();
+        let mut rng = Seed::new(Purpose::Test, 5).stream(Stream::Policy);
+        let mut env = DecisionEnv::new(Arc::clone(&scenario));
+        env.reset(Seed::new(Purpose::Test, 5));
+        policy.begin_episode();
+        while !env.step(&policy.act_in(&env, &mut rng)).unwrap().end.is_end() {}
+        assert!(!env.is_running());
+        let legal = &env.observation().legal;
+        assert!(legal[policy.act_in(&env, &mut rng).index()], "{name}");
+    }
+}
