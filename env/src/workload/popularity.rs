@@ -6,7 +6,7 @@
 //! Symbols: `z` Zipf exponent; `mean` requests per service and slot averaged over services; `n` services.
 //!
 //! Nobody is told the ranking; requests tell of it. Given the requests `a_s` for each service since the ranks were dealt, it has
-//! the probability `P(ranking) ~ prod_s intensity(rank of s)^a_s`: another future draws one from it ([`Ranking::redraw`]).
+//! the probability `P(ranking) ~ prod_s intensity(rank of s)^a_s`: another future draws one from it (`Ranking::redraw`).
 //!
 //! Assumptions: all cells share one ranking (ours).
 

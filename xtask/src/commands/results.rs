@@ -205,7 +205,7 @@ mod tests {
         let table = overview(Workspace::here().root(), "").unwrap();
         assert_eq!(table.lines().count(), 2 + scenarios().len());
         assert!(
-            table.contains("| [street](street.md) | `amortised+myopic` | 11.32 | 11.23 | **-0.8 %** [-1.0, -0.6] | 11.28 | -0.3 % [-0.7, +0.1] | – | no bound yet |"),
+            table.contains("| [street](street.md) | `amortised+myopic` | 11.32 | 11.23 | **-0.8 %** [-1.0, -0.6] | 11.28 | -0.3 % [-0.7, +0.1] | 10.98 | 86, 90, 88 |"),
             "{table}"
         );
         assert!(table.contains("| – | not trained |"), "{table}");

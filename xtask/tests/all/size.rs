@@ -7,7 +7,7 @@ use std::path::Path;
 /// 850 in cli, its environments and wheels 150 in xtask. Bounds and regret added 830, cache rules on traces of objects 1,210; looking
 /// ahead, and forgetting what must not be seen, 800; the worth of the age of thought 780; bounds of physical worlds 450; thoughts that vary,
 /// the memory of users and the rules about contexts 580. A change that needs more says why.
-const MOST: usize = 41_700;
+const MOST: usize = 41_720;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind
 /// `#[cfg(test)]`.
