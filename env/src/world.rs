@@ -201,9 +201,9 @@ impl World {
         skipped
     }
 
-    /// Draws a new future, and everything of the present that nobody is told: the order of the undecided batches of a cell,
-    /// whose their requests are and how long their thoughts, the lengths of answers that are not at their end, and what the coming requests depend on. How
-    /// many requests of each service are undecided stays, and so does the pending one, its answer apart.
+    /// Draws a new future, and everything of the present that nobody is told: the order of the undecided batches of a cell, the users
+    /// of their requests and the lengths of their thoughts, the lengths of answers that are not at their end, and what the coming
+    /// requests depend on. The number of undecided requests of each service stays, and so does the pending request, its answer apart.
     pub(crate) fn reseed_future(&mut self, seed: Seed) {
         let is_pending = self.has_begun();
         let decided = self.now.next.saturating_sub(self.num_prefetches);

@@ -112,18 +112,20 @@ impl CacheRule for Commit {
 
     fn wants(&self, scene: Scene<'_>) -> bool {
         let Self { contexts, knowledge, thoughts, users } = self;
-        let (own, all) = (contexts.own(scene.observation), contexts.all(scene.observation));
+        let own = || contexts.own(scene.observation);
+        let all = || contexts.all(scene.observation).into_iter();
         let own_thoughts = contexts.request_thoughts(scene.observation);
         match *knowledge {
             Knowledge::Age => {
-                let fresh = all.iter().filter(|context| context.age_thoughts > 0.0).count();
-                own_thoughts + own.map_or(0.0, |own| own.age_thoughts) > *thoughts || (fresh as f64) < *users
+                let fresh = all().filter(|context| context.age_thoughts > 0.0).count();
+                own_thoughts + own().map_or(0.0, |own| own.age_thoughts) > *thoughts
+                    || (fresh as f64) < *users
             }
             Knowledge::Memory { slots } => {
                 let is_recent = |slots_ago: u32| f64::from(slots_ago) <= slots;
-                let recent = all.iter().filter(|context| is_recent(context.slots_ago)).count();
+                let recent = all().filter(|context| is_recent(context.slots_ago)).count();
                 own_thoughts > *thoughts
-                    || own.is_some_and(|own| is_recent(own.slots_ago))
+                    || own().is_some_and(|own| is_recent(own.slots_ago))
                     || (recent as f64) < *users
             }
             Knowledge::Nothing => own_thoughts > *thoughts,

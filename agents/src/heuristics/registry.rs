@@ -71,8 +71,8 @@ pub(crate) fn listed(scenario: &Scenario) -> impl Iterator<Item = &'static Entry
 }
 
 /// The names of all policies that a scenario is compared with, in the order of tables: in abstract scenarios the rules, those about
-/// contexts where users have their own; in
-/// physical ones those that can play there, and the rules about a cache once more with the cheapest placements.
+/// contexts where users have their own; in physical ones those that can play there, and the rules about a cache once more with the
+/// cheapest placements.
 pub fn names(scenario: &Scenario) -> Vec<String> {
     let plain = listed(scenario).map(|entry| entry.name.to_owned());
     if scenario.physical().is_none() {

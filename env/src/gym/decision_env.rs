@@ -119,6 +119,11 @@ impl DecisionEnv {
         vec![Self::new(Arc::clone(scenario)); num_lanes]
     }
 
+    /// Whether a decision is awaited: not before the first reset, and not after an end.
+    pub fn is_running(&self) -> bool {
+        self.phase != Phase::Ended
+    }
+
     /// The world behind the decisions, to look at.
     pub fn world(&self) -> &World {
         &self.world
@@ -310,13 +315,6 @@ impl DecisionEnv {
         let ahead = self.ahead.and_then(|service| space.load(service));
         let victims = self.victims.iter().filter_map(|&victim| space.evict((*fixed_placement)?, victim));
         ahead.into_iter().chain(victims).collect()
-    }
-}
-
-impl DecisionEnv {
-    /// Whether a decision is awaited: not before the first reset, and not after an end.
-    pub fn is_running(&self) -> bool {
-        self.phase != Phase::Ended
     }
 }
 

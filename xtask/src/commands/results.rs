@@ -99,10 +99,8 @@ fn overview(root: &Path, prefix: &str) -> Result<String> {
                 closed.push("–".to_owned());
             }
         }
-        cells.extend(match best.bound {
-            Some(bound) => [four_digits(bound), closed.join(", ")],
-            None => ["–".to_owned(), "no bound yet".to_owned()],
-        });
+        let bound = best.bound.with_context(|| format!("{shown} has no bound"))?;
+        cells.extend([four_digits(bound), closed.join(", ")]);
         lines.push(format!("| {} |", cells.join(" | ")));
     }
     Ok(lines.join("\n"))
