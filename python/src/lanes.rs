@@ -65,36 +65,29 @@ impl Inner {
         self.env.num_lanes()
     }
 
-    /// Takes the actions, an illegal one replaced by the first legal one where that is wanted.
+    /// Takes the actions down; those that a step would refuse are refused here, before any lane is stepped.
     fn take(&mut self, actions: &[i64], replaces: bool) -> Result<(), EnvError> {
         let num_actions = self.env.spec().num_actions();
-        let waits = self.env.autoreset() == Autoreset::NextStep;
+        let exists = |action: i64| (action as u64) < num_actions as u64;
+        for (taken, &action) in self.actions.iter_mut().zip(actions) {
+            *taken = if exists(action) { ActionId(action as u32) } else { ActionId(0) };
+        }
+        let autoreset = self.env.autoreset();
+        if replaces && autoreset == Autoreset::SameStep && actions.iter().all(|&action| exists(action)) {
+            return Ok(());
+        }
         let legal = self.masks.chunks_exact(num_actions);
         for (lane, ((&action, legal), has_ended)) in
             actions.iter().zip(legal).zip(self.env.has_ended()).enumerate()
         {
-            (self.actions[lane], self.replaced[lane]) = (ActionId(0), false);
-            if has_ended && waits {
-                continue; // its next episode begins, whatever the action is
-            }
-            if u32::try_from(action).is_err() {
-                let spec = self.env.spec();
-                let unknown = EnvError::UnknownAction { id: spec.id.clone(), action, last: num_actions - 1 };
-                return Err(EnvError::Lane { lane, source: Box::new(unknown) });
-            }
-            let number = ActionId(action as u32);
-            let refused = match legal.get(number.index()) {
+            let spec = self.env.spec();
+            let refused = match u32::try_from(action) {
+                // Its next episode begins, whatever the action is.
+                _ if has_ended && autoreset == Autoreset::NextStep => continue,
+                Err(_) => EnvError::UnknownAction { id: spec.id.clone(), action, last: num_actions - 1 },
                 _ if has_ended => EnvError::NotRunning,
-                Some(true) => {
-                    self.actions[lane] = number;
-                    continue;
-                }
-                Some(false) if replaces => {
-                    let first = legal.iter().position(|legal| *legal).expect("at least one action is legal");
-                    (self.actions[lane], self.replaced[lane]) = (ActionId::from_index(first), true);
-                    continue;
-                }
-                _ => EnvError::refuse(self.env.spec(), number, legal),
+                Ok(_) if exists(action) && (replaces || legal[action as usize]) => continue,
+                Ok(number) => EnvError::refuse(spec, ActionId(number), legal),
             };
             return Err(EnvError::Lane { lane, source: Box::new(refused) });
         }
@@ -115,6 +108,7 @@ impl Inner {
             terminated: &mut self.terminated,
             truncated: &mut self.truncated,
             slots_elapsed: &mut self.slots_elapsed,
+            replaced: &mut self.replaced,
             final_observations: &mut self.final_observations,
             final_masks: &mut self.final_masks,
             infos: &mut self.infos,
@@ -281,7 +275,7 @@ impl Lanes {
         let env = py.detach(|| {
             let envs = VecEnv::new(Counted::lanes(&world, num_lanes), Seed::new(purpose, 0));
             let chunk = if num_lanes <= MOST_INLINE { num_lanes } else { LANES_PER_CHUNK };
-            envs.with_autoreset(mode).with_lanes_per_chunk(chunk)
+            envs.with_autoreset(mode).with_replaced_actions(replaces).with_lanes_per_chunk(chunk)
         });
         let (entries, num_actions) = (env.spec().num_entries(), env.spec().num_actions());
         let spec = DigestedSpec::new(env.spec().clone());
@@ -391,7 +385,7 @@ impl Lanes {
         let (observations, rewards) = self.arrays(py)?;
         let (mut rows, mut sums) = (observations.try_readwrite()?, rewards.try_readwrite()?);
         let (into, reward) = (rows.as_slice_mut()?, sums.as_slice_mut()?);
-        let pool = if self.count <= MOST_INLINE { None } else { Some(pool::of_this_process()?) };
+        let pool = if self.count <= MOST_INLINE { None } else { pool::helpers()? };
         let stepped = py.detach(|| {
             self.steps.begin();
             let stepped = inner.step(pool.as_deref(), into, reward);

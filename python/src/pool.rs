@@ -10,15 +10,24 @@ use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 
+/// The threads of a process.
+#[derive(Clone)]
+struct Pools {
+    /// As many as `RAYON_NUM_THREADS` says, one a core without it.
+    judging: Arc<ThreadPool>,
+    /// One less, for the thread that steps lanes takes its share; none where there is a single one.
+    stepping: Option<Arc<ThreadPool>>,
+}
+
 /// The number of the process, and its threads.
-static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+static POOLS: Mutex<Option<(u32, Pools)>> = Mutex::new(None);
 
 /// Does the work on the threads of this process; `RAYON_NUM_THREADS` says how many, one a core without it.
 ///
 /// # Errors
 /// When the system refuses to start threads.
 pub(crate) fn install<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
-    Ok(of_this_process()?.install(work))
+    Ok(of_this_process()?.judging.install(work))
 }
 
 /// Does the work on a single thread.
@@ -26,34 +35,52 @@ pub(crate) fn install<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
 /// # Errors
 /// When the system refuses to start it.
 pub(crate) fn install_alone<T: Send>(work: impl FnOnce() -> T + Send) -> PyResult<T> {
-    Ok(start(ThreadPoolBuilder::new().num_threads(1))?.install(work))
+    Ok(start(1)?.install(work))
 }
 
-fn start(threads: ThreadPoolBuilder) -> PyResult<ThreadPool> {
-    threads.build().map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))
+/// The threads that step lanes beside the one that calls, if any.
+///
+/// # Errors
+/// When the system refuses to start them.
+pub(crate) fn helpers() -> PyResult<Option<Arc<ThreadPool>>> {
+    Ok(of_this_process()?.stepping)
+}
+
+/// Starts so many threads; 0 are those that the machine or `RAYON_NUM_THREADS` gives.
+fn start(threads: usize) -> PyResult<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))
+}
+
+impl Pools {
+    fn start() -> PyResult<Self> {
+        let judging = Arc::new(start(0)?);
+        let helpers = judging.current_num_threads() - 1;
+        let stepping = if helpers == 0 { None } else { Some(Arc::new(start(helpers)?)) };
+        Ok(Self { judging, stepping })
+    }
 }
 
 /// The threads of this process.
 ///
 /// # Errors
 /// When the system refuses to start threads.
-pub(crate) fn of_this_process() -> PyResult<Arc<ThreadPool>> {
-    let start = || start(ThreadPoolBuilder::new()).map(Arc::new);
-    let mut known = match POOL.try_lock() {
+fn of_this_process() -> PyResult<Pools> {
+    let mut known = match POOLS.try_lock() {
         Ok(known) => known,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Another thread starts the pool at this moment, or did so when this process was forked from its parent.
-        Err(TryLockError::WouldBlock) => return start(),
+        // Another thread starts them at this moment, or did so when this process was forked from its parent.
+        Err(TryLockError::WouldBlock) => return Pools::start(),
     };
     match &*known {
-        Some((process, pool)) if *process == process::id() => Ok(Arc::clone(pool)),
+        Some((process, pools)) if *process == process::id() => Ok(pools.clone()),
         _ => {
-            let pool = start()?;
-            if let Some((_, parents)) = known.replace((process::id(), Arc::clone(&pool))) {
+            let pools = Pools::start()?;
+            if let Some((_, parents)) = known.replace((process::id(), pools.clone())) {
                 // To end a pool is to wait for its threads, which this process has not.
                 std::mem::forget(parents);
             }
-            Ok(pool)
+            Ok(pools)
         }
     }
 }
@@ -76,7 +103,7 @@ impl Steps {
     /// Has so many threads of the pool, as far as there are, wait awake for the next step, for a moment.
     pub(crate) fn keep_awake(&self, pool: &ThreadPool, helpers: usize) {
         let now = self.0.load(Ordering::Relaxed);
-        for _ in 0..helpers.min(pool.current_num_threads() - 1) {
+        for _ in 0..helpers.min(pool.current_num_threads()) {
             let steps = Arc::clone(&self.0);
             pool.spawn(move || {
                 let is_between = |_: &u32| steps.load(Ordering::Relaxed) == now;

@@ -91,6 +91,7 @@ class VectorEnv(OnLanes, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.n
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._has_begun = False
+        self._all = np.ones(num_envs, np.bool_)
 
     def _made(self) -> _native.Lanes:
         return _native.Lanes(
@@ -162,14 +163,13 @@ class VectorEnv(OnLanes, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.n
         return observations, rewards, terminated, truncated, infos
 
     def _infos(self, masks: np.ndarray, slots: np.ndarray, replaced: np.ndarray) -> dict[str, Any]:
-        has_mask, has_slots, has_replaced = np.ones((3, self.num_envs), np.bool_)
         return {
             "action_mask": masks.view(np.int8),
-            "_action_mask": has_mask,
+            "_action_mask": self._all.copy(),
             "slots_elapsed": slots,
-            "_slots_elapsed": has_slots,
+            "_slots_elapsed": self._all.copy(),
             "replaced_action": replaced,
-            "_replaced_action": has_replaced,
+            "_replaced_action": self._all.copy(),
         }
 
     def _add_ended(

@@ -8,7 +8,7 @@ use super::api::{EnvSpec, StepInfo};
 pub struct StepRows<'a> {
     /// `lanes x entries`: what is seen now; the first row of the next episode where one just ended.
     pub observations: &'a mut [f32],
-    /// `lanes x actions`: what is legal now.
+    /// `lanes x actions`: what is legal now; with replaced actions the step reads here what was legal before it.
     pub masks: &'a mut [bool],
     /// Rewards of this step.
     pub rewards: &'a mut [f64],
@@ -18,6 +18,8 @@ pub struct StepRows<'a> {
     pub truncated: &'a mut [bool],
     /// Slots that passed.
     pub slots_elapsed: &'a mut [u32],
+    /// Whether the action was illegal and another one was taken; see [`VecEnv::with_replaced_actions`](super::vec_env::VecEnv::with_replaced_actions).
+    pub replaced: &'a mut [bool],
     /// `lanes x entries`: the last row of the episode that ended in this step; other lanes' rows are left alone.
     pub final_observations: &'a mut [f32],
     /// `lanes x actions`: what was legal in that last row; other lanes' rows are left alone. A target that takes the best
@@ -42,6 +44,8 @@ pub struct StepBuffers {
     pub truncated: Vec<bool>,
     /// See [`StepRows::slots_elapsed`].
     pub slots_elapsed: Vec<u32>,
+    /// See [`StepRows::replaced`].
+    pub replaced: Vec<bool>,
     /// See [`StepRows::final_observations`].
     pub final_observations: ndarray::Array2<f32>,
     /// See [`StepRows::final_masks`].
@@ -60,6 +64,7 @@ impl StepBuffers {
             terminated: vec![false; lanes],
             truncated: vec![false; lanes],
             slots_elapsed: vec![0; lanes],
+            replaced: vec![false; lanes],
             final_observations: ndarray::Array2::zeros((lanes, spec.num_entries())),
             final_masks: ndarray::Array2::from_elem((lanes, spec.num_actions()), false),
             infos: vec![StepInfo::default(); lanes],
@@ -76,6 +81,7 @@ impl StepBuffers {
             terminated: &mut self.terminated,
             truncated: &mut self.truncated,
             slots_elapsed: &mut self.slots_elapsed,
+            replaced: &mut self.replaced,
             final_observations: self.final_observations.as_slice_mut().expect(CONTIGUOUS),
             final_masks: self.final_masks.as_slice_mut().expect(CONTIGUOUS),
             infos: &mut self.infos,
@@ -97,6 +103,7 @@ impl<'a> StepRows<'a> {
             terminated: cut(&mut self.terminated, lanes),
             truncated: cut(&mut self.truncated, lanes),
             slots_elapsed: cut(&mut self.slots_elapsed, lanes),
+            replaced: cut(&mut self.replaced, lanes),
             final_observations: cut(&mut self.final_observations, lanes * entries),
             final_masks: cut(&mut self.final_masks, lanes * actions),
             infos: cut(&mut self.infos, lanes),

@@ -82,7 +82,15 @@ pub struct VecEnv<E> {
     /// That of the copies.
     spec: DigestedSpec,
     lanes_per_chunk: usize,
+    rules: Rules,
+}
+
+/// What a step of a lane does beside the environment's own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rules {
     autoreset: Autoreset,
+    /// The first legal action is taken for an illegal one.
+    replaces: bool,
 }
 
 impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
@@ -110,7 +118,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
                 Lane { env, seed, hash: 0, has_ended: false }
             })
             .collect();
-        Self { lanes, spec, lanes_per_chunk: LANES_PER_CHUNK, autoreset: Autoreset::default() }
+        Self { lanes, spec, lanes_per_chunk: LANES_PER_CHUNK, rules: Rules::default() }
     }
 
     /// Sets how many lanes one rayon task steps; the results do not depend on it.
@@ -123,13 +131,22 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// Sets when the next episode of a lane begins; before the first step.
     #[must_use]
     pub fn with_autoreset(mut self, autoreset: Autoreset) -> Self {
-        self.autoreset = autoreset;
+        self.rules.autoreset = autoreset;
+        self
+    }
+
+    /// Takes the first legal action for an illegal one, which is an error otherwise. An action that does not exist stays an error.
+    ///
+    /// For programs that draw actions without a mask, as Gymnasium's own do.
+    #[must_use]
+    pub fn with_replaced_actions(mut self, replaces: bool) -> Self {
+        self.rules.replaces = replaces;
         self
     }
 
     /// When the next episode of a lane begins.
     pub fn autoreset(&self) -> Autoreset {
-        self.autoreset
+        self.rules.autoreset
     }
 
     /// Begins the next episode of every lane that `is_reset` marks, whether its present one has ended or not;
@@ -213,8 +230,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         self.step_with(None, actions, rows)
     }
 
-    /// The same with the threads of a pool instead of rayon's own; the caller's thread takes chunks too, so that it need not wait
-    /// for a thread that sleeps.
+    /// The same with the threads of a pool, beside the caller's, instead of rayon's own.
     ///
     /// # Errors
     /// As [`step_into`](Self::step_into).
@@ -226,9 +242,9 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     ) -> Result<(), EnvError> {
         self.check(actions, &rows)?;
         let (entries, num_actions) = (self.spec.num_entries(), self.spec.num_actions());
-        let autoreset = self.autoreset;
+        let rules = self.rules;
         if self.lanes.len() <= self.lanes_per_chunk {
-            return step_chunk(autoreset, &mut self.lanes, 0, actions, rows, entries, num_actions);
+            return step_chunk(rules, &mut self.lanes, 0, actions, rows, entries, num_actions);
         }
         let chunk = self.lanes_per_chunk;
         let mut jobs = Vec::with_capacity(self.lanes.len().div_ceil(chunk));
@@ -236,22 +252,21 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             let rows = rows.split_off(lanes.len(), entries, num_actions);
             jobs.push((Mutex::new(Some((index * chunk, lanes, actions, rows))), OnceLock::new()));
         }
-        let [next, ended] = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        let (jobs, next, ended) = (&jobs, &next, &ended);
-        let work = move || {
-            while let Some((job, result)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let helpers = pool.map_or_else(|| rayon::current_num_threads() - 1, rayon::ThreadPool::current_num_threads);
+        let shares = Shares::new(jobs.len(), 1 + helpers.min(jobs.len() - 1));
+        let (jobs, shares, ended) = (&jobs, &shares, &AtomicUsize::new(0));
+        let work = move |home: usize| {
+            for (job, result) in shares.take(home).map(|job| &jobs[job]) {
                 let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some((first, lanes, actions, rows)) = job {
-                    let stepped = step_chunk(autoreset, lanes, first, actions, rows, entries, num_actions);
+                    let stepped = step_chunk(rules, lanes, first, actions, rows, entries, num_actions);
                     let _ = result.set(stepped); // each job is taken once
                 }
             }
         };
-        let threads = pool.map_or_else(rayon::current_num_threads, rayon::ThreadPool::current_num_threads);
-        let helpers = threads.min(jobs.len()) - 1;
         match pool {
-            Some(pool) => pool.in_place_scope(|scope| share(scope, helpers, ended, work)),
-            None => rayon::in_place_scope(|scope| share(scope, helpers, ended, work)),
+            Some(pool) => pool.in_place_scope(|scope| share(scope, shares.helpers(), ended, work)),
+            None => rayon::in_place_scope(|scope| share(scope, shares.helpers(), ended, work)),
         }
         // The first lane's error, whatever thread met it: results are looked at in lane order.
         jobs.iter()
@@ -276,30 +291,63 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
         expect_len("terminated", rows.terminated.len(), lanes)?;
         expect_len("truncated", rows.truncated.len(), lanes)?;
         expect_len("slots_elapsed", rows.slots_elapsed.len(), lanes)?;
+        expect_len("replaced", rows.replaced.len(), lanes)?;
         expect_len("final_observations", rows.final_observations.len(), lanes * self.spec.num_entries())?;
         expect_len("final_masks", rows.final_masks.len(), lanes * self.spec.num_actions())?;
         expect_len("infos", rows.infos.len(), lanes)
     }
 }
 
+/// The chunks of a step by the thread that is to take them: the same in each step, so that a thread finds the lanes in its own cache.
+struct Shares {
+    chunks: usize,
+    /// The next chunk of each share.
+    next: Vec<AtomicUsize>,
+}
+
+impl Shares {
+    fn new(chunks: usize, shares: usize) -> Self {
+        Self { chunks, next: (0..shares).map(|share| AtomicUsize::new(share * chunks / shares)).collect() }
+    }
+
+    /// Threads beside the caller's.
+    fn helpers(&self) -> usize {
+        self.next.len() - 1
+    }
+
+    /// Takes the chunks of a share, then what other threads have not come to.
+    fn take(&self, home: usize) -> impl Iterator<Item = usize> + '_ {
+        let shares = self.next.len();
+        (home..home + shares).map(move |share| share % shares).flat_map(move |share| {
+            let end = (share + 1) * self.chunks / shares;
+            std::iter::from_fn(move || {
+                let chunk = self.next[share].fetch_add(1, Ordering::Relaxed);
+                (chunk < end).then_some(chunk)
+            })
+        })
+    }
+}
+
 /// Looks at the helpers before this thread falls asleep: some 80 microseconds.
 const LOOKS: u32 = 3_000;
 
-/// Does the work on this thread and on so many of the pool. This thread waits for them awake, for a moment: they take about as long
-/// as it does, and to fall asleep and wake takes longer.
+/// Does the work on this thread, as share 0, and on so many of the pool. This thread waits for them awake, for a moment: they take
+/// about as long as it does, and to fall asleep and wake takes longer.
 fn share<'scope>(
     scope: &rayon::Scope<'scope>,
     helpers: usize,
     ended: &'scope AtomicUsize,
-    work: impl Fn() + Copy + Send + 'scope,
+    work: impl Fn(usize) + Copy + Send + 'scope,
 ) {
-    for _ in 0..helpers {
+    for helper in 0..helpers {
         scope.spawn(move |_| {
-            work();
+            // A thread keeps its share, whichever of these calls it gets.
+            let thread = rayon::current_thread_index().unwrap_or(helper);
+            work(1 + thread % helpers);
             ended.fetch_add(1, Ordering::Release);
         });
     }
-    work();
+    work(0);
     let is_waiting = |_: &u32| ended.load(Ordering::Acquire) < helpers;
     (0..LOOKS).take_while(is_waiting).for_each(|_| std::hint::spin_loop());
 }
@@ -311,7 +359,7 @@ fn expect_len(what: &'static str, got: usize, expected: usize) -> Result<(), Env
 /// Takes the rows by value: they are the chunk's own.
 #[expect(clippy::needless_pass_by_value, reason = "a chunk's rows are made for it and used once")]
 fn step_chunk<E: Env<Action = ActionId>>(
-    autoreset: Autoreset,
+    rules: Rules,
     lanes: &mut [Lane<E>],
     first: usize,
     actions: &[ActionId],
@@ -320,13 +368,18 @@ fn step_chunk<E: Env<Action = ActionId>>(
     num_actions: usize,
 ) -> Result<(), EnvError> {
     let mut outcome = Ok(());
-    for (index, (lane, action)) in lanes.iter_mut().zip(actions).enumerate() {
-        let is_reset = lane.has_ended && autoreset == Autoreset::NextStep;
+    for (index, (lane, &asked)) in lanes.iter_mut().zip(actions).enumerate() {
+        let is_reset = lane.has_ended && rules.autoreset == Autoreset::NextStep;
+        let legal = &rows.masks[index * num_actions..][..num_actions];
+        let is_replaced = rules.replaces && !is_reset && legal.get(asked.index()) == Some(&false);
+        let first_legal = || legal.iter().position(|&is_legal| is_legal).map_or(asked, ActionId::from_index);
+        let action = if is_replaced { first_legal() } else { asked };
+        rows.replaced[index] = is_replaced;
         let stepped = if is_reset {
             lane.begin_next_episode();
             Ok(Step::default())
         } else {
-            lane.env.step(action)
+            lane.env.step(&action)
         };
         let step = match stepped {
             Ok(step) => step,
@@ -337,7 +390,7 @@ fn step_chunk<E: Env<Action = ActionId>>(
             }
         };
         if !is_reset {
-            lane.hash = step.digest(lane.hash, *action);
+            lane.hash = step.digest(lane.hash, action);
         }
         rows.rewards[index] = step.reward;
         rows.terminated[index] = step.end == End::Terminated;
@@ -347,7 +400,7 @@ fn step_chunk<E: Env<Action = ActionId>>(
         if step.end.is_end() {
             lane.env.encode(&mut rows.final_observations[index * entries..][..entries]);
             lane.env.mask(&mut rows.final_masks[index * num_actions..][..num_actions]);
-            match autoreset {
+            match rules.autoreset {
                 Autoreset::SameStep => lane.begin_next_episode(),
                 Autoreset::NextStep | Autoreset::Disabled => lane.has_ended = true,
             }

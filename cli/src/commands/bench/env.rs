@@ -1,7 +1,7 @@
 //! `bench env`: random legal actions, everything included that a learner would ask for.
 
 use super::measure::{circumstances, judge};
-use super::play::{Draw, RandomPlay, random_legal, random_or_first};
+use super::play::{Draw, RandomPlay};
 use super::scaling::{self, Curve};
 use super::scaling_plot;
 use crate::args::{DEFAULT_SCENARIO, SettingArgs, number, within};
@@ -87,7 +87,7 @@ impl Args {
             self.scaling && output::takes_stdout(console, &[("--plot", Some(self.plot.as_path()))])?;
         output::prepare(&self.plot)?;
         let circumstances = circumstances();
-        let draw: Draw = if self.unmasked { random_or_first } else { random_legal };
+        let draw = if self.unmasked { Draw::Any } else { Draw::Legal };
         let mut measurements = Vec::new();
         for threads in self.threads(Machine::this().cores) {
             let spinner = progress::spinner(console, format!("{threads} threads, {} s", self.seconds));

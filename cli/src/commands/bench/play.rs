@@ -21,8 +21,22 @@ pub(super) struct RandomPlay {
     draw: Draw,
 }
 
-/// How an action is drawn.
-pub(super) type Draw = fn(&[bool], &mut SimRng) -> ActionId;
+/// Among which actions one is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Draw {
+    Legal,
+    /// Any, and the first legal one is taken for an illegal one, as in the Python package.
+    Any,
+}
+
+impl Draw {
+    fn action(self, legal: &[bool], rng: &mut SimRng) -> ActionId {
+        match self {
+            Self::Legal => random_legal(legal, rng),
+            Self::Any => ActionId::from_index(rng.random_range(0..legal.len())),
+        }
+    }
+}
 
 impl RandomPlay {
     /// All lanes at their first decision.
@@ -31,6 +45,7 @@ impl RandomPlay {
         let lanes_per_chunk = lanes.div_ceil(threads);
         let vec_env =
             VecEnv::new(DecisionEnv::lanes(scenario, lanes), seed).with_lanes_per_chunk(lanes_per_chunk);
+        let vec_env = vec_env.with_replaced_actions(draw == Draw::Any);
         let mut buffers = StepBuffers::new(lanes, vec_env.spec());
         let rows = buffers.rows();
         vec_env.observe_into(rows.observations, rows.masks)?;
@@ -44,7 +59,7 @@ impl RandomPlay {
         let rows = self.buffers.rows();
         let draw = self.draw;
         let choose = |((action, legal), rng): ((&mut ActionId, &[bool]), &mut SimRng)| {
-            *action = draw(legal, rng);
+            *action = draw.action(legal, rng);
         };
         let chunk = self.lanes_per_chunk;
         if chunk >= self.actions.len() {
@@ -80,7 +95,7 @@ impl RandomPlay {
 }
 
 /// Draws among the legal actions.
-pub(super) fn random_legal(legal: &[bool], rng: &mut SimRng) -> ActionId {
+fn random_legal(legal: &[bool], rng: &mut SimRng) -> ActionId {
     let count: usize = legal.iter().map(|&is_legal| usize::from(is_legal)).sum();
     let mut left = rng.random_range(0..count);
     for (index, &is_legal) in legal.iter().enumerate() {
@@ -94,13 +109,6 @@ pub(super) fn random_legal(legal: &[bool], rng: &mut SimRng) -> ActionId {
     unreachable!("as many actions are legal as were counted")
 }
 
-/// Draws among all actions and takes the first legal one where an illegal one was drawn, as the Python package does.
-pub(super) fn random_or_first(legal: &[bool], rng: &mut SimRng) -> ActionId {
-    let drawn = rng.random_range(0..legal.len());
-    let first = || legal.iter().position(|is_legal| *is_legal).expect("a mask is never empty");
-    ActionId::from_index(if legal[drawn] { drawn } else { first() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +119,7 @@ mod tests {
         let hash = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut play = RandomPlay::new(&scenario, 7, threads, random_legal).unwrap();
+                let mut play = RandomPlay::new(&scenario, 7, threads, Draw::Legal).unwrap();
                 (0..300).for_each(|_| play.step().unwrap());
                 play.hash()
             })
@@ -128,17 +136,5 @@ mod tests {
         }
         assert_eq!((drawn[0], drawn[2]), (0, 0));
         assert!(drawn[1] > 100 && drawn[3] > 100, "{drawn:?}");
-    }
-
-    #[test]
-    fn an_illegal_draw_becomes_the_first_legal_action() {
-        let mut rng = Seed::new(Purpose::Test, 0).stream(Stream::Policy);
-        let mut drawn = [0; 4];
-        for _ in 0..400 {
-            drawn[random_or_first(&[false, true, false, true], &mut rng).index()] += 1;
-        }
-        assert_eq!((drawn[0], drawn[2]), (0, 0));
-        // Three quarters and one.
-        assert!((260..340).contains(&drawn[1]), "{drawn:?}");
     }
 }

@@ -16,7 +16,7 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
     /// The state of all lanes, with the coordinates of their episodes, their digests and the mode.
     pub fn snapshot(&self) -> Snapshot {
         let lanes = self.lanes.iter().map(|lane| lane.with_env(lane.env.snapshot())).collect();
-        Snapshot::of(&self.spec, &VecState { autoreset: self.autoreset, lanes })
+        Snapshot::of(&self.spec, &VecState { autoreset: self.autoreset(), lanes })
     }
 
     /// Comes back to a snapshot of as many lanes in the same mode.
@@ -33,8 +33,8 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             let difference = format!("it has {} lanes, not {}", state.lanes.len(), self.num_lanes());
             return Err(SnapshotError::foreign(self.spec(), difference));
         }
-        if state.autoreset != self.autoreset {
-            let (its, own) = (state.autoreset.name(), self.autoreset.name());
+        if state.autoreset != self.autoreset() {
+            let (its, own) = (state.autoreset.name(), self.autoreset().name());
             let difference = format!("it was taken in autoreset mode {its}, not {own}");
             return Err(SnapshotError::foreign(self.spec(), difference));
         }

@@ -206,3 +206,38 @@ fn mistakes_name_the_lane_or_the_buffer() {
     let short = vec_env.step_into(&[ActionId(0); 2], buffers.rows());
     assert_eq!(short.unwrap_err().to_string(), "actions has 2 elements, 3 are needed");
 }
+
+#[test]
+fn an_illegal_action_is_an_error_or_replaced_by_the_first_legal_one() {
+    let mut strict = VecEnv::new(counters(3), Seed::new(Purpose::Train, 1));
+    let mut replacing = strict.clone().with_replaced_actions(true);
+    let mut told = strict.clone();
+    let [mut first, mut second, mut third] = [(); 3].map(|()| StepBuffers::new(3, strict.spec()));
+    // Action 1 is legal at count 0 and illegal at count 1, where lanes 1 and 2 ask for it.
+    let asked = [ActionId(0), ActionId(1), ActionId(1)];
+    for (env, buffers) in [(&mut strict, &mut first), (&mut replacing, &mut second), (&mut told, &mut third)]
+    {
+        let rows = buffers.rows();
+        env.observe_into(rows.observations, rows.masks).unwrap();
+        env.step_into(&asked, buffers.rows()).unwrap();
+    }
+    assert_eq!(second.replaced, [false; 3]);
+    let refused = strict.step_into(&asked, first.rows()).unwrap_err();
+    assert!(refused.to_string().contains("lane 1: action 1 (b) is illegal"), "{refused}");
+    replacing.step_into(&asked, second.rows()).unwrap();
+    assert_eq!(second.replaced, [false, true, true]);
+    told.step_into(&[ActionId(0); 3], third.rows()).unwrap();
+    assert_eq!(replacing.trajectory_hash(), told.trajectory_hash()); // the digest is of what was taken
+    let unknown = replacing.step_into(&[ActionId(2); 3], second.rows()).unwrap_err();
+    assert!(unknown.to_string().contains("lane 0: action 2 does not exist"), "{unknown}");
+}
+
+#[test]
+fn a_thread_takes_its_own_chunks_first_and_then_those_of_others() {
+    let shares = Shares::new(7, 3); // 0 and 1, 2 and 3, 4 to 6
+    assert_eq!(shares.helpers(), 2);
+    let mut own = shares.take(1);
+    assert_eq!([own.next(), own.next()], [Some(2), Some(3)]);
+    assert_eq!(shares.take(0).collect::<Vec<_>>(), [0, 1, 4, 5, 6]);
+    assert_eq!(own.next(), None);
+}
