@@ -252,7 +252,8 @@ impl<E: Env<Action = ActionId> + Send> VecEnv<E> {
             let rows = rows.split_off(lanes.len(), entries, num_actions);
             jobs.push((Mutex::new(Some((index * chunk, lanes, actions, rows))), OnceLock::new()));
         }
-        let helpers = pool.map_or_else(|| rayon::current_num_threads() - 1, rayon::ThreadPool::current_num_threads);
+        let helpers =
+            pool.map_or_else(|| rayon::current_num_threads() - 1, rayon::ThreadPool::current_num_threads);
         let shares = Shares::new(jobs.len(), 1 + helpers.min(jobs.len() - 1));
         let (jobs, shares, ended) = (&jobs, &shares, &AtomicUsize::new(0));
         let work = move |home: usize| {
