@@ -49,7 +49,7 @@ pub(crate) enum Task {
     },
     /// Train the reference runs over their seeds (an hour and more), write runs/reference/
     Reference {
-        /// Only those of these scenarios
+        /// Only those of these scenarios; `corners` are the worlds of docs/age-of-thought.md
         scenarios: Vec<String>,
     },
     /// Run the long proofs of xtask/proofs.toml (an hour and more), write runs/reference/proofs/

@@ -1,5 +1,6 @@
 //! The commands that do more than the set-up, and what they share.
 
+mod corners;
 pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod proofs;

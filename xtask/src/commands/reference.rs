@@ -13,7 +13,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{call, chosen, results};
+use super::{call, chosen, corners, results};
 use crate::failure::cannot;
 use crate::files;
 use crate::libtorch;
@@ -21,8 +21,10 @@ use crate::machine::Machine;
 use crate::workspace::Workspace;
 
 /// Where the training runs lie, ignored by git, and where the kept ones lie.
-const WORK: &str = "runs/reference-seeds";
-const KEPT: &str = "runs/reference";
+pub(super) const WORK: &str = "runs/reference-seeds";
+pub(super) const KEPT: &str = "runs/reference";
+/// The name of the runs of `xtask/corners.toml`, in the place of a scenario.
+const CORNERS: &str = "corners";
 /// What a reference run keeps of its training run.
 const FILES: [&str; 5] = [
     "config.toml",
@@ -52,10 +54,10 @@ pub(super) fn scenarios() -> Vec<String> {
     references().into_iter().map(|reference| reference.scenario).collect()
 }
 
-/// Trains what is missing, chooses, compares: on the scenarios of these names, on all where there is none.
+/// Trains what is missing, chooses, compares: on the scenarios of these names, on all and in the corners where there is none.
 pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> Result<()> {
-    let scenarios = scenarios();
-    let chosen = chosen("reference scenario", &scenarios, only)?;
+    let names = [scenarios(), vec![CORNERS.to_owned()]].concat();
+    let chosen = chosen("reference scenario", &names, only)?;
     libtorch::ensure(workspace, machine)?;
     call(workspace.cargo().args(["build", "--release"]))?;
     for Reference { scenario, recording, experiments } in &references() {
@@ -81,6 +83,9 @@ pub(crate) fn run(workspace: &Workspace, machine: &Machine, only: &[String]) -> 
         if !without.is_empty() {
             compare(workspace, scenario, &without, &format!("{file}-without"), Shown::Against { baseline })?;
         }
+    }
+    if chosen.iter().any(|name| *name == CORNERS) {
+        corners::run(workspace)?;
     }
     results::refresh(workspace.root())
 }
