@@ -1,6 +1,6 @@
 """Our PPO and DQN beside MaskablePPO and DQN of Stable-Baselines3: decisions per second of processor time, and what was learnt for it.
 
-    cargo build --release
+    cargo xtask proofs beside-stable-baselines
     python python/bench/beside_sb3.py target/release/thoughtcache
 
 Both learn on `tight` in our native vector environment, with the same network, batch, epochs and budget. The first seed is trained in 1 and in 2
@@ -152,7 +152,8 @@ def greedy(model: Any) -> Callable[[np.ndarray, np.ndarray], Any]:
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("program", type=Path, help="`thoughtcache` built with PyTorch")
+    known = os.environ.get("THOUGHTCACHE", "target/release/thoughtcache")
+    asked.add_argument("program", type=Path, nargs="?", default=known, help="`thoughtcache` built with PyTorch [%(default)s]")
     asked.add_argument("--agent", choices=["ppo", "dqn"], default="ppo")
     asked.add_argument("--decisions", type=int, default=409_600)
     asked.add_argument("--threads", type=int, nargs="+", default=[1, 2])

@@ -14,6 +14,7 @@ import time
 os.environ.update(OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1")  # for the processes of all nodes
 
 import ray
+from ray._common.utils import get_default_ray_temp_dir
 from ray.cluster_utils import Cluster
 from ray.rllib.algorithms.algorithm import Algorithm
 
@@ -60,6 +61,8 @@ def main() -> int:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
+        # The cluster notes its address in Ray's usual folder, which a machine that has never run Ray has not.
+        os.makedirs(get_default_ray_temp_dir(), exist_ok=True)
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "temp_dir": folder, "include_dashboard": False})
         cluster.add_node(num_cpus=2)
         try:
