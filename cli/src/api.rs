@@ -1,5 +1,6 @@
 //! What the Python package takes from the program: worlds, policies and pictures by the names of the command line.
 
+use crate::bounds;
 use crate::commands::evaluate;
 pub use crate::commands::scenario::pictures::View;
 use crate::commands::scenario::pictures::{self, KINDS};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use thoughtcache_agents::bounds::exact::OPTIMAL;
 use thoughtcache_agents::checkpoint::Checkpoint;
-use thoughtcache_agents::evaluate::{Contender, Evaluation};
+use thoughtcache_agents::evaluate::{Contender, EvaluateError, Evaluation, Hooks, Protocol};
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::{Scenario, shipped};
@@ -78,6 +79,18 @@ pub fn all_rules(scenario: &Arc<Scenario>) -> Vec<String> {
 /// When a figure is not a finite number.
 pub fn evaluated(evaluation: &Evaluation) -> Result<Value> {
     Ok(evaluate::document(evaluation, &evaluate::summaries(evaluation)?))
+}
+
+/// Lower bounds of the episodes that were played, by episode and slot, as `compare --bound` finds and keeps them.
+///
+/// # Errors
+/// When the hooks say to stop.
+pub fn bounds(
+    protocol: &Protocol,
+    evaluation: &Evaluation,
+    hooks: Hooks<'_>,
+) -> Result<Vec<Vec<f64>>, EvaluateError> {
+    bounds::of_episodes(Console::new(false, true), protocol, evaluation, hooks)
 }
 
 /// The checkpoint behind the folder of a run or of a checkpoint; `None` where the name is that of a rule.

@@ -13,19 +13,22 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use thoughtcache_agents::bounds::{Ascent, Bound};
-use thoughtcache_agents::evaluate::{Evaluation, Protocol};
+use thoughtcache_agents::evaluate::{EvaluateError, Evaluation, Hooks, Protocol};
 use thoughtcache_env::digest::mix;
 
 /// The columns, and the way of finding bounds: what another way has found does not count.
 const HEAD: &str = concat!("episode,requests,steps_3,bound_by_slot,thoughtcache ", env!("CARGO_PKG_VERSION"));
 
-/// The bounds of the episodes that were played, by episode and slot; `told` is called after each.
+/// The bounds of the episodes that were played, by episode and slot; the hooks hear of each.
+///
+/// # Errors
+/// When the hooks say to stop, before an episode.
 pub(crate) fn of_episodes(
     console: Console,
     protocol: &Protocol,
     evaluation: &Evaluation,
-    told: &(dyn Fn() + Sync),
-) -> Vec<Vec<f64>> {
+    hooks: Hooks<'_>,
+) -> Result<Vec<Vec<f64>>, EvaluateError> {
     let Protocol { scenario, seed, .. } = protocol;
     let ascent = Ascent::default();
     let path = PathBuf::from(format!("runs/bounds/{:016x}-{}.csv", scenario.digest, seed.run));
@@ -40,25 +43,29 @@ pub(crate) fn of_episodes(
         .zip(episodes)
         .map(|(episode, played)| (episode, mix(prices, played.fingerprint), ascent.steps))
         .collect();
-    let bounds: Vec<Vec<f64>> = keys
+    let bounds: Result<Vec<Vec<f64>>, EvaluateError> = keys
         .par_iter()
         .with_max_len(1)
         .map(|key| {
+            if (hooks.should_stop)() {
+                return Err(EvaluateError::Stopped);
+            }
             let bound = match kept.get(key).filter(|kept| kept.len() == evaluation.slots as usize) {
                 Some(bound) => bound.clone(),
                 None => Bound::of(scenario, seed.with_episode(key.0), ascent).slot_costs,
             };
-            told();
-            bound
+            (hooks.played)();
+            Ok(bound)
         })
         .collect();
+    let bounds = bounds?;
     let found: BTreeMap<Key, Vec<f64>> = keys.into_iter().zip(bounds.iter().cloned()).collect();
     if found.iter().any(|(key, bound)| kept.get(key) != Some(bound))
         && let Err(error) = keep(&path, found)
     {
         console.note(&format!("the bounds are not kept: {error:#}"));
     }
-    bounds
+    Ok(bounds)
 }
 
 /// The bounds in a file; none where there is no file.

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use thoughtcache_agents::compare::Comparison;
+use thoughtcache_agents::compare::{CompareError, Comparison};
 use thoughtcache_agents::evaluate::{
     self as play_all, Contender, EpisodeResult, EvaluateError, Evaluation, Hooks, PolicyKind, Protocol,
 };
@@ -62,23 +62,11 @@ fn contenders(
     Ok((all, typed))
 }
 
-/// Plays all, while a thread that has the interpreter looks for Ctrl-C.
-fn play(
-    py: Python<'_>,
-    contenders: &[Contender],
-    protocol: &Protocol,
-    raised: &Raised,
-) -> PyResult<Evaluation> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let is_python = contenders.iter().any(|contender| contender.kind == PolicyKind::Custom);
-    let should_stop = || stop.load(Ordering::Relaxed) || (is_python && raised.is_there());
-    let played = std::thread::scope(|scope| {
-        let work = scope.spawn(|| {
-            let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
-            let work = || play_all::evaluate(contenders, protocol, hooks);
-            // What Python decides may be shared, as a network is that a function calls: it is asked by one thread.
-            if is_python { pool::install_alone(work) } else { pool::install(work) }
-        });
+/// Does the work on another thread, while this one has the interpreter and looks for Ctrl-C, which sets the flag.
+fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T + Send) -> PyResult<T> {
+    let stop = AtomicBool::new(false);
+    let (outcome, signal) = std::thread::scope(|scope| {
+        let work = scope.spawn(|| work(&stop));
         let mut signal = None;
         while !work.is_finished() {
             py.detach(|| std::thread::sleep(std::time::Duration::from_millis(2)));
@@ -87,22 +75,42 @@ fn play(
                 signal.get_or_insert(error);
             }
         }
-        let outcome = py.detach(|| work.join());
-        (outcome, signal)
+        (py.detach(|| work.join()), signal)
     });
-    let (outcome, signal) = played;
-    if let Some(error) = signal {
-        return Err(error);
+    match (signal, outcome) {
+        (Some(error), _) => Err(error),
+        (None, Ok(outcome)) => Ok(outcome),
+        (None, Err(panic)) => std::panic::resume_unwind(panic),
     }
+}
+
+/// Plays all.
+fn play(
+    py: Python<'_>,
+    contenders: &[Contender],
+    protocol: &Protocol,
+    raised: &Raised,
+) -> PyResult<Evaluation> {
+    let is_python = contenders.iter().any(|contender| contender.kind == PolicyKind::Custom);
+    let played = interruptible(py, |stop| {
+        let should_stop = || stop.load(Ordering::Relaxed) || (is_python && raised.is_there());
+        let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
+        let work = || play_all::evaluate(contenders, protocol, hooks);
+        // What Python decides may be shared, as a network is that a function calls: it is asked by one thread.
+        if is_python { pool::install_alone(work) } else { pool::install(work) }
+    });
+    // Whoever decides in Python is called on the other thread; what it raised comes before the end that this led to.
+    let played = played?;
     if let Some(error) = raised.take() {
         return Err(error);
     }
-    match outcome {
-        Ok(evaluation) => evaluation?.map_err(|error| match error {
-            EvaluateError::Stopped => PyKeyboardInterrupt::new_err("stopped"),
-            error => PyValueError::new_err(error.to_string()),
-        }),
-        Err(panic) => std::panic::resume_unwind(panic),
+    played?.map_err(not_played)
+}
+
+fn not_played(error: EvaluateError) -> PyErr {
+    match error {
+        EvaluateError::Stopped => PyKeyboardInterrupt::new_err("stopped"),
+        error => PyValueError::new_err(error.to_string()),
     }
 }
 
@@ -137,7 +145,8 @@ pub(crate) fn evaluate<'py>(
 
 /// See `_native.pyi`.
 #[pyfunction]
-#[pyo3(signature = (policies, scenario, baseline, episodes, seed, by_run))]
+#[pyo3(signature = (policies, scenario, baseline, episodes, seed, by_run, bound))]
+#[expect(clippy::too_many_arguments, reason = "they are given by name in Python")]
 pub(crate) fn compare<'py>(
     py: Python<'py>,
     policies: Option<Vec<Named>>,
@@ -146,6 +155,7 @@ pub(crate) fn compare<'py>(
     episodes: u64,
     seed: u64,
     by_run: bool,
+    bound: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let raised = Raised::default();
     let world = &scenario.loaded.scenario;
@@ -161,7 +171,17 @@ pub(crate) fn compare<'py>(
     let protocol = protocol(scenario, seed, episodes)?;
     let evaluation = play(py, &contenders, &protocol, &raised)?;
     let comparison = py.detach(|| pool::install(|| Comparison::of_groups(&evaluation, &groups, row)))?;
-    let comparison = comparison.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let mistaken = |error: CompareError| PyValueError::new_err(error.to_string());
+    let mut comparison = comparison.map_err(mistaken)?;
+    if bound {
+        let bounds = interruptible(py, |stop| {
+            let should_stop = || stop.load(Ordering::Relaxed);
+            let hooks = Hooks { should_stop: &should_stop, ..Hooks::default() };
+            pool::install(|| api::bounds(&protocol, &evaluation, hooks))
+        })?;
+        let bounds = bounds?.map_err(not_played)?;
+        comparison = comparison.with_bounds(&evaluation, &groups, &bounds).map_err(mistaken)?;
+    }
     let mut found = json!(comparison);
     found["verdict"] = comparison.verdict.to_string().into();
     document(py, &found)

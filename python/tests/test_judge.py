@@ -45,6 +45,19 @@ def test_compare_without_names_reports_all_rules_as_the_program_does():
     assert "optimal" in {row["name"] for row in table.rows()}
 
 
+def test_a_bound_gives_regret_as_the_program_does(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # bounds are kept below
+    known = printed("compare", "lru", "worth", "--only", "--scenario", "tiny-unit3", "--episodes", 2, "--bound", "--json")
+    table = compare(["lru", "worth"], "tiny-unit3", episodes=2, bound=True)
+    table.pop("verdict")
+    assert dict(table) == without_times({name: known[name] for name in table})
+    rows = {row["name"]: row for row in table.rows()}
+    assert rows["worth"]["closed_mean"] > 0.5 > rows["least-aot"]["closed_mean"] == 0.0
+    assert rows["lru"]["mean_cost"] == pytest.approx(table["bound"]["mean_cost"] + rows["lru"]["regret_mean"])
+    assert {"(bound)", "regret", "closed"} <= set(str(table).replace("  ", "\n").split("\n"))
+    assert "regret" not in compare(["lru"], "tiny-unit3", episodes=1).rows()[0]
+
+
 def test_evaluate_reports_what_the_program_prints():
     known = printed("evaluate", "lru", "worth", "--scenario", "tight", "--episodes", 2, "--seed", 3, "--json")
     found = evaluate(["lru", "worth"], "tight", episodes=2, seed=3)

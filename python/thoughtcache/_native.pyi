@@ -142,7 +142,7 @@ def evaluate(policies: Sequence[_Named], scenario: Scenario, episodes: int, seed
     """Plays policies on test episodes, each by itself."""
 
 def compare(
-    policies: Sequence[_Named] | None, scenario: Scenario, baseline: str, episodes: int, seed: int, by_run: bool
+    policies: Sequence[_Named] | None, scenario: Scenario, baseline: str, episodes: int, seed: int, by_run: bool, bound: bool
 ) -> dict[str, Any]:
     """Plays policies on the same test episodes and compares them with the baseline."""
 

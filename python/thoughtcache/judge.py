@@ -74,14 +74,19 @@ class Table(dict[str, Any]):
         rows = self.rows()
         ratios = [(name, label) for name, label in (("hit_ratio", "hits"), ("edge_ratio", "edge")) if any(name in row for row in rows)]
         head = ["policy", "cost/slot", "95 % interval", *(label for _, label in ratios)]
-        is_compared = "baseline" in self
-        cells = [[*head, f"to {self['baseline']}"] if is_compared else head]
+        is_compared, bound = "baseline" in self, self.get("bound")
+        cells = [[*head, *([f"to {self['baseline']}"] if is_compared else []), *(["regret", "closed"] if bound else [])]]
+        if bound:
+            row = dict(_flat(bound))
+            cell = ["(bound)", f"{row['mean_cost']:.4g}", f"[{row['ci95_low']:.4g}, {row['ci95_high']:.4g}]", *("-" for _ in ratios)]
+            cells.append([*cell, _interval(row, "relative", "+"), f"{0:.4g}", _percent(1.0)])
         for row in rows:
             cell = [row["name"], f"{row['mean_cost']:.4g}", f"[{row['ci95_low']:.4g}, {row['ci95_high']:.4g}]"]
             cell += [_percent(row.get(name)) for name, _ in ratios]
             if is_compared:
-                mean, low, high = (row.get(name) for name in ("relative_mean", "relative_ci95_low", "relative_ci95_high"))
-                cell.append("-" if mean is None else f"{_percent(mean, '+')} [{_percent(low, '+')}, {_percent(high, '+')}]")
+                cell.append(_interval(row, "relative", "+"))
+            if bound:
+                cell += [f"{row['regret_mean']:.4g} [{row['regret_ci95_low']:.4g}, {row['regret_ci95_high']:.4g}]", _interval(row, "closed")]
             cells.append(cell)
         return cells
 
@@ -104,6 +109,11 @@ class Table(dict[str, Any]):
 
 def _percent(share: float | None, sign: str = "") -> str:
     return "-" if share is None else f"{100 * share:{sign}.1f} %"
+
+
+def _interval(row: dict[str, Any], name: str, sign: str = "") -> str:
+    mean, low, high = (row.get(f"{name}_{part}") for part in ("mean", "ci95_low", "ci95_high"))
+    return "-" if mean is None else f"{_percent(mean, sign)} [{_percent(low, sign)}, {_percent(high, sign)}]"
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -178,16 +188,18 @@ def compare(
     episodes: int = EPISODES,
     seed: int = 0,
     by_run: bool = False,
+    bound: bool = False,
 ) -> Table:
     """Plays policies on the same test episodes and compares each with the baseline, paired: the figures of `thoughtcache compare`.
 
-    Without `policies` all rules take part. Runs that differ in their training seed alone are one row, unless `by_run`. See `evaluate` for what
-    a policy and a scenario may be.
+    Without `policies` all rules take part. Runs that differ in their training seed alone are one row, unless `by_run`. With `bound` the table tells
+    what no policy can cost less than, not even one that knows the future, the regret of each policy to it, and the share of the baseline's
+    regret that it closes; bounds are kept in `runs/bounds`. See `evaluate` for what a policy and a scenario may be.
     """
     named = None if policies is None else _named(policies)
     baseline = os.fspath(baseline)
     world = _world(scenario, _with_baseline(named or [], baseline), overrides)
-    return Table(_native.compare(named, world, baseline, checked_seed(episodes, "episodes"), checked_seed(seed), by_run))
+    return Table(_native.compare(named, world, baseline, checked_seed(episodes, "episodes"), checked_seed(seed), by_run, bound))
 
 
 class Picture:

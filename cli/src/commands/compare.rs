@@ -209,7 +209,7 @@ impl Args {
             let baseline = self.baseline_row(&baseline, lineup, contenders, groups)?;
             let mut comparison = Comparison::of_groups(&evaluation, groups, baseline)?;
             if self.bound {
-                let bounds = bounds::of_episodes(console, protocol, &evaluation, &|| bar.inc(1));
+                let bounds = bounds::of_episodes(console, protocol, &evaluation, hooks)?;
                 comparison = comparison.with_bounds(&evaluation, groups, &bounds)?;
             }
             compared.push(Compared { value: value.clone(), comparison });
