@@ -54,7 +54,7 @@ pub fn scenario(name: Option<&str>, policies: &[String], overrides: &[Override])
 /// # Errors
 /// Every mistake, with its place.
 pub fn scenario_from_text(name: &str, text: &str) -> Result<Loaded> {
-    Loaded::new(ScenarioText { file: name.to_owned(), text: text.to_owned(), folder: None }.load(&[])?)
+    Loaded::new(ScenarioText::new(name, text, None)?.load(&[])?)
 }
 
 /// The names of the shipped scenarios and what they are.

@@ -1,6 +1,8 @@
 //! The command line: every command, and the options of all.
 
-use crate::commands::{bench, compare, doctor, evaluate, rules, scenario, trace, train, tune, verify};
+use crate::commands::{
+    bench, catalogue, compare, doctor, evaluate, rules, scenario, trace, train, tune, verify,
+};
 use crate::console::{Console, Verdict};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -37,6 +39,7 @@ enum Command {
     Compare(compare::Args),
     Rules(rules::Args),
     Scenario(scenario::Args),
+    Catalogue(catalogue::Args),
     Trace(trace::Args),
     Tune(tune::Args),
     Verify(verify::Args),
@@ -54,6 +57,7 @@ impl Cli {
             Command::Compare(args) => args.run(console),
             Command::Rules(args) => args.run(console),
             Command::Scenario(args) => args.run(console),
+            Command::Catalogue(args) => args.run(console),
             Command::Trace(args) => args.run(console),
             Command::Tune(args) => args.run(console),
             Command::Verify(args) => args.run(console),

@@ -26,7 +26,7 @@ use thoughtcache_env::gym::api::Env;
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::invalid::Invalid;
 use thoughtcache_env::scenario::{CHOICES, ScenarioConfig};
-use thoughtcache_env::text::{self, ConfigError, Override};
+use thoughtcache_env::text::{self, ConfigError, Override, Texts};
 use toml::{Table, Value};
 
 /// The fewest validation episodes that may choose a checkpoint.
@@ -167,17 +167,16 @@ impl Experiment {
 /// # Errors
 /// Every mistake, with its place.
 pub(crate) fn agent(name: &str) -> Result<AgentConfig> {
-    let Part { file, text, .. } = agent_file::find(name)?;
-    let config: AgentConfig = text::parse(&file, &text, &[], &[""])?;
-    config.validate().map_err(|invalid| invalid.in_text(&file, &text))?;
+    let Part { texts, .. } = agent_file::find(name)?;
+    let config: AgentConfig = texts.parse(&[], &[""])?;
+    config.validate().map_err(|invalid| texts.place(invalid))?;
     Ok(config)
 }
 
 /// The text of a scenario or an agent.
 #[derive(Clone)]
 struct Part {
-    file: String,
-    text: String,
+    texts: Texts,
     folder: Option<PathBuf>,
     /// The key, `scenario` or `agent`, of the part of an experiment that the text was made from: its lines are nobody's.
     derived_for: Option<&'static str>,
@@ -186,8 +185,8 @@ struct Part {
 }
 
 impl From<ScenarioText> for Part {
-    fn from(ScenarioText { file, text, folder }: ScenarioText) -> Self {
-        Self { file, text, folder, derived_for: None, typed: None }
+    fn from(ScenarioText { texts, folder }: ScenarioText) -> Self {
+        Self { texts, folder, derived_for: None, typed: None }
     }
 }
 
@@ -228,9 +227,8 @@ impl Source {
         let scenario = self.part::<ScenarioConfig>("scenario", &file.scenario, typed, &CHOICES, find)?;
         let in_agent =
             |error: ConfigError| self.place(&agent, scenario_file::typed(error, "agent.", &of_agent));
-        let invalid = |invalid: Invalid| in_agent(invalid.in_text(&agent.file, &agent.text));
-        let config: AgentConfig =
-            text::parse(&agent.file, &agent.text, &of_agent, &[""]).map_err(in_agent)?;
+        let invalid = |invalid: Invalid| in_agent(agent.texts.place(invalid));
+        let config: AgentConfig = agent.texts.parse(&of_agent, &[""]).map_err(in_agent)?;
         config.validate().map_err(invalid)?;
         let experiment = Experiment {
             name: file.name.or(Some(name)),
@@ -257,8 +255,8 @@ impl Source {
     }
 
     fn scenario(&self, scenario: &Part, changes: &[Override]) -> Result<LoadedScenario> {
-        let Part { file, text, folder, .. } = scenario.clone();
-        let source = ScenarioText { file, text, folder: folder.or_else(|| self.folder.clone()) };
+        let Part { texts, folder, .. } = scenario.clone();
+        let source = ScenarioText { texts, folder: folder.or_else(|| self.folder.clone()) };
         source.load(changes).map_err(|error| match error.downcast::<ConfigError>() {
             Ok(error) => anyhow!(self.place(scenario, error)),
             Err(error) => error,
@@ -297,9 +295,8 @@ impl Source {
         choices: &[&str],
         find: impl Fn(&str) -> Result<Part>,
     ) -> Result<Part> {
-        let derived = |text, folder| Part {
-            file: self.file.clone(),
-            text,
+        let derived = |text: String, folder| Part {
+            texts: Texts::new(self.file.clone(), text),
             folder,
             derived_for: Some(key),
             typed: None,
@@ -345,15 +342,13 @@ impl Source {
     ) -> Result<String> {
         let mut overrides = Vec::new();
         leaves(changes, "", &mut |key, value| overrides.push(Override { key, value: value.to_string() }));
-        let typed: T =
-            text::parse(&base.file, &base.text, &overrides, choices).map_err(|error| match error {
-                ConfigError::Override { typed, message } => {
-                    let place =
-                        typed.first().map_or_else(String::new, |change| format!("{key}.{}", change.key));
-                    self.shape(text::locate(&self.text, &place), &place, &format!("{place}: {message}"))
-                }
-                error => error,
-            })?;
+        let typed: T = base.texts.parse(&overrides, choices).map_err(|error| match error {
+            ConfigError::Override { typed, message } => {
+                let place = typed.first().map_or_else(String::new, |change| format!("{key}.{}", change.key));
+                self.shape(text::locate(&self.text, &place), &place, &format!("{place}: {message}"))
+            }
+            error => error,
+        })?;
         Ok(toml::to_string(&typed)?)
     }
 

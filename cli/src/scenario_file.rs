@@ -1,5 +1,6 @@
 //! From a name on the command line to a validated scenario: shipped texts, files and `--set`.
 
+use crate::console::shown;
 use crate::scenario_files::ScenarioFiles;
 use crate::text_file;
 use anyhow::{Result, anyhow, bail};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use thoughtcache_agents::heuristics::registry;
 use thoughtcache_env::message::one_line;
 use thoughtcache_env::scenario::{CHOICES, Scenario, ScenarioConfig, shipped};
-use thoughtcache_env::text::{self, ConfigError, Override};
+use thoughtcache_env::text::{ConfigError, Override, Texts};
 
 /// The prefix of a scenario's keys in `--set`.
 const PREFIX: &str = "scenario.";
@@ -54,13 +55,11 @@ pub(crate) struct LoadedScenario {
     pub(crate) scenario: Arc<Scenario>,
 }
 
-/// The text of a scenario and where it came from.
+/// The text of a scenario with those that it inherits from, and where it came from.
 #[derive(Clone, Debug)]
 pub(crate) struct ScenarioText {
-    /// The shipped name or the path, for messages.
-    pub(crate) file: String,
-    /// The TOML.
-    pub(crate) text: String,
+    /// The TOML, called by its shipped name or path.
+    pub(crate) texts: Texts,
     /// Where the files that it names are looked for besides the current directory.
     pub(crate) folder: Option<PathBuf>,
 }
@@ -69,12 +68,21 @@ impl ScenarioText {
     /// The text behind a shipped name or a path.
     ///
     /// # Errors
-    /// When there is neither; the message lists the names.
+    /// When there is neither, or what it inherits from is not there; the message lists the names.
     pub(crate) fn find(name: &str) -> Result<Self> {
         let (shipped, names) = (shipped::text(name), shipped::names().collect::<Vec<_>>());
         let text = text_file::find("scenario", name, shipped, &names)?;
         let folder = Path::new(name).parent().filter(|_| shipped.is_none());
-        Ok(Self { file: one_line(name), text, folder: folder.map(Path::to_owned) })
+        Self::new(&one_line(name), &text, folder.map(Path::to_owned))
+    }
+
+    /// This text, which lies in `folder`.
+    ///
+    /// # Errors
+    /// When what it inherits from is not there.
+    pub(crate) fn new(file: &str, text: &str, folder: Option<PathBuf>) -> Result<Self> {
+        let texts = Texts::inheriting(file, text, |name| base(name, folder.as_deref()))?;
+        Ok(Self { texts, folder })
     }
 
     /// Parses the text with the changes; validates the shape alone, and reads no recording.
@@ -82,8 +90,7 @@ impl ScenarioText {
     /// # Errors
     /// Every mistake of shape, with its place.
     pub(crate) fn config(&self, overrides: &[Override]) -> Result<ScenarioConfig> {
-        text::parse(&self.file, &self.text, overrides, &CHOICES)
-            .map_err(|error| typed(error, PREFIX, overrides).into())
+        self.texts.parse(overrides, &CHOICES).map_err(|error| typed(error, PREFIX, overrides).into())
     }
 
     /// Applies the changes and validates, with the recording if there is one.
@@ -92,7 +99,7 @@ impl ScenarioText {
     /// Every mistake, with its place.
     pub(crate) fn load(&self, overrides: &[Override]) -> Result<LoadedScenario> {
         let mut files = ScenarioFiles::new(self.folder.as_deref(), self.import_line());
-        let loaded = Scenario::load_with(&self.file, &self.text, overrides, &mut files);
+        let loaded = Scenario::load_texts(&self.texts, overrides, &mut files);
         let (mut config, scenario) = loaded.map_err(|error| typed(error, PREFIX, overrides))?;
         files.write_paths(&mut config);
         registry::check_parameters(&scenario).map_err(|error| {
@@ -103,27 +110,48 @@ impl ScenarioText {
                 let error = ConfigError::Override { typed: vec![change.clone()], message };
                 return typed(error, PREFIX, overrides);
             }
-            let (file, line) = (self.file.clone(), text::locate(&self.text, &key));
+            let (file, line) = self.texts.locate(&key);
             ConfigError::Shape { file, line, column: None, key, message }
         })?;
         Ok(LoadedScenario { config, scenario: Arc::new(scenario) })
     }
 
-    /// The line that makes the recording, if the comments at the head of the file say it.
-    pub(crate) fn import_line(&self) -> Option<String> {
-        let mut comments = self.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
-        let mut line = comments.find(|line| line.starts_with("thoughtcache trace import"))?.to_owned();
-        while let Some(begun) = line.strip_suffix('\\') {
-            line = format!("{} {}", begun.trim_end(), comments.next()?);
-        }
-        Some(line)
+    /// The line that makes the recording, if the comments at the head of the file, or of one that it inherits from, say it.
+    fn import_line(&self) -> Option<String> {
+        self.texts.all().find_map(|text| {
+            let mut comments = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+            let mut line = comments.find(|line| line.starts_with("thoughtcache trace import"))?.to_owned();
+            while let Some(begun) = line.strip_suffix('\\') {
+                line = format!("{} {}", begun.trim_end(), comments.next()?);
+            }
+            Some(line)
+        })
     }
 
     /// Returns the first comment of the file after the name: one line for a list.
     pub(crate) fn summary(&self) -> String {
-        let first =
-            self.text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or_default().trim();
+        let first = self
+            .texts
+            .own()
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix('#'))
+            .unwrap_or_default()
+            .trim();
         first.split_once(": ").map_or(first, |(_, summary)| summary).trim_end_matches('.').to_owned()
+    }
+}
+
+/// File and text that a scenario in `folder` inherits from: a shipped one, or a file beside it.
+fn base(name: &str, folder: Option<&Path>) -> Result<(String, String), String> {
+    let path = folder.unwrap_or(Path::new("")).join(name);
+    let is_beside = Path::new(name).file_name().is_some_and(|file| file == name);
+    match shipped::base(name) {
+        Err(_) if is_beside && path.exists() => {
+            let text = text_file::read(&path, "scenario.toml").map_err(|error| format!("{error:#}"))?;
+            Ok((shown(&path), text))
+        }
+        base => base.map_err(|names| format!("the name of a file in the same folder, or {names}")),
     }
 }
 
@@ -204,7 +232,7 @@ mod tests {
     use std::fs;
 
     fn text(text: &str, folder: Option<&Path>) -> ScenarioText {
-        ScenarioText { file: "x.toml".into(), text: text.into(), folder: folder.map(Path::to_owned) }
+        ScenarioText::new("x.toml", text, folder.map(Path::to_owned)).unwrap()
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! From the text of a configuration to its typed form, with errors that point into the text.
 //!
 //! Scenarios, agents, experiments and the catalogue are read here: all are TOML, all reject unknown keys, all but the catalogue
-//! accept `key=value` overrides.
+//! accept `key=value` overrides. A scenario may inherit from others ([`Texts`]).
 
+mod inherit;
 mod overrides;
 mod place;
 mod read;
 
+pub use inherit::Texts;
 pub use overrides::Override;
 pub use place::locate;
 
 use crate::invalid::Invalid;
 use crate::message::{one_line, shown};
-use read::read;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use toml::Value;
 
 /// A mistake in a configuration: what, where, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -95,21 +95,7 @@ pub fn parse<T: DeserializeOwned>(
     overrides: &[Override],
     choices: &[&str],
 ) -> Result<T, ConfigError> {
-    let root: Value = toml::from_str(text).map_err(|error| no_toml(file, text, &error))?;
-    let typed: T = read(&root).map_err(|misfit| {
-        let place = place::find(text, &misfit.path).filter(|_| !misfit.path.is_empty());
-        let start = place.map_or(0, |(key, value)| if misfit.is_key() { key } else { value });
-        let (line, column) = place::position(text, start);
-        let message = misfit.message("");
-        ConfigError::Shape {
-            file: file.to_owned(),
-            line: Some(line),
-            column: Some(column),
-            key: one_line(&misfit.path),
-            message,
-        }
-    })?;
-    if overrides.is_empty() { Ok(typed) } else { overrides::applied(&root, overrides, choices) }
+    Texts::new(file, text).parse(overrides, choices)
 }
 
 /// The error of a text that is no TOML.

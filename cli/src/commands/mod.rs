@@ -1,6 +1,7 @@
 //! One file a command; each has `Args` with `run(self, Console) -> Result<Verdict>`.
 
 pub(crate) mod bench;
+pub(crate) mod catalogue;
 pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;

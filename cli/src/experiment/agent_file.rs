@@ -4,6 +4,7 @@ use super::Part;
 use crate::text_file;
 use anyhow::Result;
 use thoughtcache_env::message::one_line;
+use thoughtcache_env::text::Texts;
 
 /// Names and texts, in the order in which they are listed.
 const SHIPPED: [(&str, &str); 8] = [
@@ -24,7 +25,7 @@ const SHIPPED: [(&str, &str); 8] = [
 pub(super) fn find(name: &str) -> Result<Part> {
     let shipped = SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text);
     let text = text_file::find("agent", name, shipped, &SHIPPED.map(|(shipped, _)| shipped))?;
-    Ok(Part { file: one_line(name), text, folder: None, derived_for: None, typed: None })
+    Ok(Part { texts: Texts::new(one_line(name), text), folder: None, derived_for: None, typed: None })
 }
 
 #[cfg(test)]

@@ -36,6 +36,31 @@ fn a_base_is_changed_by_the_file_and_then_by_what_is_typed() {
 }
 
 #[test]
+fn a_run_keeps_what_its_scenario_inherits() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("base.toml", "from = \"tight\"\n[cell]\nmemory_gb = 480.0\n");
+    write("child.toml", "from = \"base.toml\"\nname = \"child\"\n");
+    let child = folder.path().join("child.toml");
+    let named = PLAIN.replace("\"tight\"", &format!("{:?}", child.display().to_string()));
+    let first = resolve(&named, &["scenario.horizon_slots=50"]).unwrap();
+    // A table of the experiment changes what the file inherits.
+    let table = format!(
+        "agent = \"ppo-tight\"\ndecisions = 64_000\n[scenario]\nfrom = {:?}\nhorizon_slots = 50\n",
+        child.display().to_string()
+    );
+    assert_eq!(resolve(&table, &[]).unwrap().to_toml().unwrap(), first.to_toml().unwrap());
+    drop(folder);
+    let again = resolve(&first.to_toml().unwrap(), &[]).unwrap();
+    let scenario = &again.scenario.scenario;
+    assert_eq!(
+        (scenario.name.as_str(), scenario.horizon_slots, scenario.capacity_bytes),
+        ("child", 50, 480_000_000_000)
+    );
+    assert_eq!(scenario.digest, first.scenario.scenario.digest);
+}
+
+#[test]
 fn a_budget_is_rounded_up_to_whole_steps_of_all_lanes() {
     let rounded = |typed: &str| {
         let experiment = resolve(PLAIN, &[&format!("decisions={typed}")]).unwrap();

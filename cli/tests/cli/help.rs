@@ -12,6 +12,8 @@ fn every_command_explains_itself_with_an_example() {
         "scenario check",
         "scenario describe",
         "scenario plot",
+        "catalogue",
+        "catalogue fit",
         "trace",
         "trace import",
         "trace stats",

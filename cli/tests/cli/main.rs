@@ -3,6 +3,7 @@
 #![cfg_attr(not(feature = "torch"), allow(dead_code, reason = "only runs leave files to read"))]
 
 mod bench;
+mod catalogue;
 mod compare;
 #[cfg(all(feature = "torch", unix))]
 mod examples;

@@ -8,7 +8,7 @@ mod settings;
 use super::Desk;
 
 /// One page: every line with what is said of it, `error: ` left out.
-fn assert_mistakes(name: &str, desk: &Desk, lines: &[&str]) {
+pub(super) fn assert_mistakes(name: &str, desk: &Desk, lines: &[&str]) {
     let mut page = String::new();
     for line in lines {
         let outcome = desk.run(line).expect(2);

@@ -250,3 +250,75 @@ fn a_name_with_control_characters_is_shown_escaped_on_one_line() {
         assert_eq!(said.lines().count(), 2, "{said}");
     }
 }
+
+#[test]
+fn a_scenario_inherits_from_another_and_what_is_shown_needs_no_other() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("worlds")).unwrap();
+    let base = "from = \"square.toml\"\n[cell]\nmemory_gb = 40.0\n[physical.weights]\ncost_per_s = 0.25\n";
+    desk.write("worlds/square.toml", include_str!("square.toml"));
+    desk.write("worlds/base.toml", base);
+    desk.write("worlds/child.toml", "from = \"base.toml\"\nname = \"child\"\nhorizon_slots = 50\n");
+    let shown =
+        desk.run("scenario show worlds/child.toml --set scenario.cell.memory_gb=36.0").expect(0).stdout;
+    let changed = desk.run(
+        "scenario show worlds/square.toml --set scenario.name=child --set scenario.horizon_slots=50 --set scenario.cell.memory_gb=36.0 --set scenario.physical.weights.cost_per_s=0.25",
+    );
+    assert_eq!(shown, changed.expect(0).stdout);
+    let costs = |line: &str| {
+        desk.run(&format!("{line} --set scenario.cell.memory_gb=36.0 --json")).expect(0).json()["rows"]
+            .clone()
+    };
+    let inherited = costs("compare lru cloud-only --scenario worlds/child.toml --episodes 2");
+    std::fs::remove_dir_all(desk.path("worlds")).unwrap();
+    desk.write("whole.toml", &shown);
+    assert_eq!(costs("compare lru cloud-only --scenario whole.toml --episodes 2"), inherited);
+    assert_eq!(desk.run("scenario show whole.toml").expect(0).stdout, shown);
+}
+
+/// A device of one's own, as it stands in a scenario.
+const OWN_GPU: &str = "from = \"street\"
+physical.server.device = \"mine\"
+[[physical.catalogue.devices]]
+name = \"mine\"
+source = \"a test\"
+constants_source = \"a test\"
+peak_fp16_tflop_per_s = 989.0
+memory_gb = 80.0
+bandwidth_gb_per_s = 3350.0
+power_idle_w = 70.0
+power_busy_w = 490.0
+mfu = 0.5
+eta = 0.7
+t_step_ms = 3.0
+";
+
+#[test]
+fn what_is_wrong_with_an_inherited_scenario_is_told_in_the_file_that_says_it() {
+    let desk = Desk::new();
+    for (name, text) in [
+        ("key.toml", "from = \"street\"\n[cell]\nmemory_gbb = 80.0\n"),
+        ("value.toml", "from = \"street\"\n[cell]\nmemory_gb = -1.0\n"),
+        ("nobody.toml", "from = \"stret\"\n"),
+        ("number.toml", "from = 3\n"),
+        ("one.toml", "from = \"two.toml\"\n"),
+        ("two.toml", "name = \"two\"\nfrom = \"one.toml\"\n"),
+        ("away.toml", "from = \"../one.toml\"\n"),
+        ("deep.toml", "from = \"key.toml\"\nhorizon_slots = 5\n"),
+        ("own.toml", OWN_GPU),
+        ("shipped.toml", &OWN_GPU.replace("\"mine\"", "\"h200\"")),
+        ("misspelt.toml", &OWN_GPU.replacen("\"mine\"", "\"mien\"", 1)),
+        ("unfit.toml", &OWN_GPU.replace("eta = 0.7", "eta = 1.7")),
+        ("abstract.toml", "from = \"tight\"\n[[physical.catalogue.devices]]\nname = \"mine\"\n"),
+    ] {
+        desk.write(name, text);
+    }
+    let names = "key value nobody number one away deep own shipped misspelt unfit abstract";
+    let lines: Vec<String> = names.split(' ').map(|name| format!("scenario check {name}.toml")).collect();
+    let lines: Vec<&str> = lines
+        .iter()
+        .map(String::as_str)
+        .chain(["scenario check own.toml --set scenario.from=tight"])
+        .collect();
+    insta::assert_snapshot!(desk.transcript(&lines));
+}

@@ -1,7 +1,8 @@
 //! The language models and the devices that there are, with the place where each number was read.
 //!
-//! Two files, `configs/catalogue/models.toml` and `devices.toml`, come with the program. A scenario names what it uses; a
-//! catalogue of one's own has the same form.
+//! Two files, `configs/catalogue/models.toml` and `devices.toml`, come with the program. A scenario names what it uses, and may
+//! bring models and devices of its own in the same form ([`CatalogueConfig`]). A shipped name means the same in every scenario: an
+//! own model or device has a name of its own, and is chosen by it.
 
 mod device;
 mod model;
@@ -32,6 +33,25 @@ struct DevicesConfig {
     devices: Vec<DeviceConfig>,
 }
 
+/// `[physical.catalogue]`: models and devices of the scenario's own, beside the shipped ones (`configs/catalogue/`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogueConfig {
+    /// Models; no name of a shipped one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<CatalogueModel>,
+    /// Devices; no name of a shipped one. `thoughtcache catalogue fit` writes one from a measured profile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceConfig>,
+}
+
+impl CatalogueConfig {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Models and devices by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Catalogue {
@@ -56,13 +76,14 @@ impl Catalogue {
     /// # Errors
     /// The first mistake, with its file, line, key, value and what is allowed.
     pub fn parse(models: Source<'_>, devices: Source<'_>) -> Result<Self, ConfigError> {
+        let mut catalogue = Self { models: Vec::new(), devices: Vec::new() };
         let typed: ModelsConfig = text::parse(models.file, models.text, &[], &[])?;
-        let checked_models =
-            checked(models, "models", &typed.models, |model| &model.name, CatalogueModel::validate)?;
+        let added = catalogue.add_models("models", &typed.models);
+        added.map_err(|invalid| invalid.in_text(models.file, models.text))?;
         let typed: DevicesConfig = text::parse(devices.file, devices.text, &[], &[])?;
-        let checked_devices =
-            checked(devices, "devices", &typed.devices, |device| &device.name, DeviceConfig::validate)?;
-        Ok(Self { models: checked_models, devices: checked_devices })
+        let added = catalogue.add_devices("devices", &typed.devices);
+        added.map_err(|invalid| invalid.in_text(devices.file, devices.text))?;
+        Ok(catalogue)
     }
 
     /// What comes with the program.
@@ -70,6 +91,25 @@ impl Catalogue {
         let models = Source { file: "models.toml", text: MODELS_TOML };
         let devices = Source { file: "devices.toml", text: DEVICES_TOML };
         Self::parse(models, devices).expect("the shipped catalogue is valid")
+    }
+
+    /// The shipped catalogue with the models and devices of a scenario, which stand at `place`.
+    ///
+    /// # Errors
+    /// The first value that cannot be meant, or a name that the catalogue has already.
+    pub fn with(own: &CatalogueConfig, place: &str) -> Result<Self, Invalid> {
+        let mut catalogue = Self::shipped();
+        catalogue.add_models(&format!("{place}.models"), &own.models)?;
+        catalogue.add_devices(&format!("{place}.devices"), &own.devices)?;
+        Ok(catalogue)
+    }
+
+    fn add_models(&mut self, list: &str, typed: &[CatalogueModel]) -> Result<(), Invalid> {
+        add(&mut self.models, list, typed, |model| &model.name, CatalogueModel::validate)
+    }
+
+    fn add_devices(&mut self, list: &str, typed: &[DeviceConfig]) -> Result<(), Invalid> {
+        add(&mut self.devices, list, typed, |device| &device.name, DeviceConfig::validate)
     }
 
     /// The model of this name; `key` is where a scenario names it.
@@ -93,24 +133,29 @@ impl Catalogue {
     }
 }
 
-/// Validates the list of a file, in which each name stands once.
-fn checked<C, T>(
-    source: Source<'_>,
+/// Validates the entries of a list and puts them behind those that are known; each name stands once.
+fn add<C, T>(
+    known: &mut Vec<T>,
     list: &str,
     typed: &[C],
-    name: impl Fn(&C) -> &str,
+    name: impl Fn(&T) -> &str,
     validate: impl Fn(&C, &str) -> Result<T, Invalid>,
-) -> Result<Vec<T>, ConfigError> {
-    let entry = |(index, config): (usize, &C)| {
+) -> Result<(), Invalid> {
+    let num_known = known.len();
+    for (index, config) in typed.iter().enumerate() {
         let place = format!("{list}[{index}]");
-        if typed[..index].iter().any(|earlier| name(earlier) == name(config)) {
-            let typed = format!("{:?}", name(config));
-            return Err(Invalid::new(format!("{place}.name"), typed, "each name once"));
+        let entry = validate(config, &place)?;
+        if let Some(earlier) = known.iter().position(|earlier| name(earlier) == name(&entry)) {
+            let allowed = if earlier < num_known {
+                "a name of its own: the shipped catalogue has this one"
+            } else {
+                "each name once"
+            };
+            return Err(Invalid::new(format!("{place}.name"), format!("{:?}", name(&entry)), allowed));
         }
-        validate(config, &place)
-    };
-    let entries = typed.iter().enumerate().map(entry).collect::<Result<_, Invalid>>();
-    entries.map_err(|invalid| invalid.in_text(source.file, source.text))
+        known.push(entry);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

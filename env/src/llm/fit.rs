@@ -15,8 +15,8 @@
 //! not the sum of their squares, because measured profiles hold rows that failed (one prompt of the Llama-2-70B profile took a
 //! tenth of the time that it needs). Solved by iteratively reweighted least squares; the greater of both times and the side of
 //! the roofline are those of the round before.
-//! [`Form::Normative`] has MODEL 5's three constants; [`Form::Extended`] adds the three that are *ours*. Fit on one half of
-//! the rows and judge on the other: [`halves`], [`judge`].
+//! [`Form::Normative`] has MODEL 5's three constants; [`Form::Extended`] adds the three that are *ours*. A fit is judged on
+//! groups of rows that it has not seen ([`unseen`]): a profile repeats each measurement, so that neighbouring rows say little.
 //!
 //! Source: MODEL 5. Reweighting: Holland and Welsch, Communications in Statistics 6(9), 1977.
 
@@ -26,12 +26,15 @@ pub mod profile;
 use super::catalogue::{Device, Model, ServingConstants};
 use super::inference::{Pace, Server, Tokens, Work};
 use least_squares::{COLUMNS, Row, non_negative};
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// Rounds of reweighting.
 const ROUNDS: usize = 200;
 /// Relative errors below this weigh alike, so that no weight grows without limit.
 const LEAST_ERROR: f64 = 1e-4;
+/// The fewest rows of a fit, each of which is two equations.
+const LEAST_ROWS: usize = 2 * COLUMNS;
 /// Constants that multiply columns of the equation: step, read, compute, link, sync, sequence.
 const READ: usize = 1;
 const COMPUTE: usize = 2;
@@ -73,6 +76,16 @@ pub enum FitError {
         /// How many are needed.
         needed: usize,
     },
+    /// Too few rows to fit on one half of the groups and to judge on the other.
+    #[error(
+        "{} and {} rows in the two halves of its groups (rows of one tensor_parallel, batch_size and prompt_size are a \
+         group): at least {LEAST_ROWS} are needed in each, for each is judged by a fit to the other",
+        .rows[0], .rows[1]
+    )]
+    TooFewGroups {
+        /// How many there are in each half.
+        rows: [usize; 2],
+    },
     /// A row that no machine can have measured.
     #[error("measured row {row}: counts must be at least 1, times finite and above 0")]
     Impossible {
@@ -92,9 +105,30 @@ pub struct Judged {
     pub token: f64,
 }
 
+/// A measured batch and how far a prediction misses it: predicted over measured, minus 1, without sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Missed {
+    /// What was measured.
+    pub row: Measured,
+    /// Error of the prompt.
+    pub prompt: f64,
+    /// Error of a token.
+    pub token: f64,
+}
+
 /// The even and the odd rows.
 pub fn halves(rows: &[Measured]) -> [Vec<Measured>; 2] {
     [0, 1].map(|first| rows.iter().skip(first).step_by(2).copied().collect())
+}
+
+/// The rows in two halves that share no group: rows of equal parallelism, batch and prompt are one, and groups, in this order,
+/// go to the halves in turns.
+fn halves_by_group(rows: &[Measured]) -> [Vec<Measured>; 2] {
+    let group = |row: &Measured| (row.parallel, row.batch, row.prompt_tokens.to_bits());
+    let groups: BTreeSet<_> = rows.iter().map(group).collect();
+    let places: BTreeMap<_, usize> = groups.into_iter().zip(0..).collect();
+    let (even, odd) = rows.iter().partition(|row| places[&group(row)].is_multiple_of(2));
+    [even, odd]
 }
 
 /// The constants that fit the rows best; those that are not fitted are without effect.
@@ -107,9 +141,8 @@ pub fn fit(
     rows: &[Measured],
     form: Form,
 ) -> Result<ServingConstants, FitError> {
-    let needed = 2 * COLUMNS;
-    if rows.len() < needed {
-        return Err(FitError::TooFewRows { rows: rows.len(), needed });
+    if rows.len() < LEAST_ROWS {
+        return Err(FitError::TooFewRows { rows: rows.len(), needed: LEAST_ROWS });
     }
     let possible = |row: &Measured| {
         let positive = |value: f64| value.is_finite() && value > 0.0;
@@ -171,26 +204,60 @@ fn columns(work: &Work, pace: &Pace, form: Form) -> [f64; COLUMNS] {
     [work.steps, read_s, compute_s, ours[0], ours[1], ours[2]]
 }
 
-/// The median errors of the device's own constants, predicted over measured, minus 1, without sign, over the rows that
-/// `chosen` takes; `None` where it takes none.
+/// The errors of the device's own constants.
+pub fn errors(device: &Device, model: &Model, rows: &[Measured]) -> Vec<Missed> {
+    let pace = Pace::from(&device.constants);
+    let error = |(work, seconds): (Work, f64)| (work.seconds(&pace) / seconds - 1.0).abs();
+    let missed = |row: &Measured| {
+        let [prompt, token] = works(device, model, row).map(error);
+        Missed { row: *row, prompt, token }
+    };
+    rows.iter().map(missed).collect()
+}
+
+/// The errors of each row of a profile, predicted by constants that were fitted on the half of its groups without it.
+///
+/// # Errors
+/// [`FitError`] where a half is too small.
+pub fn unseen(
+    device: &Device,
+    model: &Model,
+    rows: &[Measured],
+    form: Form,
+) -> Result<Vec<Missed>, FitError> {
+    let [even, odd] = halves_by_group(rows);
+    let sizes = [even.len(), odd.len()];
+    if sizes.iter().any(|&rows| rows < LEAST_ROWS) {
+        return Err(FitError::TooFewGroups { rows: sizes });
+    }
+    let judged = |fitted: &[Measured], others: &[Measured]| {
+        let constants = fit(device, model, fitted, form)?;
+        Ok(errors(&Device { constants, ..device.clone() }, model, others))
+    };
+    Ok([judged(&even, &odd)?, judged(&odd, &even)?].concat())
+}
+
+/// The medians of errors; `None` where there are none.
+pub fn medians<'a>(missed: impl Iterator<Item = &'a Missed> + Clone) -> Option<Judged> {
+    let median = |of: fn(&Missed) -> f64| {
+        let mut sorted: Vec<f64> = missed.clone().map(of).collect();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        let below = if sorted.len().is_multiple_of(2) { middle.checked_sub(1)? } else { middle };
+        Some(f64::midpoint(sorted[below], sorted[middle]))
+    };
+    let (prompt, token) = (median(|missed| missed.prompt)?, median(|missed| missed.token)?);
+    Some(Judged { rows: missed.count(), prompt, token })
+}
+
+/// The median errors of the device's own constants over the rows that `chosen` takes; `None` where it takes none.
 pub fn judge(
     device: &Device,
     model: &Model,
     rows: &[Measured],
     chosen: impl Fn(&Measured) -> bool,
 ) -> Option<Judged> {
-    let pace = Pace::from(&device.constants);
-    let error = |(work, seconds): (Work, f64)| (work.seconds(&pace) / seconds - 1.0).abs();
-    let chosen = rows.iter().filter(|row| chosen(row));
-    let errors: Vec<[f64; 2]> = chosen.map(|row| works(device, model, row).map(error)).collect();
-    let median = |of: usize| {
-        let mut sorted: Vec<f64> = errors.iter().map(|error| error[of]).collect();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        let below = if sorted.len().is_multiple_of(2) { middle.checked_sub(1)? } else { middle };
-        Some(f64::midpoint(sorted[below], sorted[middle]))
-    };
-    Some(Judged { rows: errors.len(), prompt: median(0)?, token: median(1)? })
+    medians(errors(device, model, rows).iter().filter(|missed| chosen(&missed.row)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use validate::SessionsWorld;
 use crate::invalid::Invalid;
 use crate::llm::quality::QualityLaw;
 use crate::placement::Placement;
-use crate::text::{self, ConfigError, Override};
+use crate::text::{ConfigError, Override, Texts};
 use crate::thought::{ContextLaw, Refresh};
 use crate::units::{ModelId, ServiceId};
 use crate::workload::arrivals::ArrivalModel;
@@ -173,7 +173,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Reads a scenario's text, applies overrides and validates. `trace` is asked for the recording that the scenario
+    /// Reads a scenario's text with the shipped ones that it inherits from, applies overrides and validates. `trace` is asked for the recording that the scenario
     /// names, if it names one; its error text is passed on.
     ///
     /// # Errors
@@ -187,7 +187,7 @@ impl Scenario {
         Self::load_with(file, text, overrides, &mut OnlyRequests(Some(trace)))
     }
 
-    /// As [`load`](Self::load), with every file that a scenario may name.
+    /// As [`load`](Self::load), with every file that a scenario may name, but for scenarios that it inherits from.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -197,8 +197,20 @@ impl Scenario {
         overrides: &[Override],
         files: &mut F,
     ) -> Result<(ScenarioConfig, Self), ConfigError> {
-        let config: ScenarioConfig = text::parse(file, text, overrides, &CHOICES)?;
-        let located = |invalid: Invalid| invalid.in_text(file, text);
+        Self::load_texts(&Texts::inheriting(file, text, shipped::base)?, overrides, files)
+    }
+
+    /// As [`load_with`](Self::load_with) for a text and those that it inherits from.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_texts<F: Files>(
+        texts: &Texts,
+        overrides: &[Override],
+        files: &mut F,
+    ) -> Result<(ScenarioConfig, Self), ConfigError> {
+        let config: ScenarioConfig = texts.parse(overrides, &CHOICES)?;
+        let located = |invalid: Invalid| texts.place(invalid);
         let refused = |key: &str, path: &str, why| located(Invalid::new(key, path, why));
         let recorded = match &config.workload {
             config::WorkloadConfig::Trace(workload) => Recording::Requests(Box::new(

@@ -1,8 +1,9 @@
 //! The physical part of a scenario as typed: radio, servers, cloud, devices, and what seconds, joules, quality and money cost.
 //!
 //! A scenario has either `[cost]` or `[physical]`. Models and devices are named after those of the catalogue
-//! (`configs/catalogue/`); [`Physical`](super::physics::Physical) is what is meant.
+//! (`configs/catalogue/`, and the scenario's own in `[physical.catalogue]`); [`Physical`](super::physics::Physical) is what is meant.
 
+use crate::llm::catalogue::CatalogueConfig;
 use crate::llm::loading::LoadPathConfig;
 use crate::radio::RadioConfig;
 use crate::twin::TwinConfig;
@@ -34,6 +35,9 @@ pub struct PhysicalConfig {
     pub carries_context: bool,
     /// What seconds, joules, quality, money and deadlines cost.
     pub weights: WeightsConfig,
+    /// Models and devices of one's own.
+    #[serde(default, skip_serializing_if = "CatalogueConfig::is_empty")]
+    pub catalogue: CatalogueConfig,
 }
 
 /// Where the base stations of the cells stand, in the area of `[physical.radio.area]`.

@@ -1,5 +1,7 @@
 //! The scenarios that come with the program.
 
+use crate::message::did_you_mean;
+
 /// Names and texts, in the order in which they are listed.
 const SHIPPED: [(&str, &str); 15] = [
     ("street", include_str!("../../configs/scenarios/street.toml")),
@@ -27,6 +29,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The text of a shipped scenario.
 pub fn text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
+}
+
+/// Name and text of a shipped scenario that another inherits from.
+///
+/// # Errors
+/// When there is none; the names of all.
+pub fn base(name: &str) -> Result<(String, String), String> {
+    let text = text(name).ok_or_else(|| {
+        let hint = did_you_mean(name, names());
+        format!("a shipped name ({}){hint}", names().collect::<Vec<_>>().join(", "))
+    })?;
+    Ok((name.to_owned(), text.to_owned()))
 }
 
 /// Files of base stations, by the name that scenarios use.

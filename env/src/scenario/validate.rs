@@ -117,7 +117,8 @@ impl ScenarioConfig {
         let digest = sites.fold(digest::of_bytes(written.as_bytes()), |digest, site| {
             digest::mix(digest::mix(digest, site.place.x_m.to_bits()), site.place.y_m.to_bits())
         });
-        let catalogue = self.physical.is_some().then(Catalogue::shipped);
+        let own = self.physical.as_ref().map(|physical| &physical.catalogue);
+        let catalogue = own.map(|own| Catalogue::with(own, "physical.catalogue")).transpose()?;
         let known = catalogue.as_ref().map(|catalogue| self.catalogue_models(catalogue)).transpose()?;
         name("name", &self.name)?;
         let horizon_slots = count("horizon_slots", self.horizon_slots, MAX_HORIZON_SLOTS)?;

@@ -208,6 +208,47 @@ fn every_key_of_a_model_of_the_catalogue() {
 }
 
 #[test]
+fn every_key_of_models_and_devices_of_ones_own() {
+    let model = "[[physical.catalogue.models]]
+name = \"tiny\"
+source = \"a test\"
+total_parameters_b = 2.0
+layers = 16
+width = 2048
+heads = 16
+kv_heads = 8
+head_dimension = 128
+bytes_per_weight = 2.0
+window_tokens = 9000.0
+";
+    let device = "[[physical.catalogue.devices]]
+name = \"mine\"
+source = \"a test\"
+constants_source = \"a test\"
+peak_fp16_tflop_per_s = 100.0
+memory_gb = 80.0
+bandwidth_gb_per_s = 1000.0
+power_idle_w = 10.0
+power_busy_w = 70.0
+mfu = 0.5
+eta = 0.7
+t_step_ms = 2.0
+";
+    let first = "[[physical.catalogue.models]]";
+    let text = STREET
+        .replace("catalogue = \"llama-3.1-8b\"", "catalogue = \"tiny\"")
+        .replace("device = \"h100-sxm\"\ngpus = 1", "device = \"mine\"\ngpus = 1");
+    let text = format!("{text}{model}{device}");
+    assert_eq!(verdict(&text), "accepted");
+    let mut lines = page(&text, first);
+    for name in ["h100-sxm", "mine"] {
+        let twice = format!("{text}{}", device.replace("\"mine\"", &format!("{name:?}")));
+        lines += &format!("physical.catalogue.devices a second {name}\n    {}\n", verdict(&twice));
+    }
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
 fn every_key_of_the_other_choices() {
     let mut pages = Vec::new();
     let mut other = |before: &str, after: &str, first: &str| {

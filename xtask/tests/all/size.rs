@@ -6,8 +6,9 @@ use std::path::Path;
 /// 33,000 lines when the house was rebuilt. The Python package added 3,050, the picture of a state and the face of the program as a library
 /// 850 in cli, its environments and wheels 150 in xtask. Bounds and regret added 830, cache rules on traces of objects 1,210; looking
 /// ahead, and forgetting what must not be seen, 800; the worth of the age of thought 780; bounds of physical worlds 450; thoughts that vary,
-/// the memory of users and the rules about contexts 580. A change that needs more says why.
-const MOST: usize = 41_720;
+/// the memory of users and the rules about contexts 580. Vectors of environments and illegal actions took 60, constants of a device from its
+/// measured times 250, and scenarios that inherit and have models and devices of their own 190. A change that needs more says why.
+const MOST: usize = 42_220;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind
 /// `#[cfg(test)]`.

@@ -4,7 +4,7 @@
 
 use super::model::Arithmetic;
 use crate::invalid::{Invalid, Range, name, number};
-use crate::units::gb_to_bytes;
+use crate::units::{bytes_to_gb, gb_to_bytes};
 use serde::{Deserialize, Serialize};
 
 /// A device as its file says it.
@@ -142,6 +142,30 @@ impl Device {
         match arithmetic {
             Arithmetic::Fp16 => self.peak_fp16_flop_per_s,
             Arithmetic::Int8 => self.peak_int8_flop_per_s.unwrap_or(self.peak_fp16_flop_per_s),
+        }
+    }
+}
+
+impl From<&Device> for DeviceConfig {
+    fn from(device: &Device) -> Self {
+        let constants = &device.constants;
+        let link = constants.link_bytes_per_s;
+        Self {
+            name: device.name.clone(),
+            source: device.source.clone(),
+            constants_source: device.constants_source.clone(),
+            peak_fp16_tflop_per_s: device.peak_fp16_flop_per_s / 1e12,
+            peak_int8_tflop_per_s: device.peak_int8_flop_per_s.map(|peak| peak / 1e12),
+            memory_gb: bytes_to_gb(device.memory_bytes),
+            bandwidth_gb_per_s: device.bandwidth_bytes_per_s / 1e9,
+            power_idle_w: device.power_idle_w,
+            power_busy_w: device.power_busy_w,
+            mfu: constants.mfu,
+            eta: constants.eta,
+            t_step_ms: constants.t_step_s * 1e3,
+            link_gb_per_s: link.is_finite().then_some(link / 1e9),
+            sync_us: constants.sync_s * 1e6,
+            t_sequence_ms: constants.t_sequence_s * 1e3,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::llm::catalogue::Catalogue;
+use crate::llm::inference::Served;
 use approx::assert_relative_eq;
 use std::fmt::Write;
 
@@ -107,15 +108,68 @@ fn a_median_of_an_even_number_is_the_mean_of_the_middle_two() {
     assert_eq!(judge(&device, &llama(), &rows, |row| row.batch == 3), None);
 }
 
+#[test]
+fn a_fit_is_judged_on_groups_that_it_has_not_seen() {
+    let known = ServingConstants { sync_s: 3e-5, ..ServingConstants::normative(0.02, 0.8, 0.6) };
+    // 36 batches, each measured twice.
+    let rows: Vec<Measured> = made(known).into_iter().flat_map(|row| [row; 2]).collect();
+    let [even, odd] = halves_by_group(&rows);
+    assert_eq!((even.len(), odd.len()), (36, 36));
+    assert!(even.iter().all(|row| !odd.contains(row)), "no measurement is repeated in the other half");
+    let missed = unseen(&a100(), &llama(), &rows, Form::Extended).unwrap();
+    assert_eq!(missed.len(), 72);
+    assert!(missed.iter().all(|missed| missed.prompt < 1e-3 && missed.token < 1e-3), "{missed:?}");
+    // A batch twice as slow as the law is missed by one half by the fit that has not seen it.
+    let mut odd_one = rows.clone();
+    odd_one[..2].iter_mut().for_each(|row| row.prompt_s *= 2.0);
+    let missed = unseen(&a100(), &llama(), &odd_one, Form::Extended).unwrap();
+    let prompts = missed.iter().filter(|missed| missed.row == odd_one[0]).map(|missed| missed.prompt);
+    prompts.for_each(|prompt| assert_relative_eq!(prompt, 0.5, max_relative = 1e-2));
+}
+
+#[test]
+fn a_profile_of_one_group_has_nothing_to_be_judged_on() {
+    let rows = [made(ServingConstants::normative(0.026, 0.9, 0.55))[0]; 30];
+    let refused = unseen(&a100(), &llama(), &rows, Form::Extended).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "30 and 0 rows in the two halves of its groups (rows of one tensor_parallel, batch_size and prompt_size are a \
+         group): at least 12 are needed in each, for each is judged by a fit to the other"
+    );
+}
+
+#[test]
+fn single_requests_on_one_gpu_say_nothing_of_links_and_leave_them_out() {
+    let known = ServingConstants::normative(0.004, 0.75, 0.45);
+    let model = Catalogue::shipped().model("model", "llama-3.1-8b").unwrap().clone();
+    let rows: Vec<Measured> = made_by(&Device { constants: known, ..a100() }, &model);
+    let server = Server::new(&Device { constants: known, ..a100() }, &model, 1);
+    let alone = |row: &Measured| {
+        let tokens = Tokens { prompt: row.prompt_tokens, reused: 0.0, output: row.output_tokens };
+        let Served { prefill_s: prompt_s, decode_s, .. } = server.serve(&tokens, 1);
+        let token_s = decode_s / row.output_tokens;
+        Measured { batch: 1, parallel: 1, prompt_s, token_s, ..*row }
+    };
+    let found = fit(&a100(), &model, &rows.iter().map(alone).collect::<Vec<_>>(), Form::Extended).unwrap();
+    assert_eq!((found.link_bytes_per_s, found.sync_s), (f64::INFINITY, 0.0));
+    // One request a batch: a step and a sequence are one and the same.
+    assert_relative_eq!(found.t_step_s + found.t_sequence_s, 0.004, max_relative = 1e-3);
+    assert_relative_eq!(found.eta, 0.75, max_relative = 1e-3);
+    assert_relative_eq!(found.mfu, 0.45, max_relative = 1e-3);
+}
+
 fn recorded() -> Option<Vec<Measured>> {
-    let path =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/llm_profiles/splitwise_perf_model.csv.gz");
-    let Ok(file) = std::fs::File::open(path) else {
+    recorded_on("a100-80gb", "splitwise_perf_model.csv.gz")
+}
+
+fn recorded_on(hardware: &str, name: &str) -> Option<Vec<Measured>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/llm_profiles");
+    let Ok(file) = std::fs::File::open(format!("{folder}/{name}")) else {
         println!("skipped: recorded data ../shared/data/llm_profiles is not here");
         return None;
     };
     let rows = profile::read(file).unwrap();
-    assert!(rows.iter().all(|row| row.model == "llama2-70b" && row.hardware == "a100-80gb"));
+    assert!(rows.iter().all(|row| row.model == "llama2-70b" && row.hardware == hardware));
     Some(rows.into_iter().map(|row| row.measured).collect())
 }
 
@@ -177,4 +231,41 @@ fn the_shipped_constants_are_those_that_fit_the_even_rows() {
     }
     let judged = shown("shipped, judged on the odd rows", &a100(), &odd);
     assert!(judged.token <= TOKEN_BAR && judged.prompt <= PROMPT_BAR, "{judged:?}");
+}
+
+#[test]
+fn assumed_constants_miss_the_recorded_h100_and_fitted_ones_do_not() {
+    let Some(rows) = recorded_on("h100-80gb", "splitwise_h100_llama2_70b.csv.gz") else { return };
+    let h100 = Catalogue::shipped().device("device", "h100-sxm").unwrap().clone();
+    let met = |title: &str, missed: &[Missed], token: f64, prompt: f64| {
+        let judged = medians(missed.iter()).unwrap();
+        println!("{title}, {} rows: {:.3} a token, {:.3} a prompt", judged.rows, judged.token, judged.prompt);
+        assert_relative_eq!(judged.token, token, epsilon = 6e-4);
+        assert_relative_eq!(judged.prompt, prompt, epsilon = 6e-4);
+    };
+    let only = |missed: &[Missed], chosen: fn(&Measured) -> bool| -> Vec<Missed> {
+        missed.iter().filter(|missed| chosen(&missed.row)).copied().collect()
+    };
+    // What the catalogue assumed before anything was fitted.
+    let constants = ServingConstants {
+        link_bytes_per_s: 3e11,
+        sync_s: 1e-5,
+        t_sequence_s: 5e-5,
+        ..ServingConstants::normative(0.003, 0.7, 0.5)
+    };
+    let assumed = errors(&Device { constants, ..h100.clone() }, &llama(), &rows);
+    met("assumed", &assumed, 0.290, 0.186);
+    met("assumed, eight GPUs", &only(&assumed, |row| row.parallel == 8), 0.503, 0.383);
+    let [even, odd] = halves(&rows);
+    let constants = fit(&h100, &llama(), &even, Form::Extended).unwrap();
+    met(
+        "even rows on odd rows",
+        &errors(&Device { constants, ..h100.clone() }, &llama(), &odd),
+        0.011,
+        0.031,
+    );
+    // Each batch was measured five times: groups that the fit has not seen are met less well.
+    let unseen = unseen(&h100, &llama(), &rows, Form::Extended).unwrap();
+    met("groups that were not seen", &unseen, 0.027, 0.037);
+    met("of them, one request", &only(&unseen, |row| row.batch == 1), 0.023, 0.033);
 }

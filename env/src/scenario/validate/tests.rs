@@ -261,3 +261,57 @@ fn one_phase_needs_no_probability_to_stay() {
     assert!(tiny(&[one]).is_err(), "the file's .95 would do nothing");
     assert!(tiny(&[one, ("workload.phased.stay_prob", "1.0")]).is_ok());
 }
+
+#[test]
+fn models_and_devices_of_ones_own_serve_with_their_own_numbers() {
+    let street = |t_step_ms: f64| {
+        let text = format!(
+            "from = \"street\"
+physical.server.device = \"mine\"
+[[physical.catalogue.devices]]
+name = \"mine\"
+source = \"h100-sxm\"
+constants_source = \"h100-sxm\"
+peak_fp16_tflop_per_s = 989.0
+peak_int8_tflop_per_s = 1979.0
+memory_gb = 80.0
+bandwidth_gb_per_s = 3350.0
+power_idle_w = 70.0
+power_busy_w = 490.0
+mfu = 0.5
+eta = 0.7
+t_step_ms = {t_step_ms:?}
+link_gb_per_s = 300.0
+sync_us = 10.0
+t_sequence_ms = 0.05
+[[physical.catalogue.models]]
+name = \"small\"
+source = \"a test\"
+total_parameters_b = 1.5
+layers = 16
+width = 2048
+heads = 16
+kv_heads = 8
+head_dimension = 128
+bytes_per_weight = 2.0
+window_tokens = 32768.0
+"
+        );
+        let model = Override { key: "models.0.catalogue".into(), value: "small".into() };
+        Scenario::load("mine.toml", &text, &[model], |path| Err(path.into())).unwrap().1
+    };
+    // 1.5 billion weights of 2 bytes.
+    assert_eq!(street(3.0).models[0].bytes, 3_000_000_000);
+    let tokens = crate::llm::inference::Tokens { prompt: 1000.0, reused: 0.0, output: 100.0 };
+    let last = |scenario: &Scenario| {
+        let service = ServiceId::from_index(scenario.services.len() - 1);
+        scenario.physical().unwrap().edge(service).server.serve(&tokens, 1)
+    };
+    let shipped = last(&Scenario::shipped("street"));
+    assert_eq!(last(&street(3.0)), shipped, "the same numbers under another name");
+    // A millisecond more for each of the 100 tokens, and for the prompt.
+    let slower = last(&street(4.0));
+    assert_relative_eq!(slower.decode_s, shipped.decode_s + 0.1, max_relative = 1e-9);
+    assert_relative_eq!(slower.prefill_s, shipped.prefill_s + 0.001, max_relative = 1e-9);
+    assert_ne!(street(3.0).digest, street(4.0).digest);
+}
