@@ -31,6 +31,7 @@ pub mod random;
 pub mod digest;
 pub mod message;
 pub mod invalid;
+pub mod edition;
 pub mod text;
 pub mod counters;
 pub mod cost;

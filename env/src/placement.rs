@@ -122,6 +122,11 @@ impl Placement {
         self.row().2
     }
 
+    /// Whether perception and grounding are apart, so that features travel.
+    pub const fn is_split(self) -> bool {
+        matches!(self.payload(), Payload::Coarse | Payload::Fine)
+    }
+
     /// The name in files and tables.
     pub const fn name(self) -> &'static str {
         self.row().3
@@ -153,8 +158,7 @@ mod tests {
     fn features_travel_where_perception_and_grounding_are_apart() {
         for placement in Placement::ALL {
             let sites = placement.sites();
-            let is_split = matches!(placement.payload(), Payload::Coarse | Payload::Fine);
-            assert_eq!(is_split, sites.perception != sites.grounding, "{}", placement.name());
+            assert_eq!(placement.is_split(), sites.perception != sites.grounding, "{}", placement.name());
             assert_eq!(placement.payload() == Payload::Nothing, sites.grounding == Site::Device);
             assert_eq!(sites.perception, sites.alignment);
         }

@@ -117,6 +117,8 @@ pub enum Stream {
     Fading,
     /// How long a request's thought is.
     Thoughts,
+    /// What echoes around a user where base stations sense.
+    Clutter,
 }
 
 /// Words of 32 bits between two places of an item.
@@ -224,6 +226,7 @@ mod tests {
             Stream::Users,
             Stream::Fading,
             Stream::Thoughts,
+            Stream::Clutter,
         ]
         .into_iter()
         .map(|stream| seed.stream(stream).next_u64())

@@ -324,9 +324,10 @@ impl World {
     }
 
     /// Whether the pending batch can be served there: at the edge when enough bytes can be freed, the compute budget of the
-    /// slot holds and no refusal forbids the load; elsewhere always. Nothing is served at a prefetch decision.
+    /// slot holds and no refusal forbids the load; elsewhere always; text is never split. Nothing is served at a prefetch decision.
     pub fn can_serve(&self, placement: Placement) -> bool {
-        self.pending_batch().is_some() && (!placement.needs_residency() || self.can_serve_at_edge())
+        self.pending_batch().is_some_and(|batch| self.scenario.offers(batch.service, placement))
+            && (!placement.needs_residency() || self.can_serve_at_edge())
     }
 
     /// [`can_serve`](Self::can_serve) of every placement that needs the service's entry at the cell.

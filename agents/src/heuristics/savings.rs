@@ -73,7 +73,8 @@ impl Savings {
         let Self::Learnt(services) = self else { return };
         let seen = &mut services[observation.service.index()];
         let (mut elsewhere, mut here, mut loaded) = (f64::INFINITY, f64::INFINITY, f64::INFINITY);
-        for &placement in observation.space().placements() {
+        let placements = observation.space().placements().iter().copied();
+        for placement in placements.filter(|&placement| observation.offers(placement)) {
             let Some((_, cost)) = observation.estimate(placement) else { return };
             if !placement.needs_residency() {
                 elsewhere = elsewhere.min(cost.total());

@@ -13,11 +13,11 @@ fn profile() -> String {
     let catalogue = Catalogue::shipped();
     let constants = ServingConstants::normative(0.004, 0.75, 0.45);
     let device = Device { constants, ..catalogue.device("", "h100-sxm").unwrap().clone() };
-    let server = Server::new(&device, catalogue.model("", "llama-3.1-8b").unwrap(), 1);
+    let gpu = Server::new(&device, catalogue.model("", "llama-3.1-8b").unwrap(), 1);
     let mut text = HEAD.to_owned();
     for prompt in [256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0] {
         for batch in [1, 2, 4, 8] {
-            let served = server.serve(&Tokens { prompt, reused: 0.0, output: 100.0 }, batch);
+            let served = gpu.serve(&Tokens { prompt, reused: 0.0, output: 100.0 }, batch);
             let (prompt_ms, token_ms) = (1e3 * served.prefill_s, 1e3 * served.decode_s / 100.0);
             writeln!(text, "llama3,h100,{prompt},{batch},100,{prompt_ms},{token_ms},1").unwrap();
         }

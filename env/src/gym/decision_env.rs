@@ -244,6 +244,7 @@ impl DecisionEnv {
         for (legal, &placement) in places.iter_mut().zip(placements) {
             *legal = match only {
                 Some(only) => placement == only,
+                None if !world.scenario().offers(observation.service, placement) => false,
                 None if placement.needs_residency() => is_served_at_edge,
                 None => is_served_anywhere,
             };
@@ -278,7 +279,9 @@ impl DecisionEnv {
     /// The placement of the forced step: the first that needs no residency.
     fn refuge(&self) -> Placement {
         let mut placements = self.observation.space.placements().iter().copied();
-        placements.find(|placement| !placement.needs_residency()).expect("a validated scenario has one")
+        placements
+            .find(|&placement| !placement.needs_residency() && self.observation.offers(placement))
+            .expect("a validated scenario has one")
     }
 
     /// Takes an action; returns the decision once it leaves nothing to be chosen. Else more victims have to be named.

@@ -259,6 +259,11 @@ impl DecisionObservation {
         Some((bill, cost))
     }
 
+    /// Whether a request of the batch's service may be served there, wherever there is room.
+    pub fn offers(&self, placement: Placement) -> bool {
+        self.layout.scenario.offers(self.service, placement)
+    }
+
     /// Bytes that would come from a store outside the cell if the service of the batch were loaded.
     fn store_bytes(&self) -> u64 {
         let own = self.service.index();

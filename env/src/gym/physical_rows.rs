@@ -8,14 +8,13 @@
 //! user.class.* one-hot   user.uplink, user.downlink = lg(bps/1e5)/5   user.los   user.blocked   user.sensing   user.twin
 //! cell.backlog = s/(1+s)
 //! ```
-//! Rates read 0 at 100 kbit/s and 1 at 10 Gbit/s; `user.twin` is the factor of the twin's freshness. At a prefetch decision
+//! The second edition has a modality more, text. Rates read 0 at 100 kbit/s and 1 at 10 Gbit/s; `user.twin` is the factor of the twin's freshness. At a prefetch decision
 //! everything about batch and user is 0.
 
 use super::api::Entry;
 use crate::cache::Residency;
 use crate::llm::loading::Tier;
 use crate::placement::request::RequestFacts;
-use crate::radio::sensing::Modality;
 use crate::scenario::physics::Physical;
 use crate::units::{CellId, ModelId, ServiceId};
 use crate::world::World;
@@ -106,7 +105,7 @@ const USER: [Value; 6] = [
 /// Names and bounds, see the [module](self).
 pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
     let services = |feature| (0..num_services).map(move |service| format!("service.{service}.{feature}"));
-    let modalities = Modality::ALL.map(|modality| format!("batch.modality.{}", modality.name()));
+    let modalities = physical.modalities.iter().map(|modality| format!("batch.modality.{}", modality.name()));
     let classes = physical.classes.iter().map(|class| format!("user.class.{}", class.name));
     let names = services("tier")
         .chain(services("loading"))
@@ -121,7 +120,7 @@ pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
 
 /// How many entries there are.
 pub(super) fn num_entries(physical: &Physical, num_services: usize) -> usize {
-    2 * num_services + 1 + Modality::ALL.len() + BATCH.len() + physical.classes.len() + USER.len() + 1
+    2 * num_services + 1 + physical.modalities.len() + BATCH.len() + physical.classes.len() + USER.len() + 1
 }
 
 fn saturate(seconds: f64) -> f32 {
@@ -187,7 +186,7 @@ pub(super) fn encode(
     let Some(request) = request else { return };
     let own = request.service.index();
     *prompt = (request.new_tokens as f32 * inverse_window[own]).min(1.0);
-    let (modalities, rest) = rest.split_at_mut(Modality::ALL.len());
+    let (modalities, rest) = rest.split_at_mut(physical.modalities.len());
     modalities[physical.demands(request.service).modality as usize] = 1.0;
     let (batch, rest) = rest.split_at_mut(BATCH.len());
     let (classes, user) = rest.split_at_mut(physical.classes.len());

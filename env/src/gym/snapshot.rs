@@ -11,7 +11,7 @@ use std::ops::Deref;
 use thiserror::Error;
 
 /// The first bytes of a snapshot: a name and the version of its form.
-const MAGIC: [u8; 8] = *b"tcsnap06";
+const MAGIC: [u8; 8] = *b"tcsnap07";
 /// Magic, digest of the spec, digest of the state.
 const HEAD_BYTES: usize = 24;
 

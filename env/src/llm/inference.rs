@@ -6,17 +6,21 @@
 //! Equation:
 //! ```text
 //! n_in    = c + n_new,  c = min(K, w - n_new - n_out),  n' = n_in - n_hit
-//! prefill T_pre = t_step + B (2 N_active n' + 2 L d (n_in^2 - n_hit^2)) / (mfu * peak * tp) + X(n')
-//! decode  T_dec = n_out * ( t_step + max( (W_active + B kv(n_in + n_out/2)) / (eta * bw * tp), 2 N_active B / (mfu * peak * tp) ) + X(1) )
+//! prefill T_pre = t_step + max( W(B n') / (eta * bw * tp), B (2 N_active n' + 2 L d (n_in^2 - n_hit^2)) / (mfu * peak * tp) ) + X(n')
+//! decode  T_dec = n_out * ( t_step + max( (W(B) + B kv(n_in + n_out/2)) / (eta * bw * tp), 2 N_active B / (mfu * peak * tp) ) + X(1) )
+//! W(B)    = dense + experts (1 - (1 - k/E)^B)      experts = (total - active) / (1 - k/E),  dense = total - experts
 //! X(n)    = 2 L ( t_sync log2(tp) + 2 (tp-1)/tp * 2 B n d / link ) + B t_sequence
 //! ```
-//! Symbols: `K` tokens of context that are kept, `w` window, `n_hit` tokens that need not be computed again, `B` requests of
-//! a batch, `L` layers, `d` width, `N_active` parameters and `W_active` bytes that one token uses, `kv(n)` bytes of `n` tokens
-//! of context, `tp` GPUs, `peak` and `bw` of one GPU; `t_step` seconds of a pass, `mfu` and `eta` shares of the peaks that are
-//! reached; `t_sync`, `link`, `t_sequence` see below.
+//! In the first edition W(B) = W(1) = `W_active`, and prefill reads nothing.
 //!
-//! Assumptions: all requests of a batch are alike and start together. A batch does not stop for another. `X` is *ours* and 0
-//! unless a device has the constants for it: GPUs that share a model exchange activations of 2 bytes twice a layer by a ring
+//! Symbols: `K` tokens of context that are kept, `w` window, `n_hit` tokens that need not be computed again, `B` requests of
+//! a batch, `L` layers, `d` width, `N_active` parameters and `W_active` bytes that one token uses, `E` experts of a layer of which `k`
+//! work on a token, `kv(n)` bytes of `n` tokens of context, `tp` GPUs, `peak` and `bw` of one GPU; `t_step` seconds of a pass, `mfu`
+//! and `eta` shares of the peaks that are reached; `t_sync`, `link`, `t_sequence` see below.
+//!
+//! Assumptions: tokens choose their experts independently and evenly (*ours*; trained routers are balanced, Shazeer et al., arXiv
+//! 1701.06538); prefill does not wait for the keys and values of kept context. All requests of a batch are alike and start
+//! together. A batch does not stop for another. `X` is *ours* and 0 unless a device has the constants for it: GPUs that share a model exchange activations of 2 bytes twice a layer by a ring
 //! all-reduce, each at a latency that grows with the logarithm of their number; the host spends time on each sequence of a
 //! batch. On the measured profile of Llama-2-70B it takes the held-out median error from 11 % to 2 % for a token and from
 //! 16 % to 6 % for the prompt (`llm/fit.rs`); prompts of large batches on four and eight GPUs stay up to a half too fast.
@@ -26,6 +30,7 @@
 
 use super::catalogue::{Device, Model, ServingConstants};
 use super::energy;
+use crate::edition::Edition;
 
 /// Bytes of an activation that GPUs exchange.
 const ACTIVATION_BYTES: f64 = 2.0;
@@ -119,11 +124,11 @@ pub struct Served {
 }
 
 /// The least power of two of GPUs, at most `gpus`, whose memories together hold these bytes; `None` when all are too few.
-pub fn least_parallel(bytes: f64, gpu_bytes: u64, gpus: u32) -> Option<u32> {
+pub fn least_parallel(bytes: f64, gpu_bytes: f64, gpus: u32) -> Option<u32> {
     let doublings = std::iter::successors(Some(1_u32), |parallel| parallel.checked_mul(2));
     doublings
         .take_while(|&parallel| parallel <= gpus)
-        .find(|&parallel| bytes <= f64::from(parallel) * gpu_bytes as f64)
+        .find(|&parallel| bytes <= f64::from(parallel) * gpu_bytes)
 }
 
 /// A model that runs on some GPUs of one kind, with all that does not depend on a request multiplied out.
@@ -133,7 +138,14 @@ pub struct Server {
     /// How many GPUs it runs on.
     pub num_gpus: f64,
     active_parameters: f64,
-    active_weight_bytes: f64,
+    /// Read in every pass.
+    dense_bytes: f64,
+    /// Read by a batch that uses all experts.
+    expert_bytes: f64,
+    /// `ln(1 - k/E)`.
+    ln_idle: f64,
+    /// 1 where prefill reads memory, too.
+    prefill_reads: f64,
     kv_bytes_per_token: f64,
     /// The context window of its model in tokens.
     pub window_tokens: f64,
@@ -160,7 +172,10 @@ impl Server {
             pace: Pace::from(&device.constants),
             num_gpus: gpus,
             active_parameters: model.active_parameters,
-            active_weight_bytes: model.active_weight_bytes(),
+            dense_bytes: model.active_weight_bytes(),
+            expert_bytes: 0.0,
+            ln_idle: 0.0,
+            prefill_reads: 0.0,
             kv_bytes_per_token: model.kv_bytes_per_token,
             window_tokens: model.window_tokens,
             attention_flop: 2.0 * model.layers * model.width,
@@ -172,11 +187,34 @@ impl Server {
         }
     }
 
-    /// A model on the least power of two of GPUs, at most `gpus`, that holds its weights and this many tokens of context;
-    /// `None` when it can never fit.
-    pub fn fitting(device: &Device, model: &Model, gpus: u32, kv_tokens: f64) -> Option<Self> {
+    /// A model on the least power of two of GPUs, at most `gpus`, that holds its weights and this many tokens of context where each
+    /// grants `granted_bytes`, or on as many as there are; `None` when the memories of all can never hold them.
+    pub fn fitting(
+        device: &Device,
+        model: &Model,
+        (gpus, granted_bytes): (u32, f64),
+        kv_tokens: f64,
+    ) -> Option<Self> {
         let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token * kv_tokens;
-        Some(Self::new(device, model, least_parallel(bytes, device.memory_bytes, gpus)?))
+        least_parallel(bytes, device.memory_bytes as f64, gpus)?;
+        let parallel = least_parallel(bytes, granted_bytes, gpus).unwrap_or(1 << gpus.ilog2());
+        Some(Self::new(device, model, parallel))
+    }
+
+    /// By the laws of an edition: in the second a batch of a mixture reads the experts that its tokens choose, and prefill reads
+    /// memory, too.
+    #[must_use]
+    pub fn of_edition(self, edition: Edition, model: &Model) -> Self {
+        let (dense_bytes, expert_bytes, ln_idle) = model.read_bytes();
+        edition.pick(self, Self { dense_bytes, expert_bytes, ln_idle, prefill_reads: 1.0, ..self })
+    }
+
+    /// Bytes of weights that a pass over so many tokens reads.
+    fn read_bytes(&self, tokens: f64) -> f64 {
+        if self.expert_bytes == 0.0 {
+            return self.dense_bytes;
+        }
+        self.dense_bytes - self.expert_bytes * libm::expm1(tokens * self.ln_idle)
     }
 
     /// Seconds that other work of so many operations takes on its GPUs.
@@ -194,9 +232,10 @@ impl Server {
         let computed = tokens.prompt - tokens.reused;
         let pairs = tokens.prompt * tokens.prompt - tokens.reused * tokens.reused;
         let flop = batch * (2.0 * self.active_parameters * computed + self.attention_flop * pairs);
+        let read_bytes = self.read_bytes(batch * computed);
         Work {
             steps: 1.0,
-            read_s: 0.0,
+            read_s: self.prefill_reads * read_bytes * self.s_per_byte,
             compute_s: flop * self.s_per_flop,
             link_bytes: self.link_bytes_per_token * batch * computed,
             syncs: self.syncs_per_step,
@@ -209,7 +248,7 @@ impl Server {
     pub fn decode_work(&self, tokens: &Tokens, batch: f64) -> Work {
         let steps = tokens.output;
         let mean_context = tokens.prompt + 0.5 * tokens.output;
-        let read_bytes = self.active_weight_bytes + batch * self.kv_bytes_per_token * mean_context;
+        let read_bytes = self.read_bytes(batch) + batch * self.kv_bytes_per_token * mean_context;
         let flop = steps * 2.0 * self.active_parameters * batch;
         Work {
             steps,

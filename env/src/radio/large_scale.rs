@@ -96,6 +96,9 @@ pub struct LinkState {
     rician: Rician,
     /// Whether the view was clear when the link was last looked at.
     pub is_los: bool,
+    /// Whether, when the time to trigger began, the cell was clearly better than the one that serves; only while a user is looked at.
+    #[serde(skip)]
+    pub(crate) was_better: bool,
 }
 
 /// Correlations over a way, the same for all links of a user; that of a shadow is computed when a link first needs it.
@@ -130,6 +133,7 @@ impl LargeScale {
             view: LineOfSight::draw(rng),
             rician: Rician::draw(rng),
             is_los: false,
+            was_better: false,
         };
         link.is_los = self.is_los(&link, separation);
         link

@@ -35,6 +35,7 @@ mod normal;
 #[cfg(test)]
 pub(crate) mod reference_tests;
 
+use crate::edition::Edition;
 use crate::invalid::Invalid;
 use crate::random::{Seed, Stream};
 use crate::units::{SPEED_OF_LIGHT_M_PER_S, UserId};
@@ -114,12 +115,25 @@ pub struct RadioParameters {
 }
 
 impl RadioConfig {
-    /// Checks everything and converts to SI units. `table` is the path of this table, `radio` say; `files` are those that it
-    /// names, where it names some.
+    /// Checks everything and converts to SI units, by the laws of the first edition. `table` is the path of this table, `radio` say;
+    /// `files` are those that it names, where it names some.
     ///
     /// # Errors
     /// The first value that cannot be meant.
     pub fn validate(&self, table: &str, files: Option<&RadioFiles>) -> Result<RadioParameters, Invalid> {
+        self.validate_in(Edition::First, table, files)
+    }
+
+    /// As [`validate`](Self::validate), by the laws of an edition.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_in(
+        &self,
+        edition: Edition,
+        table: &str,
+        files: Option<&RadioFiles>,
+    ) -> Result<RadioParameters, Invalid> {
         let at = |key: &str| format!("{table}.{key}");
         self.refuse_unread_tables(table)?;
         let band = self.band.validate(&at("band"))?;
@@ -138,7 +152,7 @@ impl RadioConfig {
             )?,
             blockage: self.blockage.map(|config| config.validate(&at("blockage"))).transpose()?,
             fading: self.fading,
-            link: self.link.validate(&at("link"), &band)?,
+            link: self.link.validate(&at("link"), &band, edition)?,
             recorded_rates: self
                 .recorded_rates
                 .as_ref()
@@ -147,8 +161,11 @@ impl RadioConfig {
                     config.validate(&at("recorded_rates"), traces)
                 })
                 .transpose()?,
-            association: self.association.validate(&at("association"))?,
-            sensing: self.sensing.map(|config| config.validate(&at("sensing"), &band)).transpose()?,
+            association: self.association.validate(&at("association"), edition)?,
+            sensing: self
+                .sensing
+                .map(|config| config.validate(&at("sensing"), &band, edition))
+                .transpose()?,
             features: self.features.map(|config| config.validate(&at("features"))).transpose()?,
             area,
             band,
@@ -225,15 +242,30 @@ impl RadioParameters {
         time_share: f64,
     ) -> [f64; 2] {
         let fade = self.fade(connection, waves);
-        let down = self.link.downlink_sinr(connection.gain, connection.gain_of_others);
-        let up = self.link.uplink_sinr(connection.gain);
-        [down, up].map(|sinr| self.link.rate_bits_per_s(sinr, fade, time_share))
+        let link = &self.link;
+        let down = link.downlink_sinr(connection.gain, connection.gain_of_others);
+        let up = link.uplink_sinr(connection.gain);
+        [(down, link.downlink_efficiency), (up, link.uplink_efficiency)]
+            .map(|(sinr, efficiency)| link.rate_bits_per_s(sinr, efficiency, fade, time_share))
     }
 
-    /// Quality of sensing the user of a connection, 0 to 1; 0 where base stations do not sense.
-    pub fn sensing_quality(&self, connection: &Connection) -> f64 {
+    /// Quality of sensing the user of a connection, who has walked so many metres, 0 to 1; 0 where base stations do not sense, without
+    /// a line of sight, and when somebody stands in it.
+    pub fn sensing_quality(
+        &self,
+        connection: &Connection,
+        (seed, user): (Seed, UserId),
+        walked_m: f64,
+    ) -> f64 {
         let is_clear = connection.is_los && !connection.is_blocked;
-        self.sensing.map_or(0.0, |sensing| sensing.quality(connection.distance_m, is_clear))
+        self.sensing.filter(|_| is_clear).map_or(0.0, |sensing| {
+            let clutter = sensing.draw_clutter(|| {
+                let piece = walked_m / self.large_scale.site.shadowing(true).decorrelation_m;
+                let link = u64::from(connection.cell.0) << 32 | u64::from(user.0);
+                seed.stream_at(Stream::Clutter, link, piece as u32)
+            });
+            sensing.quality(connection.distance_m, clutter)
+        })
     }
 }
 
@@ -317,6 +349,29 @@ mod tests {
         let office = office.replace("path_loss.inh_open]", "path_loss.close_in]\nsite = \"inh_open\"");
         let config: RadioConfig = toml::from_str(&office).unwrap();
         config.validate("radio", None).unwrap();
+    }
+
+    #[test]
+    fn in_the_second_edition_clutter_belongs_to_a_piece_of_the_way() {
+        use crate::random::Purpose;
+        let [first, second] = [Edition::First, Edition::Second]
+            .map(|edition| example_street().validate_in(edition, "radio", None).unwrap());
+        let mut rng = Seed::new(Purpose::Test, 3).stream(Stream::Channel);
+        let mut radios = user::UserRadios::new(1, 1);
+        let seen = radios.advance(UserId(0), &[mobility::Position::default()], 0.0, &mut rng, &second);
+        let seen = Connection { is_los: true, is_blocked: false, ..seen };
+        let quality = |radio: &RadioParameters, walked_m, run| {
+            radio.sensing_quality(&seen, (Seed::new(Purpose::Test, run), UserId(0)), walked_m)
+        };
+        // The shadow of a street decorrelates over 10 m.
+        assert_eq!(quality(&second, 1.0, 1), quality(&second, 9.9, 1));
+        assert_ne!(quality(&second, 9.9, 1), quality(&second, 10.1, 1));
+        assert_ne!(quality(&second, 1.0, 1), quality(&second, 1.0, 2));
+        assert_eq!(quality(&first, 1.0, 1), quality(&first, 10.1, 2));
+        for is_hidden in [Connection { is_los: false, ..seen }, Connection { is_blocked: true, ..seen }] {
+            let place = (Seed::new(Purpose::Test, 1), UserId(0));
+            assert_eq!(second.sensing_quality(&is_hidden, place, 1.0), 0.0);
+        }
     }
 
     #[test]
@@ -423,7 +478,11 @@ mod tests {
                             "{walk}"
                         );
                         let rates = parameters.rates_bits_per_s(&connection, None, 1.0);
-                        let sensing = parameters.sensing_quality(&connection);
+                        let sensing = parameters.sensing_quality(
+                            &connection,
+                            (Seed::new(Purpose::Test, 1), UserId(id)),
+                            connection.moved_m,
+                        );
                         assert!(
                             rates.iter().all(|rate| (0.0..1e13).contains(rate)),
                             "{walk} {band}: {rates:?}"

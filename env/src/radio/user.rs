@@ -3,7 +3,8 @@
 //! *Models.* A user who walks among cells. Nothing happens while the user is idle; the whole time is made up for at once.
 //!
 //! *Equation.* Those of [`mobility`](crate::radio::mobility), [`blockage`](crate::radio::blockage) and
-//! [`large_scale`](crate::radio::`large_scale`), in this order: move for the time, change view, shadow and K for the metres moved.
+//! [`large_scale`](crate::radio::`large_scale`), in this order: move for the time, change view, shadow and K for the metres moved. With
+//! a time to trigger ([`association`](crate::radio::association)) first up to that long ago, then up to now.
 //!
 //! *Symbols.* None of its own.
 //!
@@ -14,14 +15,18 @@
 //! *Source.* Ours.
 
 use crate::radio::RadioParameters;
-use crate::radio::association::Candidate;
+use crate::radio::association::{Association, Candidate};
 use crate::radio::large_scale::LinkState;
 use crate::radio::mobility::{Motion, Position};
+use crate::radio::path_loss::Separation;
 use crate::units::{CellId, UserId};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// The state of a user, links apart; 56 bytes.
+/// A user who hands over to the cell left this many seconds before goes back.
+const RETURN_S: f64 = 5.0;
+
+/// The state of a user, links apart; 72 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserRadio {
     motion: Motion,
@@ -33,6 +38,10 @@ pub struct UserRadio {
     #[serde(deserialize_with = "crate::kept::finite")]
     pub walked_m: f64,
     is_blocked: bool,
+    /// The cell that was left at the last handover, and when.
+    left: Option<(CellId, f32)>,
+    /// Handovers back to a cell that was left a few seconds before.
+    pub num_returns: u32,
 }
 
 /// A user's link to the cell that serves it, at an instant.
@@ -71,6 +80,46 @@ impl UserRadio {
         self.motion.position()
     }
 
+    /// Makes up for the time since the user was last looked at, up to `now_s`: move, then change the links. Returns the metres walked.
+    fn pass_time(
+        &mut self,
+        links: &mut [LinkState],
+        cells: &[Position],
+        now_s: f64,
+        rng: &mut impl Rng,
+        parameters: &RadioParameters,
+    ) -> f64 {
+        let is_new = !self.is_known();
+        let elapsed_s = (now_s - self.advanced_at_s).max(0.0);
+        let moved_m = parameters.mobility.advance(&mut self.motion, now_s - elapsed_s, now_s, rng);
+        self.advanced_at_s = now_s;
+        self.walked_m += moved_m;
+        if let Some(blockage) = &parameters.blockage {
+            self.is_blocked =
+                if is_new { blockage.draw(rng) } else { blockage.advance(self.is_blocked, elapsed_s, rng) };
+        }
+        let large_scale = &parameters.large_scale;
+        let place = self.motion.position();
+        let mut walk = large_scale.walk(moved_m);
+        for (link, cell) in links.iter_mut().zip(cells) {
+            let separation = large_scale.separation(place.distance_m(*cell));
+            if is_new {
+                *link = large_scale.draw(separation, rng);
+            } else {
+                large_scale.advance(link, &mut walk, separation, rng);
+            }
+        }
+        moved_m
+    }
+
+    /// The large-scale gain of a link to a cell this far away, linear, antennas included.
+    fn gain(&self, link: &LinkState, separation: Separation, parameters: &RadioParameters) -> f64 {
+        let blockage = parameters.blockage.filter(|_| self.is_blocked);
+        let antennas = parameters.link.antennas;
+        let common = blockage.map_or(antennas, |blockage| antennas - blockage.loss);
+        (common - parameters.large_scale.loss(link, separation)).to_linear()
+    }
+
     /// Makes up for the time since the user last asked, up to `now_s`, and connects it. `cells` are the places of the base
     /// stations (one or more) and `links` what is remembered of each.
     pub fn advance(
@@ -81,45 +130,51 @@ impl UserRadio {
         rng: &mut impl Rng,
         parameters: &RadioParameters,
     ) -> Connection {
-        let is_new = !self.is_known();
-        let elapsed_s = (now_s - self.advanced_at_s).max(0.0);
-        let moved_m = parameters.mobility.advance(&mut self.motion, now_s - elapsed_s, now_s, rng);
-        self.advanced_at_s = now_s;
-        self.walked_m += moved_m;
-        let mut common = parameters.link.antennas;
-        if let Some(blockage) = &parameters.blockage {
-            self.is_blocked =
-                if is_new { blockage.draw(rng) } else { blockage.advance(self.is_blocked, elapsed_s, rng) };
-            if self.is_blocked {
-                common = common - blockage.loss;
+        let (is_new, rule) = (!self.is_known(), &parameters.association);
+        let large_scale = &parameters.large_scale;
+        let mut moved_m = 0.0;
+        let is_watched = !is_new && rule.time_to_trigger_s > 0.0;
+        if is_watched {
+            let then_s = (now_s - rule.time_to_trigger_s).max(self.advanced_at_s);
+            moved_m += self.pass_time(links, cells, then_s, rng, parameters);
+            let place = self.motion.position();
+            let gain = |link: &LinkState, cell: &Position| {
+                self.gain(link, large_scale.separation(place.distance_m(*cell)), parameters)
+            };
+            let serving = self.serving.index();
+            let serving_gain = gain(&links[serving], &cells[serving]);
+            for (link, cell) in links.iter_mut().zip(cells) {
+                link.was_better = rule.is_better(gain(link, cell), serving_gain);
             }
         }
-        let large_scale = &parameters.large_scale;
+        moved_m += self.pass_time(links, cells, now_s, rng, parameters);
         let place = self.motion.position();
-        let mut walk = large_scale.walk(moved_m);
         let mut strongest = Candidate { cell: CellId(0), gain: -1.0 };
         let mut serving = None;
         let (mut sum, mut num_clamped) = (0.0, 0);
         for (index, (link, cell)) in links.iter_mut().zip(cells).enumerate() {
             let separation = large_scale.separation(place.distance_m(*cell));
-            if is_new {
-                *link = large_scale.draw(separation, rng);
-            } else {
-                large_scale.advance(link, &mut walk, separation, rng);
-            }
-            let gain = (common - large_scale.loss(link, separation)).to_linear();
+            let gain = self.gain(link, separation, parameters);
             num_clamped += u32::from(separation.is_clamped);
             sum += gain;
             let candidate = Candidate { cell: CellId::from_index(index), gain };
-            if gain > strongest.gain {
-                strongest = candidate;
-            }
+            let may_serve = std::mem::take(&mut link.was_better) || !is_watched;
             if !is_new && candidate.cell == self.serving {
                 serving = Some(candidate);
             }
+            if may_serve && gain > strongest.gain {
+                strongest = candidate;
+            }
         }
-        let chosen = parameters.association.choose(serving, strongest);
+        let chosen = rule.choose(serving, strongest);
         let handover_from = (!is_new && chosen.cell != self.serving).then_some(self.serving);
+        if handover_from.is_some() {
+            let is_return = self
+                .left
+                .is_some_and(|(cell, at_s)| cell == chosen.cell && now_s - f64::from(at_s) <= RETURN_S);
+            self.num_returns += u32::from(is_return);
+            self.left = Some((self.serving, now_s as f32));
+        }
         self.serving = chosen.cell;
         let link = &links[chosen.cell.index()];
         Connection {
@@ -166,6 +221,16 @@ impl UserRadios {
         self.users.len()
     }
 
+    /// Metres that all users have walked, each since it was first looked at.
+    pub fn walked_m(&self) -> f64 {
+        self.users.iter().map(|user| user.walked_m).sum()
+    }
+
+    /// Handovers of all users back to a cell that was left at most 5 s before.
+    pub fn num_returns(&self) -> u64 {
+        self.users.iter().map(|user| u64::from(user.num_returns)).sum()
+    }
+
     /// Forgets everything: another episode.
     pub fn reset(&mut self) {
         self.users.fill(UserRadio::default());
@@ -199,9 +264,10 @@ impl UserRadios {
     }
 
     /// Places of a generator (see [`stream_at`](crate::random::Seed::stream_at)) that the draws of a user in one slot take at
-    /// most: a few, and one for every four cells.
-    pub const fn places_per_slot(num_cells: usize) -> u32 {
-        2 + num_cells as u32 / 4
+    /// most: for each look a few, and one for every four cells.
+    pub fn places_per_slot(num_cells: usize, rule: &Association) -> u32 {
+        let looks = if rule.time_to_trigger_s > 0.0 { 2 } else { 1 };
+        looks * (2 + num_cells as u32 / 4)
     }
 
     /// Bytes that a user occupies while idle.

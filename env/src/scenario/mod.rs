@@ -277,6 +277,11 @@ impl Scenario {
         self.physical.as_ref()
     }
 
+    /// Whether requests of a service may be served there, wherever there is room.
+    pub fn offers(&self, service: ServiceId, placement: Placement) -> bool {
+        self.physical.as_ref().is_none_or(|physical| physical.offers(service, placement))
+    }
+
     /// Whether the requests, or their rates, are a recording, whose test part is one run.
     pub fn is_recorded(&self) -> bool {
         matches!(self.arrivals, ArrivalModel::Recorded(_) | ArrivalModel::Rates(_))

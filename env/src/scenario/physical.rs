@@ -6,6 +6,7 @@
 use crate::llm::catalogue::CatalogueConfig;
 use crate::llm::loading::LoadPathConfig;
 use crate::radio::RadioConfig;
+use crate::radio::sensing::Modality;
 use crate::twin::TwinConfig;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhysicalConfig {
+    /// The laws that are played, 1 or 2; 1 when absent. `docs/model.md` says which are those of the second edition.
+    pub edition: Option<u32>,
     /// How many users there are, 1 to 1,000,000.
     pub users: u32,
     /// Where the base stations stand.
@@ -96,7 +99,8 @@ pub struct SitesFileConfig {
 pub struct ServerConfig {
     /// The kind of GPU, a device of the catalogue.
     pub device: String,
-    /// How many GPUs a cell has, 1 to 1,024. A model runs on the least power of two of them that holds it.
+    /// How many GPUs a cell has, 1 to 1,024. A model runs on the least power of two of them that holds it; in edition 2 each grants
+    /// an equal part of `cell.memory_gb`.
     pub gpus: u32,
     /// The most requests of one service that run together, 1 to 1,024.
     pub max_batch: u32,
@@ -179,12 +183,12 @@ pub struct WeightsConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DemandsConfig {
-    /// What its sensors see: `image`, `video`, `infrared`, `depth`, `audio` or `imu`.
-    pub modality: crate::radio::sensing::Modality,
-    /// Sensor data of a request in kilobits, above 0.
-    pub sensor_kbit: f64,
-    /// GFLOP that perception takes, at least 0.
-    pub perception_gflop: f64,
+    /// What its sensors see: `image`, `video`, `infrared`, `depth`, `audio` or `imu`; in edition 2 `text`, too, which needs no sensor.
+    pub modality: Modality,
+    /// Sensor data of a request in kilobits, above 0; absent with `text`.
+    pub sensor_kbit: Option<f64>,
+    /// GFLOP that perception takes, at least 0; absent with `text`.
+    pub perception_gflop: Option<f64>,
     /// Seconds after which an answer is late, above 0.
     pub deadline_s: f64,
 }

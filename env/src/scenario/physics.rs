@@ -4,14 +4,15 @@
 
 use super::config::{GranularityConfig, ModelConfig, ScenarioConfig, WorkloadConfig};
 use super::files::PhysicalFiles;
-use super::physical::{AccuracyConfig, PhysicalConfig, WeightsConfig};
+use super::physical::{AccuracyConfig, DemandsConfig, PhysicalConfig, WeightsConfig};
 use super::validate::{MAX_USERS, SessionsWorld, logarithmic};
+use crate::edition::Edition;
 use crate::invalid::{Invalid, Range, SUM_TOLERANCE, between, count, length, name, number, present};
 use crate::llm::catalogue::{Catalogue, Device, Model};
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
 use crate::llm::quality::AccuracyLaw;
-use crate::placement::Payload;
+use crate::placement::Placement;
 use crate::placement::pipeline::SiteView;
 use crate::radio::RadioParameters;
 use crate::radio::features::Features;
@@ -80,6 +81,8 @@ pub struct Demands {
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Physical {
+    /// The kinds of data that rows tell apart.
+    pub modalities: &'static [Modality],
     /// GPUs of a cell.
     pub gpus: f64,
     /// The most requests of one service that run together.
@@ -130,6 +133,12 @@ impl Physical {
         &self.demands[service.index()]
     }
 
+    /// Whether requests of a service may be served there: a split keeps perception apart from grounding, and has no place where there is
+    /// nothing to perceive.
+    pub fn offers(&self, service: ServiceId, placement: Placement) -> bool {
+        !placement.is_split() || self.demands(service).modality != Modality::Text
+    }
+
     /// Tokens of an answer on average, as far as the window allows.
     pub fn expected_output_tokens(&self, service: ServiceId) -> f64 {
         let window_tokens = f64::from(self.sessions.window_tokens[service.index()]);
@@ -166,6 +175,7 @@ impl ScenarioConfig {
         models: &[Model],
         files: &PhysicalFiles,
     ) -> Result<Physical, Invalid> {
+        let edition = Edition::validate(config.edition)?;
         let num_users = count("physical.users", config.users, MAX_USERS)?;
         config.weights.check()?;
         let server = &config.server;
@@ -178,14 +188,25 @@ impl ScenarioConfig {
         let held = f64::from(gpus) * bytes_to_gb(server_device.memory_bytes);
         let allowed = format!("at most {held}, the memory of {gpus} {}", server.device);
         Invalid::unless(self.cell.memory_gb <= held, "cell.memory_gb", self.cell.memory_gb, allowed)?;
-        let radio = config.radio.validate("physical.radio", Some(&files.radio))?;
-        let parts = Parts { config, catalogue, models, server_device: &server_device, gpus, radio: &radio };
+        let radio = config.radio.validate_in(edition, "physical.radio", Some(&files.radio))?;
+        let granted_bytes =
+            edition.pick(server_device.memory_bytes as f64, 1e9 * self.cell.memory_gb / f64::from(gpus));
+        let parts = Parts {
+            config,
+            edition,
+            catalogue,
+            models,
+            server_device: &server_device,
+            gpus: (gpus, granted_bytes),
+            radio: &radio,
+        };
         let demands: Vec<Demands> = (0..self.services.len())
             .map(|index| self.demands(&parts, index))
             .collect::<Result<_, Invalid>>()?;
         let cloud = &config.cloud;
         let sessions = self.sessions(config, models)?;
         Ok(Physical {
+            modalities: Modality::of_edition(edition),
             gpus: f64::from(gpus),
             max_batch: count("physical.server.max_batch", server.max_batch, 1024)?,
             path: config.loading.validate("physical.loading")?,
@@ -290,12 +311,8 @@ impl ScenarioConfig {
         let place = format!("services[{index}].demands");
         let allowed = "a table of what a request asks for, because of [physical]";
         let typed = present(&place, service.demands.as_ref(), allowed)?;
-        let sensor_bits = 1e3 * between(&place, "sensor_kbit", typed.sensor_kbit, 1e-6, 1e9)?;
-        let is_split = self
-            .decision
-            .placements
-            .iter()
-            .any(|placement| matches!(placement.payload(), Payload::Coarse | Payload::Fine));
+        let [sensor_bits, perception_flop] = self.perceived(parts.edition, &place, typed)?;
+        let is_split = self.decision.placements.iter().any(|placement| placement.is_split());
         let features = match (&parts.radio.features, is_split) {
             (Some(laws), _) => laws.map(|law| law.of(sensor_bits)),
             (None, false) => [Features { bits: 0.0, quality: 0.0 }; 2],
@@ -309,6 +326,7 @@ impl ScenarioConfig {
         let model = &parts.models[model_index];
         let (law, alignment_quality) = self.edge_quality(index, thought_tokens)?;
         let Some(server) = Server::fitting(parts.server_device, model, parts.gpus, model.window_tokens)
+            .map(|server| server.of_edition(parts.edition, model))
         else {
             let bytes = model.weight_bytes() as f64 + model.kv_bytes_per_token * model.window_tokens;
             let has = bytes_to_gb(parts.server_device.memory_bytes);
@@ -317,7 +335,7 @@ impl ScenarioConfig {
                 self.models[model_index].name,
                 bytes / 1e9
             );
-            return Err(Invalid::new("physical.server.gpus", parts.gpus, allowed));
+            return Err(Invalid::new("physical.server.gpus", parts.gpus.0, allowed));
         };
         let edge =
             ModelSite { server, law, alignment_quality, prompt_token_price: 0.0, output_token_price: 0.0 };
@@ -325,11 +343,37 @@ impl ScenarioConfig {
             modality: typed.modality,
             sensor_bits,
             features,
-            perception_flop: 1e9 * between(&place, "perception_gflop", typed.perception_gflop, 0.0, 1e9)?,
+            perception_flop,
             deadline_s: between(&place, "deadline_s", typed.deadline_s, 1e-6, 1e9)?,
             edge,
             cloud: parts.cloud(thought_tokens)?,
         })
+    }
+
+    /// Bits of the sensor data of a request, and operations that perception takes: none where it is text.
+    fn perceived(&self, edition: Edition, place: &str, typed: &DemandsConfig) -> Result<[f64; 2], Invalid> {
+        let numbers =
+            [("sensor_kbit", typed.sensor_kbit, 1e-6), ("perception_gflop", typed.perception_gflop, 0.0)];
+        if typed.modality != Modality::Text {
+            let allowed = "a number, because of its modality: only text needs no sensor";
+            let [kbit, gflop] = numbers.map(|(key, value, low)| {
+                between(place, key, present(format!("{place}.{key}"), value, allowed)?, low, 1e9)
+            });
+            return Ok([1e3 * kbit?, 1e9 * gflop?]);
+        }
+        let key = format!("{place}.modality");
+        let allowed =
+            "physical.edition = 2, or what a sensor sees: image, video, infrared, depth, audio, imu";
+        Invalid::unless(edition == Edition::Second, &key, "\"text\"", allowed)?;
+        let elsewhere = |placement: &Placement| !placement.needs_residency() && !placement.is_split();
+        let allowed =
+            "cloud or device among decision.placements: text is not split, and no request may be stuck";
+        Invalid::unless(self.decision.placements.iter().any(elsewhere), &key, "\"text\"", allowed)?;
+        for (key, value, _) in numbers {
+            let allowed = "no such key with modality = \"text\": there is nothing to perceive";
+            Invalid::unless(value.is_none(), format!("{place}.{key}"), value.unwrap_or(0.0), allowed)?;
+        }
+        Ok([0.0; 2])
     }
 
     fn classes(&self, parts: &Parts<'_>) -> Result<Vec<DeviceClass>, Invalid> {
@@ -345,7 +389,10 @@ impl ScenarioConfig {
             up_to_share += number(key("share"), class.share, Range::Between(1e-6, 1.0))?;
             let device = parts.catalogue.device(&key("device"), &class.device)?;
             let model = parts.catalogue.model(&key("model"), &class.model)?;
-            let Some(server) = Server::fitting(device, model, 1, 0.0) else {
+            let granted = (1, device.memory_bytes as f64);
+            let Some(server) = Server::fitting(device, model, granted, 0.0)
+                .map(|server| server.of_edition(parts.edition, model))
+            else {
                 let (needs, has) = (bytes_to_gb(model.weight_bytes()), bytes_to_gb(device.memory_bytes));
                 let value = format!("{:?}", class.model);
                 let allowed =
@@ -408,12 +455,14 @@ impl ScenarioConfig {
 
 /// What several parts are made of.
 struct Parts<'a> {
+    edition: Edition,
     radio: &'a RadioParameters,
     config: &'a PhysicalConfig,
     catalogue: &'a Catalogue,
     models: &'a [Model],
     server_device: &'a Device,
-    gpus: u32,
+    /// How many a cell has, and the bytes that each grants.
+    gpus: (u32, f64),
 }
 
 impl Parts<'_> {
@@ -433,7 +482,7 @@ impl Parts<'_> {
         let (prompt, output) =
             (typed.currency_per_million_prompt_tokens, typed.currency_per_million_output_tokens);
         Ok(ModelSite {
-            server: Server::new(device, model, gpus),
+            server: Server::new(device, model, gpus).of_edition(self.edition, model),
             law,
             alignment_quality,
             prompt_token_price: price("currency_per_million_prompt_tokens", prompt)?,

@@ -214,7 +214,7 @@ impl Physics {
     /// The link of somebody who had not been connected in this slot.
     fn redraw_link(&mut self, user: UserId, slot: u64, time_share: f64) -> UserLink {
         let Now { radios, seed, .. } = &mut self.now;
-        let places = UserRadios::places_per_slot(self.law.cells.len());
+        let places = UserRadios::places_per_slot(self.law.cells.len(), &self.law.radio.association);
         let rng = self.channel.at(*seed, u64::from(user.0), (slot as u32).wrapping_mul(places));
         if let Some(known) = &mut self.known
             && !radios.user(user).is_known()
@@ -282,7 +282,7 @@ impl Physics {
         let Now { radios, seed, handovers, num_clamped, .. } = &mut self.now;
         let now_s = slot as f64 * self.law.slot_s;
         let cells = &self.law.cells;
-        let places = UserRadios::places_per_slot(cells.len());
+        let places = UserRadios::places_per_slot(cells.len(), &self.law.radio.association);
         self.active.fill(0);
         self.connections.clear();
         for &user in &self.users {
@@ -318,7 +318,7 @@ impl Physics {
             time_share,
             is_los: connection.is_los,
             is_blocked: connection.is_blocked,
-            sensing_quality: radio.sensing_quality(connection),
+            sensing_quality: radio.sensing_quality(connection, (seed, user), walked_m),
         }
     }
 
@@ -489,6 +489,14 @@ impl World {
     /// Users that moved to another cell since the episode began; `None` in abstract scenarios.
     pub fn handovers(&self) -> Option<u64> {
         Some(self.serving.physics()?.now.handovers)
+    }
+
+    /// [`handovers`](Self::handovers) for each kilometre that users have walked since they first asked, and the share of them that went
+    /// back to a cell left at most 5 s before; `None` where there was none, and in abstract scenarios.
+    pub fn handover_rates(&self) -> Option<[f64; 2]> {
+        let now = &self.serving.physics()?.now;
+        let (handovers, km) = (now.handovers as f64, 1e-3 * now.radios.walked_m());
+        (handovers > 0.0 && km > 0.0).then(|| [handovers / km, now.radios.num_returns() as f64 / handovers])
     }
 
     /// Links that were looked at since the episode began beyond the distances that the path loss is valid for, where it was

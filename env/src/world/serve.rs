@@ -146,7 +146,10 @@ impl Physics {
     pub(super) fn input_cost(&self) -> f64 {
         let Some(facts) = self.facts else { return 0.0 };
         let view = self.law.view(RequestFacts { twin_age_slots: None, ..facts });
-        let elsewhere = self.scenario.placements.iter().filter(|placement| !placement.needs_residency());
+        let elsewhere =
+            self.scenario.placements.iter().filter(|placement| {
+                !placement.needs_residency() && self.law.offers(facts.service, **placement)
+            });
         let cost = |&placement: &Placement| self.law.cost(&price(placement, &view), facts.service).total();
         elsewhere.map(cost).fold(f64::INFINITY, f64::min)
     }

@@ -24,6 +24,7 @@ mod physical_books;
 mod rates;
 mod recorded_throughput;
 mod recorded_users;
+mod second_edition;
 mod street_options;
 mod trajectories;
 mod wrong_physical;

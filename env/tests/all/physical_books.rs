@@ -16,8 +16,11 @@ use thoughtcache_env::units::{CellId, ServiceId};
 
 /// A model as its publishers describe it.
 struct Model {
+    /// Those that work on a token.
     parameters: f64,
     weight_bytes: f64,
+    /// Bytes of the experts, of which two in eight work on a token.
+    expert_bytes: f64,
     layers: f64,
     width: f64,
     kv_bytes: f64,
@@ -26,6 +29,7 @@ struct Model {
 const LLAMA: Model = Model {
     parameters: 8.03e9,
     weight_bytes: 1e9 * WEIGHT_GB[0],
+    expert_bytes: 0.0,
     layers: 32.0,
     width: 4096.0,
     kv_bytes: 131_072.0,
@@ -33,6 +37,16 @@ const LLAMA: Model = Model {
 const MISTRAL: Model = Model {
     parameters: 7.242e9,
     weight_bytes: 1e9 * WEIGHT_GB[1],
+    expert_bytes: 0.0,
+    layers: 32.0,
+    width: 4096.0,
+    kv_bytes: 131_072.0,
+};
+/// Mixtral with weights of 4 bits: three quarters of the experts are what is missing to the active parameters.
+const MIXTRAL: Model = Model {
+    parameters: 12.88e9,
+    weight_bytes: 46.703e9 * 0.5625,
+    expert_bytes: (46.703e9 - 12.88e9) / 0.75 * 0.5625,
     layers: 32.0,
     width: 4096.0,
     kv_bytes: 131_072.0,
@@ -40,6 +54,7 @@ const MISTRAL: Model = Model {
 const QWEN: Model = Model {
     parameters: 1.544e9,
     weight_bytes: 1.544e9 * 0.5625,
+    expert_bytes: 0.0,
     layers: 28.0,
     width: 1536.0,
     kv_bytes: 2.0 * 28.0 * 2.0 * 128.0 * 2.0,
@@ -65,13 +80,19 @@ const H100: Device = Device {
 const PHONE: Device =
     Device { flop_per_s: 0.5 * 16e12, bytes_per_s: 0.7 * 76.8e9, step_s: 2e-3, sequence_s: 0.0, work_w: 5.5 };
 
+/// Bytes of weights that a pass over `tokens` tokens reads.
+fn read_bytes(model: &Model, tokens: f64) -> f64 {
+    model.weight_bytes - model.expert_bytes * 0.75_f64.powf(tokens)
+}
+
 /// Prefill of a batch of `b` prompts of `n` tokens of which `hit` are there already.
-fn prefill_s(model: &Model, device: &Device, n: f64, hit: f64, b: f64) -> f64 {
+fn prefill_s(laws: &Laws, model: &Model, device: &Device, n: f64, hit: f64, b: f64) -> f64 {
     if b == 0.0 {
         return 0.0;
     }
     let flop = 2.0 * model.parameters * (n - hit) + 2.0 * model.layers * model.width * (n * n - hit * hit);
-    device.step_s + b * device.sequence_s + b * flop / device.flop_per_s
+    let read_s = if laws.is_second { read_bytes(model, b * (n - hit)) / device.bytes_per_s } else { 0.0 };
+    device.step_s + b * device.sequence_s + read_s.max(b * flop / device.flop_per_s)
 }
 
 /// Decoding of a batch of `b` answers of 200 tokens after a prompt of `n`.
@@ -79,14 +100,50 @@ fn decode_s(model: &Model, device: &Device, n: f64, b: f64) -> f64 {
     if b == 0.0 {
         return 0.0;
     }
-    let read_s = (model.weight_bytes + b * model.kv_bytes * (n + 100.0)) / device.bytes_per_s;
+    let read_s = (read_bytes(model, b) + b * model.kv_bytes * (n + 100.0)) / device.bytes_per_s;
     let compute_s = 2.0 * model.parameters * b / device.flop_per_s;
     200.0 * (device.step_s + b * device.sequence_s + read_s.max(compute_s))
 }
 
+/// What the editions do differently, and the services of their worlds.
+struct Laws {
+    is_second: bool,
+    models: [&'static Model; 2],
+    sensor_bits: [f64; 3],
+    perception: [f64; 3],
+    perception_flop: [f64; 3],
+}
+
+const FIRST: Laws = Laws {
+    is_second: false,
+    models: [&LLAMA, &MISTRAL],
+    sensor_bits: SENSOR_BITS,
+    perception: [0.777, 0.669, 0.777],
+    perception_flop: [50e9, 20e9, 50e9],
+};
+/// The second service is text, and runs on a mixture of experts.
+const SECOND: Laws = Laws {
+    is_second: true,
+    models: [&LLAMA, &MIXTRAL],
+    sensor_bits: [SENSOR_BITS[0], 0.0, SENSOR_BITS[2]],
+    perception: [0.777, 1.0, 0.777],
+    perception_flop: [50e9, 0.0, 50e9],
+};
+/// What makes the second edition's world of the plain one.
+const SECOND_WORLD: [(&str, &str); 5] = [
+    ("physical.edition", "2"),
+    ("models.1.catalogue", "\"mixtral-8x7b\""),
+    ("models.1.bytes_per_weight", "0.5625"),
+    ("services.1.demands", "{ modality = \"text\", deadline_s = 3.0 }"),
+    (
+        "physical.radio.sensing",
+        "{ time_ratio = 0.1, processing_interval_ms = 10.0, cross_section_m2 = 1.0, range_error_m = 5.0 }",
+    ),
+];
+
 /// What a person knows of the cell, booked from decisions alone.
-#[derive(Default)]
 struct Books {
+    laws: &'static Laws,
     slot: u64,
     backlog_s: f64,
     /// By model (0 llama, 1 mistral): whether its weights are in GPU memory, and were brought to the cell before.
@@ -120,13 +177,11 @@ struct Seen {
     dropped: u32,
     pins: u32,
     refreshes: u32,
+    texts: u32,
 }
 
-const MODELS: [&Model; 2] = [&LLAMA, &MISTRAL];
 /// Base, alignment.
 const LAWS: [(f64, f64); 2] = [(0.5, 0.8), (0.6, 0.9)];
-const PERCEPTION: [f64; 3] = [0.777, 0.669, 0.777];
-const PERCEPTION_FLOP: [f64; 3] = [50e9, 20e9, 50e9];
 const DEADLINE_S: [f64; 3] = [6.0, 3.0, 6.0];
 
 /// What a person expects of a request.
@@ -140,11 +195,30 @@ struct Expected {
 }
 
 impl Books {
+    fn new(laws: &'static Laws) -> Self {
+        Self {
+            laws,
+            slot: 0,
+            backlog_s: 0.0,
+            in_gpu: [false; 2],
+            in_host: [false; 2],
+            resident: BTreeSet::new(),
+            loading_s: [0.0; 3],
+            busy_until_s: [0.0; 3],
+            served: [0; 3],
+            batch_waiting_s: [0.0; 3],
+            held: [false; 3],
+            contexts: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            seen: Seen::default(),
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "a bill from top to bottom")]
     fn expected(&self, facts: &RequestFacts, placement: Placement) -> Expected {
         let service = facts.service.index();
         let model_index = MODEL_OF[service];
-        let (edge, share) = (MODELS[model_index], facts.link.time_share);
+        let (edge, share) = (self.laws.models[model_index], facts.link.time_share);
         let rate = 10e6 * share;
         assert_relative_eq!(facts.link.uplink_bps, rate, max_relative = 1e-12);
         assert_relative_eq!(facts.link.downlink_bps, rate, max_relative = 1e-12);
@@ -154,9 +228,9 @@ impl Books {
         let is_edge = payload.contains("edge");
         let is_cloud = payload.contains("cloud");
         let bits = match (is_split, is_fine) {
-            (true, true) => 0.5 * SENSOR_BITS[service],
-            (true, false) => 0.1 * SENSOR_BITS[service],
-            (false, _) => SENSOR_BITS[service],
+            (true, true) => 0.5 * self.laws.sensor_bits[service],
+            (true, false) => 0.1 * self.laws.sensor_bits[service],
+            (false, _) => self.laws.sensor_bits[service],
         };
         let features = if is_split { 1.0 - (-bits / 0.5e6).exp() } else { 1.0 };
         let (mut seconds, mut joules) = ([0.0; Stage::COUNT], [0.0; Stage::COUNT]);
@@ -175,9 +249,9 @@ impl Books {
             (false, true) => edge,
             (false, false) => &LLAMA,
         };
-        let perceive_s = PERCEPTION_FLOP[service] / near.flop_per_s;
+        let perceive_s = self.laws.perception_flop[service] / near.flop_per_s;
         work(Stage::Perceive, near, perceive_s, perceive_s);
-        let align_s = prefill_s(near_model, near, 200.0, 0.0, 1.0);
+        let align_s = prefill_s(self.laws, near_model, near, 200.0, 0.0, 1.0);
         work(Stage::Align, near, align_s, align_s);
         let (kept, fresh) = self.contexts.get(&(service, facts.user.0)).copied().unwrap_or_default();
         let (ground_model, hit, batch) = if is_edge {
@@ -189,7 +263,10 @@ impl Books {
         };
         let n = hit + 100.0;
         for (stage, of) in [
-            (Stage::Prefill, &(|b: f64| prefill_s(ground_model, local, n, hit, b)) as &dyn Fn(f64) -> f64),
+            (
+                Stage::Prefill,
+                &(|b: f64| prefill_s(self.laws, ground_model, local, n, hit, b)) as &dyn Fn(f64) -> f64,
+            ),
             (Stage::Decode, &|b: f64| decode_s(ground_model, local, n, b)),
         ] {
             work(stage, local, of(batch), of(batch) - of(batch - 1.0));
@@ -231,12 +308,19 @@ impl Books {
             (false, true) => LAWS[model_index].1,
             (false, false) => 1.0,
         };
+        // .5844 m at 100 MHz is 5.844 m here; the clutter is 5 dB below the echo, give or take 20, and the radar closes 12 % at best.
+        let sensed = facts.link.sensing_quality;
+        let bounds = [-15.0, 25.0].map(|db: f64| 0.12 * (-5.844 / 10_f64.powf(db / 20.0) / 5.0).exp());
+        assert!(!self.laws.is_second || (bounds[0]..bounds[1]).contains(&sensed), "{bounds:?} {sensed}");
+        let passes_cell = is_edge || is_cloud;
+        let perception =
+            1.0 - (1.0 - self.laws.perception[service]) * (1.0 - if passes_cell { sensed } else { 0.0 });
         let grounding = accuracy * if is_edge || is_cloud { twin * features } else { 1.0 };
         Expected {
             seconds,
             joules,
             gpu_s,
-            quality: PERCEPTION[service] * grounding * alignment,
+            quality: perception * grounding * alignment,
             money: match (is_cloud, is_split) {
                 // Prompt, answer; the cloud aligns by reading the answer once more, a split aligns on the device.
                 (true, false) => 100e-6 + 400e-6 + 200e-6,
@@ -258,7 +342,7 @@ impl Books {
             return others.map(|other| self.loading_s[other]).fold(0.0, f64::max);
         }
         // 4 GB/s from afar, 20 GB/s from host memory, which keeps what was loaded once.
-        0.5 + MODELS[model].weight_bytes / if self.in_host[model] { 20e9 } else { 4e9 }
+        0.5 + self.laws.models[model].weight_bytes / if self.in_host[model] { 20e9 } else { 4e9 }
     }
 
     fn waiting_s(&self, service: usize) -> f64 {
@@ -309,7 +393,7 @@ impl Books {
 
     /// Bytes of weights and contexts.
     fn bytes(&self) -> u64 {
-        let weights: f64 = (0..2).filter(|&m| self.in_gpu[m]).map(|m| MODELS[m].weight_bytes).sum();
+        let weights: f64 = (0..2).filter(|&m| self.in_gpu[m]).map(|m| self.laws.models[m].weight_bytes).sum();
         let contexts: f64 = self.contexts.values().map(|context| context.0 * 131_072.0).sum();
         (weights + contexts) as u64
     }
@@ -359,14 +443,14 @@ impl Books {
     }
 }
 
-fn play(episodes: u64, changes: &[(&str, &str)], edge_prob: f64) -> Seen {
+fn play(laws: &'static Laws, episodes: u64, changes: &[(&str, &str)], edge_prob: f64) -> Seen {
     let scenario = plain(changes);
     let mut env = DecisionEnv::new(Arc::clone(&scenario));
     let mut rng = Seed::new(Purpose::Test, 1).stream(Stream::Policy);
     let mut seen = Seen::default();
     for episode in 0..episodes {
         env.reset(Seed::new(Purpose::Train, 3).with_episode(episode));
-        let mut books = Books { slot: env.world().slot(), seen, ..Books::default() };
+        let mut books = Books { slot: env.world().slot(), seen, ..Books::new(laws) };
         loop {
             books.compare(&env);
             let facts = env.world().facts().unwrap();
@@ -377,6 +461,10 @@ fn play(episodes: u64, changes: &[(&str, &str)], edge_prob: f64) -> Seen {
             let service = facts.service.index();
             let may_load = !books.held[service] || books.resident.contains(&service);
             assert_eq!(legal.contains(&Placement::Edge), may_load, "80 GB hold everything");
+            let is_text = laws.sensor_bits[service] == 0.0;
+            assert_eq!(legal.contains(&Placement::SplitCloudFine), !is_text, "text is not split");
+            assert!(!is_text || !legal.contains(&Placement::SplitEdgeCoarse));
+            books.seen.texts += u32::from(is_text);
             let placement = if may_load && rng.random::<f64>() < edge_prob {
                 Placement::Edge
             } else {
@@ -431,15 +519,25 @@ fn check(env: &DecisionEnv, step: &Step, expected: &Expected, service: usize) {
 }
 
 #[test]
+fn the_second_edition_takes_and_costs_what_a_bookkeeper_of_its_formulas_computes() {
+    let seen = play(&SECOND, 6, &SECOND_WORLD, 0.3);
+    let counts = [seen.loads, seen.shared, seen.waits, seen.late, seen.contexts, seen.texts];
+    assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
+    let crowd = [&SECOND_WORLD[..], &[("physical.users", "20")]].concat();
+    let seen = play(&SECOND, 3, &crowd, 0.7);
+    assert!(seen.batches_of_two > 0 && seen.third_of_a_slot > 0, "{seen:?}");
+}
+
+#[test]
 fn every_placement_takes_and_costs_what_a_bookkeeper_of_the_formulas_computes() {
-    let seen = play(6, &[], 0.0);
+    let seen = play(&FIRST, 6, &[], 0.0);
     let counts = [seen.loads, seen.shared, seen.waits, seen.late, seen.old_twins, seen.contexts, seen.pins];
     assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
-    let seen = play(3, &[("physical.users", "20")], 0.7);
+    let seen = play(&FIRST, 3, &[("physical.users", "20")], 0.7);
     let counts = [seen.waits_for_another_load, seen.batches_of_two, seen.third_of_a_slot, seen.waits];
     assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
-    let seen = play(4, &[("horizon_slots", "200"), ("physical.users", "2")], 0.5);
+    let seen = play(&FIRST, 4, &[("horizon_slots", "200"), ("physical.users", "2")], 0.5);
     assert!(seen.dropped > 0, "{seen:?}");
-    let seen = play(2, &[("horizon_slots", "200"), ("physical.users", "1")], 1.0);
+    let seen = play(&FIRST, 2, &[("horizon_slots", "200"), ("physical.users", "1")], 1.0);
     assert!(seen.refreshes > 0, "{seen:?}");
 }

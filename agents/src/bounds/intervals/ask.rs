@@ -71,7 +71,7 @@ impl Pricing<'_> {
     pub(super) fn elsewhere(&self, ask: &Ask, seen: Option<u32>) -> [f64; 2] {
         let facts = RequestFacts { twin_age_slots: age_slots(ask, seen), ..ask.facts };
         let mut least = [f64::INFINITY; 2];
-        for &placement in self.scenario.placements.iter().filter(|placement| !placement.needs_residency()) {
+        for placement in self.placements(ask, false) {
             let least = &mut least[usize::from(placement.payload() != Payload::Nothing)];
             *least = least.min(self.cost(&self.bill(placement, facts), ask));
         }
@@ -107,12 +107,19 @@ impl Pricing<'_> {
         let mut least = f64::INFINITY;
         for edge_batch in 1..=ask.most_in_batch.min(self.law.max_batch) {
             let facts = RequestFacts { edge_batch, ..facts };
-            for &placement in self.scenario.placements.iter().filter(|placement| placement.needs_residency())
-            {
+            for placement in self.placements(ask, true) {
                 least = least.min(number(&self.bill(placement, facts)));
             }
         }
         least
+    }
+
+    /// The placements that serve a request at the edge, or elsewhere.
+    fn placements(&self, ask: &Ask, at_edge: bool) -> impl Iterator<Item = Placement> {
+        let placements = self.scenario.placements.iter().copied();
+        placements.filter(move |placement| {
+            placement.needs_residency() == at_edge && self.law.offers(ask.facts.service, *placement)
+        })
     }
 
     /// The numbers with which a request at the edge takes least time and work.

@@ -43,6 +43,9 @@ pub(super) struct Story {
     fade_tokens: [f64; 2],
     /// Handovers in the episode so far, in physical scenarios.
     handovers: Option<u64>,
+    /// The same for each kilometre that users have walked, and the share that goes back to a cell left at most 5 s before.
+    handovers_per_km: Option<f64>,
+    handovers_back_share: Option<f64>,
     /// Links in the episode so far that were longer or shorter than the path loss is valid for.
     clamped_links: Option<u64>,
 }
@@ -205,6 +208,8 @@ pub(super) fn tell(
         batches,
         cost: Cost(cost),
         handovers: teller.env.world().handovers(),
+        handovers_per_km: teller.env.world().handover_rates().map(|[per_km, _]| per_km),
+        handovers_back_share: teller.env.world().handover_rates().map(|[_, back]| back),
         clamped_links: teller.env.world().clamped_links(),
         holding: Some(teller.holding).filter(|holding| holding.cost > 0.0),
         fade_tokens: [fade.clone().fold(f64::INFINITY, f64::min), fade.fold(0.0, f64::max)],

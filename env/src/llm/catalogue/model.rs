@@ -6,13 +6,16 @@
 //! ```text
 //! s      = N * bytes_per_weight                  weights in memory
 //! W      = N_active * bytes_per_weight           weights that one token reads
+//! experts = (N - N_active) / (1 - k/E)           parameters of all experts; the rest is read by every pass
 //! kv     = 2 L n_kv d_head * bytes_per_number    context of one token in memory
 //! ```
-//! Symbols: `N` parameters, `N_active` those that work on one token, `L` layers, `n_kv` KV heads, `d_head` their dimension.
+//! Symbols: `N` parameters, `N_active` those that work on one token, `L` layers, `n_kv` KV heads, `d_head` their dimension,
+//! `E` experts of a layer of which `k` work on a token.
 //!
 //! Assumptions: keys and values keep 16 bits where only weights are quantised. Every layer keeps its whole context: the
 //! sliding windows of some models (Gemma 2, Mistral) are not modelled. A batch of a mixture of experts reads the experts of
-//! one token (MODEL 5), although its requests seldom agree on them.
+//! one token (MODEL 5), although its requests seldom agree on them; in the second edition those that its tokens choose, where
+//! the file says how many there are (`llm/inference.rs`).
 //!
 //! Source: MODEL 1 and 5; the numbers of each model name theirs.
 
@@ -34,6 +37,10 @@ pub struct CatalogueModel {
     pub total_parameters_b: f64,
     /// Parameters that work on one token, in billions; all of them when absent.
     pub active_parameters_b: Option<f64>,
+    /// Experts of a layer, at least 2, where a token uses some of several.
+    pub experts: Option<u32>,
+    /// Those of them that work on a token, at least 1 and fewer than all; both keys or neither.
+    pub experts_per_token: Option<u32>,
     /// Transformer layers, at least 1.
     pub layers: u32,
     /// Width of the residual stream, at least 1.
@@ -88,6 +95,8 @@ pub struct Model {
     total_parameters: f64,
     /// Parameters that work on one token.
     pub active_parameters: f64,
+    /// The share of a layer's experts that works on a token; 1 where there is but one.
+    routed_share: f64,
     /// Transformer layers.
     pub layers: f64,
     /// Width of the residual stream.
@@ -142,6 +151,7 @@ impl CatalogueModel {
             source: self.source.clone(),
             total_parameters: 1e9 * total,
             active_parameters: 1e9 * active,
+            routed_share: self.routed_share(place, active, total)?,
             layers: f64::from(self.layers),
             width: f64::from(self.width),
             bytes_per_weight: weight_bytes(&key("bytes_per_weight"), self.bytes_per_weight)?,
@@ -153,6 +163,21 @@ impl CatalogueModel {
                 .map(|accuracy| number(key("mmlu_accuracy"), accuracy, Range::Share))
                 .transpose()?,
         })
+    }
+}
+
+impl CatalogueModel {
+    /// The share of a layer's experts that works on a token, where `active` of `total` parameters do.
+    fn routed_share(&self, place: &str, active: f64, total: f64) -> Result<f64, Invalid> {
+        let (used, experts) = match (self.experts_per_token, self.experts) {
+            (None, None) => return Ok(1.0),
+            (used, experts) => (used.unwrap_or(0), experts.unwrap_or(0)),
+        };
+        let share = f64::from(used) / f64::from(experts);
+        let allowed = "a whole number from 1 on, less than `experts`, and no greater part of them than the active parameters are of all";
+        let is_sparse = (1..experts).contains(&used) && share <= active / total;
+        Invalid::unless(is_sparse, format!("{place}.experts_per_token"), used, allowed)?;
+        Ok(share)
     }
 }
 
@@ -169,6 +194,18 @@ impl Model {
     /// Bytes of the weights that one token reads.
     pub fn active_weight_bytes(&self) -> f64 {
         self.active_parameters * self.bytes_per_weight
+    }
+
+    /// Bytes of the weights that every pass reads, bytes of those of all experts, and the logarithm of the share of experts that do not
+    /// work on a token; all are read by every pass where there are no experts.
+    pub fn read_bytes(&self) -> (f64, f64, f64) {
+        let idle_share = 1.0 - self.routed_share;
+        if idle_share == 0.0 {
+            return (self.active_weight_bytes(), 0.0, 0.0);
+        }
+        let experts = (self.total_parameters - self.active_parameters) / idle_share;
+        let dense = self.total_parameters - experts;
+        (dense * self.bytes_per_weight, experts * self.bytes_per_weight, libm::log(idle_share))
     }
 
     /// Returns the model with a shorter context window; `key` names the setting in errors.

@@ -145,9 +145,9 @@ fn single_requests_on_one_gpu_say_nothing_of_links_and_leave_them_out() {
     let rows: Vec<Measured> = made_by(&Device { constants: known, ..a100() }, &model);
     let server = Server::new(&Device { constants: known, ..a100() }, &model, 1);
     let alone = |row: &Measured| {
-        let tokens = Tokens { prompt: row.prompt_tokens, reused: 0.0, output: row.output_tokens };
-        let Served { prefill_s: prompt_s, decode_s, .. } = server.serve(&tokens, 1);
-        let token_s = decode_s / row.output_tokens;
+        let asked = Tokens { prompt: row.prompt_tokens, reused: 0.0, output: row.output_tokens };
+        let Served { prefill_s, decode_s, .. } = server.serve(&asked, 1);
+        let (prompt_s, token_s) = (prefill_s, decode_s / row.output_tokens);
         Measured { batch: 1, parallel: 1, prompt_s, token_s, ..*row }
     };
     let found = fit(&a100(), &model, &rows.iter().map(alone).collect::<Vec<_>>(), Form::Extended).unwrap();

@@ -57,6 +57,8 @@ fn small() -> CatalogueModel {
         source: "a test".into(),
         total_parameters_b: 1.0,
         active_parameters_b: None,
+        experts: None,
+        experts_per_token: None,
         layers: 5,
         width: 10,
         heads: 4,
@@ -140,16 +142,77 @@ fn integers_use_their_own_peak() {
 
 #[test]
 fn the_least_power_of_two_that_holds_the_model_is_taken_or_none() {
-    assert_eq!(least_parallel(80.0, 80, 8), Some(1));
-    assert_eq!(least_parallel(81.0, 80, 8), Some(2));
-    assert_eq!(least_parallel(400.0, 80, 8), Some(8), "five would do, eight is the next power of two");
-    assert_eq!(least_parallel(400.0, 80, 7), None, "four are too few and eight are not there");
-    assert_eq!(least_parallel(1.0, 80, 0), None);
-    assert_eq!(least_parallel(f64::INFINITY, 80, u32::MAX), None);
+    assert_eq!(least_parallel(80.0, 80.0, 8), Some(1));
+    assert_eq!(least_parallel(81.0, 80.0, 8), Some(2));
+    assert_eq!(least_parallel(400.0, 80.0, 8), Some(8), "five would do, eight is the next power of two");
+    assert_eq!(least_parallel(400.0, 80.0, 7), None, "four are too few and eight are not there");
+    assert_eq!(least_parallel(1.0, 80.0, 0), None);
+    assert_eq!(least_parallel(f64::INFINITY, 80.0, u32::MAX), None);
     // 141 GB of Llama-3.1-70B need two H100; with 200,000 tokens of context (66 GB) they need four.
     let (device, model) = (example("h100-sxm"), model("llama-3.1-70b"));
-    let gpus = |tokens: f64, gpus: u32| Server::fitting(&device, &model, gpus, tokens).map(|s| s.num_gpus);
-    assert_eq!((gpus(0.0, 8), gpus(2e5, 8), gpus(2e5, 2)), (Some(2.0), Some(4.0), None));
+    let gpus = |tokens: f64, gpus: u32, granted_gb: f64| {
+        Server::fitting(&device, &model, (gpus, 1e9 * granted_gb), tokens).map(|server| server.num_gpus)
+    };
+    assert_eq!((gpus(0.0, 8, 80.0), gpus(2e5, 8, 80.0), gpus(2e5, 2, 80.0)), (Some(2.0), Some(4.0), None));
+    // With 40 GB of each for models, twice as many; with 10 GB all that are there, and what does not fit stays out.
+    assert_eq!(
+        (gpus(0.0, 8, 40.0), gpus(2e5, 8, 40.0), gpus(0.0, 7, 10.0)),
+        (Some(4.0), Some(8.0), Some(4.0))
+    );
+}
+
+#[test]
+fn a_batch_of_mixtral_reads_the_experts_that_its_tokens_choose() {
+    let (device, mixtral) = (plain(PLAIN), model("mixtral-8x7b"));
+    let [first, second] = [Edition::First, Edition::Second]
+        .map(|edition| Server::new(&device, &mixtral, 1).of_edition(edition, &mixtral));
+    let tokens = Tokens { prompt: 0.0, reused: 0.0, output: 1.0 };
+    // Billions of parameters of 2 bytes at 1 GB/s, half a token of context a sequence apart.
+    let read_b = |server: &Server, batch: f64| {
+        let context_s = 1e-9 * batch * 0.5 * mixtral.kv_bytes_per_token;
+        (server.decode_work(&tokens, batch).read_s - context_s) / 2.0
+    };
+    for (batch, parameters_b) in [(1.0, 12.9), (2.0, 21.3), (4.0, 32.4), (8.0, 42.2), (16.0, 46.3)] {
+        assert!((read_b(&second, batch) - parameters_b).abs() < 0.06, "{batch}: {}", read_b(&second, batch));
+        assert_relative_eq!(read_b(&first, batch), 12.88, max_relative = 1e-12);
+    }
+    // A dense model reads all of its weights, whatever the batch.
+    let dense = model("llama-3.1-8b");
+    let [one, other] = [Edition::First, Edition::Second]
+        .map(|edition| Server::new(&device, &dense, 1).of_edition(edition, &dense));
+    assert_eq!(one.decode_work(&tokens, 8.0), other.decode_work(&tokens, 8.0));
+}
+
+#[test]
+fn in_the_second_edition_a_short_prompt_takes_as_long_as_reading_the_model() {
+    let (device, model) = (plain(PLAIN), small().validate("m").unwrap());
+    let server = Server::new(&device, &model, 1).of_edition(Edition::Second, &model);
+    // 100 tokens kept of 110: 10 x 2e9 operations and 100 (110^2 - 100^2) at .5 TFLOP/s take .04 s; 2e9 bytes of weights at 1 GB/s
+    // take 2 s.
+    let hit = server.serve(&Tokens { prompt: 110.0, reused: 100.0, output: 0.0 }, 1);
+    assert_relative_eq!(hit.prefill_s, 0.25 + 2.0, max_relative = 1e-12);
+    // 1,000 tokens: 2e12 operations and 100 x 1e6, 4.0002 s.
+    let miss = server.serve(&Tokens { prompt: 1000.0, reused: 0.0, output: 0.0 }, 1);
+    assert_relative_eq!(miss.prefill_s, 0.25 + 4.0002, max_relative = 1e-12);
+}
+
+#[test]
+fn experts_that_cannot_be_are_refused() {
+    let refused = |experts, experts_per_token, active_parameters_b| {
+        let config = CatalogueModel { active_parameters_b, experts, experts_per_token, ..small() };
+        config.validate("models[0]").unwrap_err().to_string()
+    };
+    let message = refused(Some(8), Some(8), None);
+    assert!(
+        message.starts_with("models[0].experts_per_token = 8: a whole number from 1 on, less than"),
+        "{message}"
+    );
+    // One in two hundred cannot be a quarter of all.
+    for (experts, used, active) in
+        [(Some(8), None, None), (None, Some(2), None), (Some(8), Some(2), Some(0.005))]
+    {
+        assert!(refused(experts, used, active).starts_with("models[0].experts_per_token = "));
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::edition::Edition;
 use crate::radio::reference_tests::{correlation, mean, smirnov, smirnov_bound, variance};
 use crate::radio::{RadioConfig, example_street};
 use crate::random::{Purpose, Seed, SimRng, Stream};
@@ -101,6 +102,63 @@ fn handovers_are_told_and_rarer_with_more_hysteresis() {
     };
     let (none, some, much) = (handovers(0.0), handovers(3.0), handovers(30.0));
     assert!(none > some && some > much && some > 0, "{none} {some} {much}");
+}
+
+/// What the cells lose, antennas apart: less is stronger.
+fn losses_db(radios: &UserRadios, user: UserId, parameters: &RadioParameters) -> [f64; 3] {
+    let from = user.index() * CELLS.len();
+    let place = radios.user(user).position();
+    std::array::from_fn(|index| {
+        let separation = parameters.large_scale.separation(place.distance_m(CELLS[index]));
+        parameters.large_scale.loss(&radios.links[from + index], separation).0
+    })
+}
+
+#[test]
+fn in_the_second_edition_a_neighbour_has_to_be_better_when_the_time_to_trigger_begins_and_when_it_ends() {
+    let first = street();
+    let second = example_street().validate_in(Edition::Second, "radio", None).unwrap();
+    let (mut radios, mut rng) = (UserRadios::new(60, 3), rng(38));
+    let (mut handovers, mut too_short, mut returns, mut walked_m) = (0, 0, 0, 0.0);
+    for user in (0..60).map(UserId) {
+        let mut serving = radios.advance(user, &CELLS, 0.0, &mut rng, &second).cell.index();
+        let mut left: Option<(usize, f64)> = None;
+        for look in 1..150 {
+            let now_s = 0.9 * f64::from(look);
+            // The same draws, without a time to trigger: at its begin and at its end.
+            let (mut apart, mut same) = (radios.clone(), rng.clone());
+            let losses = [now_s - 0.32, now_s].map(|at_s| {
+                apart.advance(user, &CELLS, at_s, &mut same, &first);
+                losses_db(&apart, user, &first)
+            });
+            let is_better = |when: usize, cell: usize| losses[when][serving] - losses[when][cell] > 3.0;
+            let better = (0..3).filter(|&cell| is_better(0, cell) && is_better(1, cell));
+            let expected = better.min_by(|&one, &other| losses[1][one].total_cmp(&losses[1][other]));
+            too_short += u32::from(expected.is_none() && (0..3).any(|cell| is_better(1, cell)));
+            let connection = radios.advance(user, &CELLS, now_s, &mut rng, &second);
+            assert_eq!(connection.cell.index(), expected.unwrap_or(serving), "{user:?} at {now_s} s");
+            walked_m += connection.moved_m;
+            if let Some(cell) = expected {
+                handovers += 1;
+                returns += u64::from(left.is_some_and(|(back, at_s)| back == cell && now_s - at_s <= 5.0));
+                left = Some((serving, now_s));
+                serving = cell;
+            }
+        }
+    }
+    assert!(handovers > 100 && too_short > 20 && returns > 5, "{handovers} {too_short} {returns}");
+    assert_eq!(radios.num_returns(), returns);
+    approx::assert_relative_eq!(radios.walked_m(), walked_m, max_relative = 1e-9);
+}
+
+#[test]
+fn who_asks_again_within_the_time_to_trigger_is_looked_at_as_before() {
+    let second = example_street().validate_in(Edition::Second, "radio", None).unwrap();
+    let (mut radios, mut rng) = (UserRadios::new(1, 3), rng(39));
+    radios.advance(UserId(0), &CELLS, 1.0, &mut rng, &second);
+    let place = radios.user(UserId(0)).position();
+    let again = radios.advance(UserId(0), &CELLS, 1.0, &mut rng, &second);
+    assert_eq!((again.moved_m, again.handover_from, radios.user(UserId(0)).position()), (0.0, None, place));
 }
 
 #[test]

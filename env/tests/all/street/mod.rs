@@ -88,6 +88,8 @@ const HEXAGONS: &[(&str, &str)] = &[
 ];
 const TOOLS: &str = "{ prob = 0.5, mean_calls = 2, time = { exponential = { mean_s = 2 } }, result_tokens = { mean = 90, cv = 1 } }";
 
+const TEXT_DEMANDS: &str = "{ modality = \"text\", deadline_s = 5.0 }";
+
 const RECORDED_RATES: &[(&str, &str)] = &[
     ("physical.radio.recorded_rates.path", "\"rates.csv\""),
     ("physical.radio.recorded_rates.format", "\"throughput\""),
@@ -185,6 +187,25 @@ const VARIANTS: &[Change] = &[
     ),
     (&[], &[("workload.sessions.turns.empirical.shares", "[0.2, 0.3, 0.5]")]),
     (&[], &[("workload.sessions.think_time.exponential.mean_s", "5")]),
+    (&[], &[("physical.edition", "2")]),
+    (
+        &[],
+        &[
+            ("physical.edition", "2"),
+            ("services.1.demands", TEXT_DEMANDS),
+            ("services.6.demands", TEXT_DEMANDS),
+        ],
+    ),
+    (
+        &[],
+        &[
+            ("physical.edition", "2"),
+            ("cell.count", "2"),
+            ("physical.sites.hexagons.distance_m", "200"),
+            ("physical.radio.link.uplink_efficiency_ratio", "0.1"),
+            ("physical.radio.fading.block", "{}"),
+        ],
+    ),
 ];
 
 /// All variants by name.
