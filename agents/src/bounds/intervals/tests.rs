@@ -5,8 +5,9 @@ use rand::RngExt;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use thoughtcache_env::gym::api::Env;
+use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
+use thoughtcache_env::placement::Placement;
 use thoughtcache_env::random::{Purpose, Seed, SimRng};
 use thoughtcache_env::scenario::shipped;
 use thoughtcache_env::text::Override;
@@ -244,6 +245,64 @@ fn an_episode_of_one_request_costs_its_bound_and_what_is_held_after_its_end() {
             assert!((0.95 * optimum..=optimum * (1.0 + ROUNDING)).contains(&bound), "{bound} of {optimum}");
             found += 1;
         }
+    }
+    assert!(found > 5, "{found}");
+}
+
+/// A large model answers the only request, and a small one is loaded ahead in its place: nobody holds the large one to the end.
+#[test]
+fn a_load_ahead_ends_a_stay_that_no_request_follows() {
+    let quality =
+        "quality = { base = 0.5, gain = 0.1, exponent = 0.4, max_accuracy = 0.9, alignment = 0.95 }";
+    let demands =
+        "demands = { modality = \"audio\", sensor_kbit = 500.0, perception_gflop = 20.0, deadline_s = 5.0 }";
+    let scenario = street(&[
+        ("physical.users", "1"),
+        ("horizon_slots", "200"),
+        ("workload.sessions.sessions_per_user_hour", "18.0"),
+        ("workload.sessions.turns.geometric.mean", "1.0"),
+        (
+            "models",
+            &format!(
+                "[{{ name = \"large\", catalogue = \"llama-3.1-8b\", {quality} }}, \
+                 {{ name = \"small\", catalogue = \"phi-3-mini\", {quality} }}]"
+            ),
+        ),
+        ("services", &format!("[{{ model = \"large\", {demands} }}, {{ model = \"small\", {demands} }}]")),
+        ("cell.memory_gb", "20.0"),
+        ("decision.prefetch", "true"),
+        ("decision.placements", r#"["edge", "cloud"]"#),
+        ("physical.loading.nvme_gb_per_s", "1000.0"),
+        ("physical.cloud.currency_per_million_output_tokens", "1e6"),
+        ("physical.weights.cost_per_j", "0.01"),
+    ]);
+    let (large, small) = (ServiceId(0), ServiceId(1));
+    let mut found = 0;
+    for seed in (0..400).map(|run| Seed::new(Purpose::Test, run)) {
+        let asked = Trajectory::of(&scenario, seed).cells.remove(0);
+        if asked.len() != 1 || asked[0].service != large || asked[0].slot > 100 {
+            continue;
+        }
+        let mut env = DecisionEnv::new(Arc::clone(&scenario));
+        env.reset(seed);
+        let (mut cost, mut loads) = (0.0, 0);
+        loop {
+            let observation = env.observation();
+            let ahead = observation.load(small).filter(|_| loads == 1).or(observation.pass());
+            let action = ahead.or(observation.place(Placement::Edge)).unwrap_or_else(|| {
+                ActionId::from_index(observation.legal.iter().position(|&is_legal| is_legal).unwrap())
+            });
+            let step = env.step(&action).unwrap();
+            cost -= step.reward;
+            loads += step.info.counters.loads;
+            if step.end.is_end() {
+                break;
+            }
+        }
+        let bound = Bound::of(&scenario, seed, Ascent::default()).cost;
+        assert_eq!(loads, 2);
+        assert!(bound <= cost, "{bound} above {cost}");
+        found += 1;
     }
     assert!(found > 5, "{found}");
 }
