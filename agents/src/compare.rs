@@ -317,12 +317,7 @@ impl Comparison {
     ///
     /// # Errors
     /// When there are not as many bounds as episodes, or a policy costs less than one of them: then it is no bound.
-    pub fn with_bounds(
-        mut self,
-        evaluation: &Evaluation,
-        groups: &[SeedGroup],
-        bounds: &[Vec<f64>],
-    ) -> Result<Self, CompareError> {
+    pub fn with_bounds(mut self, evaluation: &Evaluation, bounds: &[Vec<f64>]) -> Result<Self, CompareError> {
         for policy in &evaluation.policies {
             if policy.episodes.len() != bounds.len() {
                 let (episodes, bounds) = (policy.episodes.len(), bounds.len());
@@ -342,17 +337,23 @@ impl Comparison {
                 )));
             }
         }
-        let contestants = contestants(&evaluation.policies, groups);
-        let seeds = |name: &str| contestants.iter().find(|contestant| contestant.name == name);
-        let base = seeds(&self.baseline).map_or(&[][..], |base| &base.seeds);
+        let played = |row: &Row| -> Vec<&Evaluated> {
+            let is_own = |name: &str| match &row.seeds[..] {
+                [] => name == row.summary.name,
+                seeds => seeds.iter().any(|seed| seed.name == name),
+            };
+            evaluation.policies.iter().filter(|policy| is_own(&policy.name)).collect()
+        };
+        let base = self.policies.iter().find(|row| row.summary.name == self.baseline);
+        let base = base.map(played).unwrap_or_default();
         self.policies.par_iter_mut().for_each(|row| {
-            let Some(own) = seeds(&row.summary.name) else { return };
-            let regret = metrics::regret(&own.seeds, bounds);
-            let closed = metrics::closed(&own.seeds, base, bounds);
+            let own = played(row);
+            let regret = metrics::regret(&own, bounds);
+            let closed = metrics::closed(&own, &base, bounds);
             row.distance = Some(Distance { regret, closed });
         });
         let Estimate { mean: mean_cost, ci95 } = metrics::mean_bound(bounds);
-        self.bound = Some(BoundRow { mean_cost, ci95, relative: metrics::relative_bound(bounds, base) });
+        self.bound = Some(BoundRow { mean_cost, ci95, relative: metrics::relative_bound(bounds, &base) });
         Ok(self)
     }
 }

@@ -102,6 +102,13 @@ pub fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 
+/// The mean of some numbers and its standard error; 0 for a single one.
+pub fn mean_and_error(numbers: &[f64]) -> (f64, f64) {
+    let (n, mean) = (numbers.len() as f64, mean(numbers));
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    (mean, if numbers.len() < 2 { 0.0 } else { (squares / (n * (n - 1.0))).sqrt() })
+}
+
 /// The mean of what remains when the lowest and the highest quarter (rounded down) are left out; NaN of nothing.
 pub fn interquartile_mean(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();

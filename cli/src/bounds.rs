@@ -5,7 +5,7 @@
 //! anew, and where none can be written the bounds are told all the same.
 
 use crate::console::Console;
-use crate::run_dir::files::write_whole;
+use crate::run_dir::files::write_by_way_of;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -80,8 +80,7 @@ fn keep(path: &Path, found: BTreeMap<Key, Vec<f64>>) -> Result<()> {
     let mut all = kept_in(path);
     all.extend(found);
     let own = path.with_extension(format!("csv.{}", std::process::id()));
-    write_whole(&own, text(&all).as_bytes())?;
-    fs::rename(&own, path).with_context(|| format!("cannot write {}", path.display()))
+    write_by_way_of(&own, path, text(&all).as_bytes())
 }
 
 /// The episode, the digest of its requests and prices, and the steps of the ascent.

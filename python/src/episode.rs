@@ -9,7 +9,7 @@ use thoughtcache_env::cost::CostBreakdown;
 use thoughtcache_env::gym::api::{ActionId, Counters, Env, EnvError, Step, StepInfo};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::gym::observation::DecisionObservation;
-use thoughtcache_env::gym::snapshot::{DigestedSpec, Snapshot, SnapshotError};
+use thoughtcache_env::gym::snapshot::{Snapshot, SnapshotError};
 use thoughtcache_env::gym::spec::EnvSpec;
 use thoughtcache_env::random::Seed;
 use thoughtcache_env::scenario::Scenario;
@@ -75,16 +75,13 @@ pub(crate) struct Counted {
     pub(crate) episode: Episode,
     /// The last one that came to an end.
     pub(crate) ended: Episode,
-    spec: Arc<DigestedSpec>,
 }
 
 impl Counted {
     /// Copies of the scenario's environment.
     pub(crate) fn lanes(scenario: &Arc<Scenario>, count: usize) -> Vec<Self> {
-        let envs = DecisionEnv::lanes(scenario, count);
-        let spec = Arc::new(DigestedSpec::new(envs[0].spec().clone()));
         let [episode, ended] = [Episode::default(); 2];
-        envs.into_iter().map(|env| Self { env, episode, ended, spec: Arc::clone(&spec) }).collect()
+        DecisionEnv::lanes(scenario, count).into_iter().map(|env| Self { env, episode, ended }).collect()
     }
 }
 
@@ -93,7 +90,7 @@ impl Env for Counted {
     type Action = ActionId;
 
     fn spec(&self) -> &EnvSpec {
-        &self.spec
+        self.env.spec()
     }
 
     fn reset(&mut self, seed: Seed) {
@@ -115,11 +112,11 @@ impl Env for Counted {
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot::of(&self.spec, &(self.env.snapshot(), self.episode))
+        Snapshot::of(self.env.digested_spec(), &(self.env.snapshot(), self.episode))
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        let (env, episode) = snapshot.state::<(Snapshot, Episode)>(&self.spec)?;
+        let (env, episode) = snapshot.state::<(Snapshot, Episode)>(self.env.digested_spec())?;
         self.env.restore(&env)?;
         self.episode = episode;
         Ok(())

@@ -180,7 +180,7 @@ pub(crate) fn compare<'py>(
             pool::install(|| api::bounds(&protocol, &evaluation, hooks))
         })?;
         let bounds = bounds?.map_err(not_played)?;
-        comparison = comparison.with_bounds(&evaluation, &groups, &bounds).map_err(mistaken)?;
+        comparison = comparison.with_bounds(&evaluation, &bounds).map_err(mistaken)?;
     }
     let mut found = json!(comparison);
     found["verdict"] = comparison.verdict.to_string().into();

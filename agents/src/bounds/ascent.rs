@@ -60,6 +60,23 @@ pub(super) struct Point<P> {
     pub(super) excess: P,
 }
 
+/// What stays take of a memory at each of its decisions beyond all of it; a stay holds a share of it from a decision up to another.
+pub(super) fn beyond(decisions: usize, stays: impl Iterator<Item = (usize, usize, f64)>) -> Vec<f64> {
+    let mut excess = vec![0.0; decisions];
+    for (from, until, share) in stays {
+        excess[from] += share;
+        if let Some(end) = excess.get_mut(until) {
+            *end -= share;
+        }
+    }
+    let mut taken = 0.0;
+    for excess in &mut excess {
+        taken += *excess;
+        *excess = taken - 1.0;
+    }
+    excess
+}
+
 impl Ascent {
     /// The best point on the way up from one. `elsewhere` is the cost without what is scarce; `at` tells what prices give.
     pub(super) fn climb<P: Prices>(

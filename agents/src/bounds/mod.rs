@@ -8,6 +8,9 @@ pub mod intervals;
 pub mod thought;
 mod trajectory;
 
+#[cfg(test)]
+mod tests;
+
 pub use ascent::Ascent;
 
 use std::sync::Arc;

@@ -206,7 +206,7 @@ fn regret_is_what_lies_above_the_bound_and_what_is_closed_is_a_share_of_the_base
     let played = evaluation(vec![heuristic("base", &[6.0, 10.0]), ppo("net", &[4.0, 8.0])]);
     let comparison = Comparison::new(&played, "base")
         .unwrap()
-        .with_bounds(&played, &[], &[vec![1.0; 2], vec![2.0; 2]])
+        .with_bounds(&played, &[vec![1.0; 2], vec![2.0; 2]])
         .unwrap();
     let bound = comparison.bound.as_ref().unwrap();
     assert_relative_eq!(bound.mean_cost, 1.5);
@@ -229,7 +229,7 @@ fn regret_is_what_lies_above_the_bound_and_what_is_closed_is_a_share_of_the_base
 fn the_slots_of_an_only_episode_have_its_bound_each() {
     let played = evaluation(vec![heuristic("base", &[8.0]), ppo("net", &[4.0])]);
     let bounds = [vec![1.5, -1.0]];
-    let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds).unwrap();
+    let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &bounds).unwrap();
     let Distance { regret, closed } = comparison.policies[0].distance.unwrap();
     // Costs of 8 and 0, 4 and 0 in the two slots: regrets of 7.5 and 3.5 together.
     assert_relative_eq!(regret.mean, 1.75);
@@ -241,7 +241,7 @@ fn a_bound_that_somebody_beats_is_refused() {
     let played = evaluation(vec![heuristic("base", &[6.0, 10.0])]);
     let with = |bounds: &[f64]| {
         let bounds: Vec<Vec<f64>> = bounds.iter().map(|&bound| vec![bound; 2]).collect();
-        Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds)
+        Comparison::new(&played, "base").unwrap().with_bounds(&played, &bounds)
     };
     let error = with(&[3.0, 5.1]).unwrap_err().to_string();
     assert!(error.starts_with("base costs less than 5.1, the bound of episode 1"), "{error}");
@@ -253,7 +253,7 @@ fn a_bound_that_somebody_beats_is_refused() {
 fn where_the_baseline_has_no_clear_regret_nothing_is_closed_and_the_document_says_so() {
     let played = evaluation(vec![heuristic("base", &[2.0, 4.0]), ppo("net", &[2.0, 5.0])]);
     let bounds = [vec![1.0; 2], vec![2.0 - 1e-13; 2]];
-    let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &[], &bounds).unwrap();
+    let comparison = Comparison::new(&played, "base").unwrap().with_bounds(&played, &bounds).unwrap();
     let document = serde_json::to_value(&comparison).unwrap();
     assert_eq!(document["policies"][0]["regret"]["mean"], 0.0, "rounding is no regret");
     assert_eq!(document["policies"][1]["closed"], Value::Null);

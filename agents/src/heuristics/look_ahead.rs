@@ -25,6 +25,7 @@
 use super::registry::PolicyError;
 use super::rule::{BoxedRule, Factory};
 use crate::policy::Policy;
+use crate::stats::mean_and_error;
 use rand::RngExt;
 use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
@@ -216,14 +217,6 @@ impl Policy<DecisionEnv> for LookAhead {
         });
         judged.min_by(|one, other| one.0.total_cmp(&other.0)).map_or(own, |(_, action)| action)
     }
-}
-
-/// The mean of some numbers and its standard error; 0 for a single one.
-fn mean_and_error(numbers: &[f64]) -> (f64, f64) {
-    let n = numbers.len() as f64;
-    let mean = numbers.iter().sum::<f64>() / n;
-    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    (mean, if numbers.len() < 2 { 0.0 } else { (squares / (n * (n - 1.0))).sqrt() })
 }
 
 /// The actions that are in question, the rule's own first.

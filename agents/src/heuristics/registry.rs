@@ -98,15 +98,17 @@ pub fn entry(name: &str) -> Result<&'static Entry, PolicyError> {
 }
 
 /// The parts of a policy's name.
-struct Parsed {
+struct Parsed<'a> {
+    /// Without what looks ahead.
+    beneath: &'a str,
     entry: &'static Entry,
     is_myopic: bool,
     ahead: Option<Ahead>,
 }
 
-fn parse(name: &str) -> Result<Parsed, PolicyError> {
+fn parse(name: &str) -> Result<Parsed<'_>, PolicyError> {
     let (beneath, ahead) = look_ahead::split(name)?;
-    Ok(Parsed { entry: plain(beneath)?, is_myopic: split(beneath).1, ahead })
+    Ok(Parsed { beneath, entry: plain(beneath)?, is_myopic: split(beneath).1, ahead })
 }
 
 /// The rule of this name, with or without [`MYOPIC`].
@@ -142,7 +144,13 @@ fn split(name: &str) -> (&str, bool) {
 /// As [`entry`], and for a policy that compares prices where there are none, or serves everything at a placement that the
 /// scenario does not allow.
 pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
-    let Parsed { entry, is_myopic, .. } = parse(name)?;
+    Ok(checked(name, scenario)?.entry)
+}
+
+/// The parts of the name of a policy that can play in the scenario.
+fn checked<'a>(name: &'a str, scenario: &Scenario) -> Result<Parsed<'a>, PolicyError> {
+    let parsed = parse(name)?;
+    let Parsed { entry, is_myopic, .. } = parsed;
     let world = &scenario.name;
     let needs_prices = entry.kind == Kind::Priced || is_myopic;
     if needs_prices && scenario.physical().is_none() {
@@ -161,7 +169,7 @@ pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyEr
             );
             Err(PolicyError::new(name, message))
         }
-        _ => Ok(entry),
+        _ => Ok(parsed),
     }
 }
 
@@ -170,11 +178,10 @@ pub fn check(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyEr
 /// # Errors
 /// As [`check`], and for a policy that looks ahead.
 pub(crate) fn check_tunable(name: &str, scenario: &Scenario) -> Result<&'static Entry, PolicyError> {
-    let entry = check(name, scenario)?;
-    let (rule, ahead) = look_ahead::split(name)?;
+    let Parsed { beneath, entry, ahead, .. } = checked(name, scenario)?;
     match ahead {
         None => Ok(entry),
-        Some(_) => Err(PolicyError::new(name, format!("{name} has the parameters of {rule}: tune that"))),
+        Some(_) => Err(PolicyError::new(name, format!("{name} has the parameters of {beneath}: tune that"))),
     }
 }
 
@@ -192,7 +199,7 @@ pub fn build(name: &str, scenario: &Arc<Scenario>) -> Result<BoxedPolicy, Policy
 /// The first that does not.
 pub fn check_parameters(scenario: &Scenario) -> Result<(), PolicyError> {
     for (policy, values) in &scenario.policies {
-        let Parsed { entry, is_myopic, ahead } = parse(policy)?;
+        let Parsed { entry, is_myopic, ahead, .. } = parse(policy)?;
         if is_myopic || ahead.is_some() {
             let message =
                 format!("policies.{policy}: the parameters of {policy} are those of policies.{}", entry.name);
@@ -246,10 +253,8 @@ impl Prepared {
         scenario: &Arc<Scenario>,
         parameters: &[(&str, f64)],
     ) -> Result<Self, PolicyError> {
-        check(name, scenario)?;
+        let Parsed { beneath, entry, is_myopic, ahead } = checked(name, scenario)?;
         check_parameters(scenario)?;
-        let (beneath, _) = look_ahead::split(name)?;
-        let Parsed { entry, is_myopic, ahead } = parse(name)?;
         for &(parameter, value) in parameters {
             check_parameter(entry, parameter, value)?;
         }

@@ -42,6 +42,13 @@ fn the_interquartile_mean_leaves_a_quarter_out_at_each_end() {
 }
 
 #[test]
+fn the_standard_error_is_the_deviation_of_one_divided_by_the_root_of_how_many_there_are() {
+    // Squares of 4 and 4 around 3, 8 of one degree of freedom: a deviation of the root of 8, an error of 2.
+    assert_eq!(mean_and_error(&[1.0, 5.0]), (3.0, 2.0));
+    assert_eq!(mean_and_error(&[7.0]), (7.0, 0.0));
+}
+
+#[test]
 fn quantiles_are_interpolated_between_neighbours() {
     // Of 0, 1, ..., 40 the 2.5 % quantile lies at position 1 and the 97.5 % quantile at 39.
     let all = interval((0..=40).rev().map(f64::from));

@@ -210,7 +210,7 @@ impl Args {
             let mut comparison = Comparison::of_groups(&evaluation, groups, baseline)?;
             if self.bound {
                 let bounds = bounds::of_episodes(console, protocol, &evaluation, hooks)?;
-                comparison = comparison.with_bounds(&evaluation, groups, &bounds)?;
+                comparison = comparison.with_bounds(&evaluation, &bounds)?;
             }
             compared.push(Compared { value: value.clone(), comparison });
         }

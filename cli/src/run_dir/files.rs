@@ -15,10 +15,17 @@ use thoughtcache_agents::checkpoint::hexadecimal;
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = write_synced(&beside, bytes).and_then(|()| put(&beside, path));
+    write_by_way_of(Path::new(&beside), path, bytes)
+}
+
+/// The same by way of a file of this name: one of each program, where several may write at the same time.
+///
+/// # Errors
+/// As [`write_whole`].
+pub(crate) fn write_by_way_of(beside: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = write_synced(beside, bytes).and_then(|()| put(beside, path));
     if written.is_err() {
-        let _ = fs::remove_file(&beside); // why it was not written is reported
+        let _ = fs::remove_file(beside); // why it was not written is reported
     }
     written.with_context(|| format!("cannot write {}", path.display()))
 }

@@ -124,6 +124,11 @@ impl DecisionEnv {
         self.phase != Phase::Ended
     }
 
+    /// The spec with its digest, for snapshots that hold more than this environment.
+    pub fn digested_spec(&self) -> &DigestedSpec {
+        &self.spec
+    }
+
     /// The world behind the decisions, to look at.
     pub fn world(&self) -> &World {
         &self.world

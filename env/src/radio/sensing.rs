@@ -175,6 +175,11 @@ impl Sensing {
         })
     }
 
+    /// The power of the clutter over that of the echo in the median, linear.
+    pub fn median_clutter(&self) -> f64 {
+        self.signal_to_clutter.map_or(0.0, |mean| 1.0 / mean.to_linear())
+    }
+
     /// Standard deviation of the range with some clutter, m; infinite without time for sensing.
     pub fn range_error_m(&self, distance_m: f64, clutter: f64) -> f64 {
         let snr = self.snr(distance_m);

@@ -39,7 +39,7 @@ mod programme;
 mod tests;
 
 use super::Bound;
-use super::ascent::{Ascent, Point, Prices as _};
+use super::ascent::{Ascent, Point, Prices as _, beyond};
 use super::trajectory::Trajectory;
 use programme::{Prices, Programme};
 use thoughtcache_env::scenario::Scenario;
@@ -57,31 +57,23 @@ impl Bound {
 
 /// Takes the best course of every service under these prices.
 fn point(prices: Prices, programmes: &[Programme<'_>]) -> Point<Prices> {
-    let mut excess = prices.clone();
-    excess.memory.iter_mut().for_each(|cell| cell.fill(0.0));
-    excess.compute.iter_mut().for_each(|cell| cell.fill(-1.0));
-    let mut cost = 0.0;
-    for programme in programmes {
-        let course = programme.best(&prices);
-        cost += course.cost;
-        let memory = &mut excess.memory[programme.cell];
-        for &(from, until) in &course.stays {
-            memory[from] += programme.weights_share;
-            if let Some(end) = memory.get_mut(until) {
-                *end -= programme.weights_share;
-            }
-        }
+    let courses: Vec<_> = programmes.iter().map(|one| (one, one.best(&prices))).collect();
+    let cost: f64 = courses.iter().map(|(_, course)| course.cost).sum();
+    let of_cell = |(cell, prices): (usize, &Vec<f64>)| {
+        let own = courses.iter().filter(|(programme, _)| programme.cell == cell);
+        let stays = own.flat_map(|(programme, course)| {
+            course.stays.iter().map(|&(from, until)| (from, until, programme.weights_share))
+        });
+        beyond(prices.len(), stays)
+    };
+    let memory = prices.memory.iter().enumerate().map(of_cell).collect();
+    let mut compute: Vec<Vec<f64>> = prices.compute.iter().map(|prices| vec![-1.0; prices.len()]).collect();
+    for (programme, course) in &courses {
         for &(slot, share) in &course.served {
-            excess.compute[programme.cell][slot as usize] += share;
+            compute[programme.cell][slot as usize] += share;
         }
     }
-    for memory in &mut excess.memory {
-        let mut taken = 0.0;
-        for excess in memory {
-            taken += *excess;
-            *excess = taken - 1.0;
-        }
-    }
+    let excess = Prices { memory, compute };
     Point { bound: cost - prices.all().sum::<f64>(), prices, excess }
 }
 

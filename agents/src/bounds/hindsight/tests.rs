@@ -1,19 +1,12 @@
 use super::*;
-use crate::bounds::clairvoyant::{self, Optimum};
+use crate::bounds::tests::{Maker, tenth_and_median};
 use crate::bounds::trajectory::Asked;
-use crate::evaluate::{Contender, Hooks, PolicyKind, Protocol, evaluate};
-use crate::heuristics::Prepared;
-use crate::heuristics::registry;
-use approx::assert_relative_eq;
 use rand::RngExt;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use thoughtcache_env::random::{Purpose, Seed, SimRng, Stream};
+use thoughtcache_env::random::SimRng;
 use thoughtcache_env::units::{ServiceId, UserId};
 use thoughtcache_env::workload::users::Visit;
-
-/// Rounding, as a share of the costs.
-const ROUNDING: f64 = 1e-9;
 
 /// A world of two or three services, some of whose parts are drawn: sizes, laws, granularity, refresh, budgets, users, cells, loads ahead.
 fn world(rng: &mut SimRng) -> Arc<Scenario> {
@@ -73,50 +66,13 @@ fn world(rng: &mut SimRng) -> Arc<Scenario> {
     Arc::new(loaded.unwrap_or_else(|error| panic!("{error}\n{text}")).1)
 }
 
-/// So many small worlds with the optimum of an episode each.
-fn optima(count: usize) -> Vec<(Arc<Scenario>, Seed, Optimum)> {
-    let mut rng = Seed::new(Purpose::Test, 606).stream(Stream::Policy);
-    let mut found = Vec::new();
-    while found.len() < count {
-        let (scenario, run) = (world(&mut rng), rng.random_range(0..1_000_000));
-        let seed = Seed::new(Purpose::Test, run);
-        let trajectory = Trajectory::of(&scenario, seed);
-        let requests: usize = trajectory.cells.iter().flatten().map(|asked| asked.visits.len()).sum();
-        // Loads ahead are decisions, too.
-        let most = if scenario.has_prefetch { 4 } else { 7 };
-        if !(2..=most).contains(&requests) {
-            continue;
-        }
-        if let Some(optimum) = clairvoyant::optimum(&scenario, seed, 12) {
-            found.push((scenario, seed, optimum));
-        }
-    }
-    found
-}
-
-/// Bounds as shares of their optima: all of them, and those of worlds in which weights are counted.
 fn bounds_are_below_optima(count: usize) {
-    let (mut all, mut counted, mut evicting) = (Vec::new(), Vec::new(), 0);
-    for (scenario, seed, optimum) in optima(count) {
-        let bound = Bound::of(&scenario, seed, Ascent::default());
-        assert!(bound.cost <= optimum.cost * (1.0 + ROUNDING), "{bound:?} above {optimum:?} in {scenario:?}");
-        assert_relative_eq!(
-            bound.slot_costs.iter().sum::<f64>(),
-            bound.cost,
-            max_relative = ROUNDING,
-            epsilon = 1e-15
-        );
-        let bound = bound.cost;
-        evicting += usize::from(optimum.counters.evictions > 0);
-        all.push(bound / optimum.cost);
-        if scenario.num_users.is_none() && !scenario.has_shared_weights {
-            counted.push(bound / optimum.cost);
-        }
-    }
-    let [all, counted] = [all, counted].map(|mut shares| {
-        shares.sort_by(f64::total_cmp);
-        [0.1, 0.5].map(|share| shares[(share * shares.len() as f64) as usize])
-    });
+    let solved = Maker { run: 606, world, most_decisions: 12 }.solved(count);
+    let evicting = solved.iter().filter(|one| one.optimum.counters.evictions > 0).count();
+    let counts_weights = |scenario: &Scenario| scenario.num_users.is_none() && !scenario.has_shared_weights;
+    let counted = solved.iter().filter(|one| counts_weights(&one.scenario)).map(|one| one.share);
+    let counted = tenth_and_median(counted.collect());
+    let all = tenth_and_median(solved.iter().map(|one| one.share).collect());
     println!(
         "{count} small worlds, {evicting} optima evict: the bound as a share of the optimum, tenth percentile and median: {all:.3?}; \
          where weights are counted: {counted:.3?}"
@@ -134,30 +90,6 @@ fn bounds_of_fifty_small_worlds_lie_below_their_optima() {
 #[ignore = "a proof: cargo xtask proofs bounds"]
 fn bounds_of_a_thousand_small_worlds_lie_below_their_optima() {
     bounds_are_below_optima(1_000);
-}
-
-#[test]
-fn no_policy_of_the_registry_costs_less_than_the_bound() {
-    for name in ["paper", "tight", "tight-request"] {
-        let scenario = Arc::new(Scenario::shipped(name));
-        let contenders: Vec<Contender> = registry::names(&scenario)
-            .into_iter()
-            .map(|name| {
-                let rule = Prepared::new(&name, &scenario).unwrap();
-                Contender::new(name, PolicyKind::Heuristic, move || rule.instance())
-            })
-            .collect();
-        let protocol = Protocol::test(Arc::clone(&scenario), 0, 2);
-        let results = evaluate(&contenders, &protocol, Hooks::default()).unwrap();
-        for episode in 0..2 {
-            let seed = protocol.seed.with_episode(episode);
-            let bound = Bound::of(&scenario, seed, Ascent { steps: 60 }).cost;
-            for policy in &results.policies {
-                let cost = policy.episodes[episode as usize].cost.total();
-                assert!(bound <= cost * (1.0 + ROUNDING), "{name}: {bound} above {cost} of {}", policy.name);
-            }
-        }
-    }
 }
 
 /// Two services of one unit and a memory for one: a person computes the bound.

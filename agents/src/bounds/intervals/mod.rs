@@ -50,7 +50,7 @@ mod waits;
 mod tests;
 
 use super::Bound;
-use super::ascent::{Ascent, Point};
+use super::ascent::{Ascent, Point, beyond};
 use super::trajectory::{Asked, Trajectory};
 use ask::{Ask, Pricing};
 use stays::{Scene, Stays};
@@ -122,23 +122,12 @@ fn inside(copies: &[Stays], prices: &[f64]) -> Vec<bool> {
 
 /// Takes the best stays of every copy under the prices of the whole memory at each decision.
 fn point(prices: Vec<f64>, copies: &[Stays]) -> Point<Vec<f64>> {
-    let mut excess = vec![0.0; prices.len()];
-    let mut cost = 0.0;
-    for copy in copies {
-        let course = copy.best(&prices);
-        cost += course.cost;
-        for (from, until) in course.stays {
-            excess[from] += copy.share;
-            if let Some(end) = excess.get_mut(until) {
-                *end -= copy.share;
-            }
-        }
-    }
-    let mut taken = 0.0;
-    for excess in &mut excess {
-        taken += *excess;
-        *excess = taken - 1.0;
-    }
+    let courses: Vec<_> = copies.iter().map(|copy| (copy.share, copy.best(&prices))).collect();
+    let cost: f64 = courses.iter().map(|(_, course)| course.cost).sum();
+    let stays = courses
+        .iter()
+        .flat_map(|(share, course)| course.stays.iter().map(move |&(from, until)| (from, until, *share)));
+    let excess = beyond(prices.len(), stays);
     Point { bound: cost - prices.iter().sum::<f64>(), prices, excess }
 }
 

@@ -106,7 +106,7 @@ impl<'a> Air<'a> {
     fn redraw(&mut self) -> f64 {
         let (radio, cells) = (&self.physical.radio, &self.physical.cells);
         let now_s = f64::from(self.slot) * self.physical.slot_s;
-        let place = self.slot.wrapping_mul(UserRadios::places_per_slot(cells.len()));
+        let place = self.slot.wrapping_mul(UserRadios::places_per_slot(cells.len(), &radio.association));
         self.active.fill(0);
         self.connections.clear();
         for user in 0..self.num_users {
@@ -117,10 +117,11 @@ impl<'a> Air<'a> {
         }
         self.slot += 1;
         let mut sum = 0.0;
-        for connection in &self.connections {
+        for (user, connection) in (0..).map(UserId).zip(&self.connections) {
             let time_share = radio.communication_share() / f64::from(self.active[connection.cell.index()]);
             let [downlink, uplink] = radio.rates_bits_per_s(connection, None, time_share);
-            black_box((uplink, radio.sensing_quality(connection)));
+            let walked_m = self.radios.user(user).walked_m;
+            black_box((uplink, radio.sensing_quality(connection, (self.seed, user), walked_m)));
             sum += downlink;
         }
         sum

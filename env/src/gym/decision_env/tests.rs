@@ -83,6 +83,7 @@ fn worlds() -> Vec<(&'static str, DecisionEnv)> {
     ];
     let budget = [("cell.compute_budget_tflop_per_slot", "1.0"), ("decision.prefetch", "true")];
     let request = [("decision.granularity", "\"request\""), ("decision.hold", "true"), KV[0], KV[1], KV[2]];
+    let varying = [&request[..2], &[("thought.cv", "1.0")], &users[..]].concat();
     let users = [Override { key: "physical.users".into(), value: "4".into() }];
     let text = crate::scenario::shipped::text("street").unwrap();
     let (_, street) = Scenario::load("street", text, &users, |_| Err::<Trace, _>(String::new())).unwrap();
@@ -91,6 +92,7 @@ fn worlds() -> Vec<(&'static str, DecisionEnv)> {
         ("everything", world(&everything.concat())),
         ("budget", world(&budget)),
         ("request", world(&request)),
+        ("varying", world(&varying)),
         ("recorded", world(&recorded)),
         ("phased", world(&[("workload", phased)])),
     ]
@@ -241,9 +243,12 @@ fn a_state_with_any_field_forged_is_refused_or_can_be_played_on() {
             }
         }
     }
-    for index in
-        ["world/now/batches/service", "world/now/users/of_slot", "world/serving/Abstract/source/Phased"]
-    {
+    for index in [
+        "world/now/batches/service",
+        "world/now/users/of_slot",
+        "world/now/lengths/of_slot",
+        "world/serving/Abstract/source/Phased",
+    ] {
         assert!(fields[&format!("/{index}")].1 > 0, "{index}");
     }
     assert!(fields.len() > 60, "{fields:?}");

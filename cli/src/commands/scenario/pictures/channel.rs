@@ -133,7 +133,9 @@ impl Law {
                 d2d_m,
                 median_loss_db: views.map(|is_los| law.median_loss(separation, is_los).0),
                 los_prob: law.los_prob(separation),
-                sensing_quality: radio.sensing.map_or(0.0, |sensing| sensing.quality(separation.d3d_m, true)),
+                sensing_quality: radio
+                    .sensing
+                    .map_or(0.0, |sensing| sensing.quality(separation.d3d_m, sensing.median_clutter())),
                 median_rates: views.map(|is_los| {
                     let gain = radio.link.antennas - law.median_loss(separation, is_los);
                     median_rates(radio, gain, is_los)
@@ -154,8 +156,12 @@ fn median_rates(radio: &RadioParameters, gain: Decibel, is_los: bool) -> Rates {
     let share = if is_los { straight_share(radio.large_scale.site.k_factor().mean) } else { 0.0 };
     let fade = Fade::Mean { straight_share: share };
     let gain = gain.to_linear();
-    let sinrs = [radio.link.downlink_sinr(gain, 0.0), radio.link.uplink_sinr(gain)];
-    sinrs.map(|sinr| radio.link.rate_bits_per_s(sinr, fade, radio.communication_share()))
+    let link = &radio.link;
+    [
+        (link.downlink_sinr(gain, 0.0), link.downlink_efficiency),
+        (link.uplink_sinr(gain), link.uplink_efficiency),
+    ]
+    .map(|(sinr, efficiency)| link.rate_bits_per_s(sinr, efficiency, fade, radio.communication_share()))
 }
 
 /// A user second by second.
@@ -205,8 +211,9 @@ fn mean_uplink(radio: &RadioParameters, cells: &[Position], place: Position, rng
                 (strongest, straight_share) = (gain, law.straight_share(&link));
             }
         }
-        let (sinr, fade) = (radio.link.uplink_sinr(strongest), Fade::Mean { straight_share });
-        sum += radio.link.rate_bits_per_s(sinr, fade, radio.communication_share());
+        let (link, fade) = (&radio.link, Fade::Mean { straight_share });
+        let sinr = link.uplink_sinr(strongest);
+        sum += link.rate_bits_per_s(sinr, link.uplink_efficiency, fade, radio.communication_share());
     }
     sum / f64::from(LINKS)
 }
