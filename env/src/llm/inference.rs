@@ -31,6 +31,7 @@
 use super::catalogue::{Device, Model, ServingConstants};
 use super::energy;
 use crate::edition::Edition;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of an activation that GPUs exchange.
 const ACTIVATION_BYTES: f64 = 2.0;
@@ -41,7 +42,7 @@ pub fn context_tokens(kept_tokens: f64, window_tokens: f64, new_tokens: f64, out
 }
 
 /// One request in tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {
     /// The whole prompt: context and what is new.
     pub prompt: f64,
@@ -259,6 +260,40 @@ impl Server {
             sequences: batch * steps,
             flop,
         }
+    }
+
+    /// Seconds of a pass that reads these prompts together.
+    pub fn pass_s<'a>(&self, prompts: impl Iterator<Item = &'a Tokens>) -> f64 {
+        let mut all = Work { steps: 1.0, syncs: self.syncs_per_step, ..Work::default() };
+        let mut computed = 0.0;
+        for tokens in prompts {
+            let own = self.prefill_work(tokens, 1.0);
+            all.compute_s += own.compute_s;
+            all.link_bytes += own.link_bytes;
+            all.sequences += own.sequences;
+            computed += tokens.prompt - tokens.reused;
+        }
+        all.read_s = self.prefill_reads * self.read_bytes(computed) * self.s_per_byte;
+        all.seconds(&self.pace)
+    }
+
+    /// Seconds of a step in which so many answers get a token each, whose contexts have these bytes together.
+    pub fn token_s(&self, answers: f64, context_bytes: f64) -> f64 {
+        let step = Work {
+            steps: 1.0,
+            read_s: (self.read_bytes(answers) + context_bytes) * self.s_per_byte,
+            compute_s: 2.0 * self.active_parameters * answers * self.s_per_flop,
+            link_bytes: self.link_bytes_per_token * answers,
+            syncs: self.syncs_per_step,
+            sequences: answers,
+            flop: 0.0,
+        };
+        step.seconds(&self.pace)
+    }
+
+    /// Bytes of the context of a request, on average while its answer is written.
+    pub fn context_bytes(&self, tokens: &Tokens) -> f64 {
+        self.kv_bytes_per_token * (tokens.prompt + 0.5 * tokens.output)
     }
 
     /// Returns the time and the work of a batch of `batch` equal requests; nothing where there is none.

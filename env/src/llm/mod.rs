@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod inference;
 pub mod fit;
+pub mod flight;
 pub mod loading;
 pub mod queue;
 pub mod energy;
