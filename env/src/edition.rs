@@ -1,6 +1,6 @@
 //! The edition of the laws of the physical world: `[physical] edition`.
 //!
-//! A law that differs by a number is that number, see [`Edition::pick`]; `docs/model.md` says which laws are those of the second
+//! A law that differs by a number is that number, see `Edition::pick`; `docs/model.md` says which laws are those of the second
 //! edition, `docs/decisions/0029-second-edition.md` why there are two.
 
 use crate::invalid::Invalid;

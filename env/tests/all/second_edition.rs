@@ -6,6 +6,7 @@ use thoughtcache_env::gym::api::{ActionId, Env};
 use thoughtcache_env::gym::check::{CheckSettings, check_env};
 use thoughtcache_env::gym::decision_env::DecisionEnv;
 use thoughtcache_env::placement::Placement;
+use thoughtcache_env::placement::pipeline::Stage;
 use thoughtcache_env::random::{Purpose, Seed};
 use thoughtcache_env::scenario::{Scenario, shipped};
 use thoughtcache_env::text::Override;
@@ -103,10 +104,9 @@ fn what_is_text_needs_no_perception_and_sends_its_prompt() {
         let step = env.step(&env.observation().place(Placement::Cloud).unwrap()).unwrap();
         if is_text {
             let bill = env.world().last_bill().unwrap();
-            use thoughtcache_env::placement::pipeline::Stage::{Perceive, Uplink};
-            assert_eq!((bill.factors.perception, bill.line(Perceive).seconds), (1.0, 0.0));
+            assert_eq!((bill.factors.perception, bill.line(Stage::Perceive).seconds), (1.0, 0.0));
             // 32 bits a token.
-            let bits = bill.line(Uplink).seconds * facts.link.uplink_bps;
+            let bits = bill.line(Stage::Uplink).seconds * facts.link.uplink_bps;
             approx::assert_relative_eq!(bits, 32.0 * facts.new_tokens, max_relative = 1e-9);
             seen += 1;
         }

@@ -243,7 +243,9 @@ t_step_ms = 2.0
     let mut lines = page(&text, first);
     for name in ["h100-sxm", "mine"] {
         let twice = format!("{text}{}", device.replace("\"mine\"", &format!("{name:?}")));
-        lines += &format!("physical.catalogue.devices a second {name}\n    {}\n", verdict(&twice));
+        for line in ["physical.catalogue.devices a second ", name, "\n    ", &verdict(&twice), "\n"] {
+            lines += line;
+        }
     }
     insta::assert_snapshot!(lines);
 }

@@ -148,6 +148,6 @@ mod tests {
         let folders = all.iter().flat_map(|corner| corner.cv.iter().map(|cv| corner.folder(*cv)));
         let folders: std::collections::BTreeSet<String> = folders.collect();
         assert_eq!(folders.len(), all.iter().map(|corner| corner.cv.len()).sum::<usize>());
-        assert!(folders.contains("users-4-compute_budget_tflop_per_slot-140-cv-0"), "{folders:?}");
+        assert!(folders.contains("compute_budget_tflop_per_slot-280-cv-0"), "{folders:?}");
     }
 }
