@@ -146,11 +146,12 @@ impl Texts {
 
 /// Puts the keys of a table over those of another, which stand at the path `trail`.
 fn merge(under: &mut Table, over: Table, trail: &str, choices: &[&str]) {
+    let names_another = over.iter().any(|(key, value)| value.is_table() && !under.contains_key(key));
+    if choices.contains(&trail) && names_another {
+        under.retain(|_, variant| !variant.is_table());
+    }
     for (key, value) in over {
         let below = if trail.is_empty() { key.clone() } else { format!("{trail}.{key}") };
-        if choices.contains(&trail) && value.is_table() && !under.contains_key(&key) {
-            under.retain(|_, variant| !variant.is_table());
-        }
         match (under.get_mut(&key), value) {
             (Some(Value::Table(under)), Value::Table(over)) => merge(under, over, &below, choices),
             (_, value) => drop(under.insert(key, value)),
@@ -190,6 +191,18 @@ mod tests {
         let overrides: Vec<Override> = overrides.iter().map(typed).collect();
         let texts = inheriting(&[("child", child), ("base", BASE)]).map_err(|error| error.to_string())?;
         texts.parse(&overrides, &["shape"]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn two_variants_in_one_file_stay_two() {
+        let both = "[shape.square]\nside = 1.0\n[shape.circle]\nradius = 2.0\n";
+        let of = |texts: &Texts| {
+            texts.parse::<Toy>(&[], &["shape"]).unwrap().shape.into_keys().collect::<Vec<_>>()
+        };
+        let alone = format!("size = 1.0\nnames = []\nbox_m = {{}}\n{both}");
+        assert_eq!(of(&Texts::new("alone", alone)), ["circle", "square"]);
+        let child = format!("from = \"base\"\n{both}");
+        assert_eq!(of(&inheriting(&[("child", &child), ("base", BASE)]).unwrap()), ["circle", "square"]);
     }
 
     #[test]
