@@ -11,7 +11,7 @@ pub enum Edition {
     /// The laws of the shipped worlds.
     #[default]
     First,
-    /// What replaces them.
+    /// The laws that are to replace those of the shipped worlds.
     Second,
 }
 

@@ -108,7 +108,7 @@ pub struct Judged {
 /// A measured batch and how far a prediction misses it: predicted over measured, minus 1, without sign.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Missed {
-    /// What was measured.
+    /// The measured batch.
     pub row: Measured,
     /// Error of the prompt.
     pub prompt: f64,
