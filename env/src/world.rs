@@ -324,7 +324,7 @@ impl World {
     }
 
     /// Whether the pending batch can be served there: at the edge when enough bytes can be freed, the compute budget of the
-    /// slot holds and no refusal forbids the load; elsewhere always; text is never split. Nothing is served at a prefetch decision.
+    /// slot holds, no refusal forbids the load and not too many requests are in flight; elsewhere always; text is never split. Nothing is served at a prefetch decision.
     pub fn can_serve(&self, placement: Placement) -> bool {
         self.pending_batch().is_some_and(|batch| self.scenario.offers(batch.service, placement))
             && (!placement.needs_residency() || self.can_serve_at_edge())
@@ -337,7 +337,10 @@ impl World {
         let budget_flop = self.scenario.compute_budget_flop;
         let within_budget = budget_flop.is_none_or(|budget| cell.spent_flop + self.pending_flop() <= budget);
         let may_load = !cell.is_held(batch.service) || cell.cache.is_resident(batch.service);
-        within_budget && may_load && self.missing_bytes() <= cell.cache.evictable_bytes_for(batch.service)
+        within_budget
+            && may_load
+            && self.serving.has_room(batch.cell)
+            && self.missing_bytes() <= cell.cache.evictable_bytes_for(batch.service)
     }
 
     /// Serves the pending batch: evicts the `victims`, then by least age of thought until the batch fits, loads, serves.

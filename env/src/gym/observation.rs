@@ -254,7 +254,8 @@ impl DecisionObservation {
 
     fn bill(&self, placement: Placement, request: &RequestFacts) -> Option<(StageBill, CostBreakdown)> {
         let physical = self.layout.scenario.physical()?;
-        let bill = price(placement, &physical.view(*request));
+        let (flight, projected) = self.station.expected(physical);
+        let bill = price(placement, &physical.view_in(*request, flight, projected));
         let cost = physical.cost(&bill, request.service);
         Some((bill, cost))
     }

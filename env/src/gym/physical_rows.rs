@@ -8,19 +8,29 @@
 //! user.class.* one-hot   user.uplink, user.downlink = lg(bps/1e5)/5   user.los   user.blocked   user.sensing   user.twin
 //! cell.backlog = s/(1+s)
 //! ```
-//! The second edition has a modality more, text. Rates read 0 at 100 kbit/s and 1 at 10 Gbit/s; `user.twin` is the factor of the twin's freshness. At a prefetch decision
+//! The second edition has a modality more, text, and after these what is in flight (`m` of a model; of the batch's own model once more):
+//! ```text
+//! cell.air = s/(1+s)
+//! model.m.answers = B/max_batch   model.m.waiting = s/(1+s)   model.m.token = s/(.05+s)   model.m.slack = s/(10+s)   batch.answers ...
+//! ```
+//! Rates read 0 at 100 kbit/s and 1 at 10 Gbit/s; `user.twin` is the factor of the twin's freshness. At a prefetch decision
 //! everything about batch and user is 0.
 
 use super::api::Entry;
 use crate::cache::Residency;
+use crate::edition::Edition;
+use crate::llm::flight::{Flight, ModelLoad, Totals};
 use crate::llm::loading::Tier;
 use crate::placement::request::RequestFacts;
 use crate::scenario::physics::Physical;
 use crate::units::{CellId, ModelId, ServiceId};
 use crate::world::World;
+use std::sync::OnceLock;
 
 /// Seconds of a deadline that read as one half.
 const HALF_DEADLINE_S: f64 = 10.0;
+/// Seconds of a token that read as one half.
+const HALF_TOKEN_S: f64 = 0.05;
 
 /// The view of a cell beside its memory.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +43,14 @@ pub struct StationView {
     pub backlog_s: f64,
     /// By model: where its weights are outside GPU memory.
     model_tiers: Vec<Tier>,
+    /// The requests in flight, each answer as long as it can be expected to be; none in the first edition.
+    pub flight: Flight,
+    /// What they take, once somebody has asked.
+    projected: OnceLock<Totals>,
+    /// By model: its load; empty in the first edition.
+    pub loads: Vec<ModelLoad>,
+    /// Seconds until the uplink is free; 0 in the first edition.
+    pub air_s: f64,
 }
 
 impl StationView {
@@ -67,7 +85,28 @@ impl StationView {
         for (service, seconds_left) in loading.in_flight() {
             self.loading_s[service.index()] = seconds_left;
         }
-        self.backlog_s = world.backlog_s(cell);
+        if physical.edition == Edition::First {
+            self.backlog_s = world.backlog_s(cell);
+            return;
+        }
+        let fleet = physical.fleet();
+        self.flight.copy_from(&station.flight);
+        self.flight.redraw(fleet.servers, |request, written| {
+            let mean = physical.expected_output_tokens(request.service);
+            // Of an answer that is longer than most, one token more is all that can be said.
+            if written < mean { mean } else { written + 1.0 }
+        });
+        self.projected = OnceLock::new();
+        self.loads.clear();
+        self.loads.extend((0..fleet.servers.len()).map(|model| self.flight.load(&fleet, model)));
+        self.backlog_s = self.flight.backlog_s(&fleet);
+        self.air_s = world.air_s(cell);
+    }
+
+    /// The flight that a request joins as it can be expected to go on, and what it takes without it.
+    pub(super) fn expected(&self, physical: &Physical) -> (&Flight, Totals) {
+        let projected = self.projected.get_or_init(|| self.flight.projected(&physical.fleet()));
+        (&self.flight, *projected)
     }
 }
 
@@ -79,6 +118,9 @@ struct Asked<'a> {
     tier: f32,
     loading: f32,
 }
+
+/// The name of an entry, and its value by the load of a model and the most answers that it writes at a time.
+type Load = (&'static str, fn(&ModelLoad, f32) -> f32);
 
 /// The name of an entry, and its value where something is asked for.
 type Value = (&'static str, fn(&Asked<'_>) -> f32);
@@ -102,6 +144,17 @@ const USER: [Value; 6] = [
     ("twin", |asked| asked.physical.twin.grounding(asked.request.twin_age_slots) as f32),
 ];
 
+/// The entries of a model in the second edition.
+const MODEL: [Load; 4] = [
+    ("answers", |load, max_batch| (load.answers as f32 / max_batch).min(1.0)),
+    ("waiting", |load, _| saturate(load.waiting_s)),
+    ("token", |load, _| (load.token_s / (load.token_s + HALF_TOKEN_S)) as f32),
+    ("slack", |load, _| {
+        let slack_s = load.slack_s.max(0.0);
+        (slack_s / (slack_s + HALF_DEADLINE_S)) as f32
+    }),
+];
+
 /// Names and bounds, see the [module](self).
 pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
     let services = |feature| (0..num_services).map(move |service| format!("service.{service}.{feature}"));
@@ -115,12 +168,23 @@ pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
         .chain(classes)
         .chain(USER.map(|(name, _)| format!("user.{name}")))
         .chain(["cell.backlog".to_owned()]);
+    let models = (0..physical.fleet().servers.len()).map(|model| format!("model.{model}"));
+    let loaded = models.chain(["batch".to_owned()]);
+    let loads = loaded.flat_map(|of| MODEL.map(|(name, _)| format!("{of}.{name}")));
+    let in_flight = std::iter::once("cell.air".to_owned()).chain(loads);
+    let names = names.chain(in_flight.take(num_in_flight(physical)));
     names.map(|name| Entry::new(name, 0.0, 1.0)).collect()
 }
 
 /// How many entries there are.
 pub(super) fn num_entries(physical: &Physical, num_services: usize) -> usize {
-    2 * num_services + 1 + physical.modalities.len() + BATCH.len() + physical.classes.len() + USER.len() + 1
+    let of_request = 1 + physical.modalities.len() + BATCH.len() + physical.classes.len() + USER.len();
+    2 * num_services + of_request + 1 + num_in_flight(physical)
+}
+
+/// How many entries tell of requests in flight.
+fn num_in_flight(physical: &Physical) -> usize {
+    physical.edition.pick(0, 1 + MODEL.len() * (physical.fleet().servers.len() + 1))
 }
 
 fn saturate(seconds: f64) -> f32 {
@@ -181,8 +245,18 @@ pub(super) fn encode(
         *x = if left_s > 0.0 { saturate(left_s) } else { 0.0 };
     }
     rest.fill(0.0);
+    let (rest, in_flight) = rest.split_at_mut(rest.len() - num_in_flight(physical));
     let [prompt, rest @ .., backlog] = rest else { return };
     *backlog = saturate(station.backlog_s);
+    if let [air, models @ ..] = in_flight {
+        *air = saturate(station.air_s);
+        let own = request.map(|request| &station.loads[physical.model_of(request.service)]);
+        for (entries, load) in models.chunks_exact_mut(MODEL.len()).zip(station.loads.iter().chain(own)) {
+            for (x, (_, value)) in entries.iter_mut().zip(MODEL) {
+                *x = value(load, physical.max_batch as f32);
+            }
+        }
+    }
     let Some(request) = request else { return };
     let own = request.service.index();
     *prompt = (request.new_tokens as f32 * inverse_window[own]).min(1.0);

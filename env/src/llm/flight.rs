@@ -18,14 +18,16 @@
 //! it is complete; `W`, `N`, `kv`, `eta`, `mfu`, `bw`, `peak`, `t_step`, `X`: see [`inference`](super::inference).
 //!
 //! Assumptions: between two events all paces are constant: a request enters, a pass ends, or an answer ends. Nothing is interrupted but for a pass of the
-//! same model. Memory for the whole answer is reserved when a request is accepted. Air, perception and alignment are fixed when it is decided.
+//! same model; who enters at the same time is read together. Memory for the whole answer is reserved when a request is accepted. Air, perception and alignment are fixed when it is decided.
 //!
 //! What was projected happens, so that charges add up to what was realised: `Phi` before a decision is `Phi` after the one before it. A request pays for the
 //! delay of those who are there; those who come later pay for its delay. Some requests end earlier through a newcomer, because its
 //! pass reads other prompts too: one charge can be less than what the request takes alone, the sum cannot.
 //!
-//! Source: MODEL 10. Batches that change with every token: Yu et al., Orca, OSDI 2022. No world plays it yet: it is to take the place of
-//! [`queue`](super::queue) in the second edition (`docs/decisions/0029-second-edition.md`).
+//! Who decides is told how many tokens are written, never how many will be: [`redraw`](Flight::redraw) puts other answers in their place.
+//!
+//! Source: MODEL 10. Batches that change with every token: Yu et al., Orca, OSDI 2022. The second edition's; the first has
+//! [`queue`](super::queue).
 
 use super::inference::{Server, Tokens};
 use crate::units::ServiceId;
@@ -33,18 +35,28 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::{AddAssign, Sub};
 
+/// Seconds within which requests enter at the same time: who waits for the same weights does, roundings apart.
+const SAME_S: f64 = 1e-9;
+
+/// The same for the steps of a model.
+const SAME_STEP: f64 = 1e-6;
+
 /// A request that a model of a cell answers. Times are seconds since the episode began.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The service that is asked for.
     pub service: ServiceId,
     /// When it was made.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub asked_s: f64,
     /// When it reaches the model: perceived, sent, and the weights in memory.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub enters_s: f64,
     /// After this time its answer is late.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub due_s: f64,
     /// From the last token until the answer is aligned and on the device.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub tail_s: f64,
     /// Its prompt and its answer.
     pub tokens: Tokens,
@@ -54,11 +66,23 @@ pub struct Request {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// Seconds from question to answer, over all requests.
+    #[serde(deserialize_with = "crate::kept::finite")]
     pub delay_s: f64,
     /// Requests whose answer is late.
+    #[serde(deserialize_with = "crate::kept::finite")]
     pub late: f64,
     /// Busy time over all GPUs.
+    #[serde(deserialize_with = "crate::kept::finite")]
     pub busy_gpu_s: f64,
+}
+
+impl Totals {
+    /// Whether two are equal but for rounding.
+    pub(crate) fn is_near(self, other: Self) -> bool {
+        let Self { delay_s, late, busy_gpu_s } = self - other;
+        let most = 1e-6 * (1.0 + self.delay_s.abs() + self.busy_gpu_s.abs());
+        [delay_s, late, busy_gpu_s].iter().all(|difference| difference.abs() <= most)
+    }
 }
 
 impl AddAssign for Totals {
@@ -96,16 +120,53 @@ pub struct Fleet<'a> {
 pub struct Added {
     /// To all, itself included.
     pub totals: Totals,
-    /// When its own answer is complete, if nobody comes after it.
+    /// When its prompt has been read, if nobody comes after it.
+    pub read_s: f64,
+    /// When its answer is complete.
     pub complete_s: f64,
+}
+
+/// A request whose answer is complete.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answered<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// When its prompt had been read.
+    pub read_s: f64,
+    /// When its answer is complete.
+    pub complete_s: f64,
+}
+
+/// The load of a model, all of its requests taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ModelLoad {
+    /// Requests that are on their way, wait, are read or are answered.
+    pub requests: usize,
+    /// Answers that are written.
+    pub answers: usize,
+    /// Seconds of the passes that read the prompts which wait, each by itself, and of what is left of the present one.
+    pub waiting_s: f64,
+    /// Seconds of a token of every answer; 0 where none is written.
+    pub token_s: f64,
+    /// Seconds until the last one is written, at that pace.
+    pub answering_s: f64,
+    /// Seconds until its requests are late, on average; 0 without requests.
+    pub slack_s: f64,
 }
 
 /// An answer that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Answer {
-    /// The step of its model that is its last one.
+    /// The steps of its model before its first token and with its last one.
+    #[serde(deserialize_with = "crate::kept::amount")]
+    first_step: f64,
+    #[serde(deserialize_with = "crate::kept::amount")]
     last_step: f64,
+    #[serde(deserialize_with = "crate::kept::amount")]
     context_bytes: f64,
+    /// When its prompt had been read.
+    #[serde(deserialize_with = "crate::kept::amount")]
+    read_s: f64,
     request: Request,
 }
 
@@ -113,6 +174,7 @@ struct Answer {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Batch {
     /// Tokens that each answer has got since the model was last idle.
+    #[serde(deserialize_with = "crate::kept::amount")]
     steps: f64,
     /// By their last step, the next one to end at the back.
     answers: Vec<Answer>,
@@ -120,10 +182,20 @@ struct Batch {
     queued: VecDeque<Request>,
     /// Prompts that are being read, and the seconds that are left of the pass at full pace.
     read: Vec<Request>,
+    #[serde(deserialize_with = "crate::kept::amount")]
     pass_s: f64,
 }
 
 impl Batch {
+    /// Becomes equal to another one, without allocating anew.
+    fn copy_from(&mut self, other: &Self) {
+        let Self { steps, answers, queued, read, pass_s } = self;
+        (*steps, *pass_s) = (other.steps, other.pass_s);
+        answers.clone_from(&other.answers);
+        queued.clone_from(&other.queued);
+        read.clone_from(&other.read);
+    }
+
     fn is_idle(&self) -> bool {
         self.answers.is_empty() && self.read.is_empty() && self.queued.is_empty()
     }
@@ -145,19 +217,35 @@ impl Batch {
     }
 
     /// Ends the pass: what was read is answered from now on.
-    fn answer_read(&mut self, server: &Server) {
+    fn answer_read(&mut self, server: &Server, read_s: f64) {
         for request in self.read.drain(..) {
-            let last_step = self.steps + request.tokens.output;
+            let (first_step, last_step) = (self.steps, self.steps + request.tokens.output);
             let place = self.answers.partition_point(|answer| answer.last_step > last_step);
             let context_bytes = server.context_bytes(&request.tokens);
-            self.answers.insert(place, Answer { last_step, context_bytes, request });
+            self.answers.insert(place, Answer { first_step, last_step, context_bytes, read_s, request });
         }
+    }
+
+    fn redraw(&mut self, server: &Server, tokens: &mut impl FnMut(&Request, f64) -> f64) {
+        for request in self.queued.iter_mut().chain(&mut self.read) {
+            request.tokens.output = tokens(request, 0.0);
+        }
+        // The order in which they would have ended leaves no trace.
+        self.answers.sort_by(|one, other| other.request.asked_s.total_cmp(&one.request.asked_s));
+        for answer in &mut self.answers {
+            let output = tokens(&answer.request, self.steps - answer.first_step);
+            answer.request.tokens.output = output;
+            answer.last_step = answer.first_step + output;
+            answer.context_bytes = server.context_bytes(&answer.request.tokens);
+        }
+        self.answers.sort_by(|one, other| other.last_step.total_cmp(&one.last_step));
     }
 }
 
 /// The requests in flight at a cell; see the [module](self).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flight {
+    #[serde(deserialize_with = "crate::kept::amount")]
     now_s: f64,
     /// Of the requests that are complete, and of the work that is done.
     done: Totals,
@@ -186,8 +274,28 @@ impl Flight {
         self.now_s
     }
 
+    /// Becomes equal to another one, without allocating anew.
+    pub fn copy_from(&mut self, other: &Self) {
+        let Self { now_s, done, coming, batches } = self;
+        (*now_s, *done) = (other.now_s, other.done);
+        coming.clone_from(&other.coming);
+        batches.resize_with(other.batches.len(), Batch::default);
+        batches.iter_mut().zip(&other.batches).for_each(|(batch, other)| batch.copy_from(other));
+    }
+
+    /// Whether its models and services are among so many, and its answers in their order.
+    pub(crate) fn fits(&self, num_models: usize, num_services: usize) -> bool {
+        let is_known = |request: &Request| request.service.index() < num_services;
+        let in_order =
+            |answers: &[Answer]| answers.windows(2).all(|pair| pair[0].last_step >= pair[1].last_step);
+        self.batches.len() == num_models
+            && self.coming.iter().all(|(model, request)| *model < num_models && is_known(request))
+            && (0..num_models).all(|model| self.requests(model).all(is_known))
+            && self.batches.iter().all(|batch| in_order(&batch.answers))
+    }
+
     /// Plays on until then; `ended` is told of each answer when it is complete.
-    pub fn play(&mut self, fleet: &Fleet<'_>, until_s: f64, mut ended: impl FnMut(&Request, f64)) {
+    pub fn play(&mut self, fleet: &Fleet<'_>, until_s: f64, mut ended: impl FnMut(Answered<'_>)) {
         loop {
             let working = self.batches.iter().zip(fleet.servers).filter(|(batch, _)| !batch.is_idle());
             let busy_gpus: f64 = working.map(|(_, server)| server.num_gpus).sum();
@@ -232,26 +340,41 @@ impl Flight {
         }
     }
 
-    fn happen(&mut self, fleet: &Fleet<'_>, event: Event, ended: &mut impl FnMut(&Request, f64)) {
+    fn happen(&mut self, fleet: &Fleet<'_>, event: Event, ended: &mut impl FnMut(Answered<'_>)) {
         let model = match event {
             Event::Enters => {
-                let Some((model, request)) = self.coming.pop() else { return };
-                self.batches[model].queued.push_back(request);
-                model
+                while self.coming.last().is_some_and(|(_, next)| next.enters_s <= self.now_s + SAME_S)
+                    && let Some((model, request)) = self.coming.pop()
+                {
+                    self.batches[model].queued.push_back(request);
+                }
+                for (batch, server) in self.batches.iter_mut().zip(fleet.servers) {
+                    batch.read_queued(server, fleet.max_batch);
+                }
+                return;
             }
             Event::PassEnds(model) => {
-                self.batches[model].answer_read(&fleet.servers[model]);
+                self.batches[model].answer_read(&fleet.servers[model], self.now_s);
                 model
             }
             Event::AnswerEnds(model) => {
                 let batch = &mut self.batches[model];
-                let Some(answer) = batch.answers.pop() else { return };
-                batch.steps = if batch.answers.is_empty() { 0.0 } else { answer.last_step };
-                let Request { asked_s, due_s, tail_s, .. } = answer.request;
-                let complete_s = self.now_s + tail_s;
-                self.done.delay_s += complete_s - asked_s;
-                self.done.late += f64::from(u8::from(complete_s > due_s));
-                ended(&answer.request, complete_s);
+                if let Some(answer) = batch.answers.last() {
+                    batch.steps = answer.last_step;
+                }
+                // A step ends all answers whose last one it is before a prompt is read.
+                while let Some(answer) =
+                    batch.answers.pop_if(|next| next.last_step <= batch.steps + SAME_STEP)
+                {
+                    let Request { asked_s, due_s, tail_s, .. } = answer.request;
+                    let complete_s = self.now_s + tail_s;
+                    self.done.delay_s += complete_s - asked_s;
+                    self.done.late += f64::from(u8::from(complete_s > due_s));
+                    ended(Answered { request: &answer.request, read_s: answer.read_s, complete_s });
+                }
+                if batch.answers.is_empty() {
+                    batch.steps = 0.0;
+                }
                 model
             }
         };
@@ -261,28 +384,76 @@ impl Flight {
     /// What all requests since the beginning of the episode take, if nobody comes any more: `Phi`.
     pub fn projected(&self, fleet: &Fleet<'_>) -> Totals {
         let mut future = self.clone();
-        future.play(fleet, f64::INFINITY, |_, _| ());
+        future.play(fleet, f64::INFINITY, |_| ());
         future.done
     }
 
     /// What a request for a model would add; `before` is [`projected`](Self::projected).
     pub fn added(&self, fleet: &Fleet<'_>, before: Totals, model: usize, request: Request) -> Added {
         let mut future = self.clone();
-        future.accept(model, request);
-        let mut complete_s = f64::NAN;
-        future.play(fleet, f64::INFINITY, |ended, at_s| {
-            if *ended == request {
-                complete_s = at_s;
+        let request = future.accept(model, request);
+        let mut added = Added::default();
+        future.play(fleet, f64::INFINITY, |answered| {
+            if *answered.request == request {
+                (added.read_s, added.complete_s) = (answered.read_s, answered.complete_s);
             }
         });
-        Added { totals: future.done - before, complete_s }
+        Added { totals: future.done - before, ..added }
     }
 
-    /// Accepts a request for a model; it enters when it says so, and not before now.
-    pub fn accept(&mut self, model: usize, request: Request) {
+    /// Accepts a request for a model; it enters when it says so, and not before now. Returns it as it enters.
+    pub fn accept(&mut self, model: usize, request: Request) -> Request {
         let request = Request { enters_s: request.enters_s.max(self.now_s), ..request };
         let place = self.coming.partition_point(|(_, known)| known.enters_s > request.enters_s);
         self.coming.insert(place, (model, request));
+        request
+    }
+
+    /// Puts answers of other lengths in the place of those that are not at their end: `tokens` says how long the answer to a request is of which
+    /// so many tokens are written, more than those.
+    pub fn redraw(&mut self, servers: &[Server], mut tokens: impl FnMut(&Request, f64) -> f64) {
+        for (_, request) in &mut self.coming {
+            request.tokens.output = tokens(request, 0.0);
+        }
+        for (batch, server) in self.batches.iter_mut().zip(servers) {
+            batch.redraw(server, &mut tokens);
+        }
+    }
+
+    /// What a model does now; nothing where it is idle.
+    pub fn load(&self, fleet: &Fleet<'_>, model: usize) -> ModelLoad {
+        let (batch, server) = (&self.batches[model], &fleet.servers[model]);
+        let mut load =
+            ModelLoad { answers: batch.answers.len(), waiting_s: batch.pass_s, ..ModelLoad::default() };
+        if batch.read.is_empty() {
+            load.waiting_s = 0.0;
+        }
+        if !batch.answers.is_empty() {
+            load.token_s = batch.token_s(server);
+            load.answering_s = (batch.answers[0].last_step - batch.steps) * load.token_s;
+        }
+        for request in self.requests(model) {
+            load.requests += 1;
+            load.slack_s += request.due_s - self.now_s;
+        }
+        let coming = self.coming.iter().filter(|(own, _)| *own == model).map(|(_, request)| request);
+        load.waiting_s += batch
+            .queued
+            .iter()
+            .chain(coming)
+            .map(|own| server.pass_s([&own.tokens].into_iter()))
+            .sum::<f64>();
+        load.slack_s /= load.requests.max(1) as f64;
+        load
+    }
+
+    /// Seconds for which all GPUs together have to work at their present pace on what was accepted.
+    pub fn backlog_s(&self, fleet: &Fleet<'_>) -> f64 {
+        let gpu_s = |(model, server): (usize, &Server)| {
+            let load = self.load(fleet, model);
+            (load.waiting_s + load.answering_s) * server.num_gpus
+        };
+        fleet.servers.iter().enumerate().map(gpu_s).sum::<f64>() / fleet.gpus
     }
 
     /// The requests of a model that are on their way, wait, are read or are answered.

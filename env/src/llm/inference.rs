@@ -45,10 +45,13 @@ pub fn context_tokens(kept_tokens: f64, window_tokens: f64, new_tokens: f64, out
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {
     /// The whole prompt: context and what is new.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub prompt: f64,
     /// The part of the prompt whose keys and values are still in memory.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub reused: f64,
     /// The answer.
+    #[serde(deserialize_with = "crate::kept::amount")]
     pub output: f64,
 }
 
@@ -289,6 +292,12 @@ impl Server {
             flop: 0.0,
         };
         step.seconds(&self.pace)
+    }
+
+    /// The least busy time, over all GPUs, that a request takes in batches of at most `most`: what reads memory is read for all of them.
+    pub fn least_gpu_s(&self, tokens: &Tokens, most: f64) -> f64 {
+        let prefill = Work { steps: 0.0, read_s: 0.0, syncs: 0.0, ..self.prefill_work(tokens, 1.0) };
+        (prefill.seconds(&self.pace) + tokens.output * self.token_s(most, 0.0) / most) * self.num_gpus
     }
 
     /// Bytes of the context of a request, on average while its answer is written.

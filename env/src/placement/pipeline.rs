@@ -24,10 +24,19 @@
 //! counts for the user's share of the time only; the device pays for its uplink's power, the network for its downlink's. The answer is a stream: its first token is there after prefill, before alignment. A rate of 0
 //! makes airtime infinite: a link that can fail needs a floor.
 //!
+//! In the second edition ([`Joining`]) a cell sends and receives at its full rate, one after the other: who comes later waits for the air;
+//! the load passes beside perception and air, and a request joins the batch that is in flight:
+//! ```text
+//! uplink         max(0, air free - perceived) + bits / uplink
+//! load           max(0, load - perceive - uplink)
+//! wait, decode   until the prompt is read, its own reading apart; from then on to the last token      `llm/flight.rs`
+//! ```
+//!
 //! Source: S0 arXiv 2401.07764; MODEL 3-7; the rest *ours*.
 
 use super::request::RequestFacts;
 use super::{Payload, Placement, Site};
+use crate::llm::flight::{Added, Fleet, Flight, Request, Totals};
 use crate::llm::inference::{Server, Tokens, context_tokens};
 use crate::llm::quality::{AccuracyLaw, answer_quality, perception_quality};
 use crate::radio::features::Features;
@@ -113,6 +122,32 @@ pub struct SiteView<'a> {
     pub output_token_price: f64,
 }
 
+/// The requests in flight at a cell, which one more joins.
+#[derive(Clone, Copy, Debug)]
+pub struct Joining<'a> {
+    /// Played to the moment at which the request is made.
+    pub flight: &'a Flight,
+    /// What they take without it.
+    pub projected: Totals,
+    /// The models of the cell.
+    pub fleet: Fleet<'a>,
+    /// The one that the request is for.
+    pub model: usize,
+    /// Seconds after which its answer is late.
+    pub deadline_s: f64,
+}
+
+/// A request that joins those in flight, and what it adds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Joined {
+    /// The request as its model gets it.
+    pub request: Request,
+    /// What it adds to all.
+    pub added: Totals,
+    /// The seconds of that which the others wait longer; less than 0 where they wait less.
+    pub others_s: f64,
+}
+
 /// All numbers that the price of one request depends on: its own, and those of its sites, radio and service.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestView<'a> {
@@ -149,6 +184,8 @@ pub struct RequestView<'a> {
     pub carried_tokens: f64,
     /// The freshness factor of the user's twin at the cell, 0 to 1.
     pub twin_factor: f64,
+    /// What it joins at the edge; `None` in the first edition, and where it is priced as if nothing else were there.
+    pub joining: Option<Joining<'a>>,
 }
 
 impl<'a> RequestView<'a> {
@@ -232,6 +269,9 @@ pub struct StageBill {
     pub money: f64,
     /// Busy time that the request adds to the cell's GPUs.
     pub edge_gpu_s: f64,
+    /// What it joins at the edge, and adds there.
+    #[serde(skip)]
+    pub joined: Option<Joined>,
 }
 
 impl StageBill {
@@ -297,6 +337,32 @@ fn align(site: Site, request: &RequestView<'_>) -> Part {
     Part::new(view, served.prefill_s, served.gpu_s, view.prompt_token_price * answer.prompt)
 }
 
+impl Joining<'_> {
+    /// A request joins; its stages of waiting, reading and writing are told as they will pass if nobody comes after it.
+    fn join(&self, facts: &RequestFacts, tokens: Tokens, stages: &mut [StageLine; Stage::COUNT]) -> Joined {
+        let seconds = |stage: Stage| stages[stage as usize].seconds;
+        let asked_s = self.flight.now_s();
+        let sent_s = asked_s + seconds(Stage::Perceive) + seconds(Stage::Uplink);
+        let enters_s = sent_s.max(asked_s + facts.load_s);
+        let tail_s = seconds(Stage::Align) + seconds(Stage::Downlink);
+        let due_s = asked_s + self.deadline_s;
+        let request = Request { service: facts.service, asked_s, enters_s, due_s, tail_s, tokens };
+        let Added { totals, read_s, complete_s } =
+            self.flight.added(&self.fleet, self.projected, self.model, request);
+        let (alone_s, own_s) = (seconds(Stage::Prefill), complete_s - asked_s);
+        // What it adds to the busy time goes to its two stages as if it were alone.
+        let joules = self.fleet.servers[self.model].dynamic_j(totals.busy_gpu_s);
+        let per_s = joules / (alone_s + seconds(Stage::Decode));
+        let line = |seconds: f64, joules: f64| StageLine { seconds, joules, money: 0.0 };
+        stages[Stage::Load as usize] = line(enters_s - sent_s, 0.0);
+        stages[Stage::Wait as usize] = line((read_s - enters_s - alone_s).max(0.0), 0.0);
+        stages[Stage::Prefill as usize].joules = per_s * alone_s;
+        let decode_s = complete_s - tail_s - read_s;
+        stages[Stage::Decode as usize] = line(decode_s, joules - per_s * alone_s);
+        Joined { request, added: totals, others_s: totals.delay_s - own_s }
+    }
+}
+
 /// Returns the bill of a request in a placement: the work of its sites, and what lies between them: radio, backhaul, load and wait.
 pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
     let sites = placement.sites();
@@ -330,13 +396,17 @@ pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
     let up_bits = payload_bits + request.token_bits * grounded.sent_tokens;
     let down_bits = request.token_bits * request.facts.output_tokens;
     let passes_cell = placement.payload() != Payload::Nothing;
+    // What a device perceives itself is ready for the air later.
+    let ready_s = if sites.perception == Site::Device { perceived.line.seconds } else { 0.0 };
+    let mut air_s = 0.0;
     // On the way of the first token, beyond what comes before it.
     let mut first_token_down_s = 0.0;
     if passes_cell {
-        let uplink_s = up_bits / request.facts.link.uplink_bps;
-        pass(Stage::Uplink, uplink_s, request.uplink_w);
+        let sending_s = up_bits / request.facts.link.uplink_bps;
+        air_s = (request.facts.air_s - ready_s).max(0.0);
+        pass(Stage::Uplink, sending_s, request.uplink_w);
         pass(Stage::Downlink, down_bits / request.facts.link.downlink_bps, request.downlink_w);
-        device_joules += request.uplink_w * uplink_s;
+        device_joules += request.uplink_w * sending_s;
         first_token_down_s += request.token_bits / request.facts.link.downlink_bps;
     }
     match sites.grounding {
@@ -352,6 +422,13 @@ pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
             first_token_down_s += backhaul_s(request.token_bits);
         }
     }
+    stages[Stage::Uplink as usize].seconds += air_s;
+    let mut joined = None;
+    if let (Site::Edge, Some(joining)) = (sites.grounding, &request.joining) {
+        let own = joining.join(&request.facts, request.tokens_at(Site::Edge), &mut stages);
+        edge_gpu_s += own.added.busy_gpu_s - grounded.prefill.gpu_s - grounded.decode.gpu_s;
+        joined = Some(own);
+    }
     let before_answer = &stages[..=Stage::Prefill as usize];
     let first_token_s = before_answer.iter().map(|line| line.seconds).sum::<f64>() + first_token_down_s;
     let sensing_quality = if passes_cell { request.facts.link.sensing_quality } else { 0.0 };
@@ -362,7 +439,7 @@ pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
         features: features_quality,
         alignment: request.site(sites.alignment).alignment_quality,
     };
-    let decode_s = grounded.decode.line.seconds;
+    let decode_s = stages[Stage::Decode as usize].seconds;
     let mut total = StageLine::default();
     for line in &stages {
         total.seconds += line.seconds;
@@ -379,6 +456,7 @@ pub fn price(placement: Placement, request: &RequestView<'_>) -> StageBill {
         device_joules,
         money: total.money,
         edge_gpu_s,
+        joined,
         stages,
     }
 }

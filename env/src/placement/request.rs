@@ -50,6 +50,8 @@ pub struct RequestFacts {
     pub backlog_s: f64,
     /// Seconds until the entry's weights would be in GPU memory.
     pub load_s: f64,
+    /// Seconds until the uplink of the cell is free; 0 in the first edition, where those who ask share it.
+    pub air_s: f64,
     /// Slots since a perception result of this user last reached the cell; `None` where none ever did.
     pub twin_age_slots: Option<u32>,
 }

@@ -214,6 +214,7 @@ impl UserRadios {
     pub(crate) fn fits(&self, other: &Self) -> bool {
         (self.num_cells, self.links.len(), self.users.len())
             == (other.num_cells, other.links.len(), other.users.len())
+            && self.users.iter().all(|user| user.serving.index() < self.num_cells)
     }
 
     /// How many users there are.

@@ -9,6 +9,7 @@ use super::validate::{MAX_USERS, SessionsWorld, logarithmic};
 use crate::edition::Edition;
 use crate::invalid::{Invalid, Range, SUM_TOLERANCE, between, count, length, name, number, present};
 use crate::llm::catalogue::{Catalogue, Device, Model};
+use crate::llm::flight::Flight;
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
 use crate::llm::quality::AccuracyLaw;
@@ -19,7 +20,7 @@ use crate::radio::features::Features;
 use crate::radio::mobility::Position;
 use crate::radio::sensing::Modality;
 use crate::twin::TwinLaw;
-use crate::units::{ServiceId, bytes_to_gb};
+use crate::units::{ModelId, ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
 use serde::Serialize;
 
@@ -85,8 +86,15 @@ pub struct Physical {
     pub modalities: &'static [Modality],
     /// GPUs of a cell.
     pub gpus: f64,
-    /// The most requests of one service that run together.
+    /// The most requests of one service that run together; in the second edition of one model.
     pub max_batch: u32,
+    pub(crate) edition: Edition,
+    /// By model, on the GPUs of the cell.
+    pub(crate) servers: Vec<Server>,
+    /// Nothing is in flight at a cell.
+    pub(crate) nothing: Flight,
+    /// By service.
+    models: Vec<ModelId>,
     pub(crate) server_device: Device,
     /// The way of weights into GPU memory.
     pub path: LoadPath,
@@ -126,6 +134,11 @@ impl Physical {
         let place = (f64::from(user.0) * 0.618_033_988_749_894_9).fract();
         let last = self.classes.len() - 1;
         self.classes[..last].iter().position(|class| place < class.up_to_share).unwrap_or(last)
+    }
+
+    /// The place of a service's model among those of a cell.
+    pub(crate) fn model_of(&self, service: ServiceId) -> usize {
+        self.models[service.index()].index()
     }
 
     /// What requests of a service ask for.
@@ -204,11 +217,26 @@ impl ScenarioConfig {
             .map(|index| self.demands(&parts, index))
             .collect::<Result<_, Invalid>>()?;
         let cloud = &config.cloud;
+        let own_model = |index: usize| self.model_index(index).map(ModelId::from_index);
+        let own_models = (0..self.services.len()).map(own_model).collect::<Result<Vec<_>, Invalid>>()?;
+        let server = |index: usize| {
+            let service = own_models.iter().position(|model| model.index() == index);
+            // Nobody asks a model without a service.
+            service.map_or_else(
+                || Server::new(&server_device, &models[index], 1),
+                |service| demands[service].edge.server,
+            )
+        };
+        let servers = (0..models.len()).map(server).collect();
         let sessions = self.sessions(config, models)?;
         Ok(Physical {
             modalities: Modality::of_edition(edition),
             gpus: f64::from(gpus),
-            max_batch: count("physical.server.max_batch", server.max_batch, 1024)?,
+            max_batch: count("physical.server.max_batch", config.server.max_batch, 1024)?,
+            edition,
+            servers,
+            nothing: Flight::new(models.len()),
+            models: own_models,
             path: config.loading.validate("physical.loading")?,
             model_bytes: models.iter().map(Model::weight_bytes).collect(),
             classes: self.classes(&parts)?,

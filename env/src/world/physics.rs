@@ -13,10 +13,10 @@ use super::serving::Present;
 use super::station::Station;
 use crate::cache::Cache;
 use crate::digest::mix;
+use crate::edition::Edition;
 use crate::kept;
 use crate::llm::loading::Tier;
-use crate::placement::Placement;
-use crate::placement::pipeline::{StageBill, price};
+use crate::placement::pipeline::{RequestView, StageBill};
 use crate::placement::request::{RequestFacts, UserLink};
 use crate::radio::mobility::Position;
 use crate::radio::user::{Connection, UserRadio, UserRadios};
@@ -85,8 +85,8 @@ pub(super) struct Physics {
     pub(super) now_s: f64,
     /// All numbers that the price of the pending request depends on; absent at a prefetch decision.
     pub(super) facts: Option<RequestFacts>,
-    /// The last served request, and where.
-    pub(super) last_served: Option<(Placement, RequestFacts)>,
+    /// The bill of the last served request.
+    pub(super) last_bill: Option<StageBill>,
 }
 
 impl Physics {
@@ -98,7 +98,7 @@ impl Physics {
             now: Now {
                 radios: UserRadios::new(num_users, num_cells),
                 twins: vec![Twin::default(); num_cells * num_users],
-                stations: vec![Station::new(scenario.services.len()); num_cells],
+                stations: vec![Station::new(scenario.services.len(), law); num_cells],
                 seed: Seed::new(Purpose::Train, 0),
                 requests: Vec::new(),
                 handovers: 0,
@@ -113,7 +113,7 @@ impl Physics {
             slot: 0,
             now_s: 0.0,
             facts: None,
-            last_served: None,
+            last_bill: None,
             scenario: Arc::clone(scenario),
             law: Arc::clone(law),
         }
@@ -127,7 +127,7 @@ impl Physics {
         for station in &mut self.now.stations {
             station.begin_anew(&self.law);
         }
-        self.last_served = None;
+        self.last_bill = None;
     }
 
     /// Forgets where users are and what cells saw of them.
@@ -205,9 +205,9 @@ impl Physics {
             }
         }
         let now_s = self.now_s;
-        let Self { now, sessions, .. } = self;
+        let Self { now, sessions, law, .. } = self;
         for station in &mut now.stations {
-            station.redraw_answers(now_s, |service| sessions.model.draw_output(service, 1, &mut rng));
+            station.redraw_answers(now_s, |service| sessions.model.draw_output(service, 1, &mut rng), law);
         }
     }
 
@@ -268,6 +268,7 @@ impl Physics {
                 edge_batch: 1,
                 backlog_s: 0.0,
                 load_s: 0.0,
+                air_s: 0.0,
                 twin_age_slots: None,
             };
             self.now.requests.push(facts);
@@ -300,9 +301,10 @@ impl Physics {
         }
     }
 
-    /// The link of a user, who shares the air of the cell with everybody else that asks there.
+    /// The link of a user, who shares the air of the cell with everybody else that asks there; in the second edition they wait for it, and
+    /// each has all of it.
     fn link(&self, connection: &Connection, user: UserId, slot: u64) -> UserLink {
-        let active = f64::from(self.active[connection.cell.index()]);
+        let active = self.law.edition.pick(f64::from(self.active[connection.cell.index()]), 1.0);
         self.shared_link(connection, user, slot, self.law.radio.communication_share() / active)
     }
 
@@ -343,10 +345,13 @@ impl Physics {
         self.slot = slot;
         self.now_s = request.map_or(begin_s, |request| begin_s + self.now.requests[request].arrival_s);
         self.facts = None;
-        let station = &self.now.stations[cell.index()];
+        let (law, station) = (&self.law, &mut self.now.stations[cell.index()]);
+        if law.edition == Edition::Second {
+            station.flight.play(&law.fleet(), self.now_s, |_| ());
+        }
         for index in 0..cache.residency().len() {
             let service = ServiceId::from_index(index);
-            if cache.residency()[index].is_protected && station.is_idle(service, self.now_s) {
+            if cache.residency()[index].is_protected && station.is_idle(service, self.now_s, law) {
                 cache.unpin(service);
             }
         }
@@ -370,9 +375,21 @@ impl Physics {
             edge_batch: station.next_batch(service, &self.law),
             backlog_s: station.waiting_s(service, &self.law),
             load_s,
+            air_s: (station.air_free_s - self.now_s).max(0.0),
             twin_age_slots: twin.age_slots(self.slot as u32),
             ..facts
         });
+    }
+
+    /// All numbers that the price of the pending request depends on, with these of its own.
+    pub(super) fn view(&self, cell: CellId, facts: RequestFacts) -> RequestView<'_> {
+        let Station { flight, projected, .. } = self.station(cell);
+        self.law.view_in(facts, flight, *projected)
+    }
+
+    /// Whether the pending request may join those in flight at its cell.
+    pub(super) fn has_room(&self, cell: CellId) -> bool {
+        self.facts.is_none_or(|facts| self.station(cell).has_room(facts.service, &self.law))
     }
 
     fn twin_place(&self, cell: CellId, user: UserId) -> usize {
@@ -433,6 +450,7 @@ impl Physics {
                 && station.batch_waiting_s.len() == services
                 && station.busy_until_s.len() == services
                 && station.answers.len() == services
+                && station.flies(&self.law, services)
         };
         if !now.radios.fits(&self.now.radios)
             || now.twins.len() != self.now.twins.len()
@@ -462,7 +480,7 @@ impl Physics {
         self.now = state.now;
         self.known = None;
         self.places.clear();
-        self.last_served = None;
+        self.last_bill = None;
     }
 }
 
@@ -474,16 +492,18 @@ impl World {
 
     /// Seconds that the GPUs of a cell have to work on what was accepted; 0 in abstract scenarios.
     pub fn backlog_s(&self, cell: CellId) -> f64 {
-        self.serving
-            .physics()
-            .map_or(0.0, |physics| physics.station(cell).backlog.waiting_s(physics.law.gpus))
+        self.serving.physics().map_or(0.0, |physics| physics.station(cell).backlog_s(&physics.law))
+    }
+
+    /// Seconds until the uplink of a cell is free at the pending decision; 0 in the first edition and in abstract scenarios.
+    pub fn air_s(&self, cell: CellId) -> f64 {
+        let left_s = |physics: &Physics| (physics.station(cell).air_free_s - physics.now_s).max(0.0);
+        self.serving.physics().map_or(0.0, left_s)
     }
 
     /// The bill of the last served request; `None` before it and in abstract scenarios.
     pub fn last_bill(&self) -> Option<StageBill> {
-        let physics = self.serving.physics()?;
-        let (placement, facts) = physics.last_served.as_ref()?;
-        Some(price(*placement, &physics.law.view(*facts)))
+        self.serving.physics()?.last_bill
     }
 
     /// Users that moved to another cell since the episode began; `None` in abstract scenarios.

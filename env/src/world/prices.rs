@@ -1,8 +1,10 @@
 //! The price of a request in a physical scenario: its numbers put together with the scenario's, and its bill weighed.
 
 use crate::cost::CostBreakdown;
+use crate::edition::Edition;
 use crate::llm::energy;
-use crate::placement::pipeline::{RequestView, Stage, StageBill};
+use crate::llm::flight::{Fleet, Flight, Totals};
+use crate::placement::pipeline::{Joined, Joining, RequestView, Stage, StageBill};
 use crate::placement::request::RequestFacts;
 use crate::scenario::physics::Physical;
 use crate::units::ServiceId;
@@ -30,7 +32,47 @@ impl Physical {
             token_bits: TOKEN_BITS,
             carried_tokens: if self.carries_context { facts.said_tokens } else { 0.0 },
             twin_factor: self.twin.grounding(facts.twin_age_slots),
+            joining: None,
         }
+    }
+
+    /// [`view`](Self::view) of a request that joins those in flight at its cell, which take `projected` without it; the first
+    /// edition knows of none.
+    pub fn view_in<'a>(
+        &'a self,
+        facts: RequestFacts,
+        flight: &'a Flight,
+        projected: Totals,
+    ) -> RequestView<'a> {
+        let (service, fleet) = (facts.service, self.fleet());
+        let joining = self.edition.pick(None, Some(service)).map(|service| {
+            let deadline_s = self.demands(service).deadline_s;
+            Joining { flight, projected, fleet, model: self.model_of(service), deadline_s }
+        });
+        RequestView { joining, ..self.view(facts) }
+    }
+
+    /// [`view`](Self::view) of a request at a cell where nothing is in flight.
+    pub fn view_alone(&self, facts: RequestFacts) -> RequestView<'_> {
+        self.view_in(facts, &self.nothing, Totals::default())
+    }
+
+    /// Whether requests join a batch that is in flight: the second edition.
+    pub fn answers_together(&self) -> bool {
+        self.edition == Edition::Second
+    }
+
+    /// What a request that is alone pays at most for energy that others would share with it, were they there; 0 in the first edition.
+    pub fn shared_energy_cost(&self, bill: &StageBill) -> f64 {
+        let Some(Joined { request, added, .. }) = &bill.joined else { return 0.0 };
+        let server = &self.servers[self.model_of(request.service)];
+        let least_s = server.least_gpu_s(&request.tokens, f64::from(self.max_batch));
+        self.weights.cost_per_j * server.dynamic_j((added.busy_gpu_s - least_s).max(0.0))
+    }
+
+    /// The models of a cell and the GPUs that they share.
+    pub(crate) fn fleet(&self) -> Fleet<'_> {
+        Fleet { servers: &self.servers, gpus: self.gpus, max_batch: self.max_batch as usize }
     }
 
     /// The cost of a served request by component: time and energy where they were spent. Loads cost extra, see
@@ -40,7 +82,8 @@ impl Physical {
         let mut cost = CostBreakdown {
             accuracy: weights.cost_per_quality * (1.0 - bill.quality),
             cloud: weights.cost_per_currency * bill.money,
-            deadline: if self.is_late(bill, service) { weights.cost_per_missed_deadline } else { 0.0 },
+            deadline: weights.cost_per_missed_deadline * self.num_late(bill, service),
+            compute: bill.joined.map_or(0.0, |joined| self.time_cost(joined.others_s)),
             ..CostBreakdown::default()
         };
         for stage in Stage::ALL {
@@ -67,6 +110,13 @@ impl Physical {
     /// Whether an answer comes after its deadline.
     pub fn is_late(&self, bill: &StageBill, service: ServiceId) -> bool {
         bill.latency_s > self.demands(service).deadline_s
+    }
+
+    /// How many answers come after their deadlines through a request: its own, and those in flight that wait for it; less than 0 where
+    /// more of them come in time.
+    pub fn num_late(&self, bill: &StageBill, service: ServiceId) -> f64 {
+        bill.joined
+            .map_or_else(|| f64::from(u8::from(self.is_late(bill, service))), |joined| joined.added.late)
     }
 
     /// The cost of a slot in which so many bytes are resident.

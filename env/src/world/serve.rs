@@ -4,7 +4,8 @@ use super::physics::Physics;
 use super::{Cell, Outcome};
 use crate::cache::Cache;
 use crate::counters::Counters;
-use crate::placement::pipeline::price;
+use crate::edition::Edition;
+use crate::placement::pipeline::{Stage, StageBill, price};
 use crate::placement::request::RequestFacts;
 use crate::placement::{Payload, Placement};
 use crate::scenario::Scenario;
@@ -86,16 +87,21 @@ impl Physics {
             outcome.cost.switching = self.bring_in(&job.incoming, cache, &mut outcome.counters);
             facts.load_s = self.station(cell).loading.seconds_left(service);
         }
-        let bill = price(placement, &self.law.view(facts));
+        let bill = price(placement, &self.view(cell, facts));
         outcome.cost += self.law.cost(&bill, service);
-        outcome.counters.late = u64::from(self.law.is_late(&bill, service));
+        // Rarely a newcomer makes others come in time: then nobody is late through it.
+        outcome.counters.late = self.law.num_late(&bill, service).max(0.0) as u64;
+        self.keep_air_busy(cell, placement, &bill);
         if placement.payload() != Payload::Nothing {
             self.refresh_twin(cell, facts.user);
         }
         if is_at_edge {
             let until_s = self.now_s + bill.latency_s;
-            let answer = (&bill, facts.output_tokens);
-            self.now.stations[cell.index()].work(service, self.now_s, answer, &self.law);
+            let station = &mut self.now.stations[cell.index()];
+            match &bill.joined {
+                Some(joined) => station.join(joined, &self.law),
+                None => station.work(service, self.now_s, (&bill, facts.output_tokens), &self.law),
+            }
             if until_s > self.now_s {
                 cache.pin(service);
             }
@@ -105,7 +111,17 @@ impl Physics {
                 self.evicted(cell, service, cache);
             }
         }
-        self.last_served = Some((placement, facts));
+        self.last_bill = Some(bill);
+    }
+
+    /// Second edition: what is sent from a device to its cell keeps others from the air until it is there.
+    fn keep_air_busy(&mut self, cell: CellId, placement: Placement, bill: &StageBill) {
+        let is_queued = self.law.edition == Edition::Second && placement.payload() != Payload::Nothing;
+        if is_queued {
+            let perceived = if placement.is_split() { bill.line(Stage::Perceive).seconds } else { 0.0 };
+            self.now.stations[cell.index()].air_free_s =
+                self.now_s + perceived + bill.line(Stage::Uplink).seconds;
+        }
     }
 
     /// Makes an entry resident, and begins its load where its weights are absent; returns the cost of the load, waiting

@@ -188,6 +188,11 @@ impl Serving {
         }
     }
 
+    /// Whether a cell takes the pending batch on, memory and compute apart: it does not while too many requests are in flight there.
+    pub(super) fn has_room(&self, cell: CellId) -> bool {
+        self.physics().is_none_or(|physics| physics.has_room(cell))
+    }
+
     /// Serves a batch and adds its costs and counts.
     pub(super) fn serve(
         &mut self,

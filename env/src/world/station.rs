@@ -1,8 +1,10 @@
 //! The work of a physical cell beside keeping entries: requests that wait, and weights on their way.
 
+use crate::edition::Edition;
+use crate::llm::flight::{Flight, Request, Totals};
 use crate::llm::loading::Loading;
 use crate::llm::queue::Backlog;
-use crate::placement::pipeline::{Stage, StageBill};
+use crate::placement::pipeline::{Joined, Stage, StageBill};
 use crate::scenario::physics::Physical;
 use crate::units::ServiceId;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,11 @@ pub struct Station {
     pub(super) busy_until_s: Vec<f64>,
     /// By service: the answer that keeps its entry busy for longest.
     pub(super) answers: Vec<Answer>,
+    /// The second edition's: the requests in flight, what they take, and when the uplink is free.
+    pub(crate) flight: Flight,
+    pub(crate) projected: Totals,
+    #[serde(deserialize_with = "crate::kept::amount")]
+    pub(super) air_free_s: f64,
 }
 
 /// An answer that is on its way: when its request came, the seconds that it takes apart from its tokens, and those of a token.
@@ -42,7 +49,7 @@ const DRAWS: u32 = 64;
 const ROUNDING_S: f64 = 1e-6;
 
 impl Station {
-    pub(super) fn new(num_services: usize) -> Self {
+    pub(super) fn new(num_services: usize, law: &Physical) -> Self {
         Self {
             backlog: Backlog::default(),
             loading: Loading::default(),
@@ -50,6 +57,9 @@ impl Station {
             batch_waiting_s: vec![0.0; num_services],
             busy_until_s: vec![0.0; num_services],
             answers: vec![Answer::default(); num_services],
+            flight: law.nothing.clone(),
+            projected: Totals::default(),
+            air_free_s: 0.0,
         }
     }
 
@@ -61,6 +71,28 @@ impl Station {
         self.batch_waiting_s.fill(0.0);
         self.busy_until_s.fill(0.0);
         self.answers.fill(Answer::default());
+        self.flight.copy_from(&law.nothing);
+        (self.projected, self.air_free_s) = (Totals::default(), 0.0);
+    }
+
+    /// Takes on a request of the second edition.
+    pub(super) fn join(&mut self, joined: &Joined, law: &Physical) {
+        self.flight.accept(law.model_of(joined.request.service), joined.request);
+        self.projected += joined.added;
+    }
+
+    /// Whether the model of a service takes one more request on: as many as it answers at a time may wait. Always in the first edition.
+    pub(super) fn has_room(&self, service: ServiceId, law: &Physical) -> bool {
+        let most = 2 * law.max_batch as usize;
+        law.edition == Edition::First || self.flight.requests(law.model_of(service)).nth(most - 1).is_none()
+    }
+
+    /// Seconds for which the GPUs have to work on what was accepted.
+    pub(super) fn backlog_s(&self, law: &Physical) -> f64 {
+        let second = || self.flight.backlog_s(&law.fleet());
+        law.edition
+            .pick(None, Some(second))
+            .map_or_else(|| self.backlog.waiting_s(law.gpus), |second| second())
     }
 
     /// The number of requests in the batch that the next request of a service would be part of, itself included.
@@ -96,7 +128,22 @@ impl Station {
 
     /// Draws anew how long entries serve that serve now: nobody is told the length of an answer before its end. `output_tokens`
     /// draws one; that the answer is not at its end is known.
-    pub(super) fn redraw_answers(&mut self, now_s: f64, mut output_tokens: impl FnMut(ServiceId) -> u32) {
+    pub(super) fn redraw_answers(
+        &mut self,
+        now_s: f64,
+        mut output_tokens: impl FnMut(ServiceId) -> u32,
+        law: &Physical,
+    ) {
+        if law.edition == Edition::Second {
+            let drawn = |request: &Request, written: f64| {
+                let mut draw = || f64::from(output_tokens(request.service));
+                let longer = (0..DRAWS).map(|_| draw()).find(|&tokens| tokens > written);
+                longer.unwrap_or_else(|| written + draw())
+            };
+            let fleet = law.fleet();
+            self.flight.redraw(fleet.servers, drawn);
+            self.projected = self.flight.projected(&fleet);
+        }
         for (index, (answer, until_s)) in self.answers.iter().zip(&mut self.busy_until_s).enumerate() {
             let Answer { asked_s, other_s, s_per_token } = *answer;
             let service = ServiceId::from_index(index);
@@ -117,9 +164,24 @@ impl Station {
         *busy_until_s = busy_until_s.max(until_s);
     }
 
-    /// Whether the entry of a service neither loads nor serves.
-    pub(super) fn is_idle(&self, service: ServiceId, now_s: f64) -> bool {
-        self.busy_until_s[service.index()] <= now_s && self.loading.seconds_left(service) == 0.0
+    /// Whether the entry of a service neither loads nor serves; it is in flight, or serves for a known time.
+    pub(super) fn is_idle(&self, service: ServiceId, now_s: f64, law: &Physical) -> bool {
+        self.busy_until_s[service.index()] <= now_s
+            && self.loading.seconds_left(service) == 0.0
+            && !self.serves(service, law)
+    }
+
+    /// Whether the requests in flight are such that can be played, and take what is noted.
+    pub(super) fn flies(&self, law: &Physical, num_services: usize) -> bool {
+        let fleet = law.fleet();
+        self.flight.fits(fleet.servers.len(), num_services)
+            && self.projected.is_near(self.flight.projected(&fleet))
+    }
+
+    /// Whether a request of a service is in flight.
+    fn serves(&self, service: ServiceId, law: &Physical) -> bool {
+        law.edition == Edition::Second
+            && self.flight.requests(law.model_of(service)).any(|request| request.service == service)
     }
 }
 
@@ -146,22 +208,22 @@ mod tests {
         };
         let bill = price(Placement::Edge, &law.view(facts));
         let (latency_s, token_s) = (bill.latency_s, bill.line(Stage::Decode).seconds / 200.0);
-        let mut station = Station::new(scenario.services.len());
+        let mut station = Station::new(scenario.services.len(), law);
         station.work(own, 10.0, (&bill, 200.0), law);
         let until_s = |station: &Station| station.busy_until_s[own.index()];
         assert_relative_eq!(until_s(&station), 10.0 + latency_s);
         for tokens in [200, 400] {
-            station.redraw_answers(10.0, |_| tokens);
+            station.redraw_answers(10.0, |_| tokens, law);
             let more_s = (f64::from(tokens) - 200.0) * token_s;
             assert_relative_eq!(until_s(&station), 10.0 + latency_s + more_s, max_relative = 1e-12);
         }
         // Just before the end of an answer of 200 tokens: one of 1 token would be over, so it is not that one.
         let mut draws = [1, 300].into_iter().cycle();
-        station.redraw_answers(10.0 + latency_s, |_| draws.next().unwrap());
+        station.redraw_answers(10.0 + latency_s, |_| draws.next().unwrap(), law);
         assert_relative_eq!(until_s(&station), 10.0 + latency_s + 100.0 * token_s, max_relative = 1e-12);
         // What is over stays over.
         let before = until_s(&station);
-        station.redraw_answers(before, |_| 1000);
+        station.redraw_answers(before, |_| 1000, law);
         assert_eq!(until_s(&station), before);
     }
 }

@@ -40,6 +40,7 @@ fn what_nobody_is_told_leaves_no_trace() {
         ("tight-aot", &[]),
         ("street", &[]),
         ("office-140ghz", &[]),
+        ("street", &[("physical.edition", "2"), ("physical.users", "300")]),
     ] {
         let mut env = world(name, changes);
         let is_physical = env.world().scenario().physical().is_some();

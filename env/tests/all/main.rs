@@ -13,6 +13,7 @@ mod contexts;
 mod decision_env;
 mod decision_options;
 mod documents;
+mod in_flight;
 mod input_cost;
 mod invariants;
 mod keys;

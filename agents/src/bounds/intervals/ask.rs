@@ -19,6 +19,8 @@
 //!   to there it spares computing and sending.
 //! - Of two requests in a batch, the second adds no less work if its prompt is longer. That holds while a batch of two reads weights for
 //!   longer than it computes, as every device of the catalogue does with .2 bytes a weight or more.
+//! - In the second edition charges add up to what all requests take in the end, and each takes no less than alone: nobody reads, writes or
+//!   sends faster in company. Only energy is shared, at most as in the greatest batch for all of its answer, and nobody waits for another (`r = 0`).
 //! - The batch that it joins has at most `N` requests, as batches are of one service and slot; the cheapest size is taken.
 
 use thoughtcache_env::placement::pipeline::{StageBill, price};
@@ -132,11 +134,11 @@ impl Pricing<'_> {
     }
 
     fn bill(&self, placement: Placement, facts: RequestFacts) -> StageBill {
-        price(placement, &self.law.view(facts))
+        price(placement, &self.law.view_alone(facts))
     }
 
     fn cost(&self, bill: &StageBill, ask: &Ask) -> f64 {
-        self.law.cost(bill, ask.facts.service).total()
+        self.law.cost(bill, ask.facts.service).total() - self.law.shared_energy_cost(bill)
     }
 }
 

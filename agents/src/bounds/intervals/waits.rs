@@ -9,6 +9,8 @@
 //! ```
 //! Symbols: `g_n` the least work of `n` in GPU-seconds.
 //!
+//! In the second edition there is no queue to wait in, and `r = 0`.
+//!
 //! The second line makes a price of it that `n` and `m` pay each for itself: with any `theta_nm` from 0 to the cost `w_nm` of those
 //! seconds, the run costs at least `sum theta_nm (x_n + x_m - 1)` more than without waits.
 //!
@@ -35,6 +37,9 @@ pub(super) struct Wait {
 /// All waits between the requests of a cell, in order of decision.
 pub(super) fn waits(pricing: &Pricing<'_>, asks: &[Ask]) -> Vec<Wait> {
     let law = pricing.law;
+    if law.answers_together() {
+        return Vec::new();
+    }
     let works: Vec<f64> = asks.iter().map(|ask| pricing.least_gpu_s(ask)).collect();
     let greatest = works.iter().copied().fold(0.0, f64::max);
     let mut waits = Vec::new();

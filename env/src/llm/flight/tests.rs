@@ -97,9 +97,28 @@ fn an_answer_stops_while_the_model_reads_and_is_late_through_the_newcomer() {
     let together_s = enters_s + pass_s + 60.0 * both_s;
     assert_relative_eq!(second.complete_s, together_s + 40.0 * alone_s + TAIL_S, max_relative = 1e-12);
     let mut ends = Vec::new();
-    flight.play(&fleet, f64::INFINITY, |request, at_s| ends.push((request.asked_s, at_s)));
+    flight.play(&fleet, f64::INFINITY, |ended| ends.push((ended.request.asked_s, ended.complete_s)));
     assert_eq!(ends[0].0, 0.0);
     assert_relative_eq!(ends[0].1, together_s + TAIL_S, max_relative = 1e-12);
+}
+
+#[test]
+fn answers_that_end_with_the_same_token_end_before_the_next_prompt_is_read() {
+    let servers = servers();
+    let fleet = fleet(&servers, 4.0, 2);
+    let (pass_s, alone_s, both_s) = paces(&servers[0]);
+    let mut flight = Flight::new(2);
+    // The first one stops while the second is read: from then on they go together. The third has to wait for both.
+    accept(&mut flight, &fleet, 0, asked(0.0, 0));
+    accept(&mut flight, &fleet, 0, asked(0.5 * pass_s, 0));
+    let third = accept(&mut flight, &fleet, 0, asked(pass_s, 0));
+    let both_end_s = 0.1 + 2.0 * pass_s + 100.0 * both_s;
+    assert_relative_eq!(
+        third.complete_s,
+        both_end_s + pass_s + 100.0 * alone_s + TAIL_S,
+        max_relative = 1e-12
+    );
+    assert_relative_eq!(third.totals.delay_s, third.complete_s - pass_s, max_relative = 1e-12);
 }
 
 #[test]
@@ -142,10 +161,15 @@ fn weights_that_are_still_loaded_hold_a_request_up_and_nobody_else() {
     assert!(early.complete_s < 9.0 && late.complete_s > 9.0);
     assert_relative_eq!(early.totals.delay_s, early.complete_s - 1.0, max_relative = 1e-12);
     assert_eq!(flight.requests(0).count(), 2);
-    flight.play(&fleet, 8.0, |_, _| ());
+    flight.play(&fleet, 8.0, |_| ());
     assert_eq!(flight.requests(0).map(|request| request.asked_s).collect::<Vec<_>>(), [0.0]);
-    flight.play(&fleet, f64::INFINITY, |_, _| ());
+    flight.play(&fleet, f64::INFINITY, |_| ());
     assert_eq!(flight.requests(0).count(), 0);
+}
+
+fn realise(realised: &mut Totals, Answered { request, complete_s, .. }: Answered<'_>) {
+    realised.delay_s += complete_s - request.asked_s;
+    realised.late += f64::from(u8::from(complete_s > request.due_s));
 }
 
 #[test]
@@ -158,11 +182,7 @@ fn charges_of_random_play_add_up_to_what_it_took() {
         let mut now_s = 0.0;
         for _ in 0..1_000 {
             now_s += 2.0 * rng.random::<f64>() / per_s;
-            let mut end = |request: &Request, at_s: f64| {
-                realised.delay_s += at_s - request.asked_s;
-                realised.late += f64::from(u8::from(at_s > request.due_s));
-            };
-            flight.play(&fleet, now_s, &mut end);
+            flight.play(&fleet, now_s, |ended| realise(&mut realised, ended));
             let tokens = Tokens {
                 prompt: 1.0 + 1_000.0 * rng.random::<f64>(),
                 reused: 0.0,
@@ -173,13 +193,46 @@ fn charges_of_random_play_add_up_to_what_it_took() {
             let request = Request { enters_s, due_s, tokens, ..asked(now_s, model as u32) };
             charged += accept(&mut flight, &fleet, model, request).totals;
         }
-        flight.play(&fleet, f64::INFINITY, |request, at_s| {
-            realised.delay_s += at_s - request.asked_s;
-            realised.late += f64::from(u8::from(at_s > request.due_s));
-        });
+        flight.play(&fleet, f64::INFINITY, |ended| realise(&mut realised, ended));
         assert_relative_eq!(charged.delay_s, realised.delay_s, max_relative = 1e-9);
         assert_eq!(charged.late, realised.late);
         assert!(realised.late > 0.0 && realised.late < 1_000.0, "{realised:?}");
         assert_relative_eq!(charged.busy_gpu_s, flight.projected(&fleet).busy_gpu_s, max_relative = 1e-9);
     }
+}
+
+#[test]
+fn another_future_has_other_answers_from_what_is_written_on() {
+    let servers = servers();
+    let fleet = fleet(&servers, 4.0, 16);
+    let (pass_s, alone_s, _) = paces(&servers[0]);
+    let mut flight = Flight::new(2);
+    flight.accept(0, asked(0.0, 0));
+    flight.play(&fleet, 0.1 + pass_s + 40.5 * alone_s, |_| ());
+    let mut told = Vec::new();
+    let mut other = Flight::default();
+    other.copy_from(&flight);
+    assert_eq!(other, flight);
+    other.redraw(&servers, |_, written| {
+        told.push(written);
+        100.0
+    });
+    assert_relative_eq!(told[0], 40.5, max_relative = 1e-9);
+    assert_relative_eq!(
+        other.projected(&fleet).delay_s,
+        flight.projected(&fleet).delay_s,
+        max_relative = 1e-12
+    );
+    // Sixty tokens more, each at the pace of the longer context.
+    other.redraw(&servers, |_, _| 160.0);
+    let longer = Tokens { output: 160.0, ..TOKENS };
+    let token_s = servers[0].token_s(1.0, servers[0].context_bytes(&longer));
+    let delay_s = flight.now_s() + 119.5 * token_s + TAIL_S;
+    assert_relative_eq!(other.projected(&fleet).delay_s, delay_s, max_relative = 1e-9);
+    let load = other.load(&fleet, 0);
+    assert_eq!((load.requests, load.answers, load.waiting_s), (1, 1, 0.0));
+    assert_relative_eq!(load.answering_s, 119.5 * token_s, max_relative = 1e-9);
+    assert_relative_eq!(other.backlog_s(&fleet), 119.5 * token_s / 4.0, max_relative = 1e-9);
+    flight.accept(0, asked(flight.now_s(), 0));
+    assert_relative_eq!(flight.load(&fleet, 0).waiting_s, pass_s, max_relative = 1e-12);
 }
