@@ -68,9 +68,12 @@ pub struct Cache {
     thoughts: Vec<Thought>,
     /// By service: the context of each user; empty where all users share one.
     contexts: Vec<UserContexts>,
-    /// By service: bytes that its contexts occupy.
+    /// By service: bytes that its contexts occupy, those of requests in flight included.
     #[serde(skip)]
     context_bytes: Vec<u64>,
+    /// By service: bytes of them that are kept free for its requests in flight.
+    #[serde(skip)]
+    reserved_bytes: Vec<u64>,
     /// When each entry last served, in batches since the episode began; breaks ties between equal ages.
     last_served: Vec<u64>,
     #[serde(skip)]
@@ -94,6 +97,7 @@ impl Cache {
             thoughts: vec![Thought::default(); services],
             contexts: vec![UserContexts::default(); contexts],
             context_bytes: vec![0; services],
+            reserved_bytes: vec![0; services],
             last_served: vec![0; services],
             protection: Protection::UntilSlotEnds,
             drops_faded: false,
@@ -106,15 +110,19 @@ impl Cache {
         Self { protection, drops_faded, ..self }
     }
 
-    /// Completes a memory that was kept: its size and rules are those of `own`, and what entries occupy is counted again.
-    /// `false` where it has other entries, or more than the memory can hold.
-    pub(crate) fn complete(&mut self, own: &Self) -> bool {
+    /// Completes a memory that was kept, with so many requests of each service in flight: its size and rules are those of `own`, and what
+    /// entries occupy is counted again. `false` where it has other entries, or more than the memory can hold.
+    pub(crate) fn complete(&mut self, own: &Self, in_flight: &[u64]) -> bool {
         let mut kept = std::mem::replace(self, own.clone());
         self.clear();
         let services = self.residency.len();
         if [kept.residency.len(), kept.thoughts.len(), kept.last_served.len()] != [services; 3]
             || kept.contexts.len() != self.contexts.len()
         {
+            return false;
+        }
+        let requests = |index: usize| in_flight.get(index).copied().unwrap_or(0);
+        if (0..services).any(|index| requests(index) > 0 && !kept.residency[index].is_resident) {
             return false;
         }
         for (index, residency) in kept.residency.iter().enumerate().filter(|(_, kept)| kept.is_resident) {
@@ -128,12 +136,15 @@ impl Cache {
                 self.thoughts[index] = contexts.total();
                 self.contexts[index] = std::mem::take(contexts);
             }
+            let window_bytes = self.window_bytes(service);
+            self.reserved_bytes[index] = window_bytes.saturating_mul(requests(index));
             let bytes = self.contexts_bytes(index);
             if bytes > self.free_bytes {
                 return false;
             }
             self.occupy(index, bytes);
-            if residency.is_protected && self.protection != Protection::Nothing {
+            let is_busy = residency.is_protected || requests(index) > 0;
+            if is_busy && self.protection != Protection::Nothing {
                 self.protect(index);
             }
         }
@@ -150,6 +161,7 @@ impl Cache {
         self.thoughts.fill(Thought::default());
         self.contexts.iter_mut().for_each(UserContexts::clear);
         self.context_bytes.fill(0);
+        self.reserved_bytes.fill(0);
         self.last_served.fill(0);
     }
 
@@ -465,6 +477,41 @@ impl Cache {
         exhausted
     }
 
+    /// Bytes of a full window of a service, where contexts occupy memory.
+    pub(crate) fn window_bytes(&self, service: ServiceId) -> u64 {
+        self.sizes.window_bytes(service.index())
+    }
+
+    /// A resident entry begins batch number `now`, a request that is in flight from now on: room for a full window is kept for it.
+    pub(crate) fn begin(&mut self, service: ServiceId, now: u64) {
+        let index = service.index();
+        self.last_served[index] = now;
+        let bytes = self.window_bytes(service);
+        self.reserved_bytes[index] += bytes;
+        self.occupy(index, self.context_bytes[index] + bytes);
+    }
+
+    /// A request that was in flight is answered: its room is given back, and the context of its user grows; returns how many were
+    /// exhausted by that, and cleared.
+    pub(crate) fn end(&mut self, service: ServiceId, user: UserId, law: &ContextLaw) -> u64 {
+        let index = service.index();
+        self.reserved_bytes[index] -= self.window_bytes(service);
+        let visit = Visit { user, num_requests: 1 };
+        let cleared = if let Some(contexts) = self.contexts.get_mut(index) {
+            contexts.grow(visit, law);
+            let cleared = contexts.clear_exhausted(law.window_tokens);
+            self.thoughts[index] = contexts.total();
+            cleared
+        } else {
+            let grown = law.grown(self.thoughts[index], 1);
+            let is_exhausted = grown.is_exhausted(law.window_tokens);
+            self.thoughts[index] = if is_exhausted { Thought::default() } else { grown };
+            u64::from(is_exhausted)
+        };
+        self.settle(index);
+        cleared
+    }
+
     /// Whether entries stay for as long as they are pinned.
     pub(crate) fn has_pins(&self) -> bool {
         self.protection == Protection::Pins
@@ -516,10 +563,11 @@ impl Cache {
     /// Bytes that the contexts of an entry need.
     fn contexts_bytes(&self, index: usize) -> u64 {
         let bytes = |thought: &Thought| self.sizes.context_bytes(index, thought.context_tokens);
-        match self.contexts.get(index) {
+        let grown = match self.contexts.get(index) {
             Some(contexts) => contexts.thoughts().map(bytes).fold(0, u64::saturating_add),
             None => bytes(&self.thoughts[index]),
-        }
+        };
+        grown.saturating_add(self.reserved_bytes[index])
     }
 
     /// The contexts of an entry take so many bytes from now on.

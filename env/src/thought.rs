@@ -8,11 +8,13 @@
 //! ```text
 //! K     <- K + delta                        P1 eq. 18
 //! kappa <- kappa + zeta * delta             P1 eq. 19 (arrivals)
+//! second edition: K, kappa <- max(K, S), max(kappa, S) first; delta = (1 + r) (n_new + n_out)       MODEL 9.1, 9.2
 //! K > w after a batch: the context is exhausted and refreshed
 //! kappa <- max(0, kappa - fade)             P1 eq. 19, P2 eq. 13 (once a slot)
 //! ```
 //! Symbols: `K` context tokens; `kappa` age tokens; `delta` tokens added by a batch; `zeta` consensus factor; `fade`
-//! tokens lost in a slot; `w` the model's window. All in tokens.
+//! tokens lost in a slot; `w` the model's window; `S` what the request brings along of the conversation so far, `r` hidden tokens for each that
+//! is said (`thought.hidden_ratio`). All in tokens.
 //!
 //! Assumptions: eviction loses both, and a load starts from nothing; thoughts are counted in tokens throughout, so that the
 //! cost coefficients of the papers are consistent (ours).
@@ -49,6 +51,8 @@ pub enum Refresh {
 pub struct ContextLaw {
     /// Tokens that one request adds.
     pub request_tokens: f64,
+    /// Tokens that it brings along, fresh, whether the context had them or not; 0 where nothing travels.
+    pub said_tokens: f64,
     /// The share of them that counts as fresh (zeta).
     pub consensus_factor: f64,
     /// The window `w`.
@@ -66,6 +70,8 @@ impl ContextLaw {
 
     /// The context after `num_requests` more requests, before it is refreshed.
     pub fn grown(&self, mut thought: Thought, num_requests: u32) -> Thought {
+        thought.context_tokens = thought.context_tokens.max(self.said_tokens);
+        thought.age_tokens = thought.age_tokens.max(self.said_tokens);
         thought.add(f64::from(num_requests) * self.request_tokens, self.consensus_factor);
         thought
     }
@@ -127,8 +133,18 @@ mod tests {
     #[test]
     fn a_law_adds_requests_times_tokens_of_which_zeta_are_fresh() {
         let refresh = Refresh::Clear;
-        let law = ContextLaw { request_tokens: 200.0, consensus_factor: 0.5, window_tokens: 1000.0, refresh };
+        let law = ContextLaw {
+            request_tokens: 200.0,
+            said_tokens: 0.0,
+            consensus_factor: 0.5,
+            window_tokens: 1000.0,
+            refresh,
+        };
         let before = Thought { context_tokens: 100.0, age_tokens: 40.0 };
         assert_eq!(law.grown(before, 3), Thought { context_tokens: 700.0, age_tokens: 340.0 });
+        // What travels is there, and fresh, wherever the turns before were served.
+        let law = ContextLaw { said_tokens: 90.0, ..law };
+        assert_eq!(law.grown(before, 1), Thought { context_tokens: 300.0, age_tokens: 190.0 });
+        assert_eq!(law.grown(Thought::default(), 1), Thought { context_tokens: 290.0, age_tokens: 190.0 });
     }
 }

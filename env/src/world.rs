@@ -450,6 +450,7 @@ impl World {
     fn close_slot(&mut self) -> f64 {
         let mut holding = 0.0;
         for (index, cell) in self.now.cells.iter_mut().enumerate() {
+            self.serving.end_answers(self.now.slot, CellId::from_index(index), &mut cell.cache);
             cell.cache.end_slot(&self.fade_tokens);
             holding += self.serving.end_slot(CellId::from_index(index), &cell.cache);
         }

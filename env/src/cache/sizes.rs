@@ -17,6 +17,8 @@ pub(crate) struct Sizes {
     copy_bytes: Vec<u64>,
     /// By service; empty where context occupies nothing.
     kv_bytes_per_token: Vec<f64>,
+    /// By service: a full window; empty where context occupies nothing.
+    window_tokens: Vec<f64>,
 }
 
 /// The least integer that is not below `bytes`, which are at least 0; the greatest one where none is that large.
@@ -35,7 +37,7 @@ impl Sizes {
     /// Each service's copy (none where none is shared), the copies' bytes, and each service's bytes per token.
     #[cfg(test)]
     pub(crate) fn of(copies: Vec<u32>, copy_bytes: Vec<u64>, kv_bytes_per_token: Vec<f64>) -> Self {
-        Self { copies, copy_bytes, kv_bytes_per_token }
+        Self { copies, copy_bytes, kv_bytes_per_token, window_tokens: Vec::new() }
     }
 
     /// The entries of a scenario.
@@ -45,6 +47,7 @@ impl Sizes {
             copies: Vec::new(),
             copy_bytes: services.iter().map(|service| service.bytes).collect(),
             kv_bytes_per_token: Vec::new(),
+            window_tokens: Vec::new(),
         };
         if scenario.has_shared_weights {
             sizes.copy_bytes.clear();
@@ -60,6 +63,7 @@ impl Sizes {
         }
         if scenario.has_kv {
             sizes.kv_bytes_per_token = services.iter().map(|service| service.kv_bytes_per_token).collect();
+            sizes.window_tokens = services.iter().map(|service| service.window_tokens).collect();
         }
         sizes
     }
@@ -113,6 +117,11 @@ impl Sizes {
     /// Bytes of one context of so many tokens: more than any memory where they cannot be counted.
     pub(crate) fn context_bytes(&self, service: usize, context_tokens: f64) -> u64 {
         self.kv_bytes_per_token.get(service).map_or(0, |per_token| ceil(context_tokens * per_token))
+    }
+
+    /// Bytes of a full window of a service.
+    pub(crate) fn window_bytes(&self, service: usize) -> u64 {
+        self.window_tokens.get(service).map_or(0, |&tokens| self.context_bytes(service, tokens))
     }
 
     /// Bytes that are free once these different resident entries have left together for a batch of `service`. Its own

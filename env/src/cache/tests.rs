@@ -6,7 +6,13 @@ const B: ServiceId = ServiceId(1);
 const C: ServiceId = ServiceId(2);
 
 fn law(refresh: Refresh) -> ContextLaw {
-    ContextLaw { request_tokens: 100.0, consensus_factor: 1.0, window_tokens: 1000.0, refresh }
+    ContextLaw {
+        request_tokens: 100.0,
+        said_tokens: 0.0,
+        consensus_factor: 1.0,
+        window_tokens: 1000.0,
+        refresh,
+    }
 }
 
 /// One user asks once, and leaves `tokens` behind.

@@ -30,7 +30,7 @@
 //! [`queue`](super::queue).
 
 use super::inference::{Server, Tokens};
-use crate::units::ServiceId;
+use crate::units::{ServiceId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::{AddAssign, Sub};
@@ -46,6 +46,14 @@ const SAME_STEP: f64 = 1e-6;
 pub struct Request {
     /// The service that is asked for.
     pub service: ServiceId,
+    /// Who asks.
+    pub user: UserId,
+    /// Tokens of the new part of the prompt.
+    #[serde(deserialize_with = "crate::kept::amount")]
+    pub new_tokens: f64,
+    /// Tokens that the conversation had brought before.
+    #[serde(deserialize_with = "crate::kept::amount")]
+    pub said_tokens: f64,
     /// When it was made.
     #[serde(deserialize_with = "crate::kept::amount")]
     pub asked_s: f64,
@@ -283,9 +291,10 @@ impl Flight {
         batches.iter_mut().zip(&other.batches).for_each(|(batch, other)| batch.copy_from(other));
     }
 
-    /// Whether its models and services are among so many, and its answers in their order.
-    pub(crate) fn fits(&self, num_models: usize, num_services: usize) -> bool {
-        let is_known = |request: &Request| request.service.index() < num_services;
+    /// Whether its models, services and users are among so many, and its answers in their order.
+    pub(crate) fn fits(&self, num_models: usize, num_services: usize, num_users: usize) -> bool {
+        let is_known =
+            |request: &Request| request.service.index() < num_services && request.user.index() < num_users;
         let in_order =
             |answers: &[Answer]| answers.windows(2).all(|pair| pair[0].last_step >= pair[1].last_step);
         self.batches.len() == num_models

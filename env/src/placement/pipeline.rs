@@ -346,7 +346,9 @@ impl Joining<'_> {
         let enters_s = sent_s.max(asked_s + facts.load_s);
         let tail_s = seconds(Stage::Align) + seconds(Stage::Downlink);
         let due_s = asked_s + self.deadline_s;
-        let request = Request { service: facts.service, asked_s, enters_s, due_s, tail_s, tokens };
+        let &RequestFacts { service, user, new_tokens, said_tokens, .. } = facts;
+        let request =
+            Request { service, user, new_tokens, said_tokens, asked_s, enters_s, due_s, tail_s, tokens };
         let Added { totals, read_s, complete_s } =
             self.flight.added(&self.fleet, self.projected, self.model, request);
         let (alone_s, own_s) = (seconds(Stage::Prefill), complete_s - asked_s);

@@ -129,6 +129,9 @@ pub struct ThoughtConfig {
     pub consensus_factor: f64,
     /// Thoughts that fade in a slot, at least 0 (0.6 in P1).
     pub vanishing_thoughts_per_slot: f64,
+    /// Hidden tokens that a turn adds to the context where it is served for each that is said, 0 to 100: reasoning, results of tools. Only with
+    /// `physical.edition = 2`, where a turn adds what was said in place of `paths` thoughts; 0 when absent.
+    pub hidden_ratio: Option<f64>,
 }
 
 /// What occupies memory, and what becomes of a full window.

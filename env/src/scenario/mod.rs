@@ -266,6 +266,7 @@ impl Scenario {
         let service = self.service(id);
         ContextLaw {
             request_tokens: service.request_tokens,
+            said_tokens: 0.0,
             consensus_factor: self.consensus_factor,
             window_tokens: service.window_tokens,
             refresh: self.refresh,

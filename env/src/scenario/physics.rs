@@ -15,10 +15,12 @@ use crate::llm::loading::LoadPath;
 use crate::llm::quality::AccuracyLaw;
 use crate::placement::Placement;
 use crate::placement::pipeline::SiteView;
+use crate::placement::request::RequestFacts;
 use crate::radio::RadioParameters;
 use crate::radio::features::Features;
 use crate::radio::mobility::Position;
 use crate::radio::sensing::Modality;
+use crate::thought::{ContextLaw, Refresh};
 use crate::twin::TwinLaw;
 use crate::units::{ModelId, ServiceId, bytes_to_gb};
 use crate::workload::sessions::SessionsModel;
@@ -121,6 +123,8 @@ pub struct Physical {
     pub(crate) core_delay_s: f64,
     /// How pictures of users go stale.
     pub twin: TwinLaw,
+    /// Hidden tokens that a turn adds for each that is said.
+    hidden_ratio: f64,
     /// Whether device and cloud are sent the context of a request.
     pub carries_context: bool,
     pub(crate) weights: WeightsConfig,
@@ -150,6 +154,18 @@ impl Physical {
     /// nothing to perceive.
     pub fn offers(&self, service: ServiceId, placement: Placement) -> bool {
         !placement.is_split() || self.demands(service).modality != Modality::Text
+    }
+
+    /// How a request lets the context grow by which it is served at the edge: by its service's law, in the second edition by what is said.
+    pub fn context_law(&self, law: ContextLaw, facts: &RequestFacts) -> ContextLaw {
+        self.said_law(law, facts.new_tokens + facts.output_tokens, facts.said_tokens)
+    }
+
+    /// [`context_law`](Self::context_law) of a request with so many new tokens and tokens of its answer, after so many others.
+    pub(crate) fn said_law(&self, law: ContextLaw, more_tokens: f64, said_tokens: f64) -> ContextLaw {
+        let request_tokens = (1.0 + self.hidden_ratio) * more_tokens;
+        let said_tokens = if self.carries_context { said_tokens } else { 0.0 };
+        self.edition.pick(law, ContextLaw { request_tokens, said_tokens, ..law })
     }
 
     /// Tokens of an answer on average, as far as the window allows.
@@ -253,10 +269,27 @@ impl ScenarioConfig {
                 * between("physical.cloud", "backhaul_gbit_per_s", cloud.backhaul_gbit_per_s, 1e-6, 1e6)?,
             core_delay_s: 1e-3 * between("physical.cloud", "core_delay_ms", cloud.core_delay_ms, 0.0, 1e6)?,
             twin: config.twin.validate("physical.twin", self.slot_s)?,
+            hidden_ratio: self.hidden_ratio(edition)?,
             carries_context: config.carries_context,
             weights: config.weights.clone(),
             server_device,
         })
+    }
+
+    /// Hidden tokens for each that is said; what the second edition does not have is refused.
+    fn hidden_ratio(&self, edition: Edition) -> Result<f64, Invalid> {
+        let (key, typed) = ("thought.hidden_ratio", self.thought.hidden_ratio);
+        let is_second = edition == Edition::Second;
+        Invalid::unless(
+            is_second || typed.is_none(),
+            key,
+            typed.unwrap_or(0.0),
+            "physical.edition = 2, or no such key",
+        )?;
+        let is_cleared = !is_second || self.memory.refresh == Refresh::Clear;
+        let allowed = "\"clear\", because of physical.edition = 2: who is being answered stays";
+        Invalid::unless(is_cleared, "memory.refresh", "\"evict\"", allowed)?;
+        between("thought", "hidden_ratio", typed.unwrap_or(0.0), 0.0, 100.0)
     }
 
     /// The models of the catalogue behind the entries of `[[models]]`, as the scenario serves them; keys that only an abstract

@@ -92,6 +92,7 @@ mod tests {
     fn every_user_has_a_context_of_their_own() {
         let law = ContextLaw {
             request_tokens: 100.0,
+            said_tokens: 0.0,
             consensus_factor: 1.0,
             window_tokens: 250.0,
             refresh: Refresh::Clear,

@@ -88,7 +88,9 @@ impl World {
         self.needed_bytes = cache.marginal_bytes(batch.service);
         if self.scenario.has_kv {
             let law = self.scenario.context_law(batch.service).of_length(self.length);
-            let growth_bytes = cache.growth_bytes(batch.service, &self.visits, &law);
+            let of_window = self.serving.window_bytes(batch.service, cache);
+            let growth_bytes =
+                of_window.unwrap_or_else(|| cache.growth_bytes(batch.service, &self.visits, &law));
             self.needed_bytes = self.needed_bytes.saturating_add(growth_bytes);
         }
         self.found = cache.mean_thought(batch.service, &self.visits);

@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::digest::mix;
 use crate::edition::Edition;
 use crate::kept;
+use crate::llm::flight::Request;
 use crate::llm::loading::Tier;
 use crate::placement::pipeline::{RequestView, StageBill};
 use crate::placement::request::{RequestFacts, UserLink};
@@ -54,6 +55,8 @@ pub(super) struct Now {
     handovers: u64,
     /// Links that were looked at beyond the distances that the path loss is valid for.
     num_clamped: u64,
+    /// Contexts that were full and cleared since a step told of them.
+    pub(super) num_cleared: u64,
 }
 
 /// The state of the physical world.
@@ -103,6 +106,7 @@ impl Physics {
                 requests: Vec::new(),
                 handovers: 0,
                 num_clamped: 0,
+                num_cleared: 0,
             },
             channel: Addressed::new(Stream::Channel),
             known: Some(Vec::new()),
@@ -123,7 +127,7 @@ impl Physics {
         self.now.seed = seed;
         self.sessions.begin_episode(seed);
         self.forget_users();
-        (self.now.handovers, self.now.num_clamped) = (0, 0);
+        (self.now.handovers, self.now.num_clamped, self.now.num_cleared) = (0, 0, 0);
         for station in &mut self.now.stations {
             station.begin_anew(&self.law);
         }
@@ -345,16 +349,37 @@ impl Physics {
         self.slot = slot;
         self.now_s = request.map_or(begin_s, |request| begin_s + self.now.requests[request].arrival_s);
         self.facts = None;
-        let (law, station) = (&self.law, &mut self.now.stations[cell.index()]);
-        if law.edition == Edition::Second {
-            station.flight.play(&law.fleet(), self.now_s, |_| ());
-        }
+        self.play(cell, self.now_s, cache);
+        let (law, station) = (&self.law, &self.now.stations[cell.index()]);
         for index in 0..cache.residency().len() {
             let service = ServiceId::from_index(index);
             if cache.residency()[index].is_protected && station.is_idle(service, self.now_s, law) {
                 cache.unpin(service);
             }
         }
+    }
+
+    /// Second edition: plays on what is in flight at a cell; the contexts of those who are answered grow.
+    fn play(&mut self, cell: CellId, until_s: f64, cache: &mut Cache) {
+        if self.law.edition == Edition::First {
+            return;
+        }
+        let (law, scenario, num_cleared) = (&self.law, &self.scenario, &mut self.now.num_cleared);
+        self.now.stations[cell.index()].flight.play(&law.fleet(), until_s, |answered| {
+            let Request { service, user, new_tokens, said_tokens, tokens, .. } = *answered.request;
+            let own = law.said_law(scenario.context_law(service), new_tokens + tokens.output, said_tokens);
+            *num_cleared += cache.end(service, user, &own);
+        });
+    }
+
+    /// The last moment of a slot at a cell.
+    pub(super) fn end_answers(&mut self, slot: u64, cell: CellId, cache: &mut Cache) {
+        self.play(cell, (slot + 1) as f64 * self.law.slot_s, cache);
+    }
+
+    /// By service: the requests in flight at a cell of a state.
+    pub(super) fn in_flight(&self, state: &PhysicsState, cell: CellId) -> Vec<u64> {
+        state.now.stations.get(cell.index()).map_or_else(Vec::new, |station| station.in_flight(&self.law))
     }
 
     /// Notes what the pending request finds at its cell, where its context is `found`.
@@ -454,7 +479,7 @@ impl Physics {
         };
         if !now.radios.fits(&self.now.radios)
             || now.twins.len() != self.now.twins.len()
-            || now.handovers.max(now.num_clamped) > MOST_COUNTED
+            || now.handovers.max(now.num_clamped).max(now.num_cleared) > MOST_COUNTED
             || now.stations.len() != self.now.stations.len()
             || !now.stations.iter().all(is_sound)
         {

@@ -97,20 +97,23 @@ impl Physics {
         }
         if is_at_edge {
             let until_s = self.now_s + bill.latency_s;
-            let station = &mut self.now.stations[cell.index()];
-            match &bill.joined {
-                Some(joined) => station.join(joined, &self.law),
-                None => station.work(service, self.now_s, (&bill, facts.output_tokens), &self.law),
-            }
             if until_s > self.now_s {
                 cache.pin(service);
             }
-            let law = self.scenario.context_law(service);
-            outcome.counters.refreshes = cache.serve(service, job.visits, &law, job.number, |_, _, _| ());
+            let station = &mut self.now.stations[cell.index()];
+            if let Some(joined) = &bill.joined {
+                station.join(joined, &self.law);
+                cache.begin(service, job.number);
+            } else {
+                station.work(service, self.now_s, (&bill, facts.output_tokens), &self.law);
+                let law = self.scenario.context_law(service);
+                outcome.counters.refreshes = cache.serve(service, job.visits, &law, job.number, |_, _, _| ());
+            }
             if !cache.is_resident(service) {
                 self.evicted(cell, service, cache);
             }
         }
+        outcome.counters.refreshes += std::mem::take(&mut self.now.num_cleared);
         self.last_bill = Some(bill);
     }
 

@@ -219,6 +219,27 @@ impl Serving {
         }
     }
 
+    /// The last moment of a slot at a cell: what is answered by then is kept before thoughts fade.
+    pub(super) fn end_answers(&mut self, slot: u64, cell: CellId, cache: &mut Cache) {
+        if let Self::Physical(physics) = self {
+            physics.end_answers(slot, cell, cache);
+        }
+    }
+
+    /// By service: the requests in flight at a cell of a state that fits; none in abstract scenarios.
+    pub(super) fn in_flight(&self, state: &ServingState, cell: CellId) -> Vec<u64> {
+        match (self, state) {
+            (Self::Physical(physics), ServingState::Physical(state)) => physics.in_flight(state, cell),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Room that a served request needs beside its weights, where it is told now: in the second edition that of a full window.
+    pub(super) fn window_bytes(&self, service: ServiceId, cache: &Cache) -> Option<u64> {
+        let law = &self.physics()?.law;
+        law.edition.pick(None, Some(cache.window_bytes(service)))
+    }
+
     /// A slot passes at a cell; returns the cost of what is in its memory.
     pub(super) fn end_slot(&mut self, cell: CellId, cache: &Cache) -> f64 {
         match self {

@@ -6,6 +6,7 @@
 
 use super::serving::ServingState;
 use super::{Cell, Now, World};
+use crate::units::CellId;
 use crate::workload::arrivals::Batch;
 use crate::workload::users::num_requests;
 use serde::{Deserialize, Serialize};
@@ -79,15 +80,16 @@ impl World {
             return Err("its cells are others");
         }
         let (slot, num_users) = (now.slot, self.scenario.num_users.unwrap_or(0));
-        let complete = |cell: &mut Cell, own: &Cell| {
+        let complete = |cell: &mut Cell, own: &Cell, in_flight: &[u64]| {
             cell.demand.iter_mut().for_each(|demand| demand.pending_requests = 0);
             cell.demand.len() == services
                 && cell.held.len() == own.held.len()
-                && cell.cache.complete(&own.cache)
+                && cell.cache.complete(&own.cache, in_flight)
                 && cell.known.fits(&own.known, &cell.cache, num_users, slot)
         };
-        for (cell, own) in now.cells.iter_mut().zip(&self.now.cells) {
-            if !complete(cell, own) {
+        for (index, (cell, own)) in now.cells.iter_mut().zip(&self.now.cells).enumerate() {
+            let in_flight = self.serving.in_flight(serving, CellId::from_index(index));
+            if !complete(cell, own, &in_flight) {
                 return Err("its cells hold more than they can");
             }
         }

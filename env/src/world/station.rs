@@ -174,8 +174,17 @@ impl Station {
     /// Whether the requests in flight are such that can be played, and take what is noted.
     pub(super) fn flies(&self, law: &Physical, num_services: usize) -> bool {
         let fleet = law.fleet();
-        self.flight.fits(fleet.servers.len(), num_services)
+        self.flight.fits(fleet.servers.len(), num_services, law.num_users as usize)
             && self.projected.is_near(self.flight.projected(&fleet))
+    }
+
+    /// By service: its requests in flight.
+    pub(super) fn in_flight(&self, law: &Physical) -> Vec<u64> {
+        let mut by_service = vec![0; self.served.len()];
+        for request in (0..law.fleet().servers.len()).flat_map(|model| self.flight.requests(model)) {
+            by_service[request.service.index()] += 1;
+        }
+        by_service
     }
 
     /// Whether a request of a service is in flight.

@@ -6,6 +6,9 @@ use std::ops::ControlFlow;
 #[derive(Clone, Debug)]
 pub(crate) struct Flown {
     pub(crate) service: usize,
+    pub(crate) user: u32,
+    /// Tokens that the conversation had brought before.
+    pub(crate) said: f64,
     pub(crate) model: usize,
     pub(crate) asked_s: f64,
     pub(crate) enters_s: f64,
@@ -18,6 +21,8 @@ pub(crate) struct Flown {
     /// Tokens of the answer that are missing.
     pub(crate) left: f64,
     pub(crate) stage: Stage,
+    /// Whether its answer has been told of.
+    pub(crate) is_taken: bool,
     pub(crate) read_s: f64,
 }
 
@@ -137,6 +142,21 @@ impl InFlight {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// Those that are answered since the last time, in order.
+    pub(crate) fn take_answered(&mut self) -> Vec<Flown> {
+        let answered_s = |own: &Flown| match own.stage {
+            Stage::Done(at_s) if !own.is_taken => Some(at_s - own.tail_s),
+            _ => None,
+        };
+        let mut answered: Vec<Flown> =
+            self.all.iter().filter(|own| answered_s(own).is_some()).cloned().collect();
+        answered.sort_by(|one, other| answered_s(one).partial_cmp(&answered_s(other)).unwrap());
+        for own in &mut self.all {
+            own.is_taken |= matches!(own.stage, Stage::Done(_));
+        }
+        answered
     }
 
     /// Seconds until all are answered, how many are late, busy time, if nobody comes any more.

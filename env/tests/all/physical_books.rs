@@ -131,9 +131,14 @@ const SECOND: Laws = Laws {
     perception_flop: [50e9, 0.0, 50e9],
 };
 /// What makes the second edition's world of the plain one.
-const SECOND_WORLD: [(&str, &str); 5] = [
+const SECOND_WORLD: [(&str, &str); 10] = [
     ("physical.edition", "2"),
+    ("physical.carries_context", "true"),
+    ("thought.hidden_ratio", "0.5"),
+    ("workload.sessions.turns.geometric.mean", "3.0"),
+    ("workload.sessions.think_time", "{ exponential = { mean_s = 3.0 } }"),
     ("models.1.catalogue", "\"mixtral-8x7b\""),
+    ("models.1.window_tokens", "8192.0"),
     ("models.1.bytes_per_weight", "0.5625"),
     ("services.1.demands", "{ modality = \"text\", deadline_s = 3.0 }"),
     (
@@ -191,6 +196,7 @@ struct Seen {
     waits_for_air: u32,
     makes_late: u32,
     full: u32,
+    brought: u32,
     late: u32,
     old_twins: u32,
     contexts: u32,
@@ -280,15 +286,17 @@ impl Books {
         let align_s = prefill_s(self.laws, near_model, near, 200.0, 0.0, 1.0);
         work(Stage::Align, near, align_s, align_s);
         let (kept, fresh) = self.contexts.get(&(service, facts.user.0)).copied().unwrap_or_default();
+        let said = if self.laws.is_second { facts.said_tokens } else { 0.0 };
+        let fitting = |tokens: f64| tokens.min(8192.0 - 300.0);
         let (ground_model, hit, batch) = if is_edge {
             let batch = if self.laws.is_second { 1 } else { 1 + self.served[service] % 2 };
-            (edge, kept.min(8192.0 - 300.0), f64::from(batch))
+            (edge, fitting(kept), f64::from(batch))
         } else if is_cloud {
             (&LLAMA, 0.0, 1.0)
         } else {
             (&QWEN, 0.0, 1.0)
         };
-        let n = hit + 100.0;
+        let n = if is_edge { hit.max(fitting(said)) } else { said } + 100.0;
         for (stage, of) in [
             (
                 Stage::Prefill,
@@ -300,7 +308,7 @@ impl Books {
         }
         let mut switching = 0.0;
         if is_edge || is_cloud {
-            let (up, down) = (bits + 3200.0, 6400.0);
+            let (up, down) = (bits + 32.0 * (n - hit), 6400.0);
             seconds[Stage::Uplink as usize] = up / rate;
             joules[Stage::Uplink as usize] = 0.1 * share * up / rate;
             seconds[Stage::Downlink as usize] = down / rate;
@@ -333,6 +341,8 @@ impl Books {
             let tail_s = at(Stage::Align) + at(Stage::Downlink);
             let request = Flown {
                 service,
+                user: facts.user.0,
+                said,
                 model: model_index,
                 asked_s,
                 enters_s,
@@ -344,6 +354,7 @@ impl Books {
                 bytes: edge.kv_bytes * (n + 100.0),
                 left: 200.0,
                 stage: in_flight::Stage::Coming,
+                is_taken: false,
                 read_s: 0.0,
             };
             let mut after = self.flight.clone();
@@ -371,7 +382,8 @@ impl Books {
             None => 0.6,
         };
         let accuracy = if is_edge {
-            (LAWS[model_index].0 + 0.1 * (1.0 + fresh.min(8192.0) / 250.0).log2()).min(0.9)
+            let fresh = fresh.max(said).min(8192.0);
+            (LAWS[model_index].0 + 0.1 * (1.0 + fresh / 250.0).log2()).min(0.9)
         } else if is_cloud {
             0.7
         } else {
@@ -397,8 +409,8 @@ impl Books {
             quality: perception * grounding * alignment,
             money: match (is_cloud, is_split) {
                 // Prompt, answer; the cloud aligns by reading the answer once more, a split aligns on the device.
-                (true, false) => 100e-6 + 400e-6 + 200e-6,
-                (true, true) => 100e-6 + 400e-6,
+                (true, false) => 1e-6 * n + 400e-6 + 200e-6,
+                (true, true) => 1e-6 * n + 400e-6,
                 (false, _) => 0.0,
             },
             switching_beside_waiting: switching,
@@ -415,8 +427,22 @@ impl Books {
     /// The second edition goes on until a request is made.
     fn play(&mut self, facts: &RequestFacts) {
         if self.laws.is_second {
-            let now_s = self.now_s(facts);
-            self.flight.play(now_s, self.laws);
+            self.play_until(self.now_s(facts));
+        }
+    }
+
+    /// What was said, and half as much that nobody sees, is the context of whoever is answered by then; eight tenths agree.
+    fn play_until(&mut self, until_s: f64) {
+        self.flight.play(until_s, self.laws);
+        for Flown { service, user, said, .. } in self.flight.take_answered() {
+            let (context, fresh) = self.contexts.entry((service, user)).or_default();
+            self.seen.contexts += u32::from(*context > 0.0);
+            self.seen.brought += u32::from(*context > 0.0 && said > *context);
+            (*context, *fresh) = (context.max(said) + 450.0, fresh.max(said) + 360.0);
+            if *context > 8192.0 {
+                self.seen.refreshes += 1;
+                self.contexts.remove(&(service, user));
+            }
         }
     }
 
@@ -479,6 +505,9 @@ impl Books {
             self.backlog_s += expected.gpu_s;
             self.busy_until_s[service] = self.busy_until_s[service].max(now_s + latency_s);
         }
+        if self.laws.is_second {
+            return;
+        }
         let context = self.contexts.entry((service, user)).or_default();
         self.seen.contexts += u32::from(context.0 > 0.0);
         // Two paths of 250 tokens, of which eight tenths agree.
@@ -493,11 +522,14 @@ impl Books {
     fn bytes(&self) -> u64 {
         let weights: f64 = (0..2).filter(|&m| self.in_gpu[m]).map(|m| self.laws.models[m].weight_bytes).sum();
         let contexts: f64 = self.contexts.values().map(|context| context.0 * 131_072.0).sum();
-        (weights + contexts) as u64
+        // Who is in flight has room for a full window.
+        let in_flight = (self.flight.count(0) + self.flight.count(1)) as f64;
+        (weights + contexts + in_flight * 8192.0 * 131_072.0) as u64
     }
 
     /// What holding costs in a slot: idle watts of 80 GB, priced by the joule.
     fn end_slot(&mut self) -> f64 {
+        self.play_until((self.slot + 1) as f64);
         for context in self.contexts.values_mut() {
             context.1 = f64::max(context.1 - 25.0, 0.0);
         }
@@ -536,7 +568,8 @@ impl Books {
             assert_eq!(cell.held[index] && !cell.cache.is_resident(service), is_held);
         }
         let context = self.contexts.get(&(facts.service.index(), facts.user.0)).copied().unwrap_or_default();
-        assert_eq!((facts.kept_tokens, facts.said_tokens), (context.0, 0.0));
+        assert_eq!(facts.kept_tokens, context.0);
+        assert!(self.laws.is_second || facts.said_tokens == 0.0, "one turn each");
         assert_abs_diff_eq!(facts.fresh_tokens, context.1.min(8192.0), epsilon = 1e-9);
         let age = self.twins.get(&facts.user.0).map(|slot| (self.slot - slot) as u32);
         assert_eq!(facts.twin_age_slots, age);
@@ -624,10 +657,13 @@ fn check(env: &DecisionEnv, step: &Step, expected: &Expected) {
 #[test]
 fn the_second_edition_takes_and_costs_what_a_bookkeeper_of_its_formulas_computes() {
     let seen = play(&SECOND, 6, &SECOND_WORLD, 0.3);
-    let counts = [seen.loads, seen.shared, seen.late, seen.contexts, seen.texts];
+    let counts = [seen.loads, seen.shared, seen.late, seen.contexts, seen.texts, seen.brought];
     assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
     let crowd = [&SECOND_WORLD[..], &[("physical.users", "20")]].concat();
     let seen = play(&SECOND, 3, &crowd, 0.7);
+    let alone = [&SECOND_WORLD[..], &[("horizon_slots", "200"), ("physical.users", "1")]].concat();
+    let alone = play(&SECOND, 2, &alone, 1.0);
+    assert!(alone.refreshes > 0, "{alone:?}");
     let counts = [seen.waits_for_air, seen.makes_late, seen.full, seen.pins, seen.waits_for_another_load];
     assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
 }

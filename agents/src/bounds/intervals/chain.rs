@@ -5,7 +5,8 @@
 //! all ways those are kept that no other beats in cost and in everything that is known, so that the least cost is exact.
 //!
 //! Assumptions: a context only grows and fades. An exhausted one is neither cleared nor taken away with its entry: that would leave less
-//! behind, and less is never better (see [`ask`](super::ask)).
+//! behind, and less is never better (see [`ask`](super::ask)). In the second edition it grows as soon as a request is accepted, not with its
+//! last token.
 
 use super::ask::{Ask, Known, Pricing};
 
@@ -40,7 +41,7 @@ impl Chain {
             (self.ways, self.slot) = (vec![Way { cost: 0.0, known }], ask.slot);
         }
         let fade_tokens = pricing.scenario.service(ask.facts.service).fade_tokens;
-        let law = pricing.scenario.context_law(ask.facts.service);
+        let law = pricing.law.context_law(pricing.scenario.context_law(ask.facts.service), &ask.facts);
         let mut ways = Vec::with_capacity(3 * self.ways.len());
         for &Way { cost, mut known } in &self.ways {
             for _ in (self.slot..ask.slot).take_while(|_| fade_tokens > 0.0) {

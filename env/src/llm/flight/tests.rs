@@ -30,6 +30,9 @@ fn asked(asked_s: f64, service: u32) -> Request {
     let enters_s = asked_s + 0.1;
     Request {
         service: ServiceId(service),
+        user: UserId(0),
+        new_tokens: 100.0,
+        said_tokens: 0.0,
         asked_s,
         enters_s,
         due_s: f64::INFINITY,
