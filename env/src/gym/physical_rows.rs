@@ -19,7 +19,7 @@
 use super::api::Entry;
 use crate::cache::Residency;
 use crate::edition::Edition;
-use crate::llm::flight::{Flight, ModelLoad, Totals};
+use crate::llm::flight::{Flight, ModelLoad, Totals, backlog_s};
 use crate::llm::loading::Tier;
 use crate::placement::request::RequestFacts;
 use crate::scenario::physics::Physical;
@@ -97,9 +97,8 @@ impl StationView {
             if written < mean { mean } else { written + 1.0 }
         });
         self.projected = OnceLock::new();
-        self.loads.clear();
-        self.loads.extend((0..fleet.servers.len()).map(|model| self.flight.load(&fleet, model)));
-        self.backlog_s = self.flight.backlog_s(&fleet);
+        self.flight.loads(&fleet, &mut self.loads);
+        self.backlog_s = backlog_s(&fleet, &self.loads);
         self.air_s = world.air_s(cell);
     }
 

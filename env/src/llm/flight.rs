@@ -306,11 +306,14 @@ impl Flight {
     /// Plays on until then; `ended` is told of each answer when it is complete.
     pub fn play(&mut self, fleet: &Fleet<'_>, until_s: f64, mut ended: impl FnMut(Answered<'_>)) {
         loop {
-            let working = self.batches.iter().zip(fleet.servers).filter(|(batch, _)| !batch.is_idle());
-            let busy_gpus: f64 = working.map(|(_, server)| server.num_gpus).sum();
-            let pace = if busy_gpus > fleet.gpus { fleet.gpus / busy_gpus } else { 1.0 };
-            let mut next = self.coming.last().map(|(_, request)| (request.enters_s, Event::Enters));
+            let mut busy_gpus = 0.0;
+            // The first model to end something, in seconds at full pace.
+            let mut first: Option<(f64, Event)> = None;
             for (model, (batch, server)) in self.batches.iter().zip(fleet.servers).enumerate() {
+                if batch.is_idle() {
+                    continue;
+                }
+                busy_gpus += server.num_gpus;
                 let (left_s, event) = match batch.answers.last() {
                     _ if !batch.read.is_empty() => (batch.pass_s, Event::PassEnds(model)),
                     Some(answer) => {
@@ -319,6 +322,13 @@ impl Flight {
                     }
                     None => continue,
                 };
+                if first.is_none_or(|(least_s, _)| left_s < least_s) {
+                    first = Some((left_s, event));
+                }
+            }
+            let pace = if busy_gpus > fleet.gpus { fleet.gpus / busy_gpus } else { 1.0 };
+            let mut next = self.coming.last().map(|(_, request)| (request.enters_s, Event::Enters));
+            if let Some((left_s, event)) = first {
                 let at_s = self.now_s + left_s / pace;
                 if next.is_none_or(|(first_s, _)| at_s < first_s) {
                     next = Some((at_s, event));
@@ -429,40 +439,35 @@ impl Flight {
         }
     }
 
-    /// What a model does now; nothing where it is idle.
-    pub fn load(&self, fleet: &Fleet<'_>, model: usize) -> ModelLoad {
-        let (batch, server) = (&self.batches[model], &fleet.servers[model]);
-        let mut load =
-            ModelLoad { answers: batch.answers.len(), waiting_s: batch.pass_s, ..ModelLoad::default() };
-        if batch.read.is_empty() {
-            load.waiting_s = 0.0;
+    /// Writes what each model does now; nothing where it is idle.
+    pub fn loads(&self, fleet: &Fleet<'_>, loads: &mut Vec<ModelLoad>) {
+        loads.clear();
+        loads.resize(self.batches.len(), ModelLoad::default());
+        let alone_s = |server: &Server, own: &Request| server.pass_s([&own.tokens].into_iter());
+        for (model, request) in &self.coming {
+            let load = &mut loads[*model];
+            load.count(request, self.now_s);
+            load.waiting_s += alone_s(&fleet.servers[*model], request);
         }
-        if !batch.answers.is_empty() {
-            load.token_s = batch.token_s(server);
-            load.answering_s = (batch.answers[0].last_step - batch.steps) * load.token_s;
+        for ((load, batch), server) in loads.iter_mut().zip(&self.batches).zip(fleet.servers) {
+            for request in &batch.queued {
+                load.count(request, self.now_s);
+                load.waiting_s += alone_s(server, request);
+            }
+            if !batch.read.is_empty() {
+                load.waiting_s += batch.pass_s;
+                batch.read.iter().for_each(|request| load.count(request, self.now_s));
+            }
+            if let Some(last) = batch.answers.first() {
+                batch.answers.iter().for_each(|answer| load.count(&answer.request, self.now_s));
+                load.answers = batch.answers.len();
+                load.token_s = batch.token_s(server);
+                load.answering_s = (last.last_step - batch.steps) * load.token_s;
+            }
+            if load.requests > 0 {
+                load.slack_s /= load.requests as f64;
+            }
         }
-        for request in self.requests(model) {
-            load.requests += 1;
-            load.slack_s += request.due_s - self.now_s;
-        }
-        let coming = self.coming.iter().filter(|(own, _)| *own == model).map(|(_, request)| request);
-        load.waiting_s += batch
-            .queued
-            .iter()
-            .chain(coming)
-            .map(|own| server.pass_s([&own.tokens].into_iter()))
-            .sum::<f64>();
-        load.slack_s /= load.requests.max(1) as f64;
-        load
-    }
-
-    /// Seconds for which all GPUs together have to work at their present pace on what was accepted.
-    pub fn backlog_s(&self, fleet: &Fleet<'_>) -> f64 {
-        let gpu_s = |(model, server): (usize, &Server)| {
-            let load = self.load(fleet, model);
-            (load.waiting_s + load.answering_s) * server.num_gpus
-        };
-        fleet.servers.iter().enumerate().map(gpu_s).sum::<f64>() / fleet.gpus
     }
 
     /// The requests of a model that are on their way, wait, are read or are answered.
@@ -471,6 +476,21 @@ impl Flight {
         let coming = self.coming.iter().filter(move |(own, _)| *own == model).map(|(_, request)| request);
         coming.chain(queued).chain(read).chain(answers.iter().map(|answer| &answer.request))
     }
+}
+
+impl ModelLoad {
+    fn count(&mut self, request: &Request, now_s: f64) {
+        self.requests += 1;
+        self.slack_s += request.due_s - now_s;
+    }
+}
+
+/// Seconds for which all GPUs together have to work on these loads at their present pace.
+pub fn backlog_s(fleet: &Fleet<'_>, loads: &[ModelLoad]) -> f64 {
+    let gpu_s = loads.iter().zip(fleet.servers).map(|(load, server)| {
+        if load.requests == 0 { 0.0 } else { (load.waiting_s + load.answering_s) * server.num_gpus }
+    });
+    gpu_s.sum::<f64>() / fleet.gpus
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The work of a physical cell beside keeping entries: requests that wait, and weights on their way.
 
 use crate::edition::Edition;
-use crate::llm::flight::{Flight, Request, Totals};
+use crate::llm::flight::{Flight, Request, Totals, backlog_s};
 use crate::llm::loading::Loading;
 use crate::llm::queue::Backlog;
 use crate::placement::pipeline::{Joined, Stage, StageBill};
@@ -89,10 +89,12 @@ impl Station {
 
     /// Seconds for which the GPUs have to work on what was accepted.
     pub(super) fn backlog_s(&self, law: &Physical) -> f64 {
-        let second = || self.flight.backlog_s(&law.fleet());
-        law.edition
-            .pick(None, Some(second))
-            .map_or_else(|| self.backlog.waiting_s(law.gpus), |second| second())
+        if law.edition == Edition::First {
+            return self.backlog.waiting_s(law.gpus);
+        }
+        let (fleet, mut loads) = (law.fleet(), Vec::new());
+        self.flight.loads(&fleet, &mut loads);
+        backlog_s(&fleet, &loads)
     }
 
     /// The number of requests in the batch that the next request of a service would be part of, itself included.

@@ -232,10 +232,14 @@ fn another_future_has_other_answers_from_what_is_written_on() {
     let token_s = servers[0].token_s(1.0, servers[0].context_bytes(&longer));
     let delay_s = flight.now_s() + 119.5 * token_s + TAIL_S;
     assert_relative_eq!(other.projected(&fleet).delay_s, delay_s, max_relative = 1e-9);
-    let load = other.load(&fleet, 0);
+    let mut loads = Vec::new();
+    other.loads(&fleet, &mut loads);
+    let load = loads[0];
     assert_eq!((load.requests, load.answers, load.waiting_s), (1, 1, 0.0));
     assert_relative_eq!(load.answering_s, 119.5 * token_s, max_relative = 1e-9);
-    assert_relative_eq!(other.backlog_s(&fleet), 119.5 * token_s / 4.0, max_relative = 1e-9);
+    assert_relative_eq!(backlog_s(&fleet, &loads), 119.5 * token_s / 4.0, max_relative = 1e-9);
     flight.accept(0, asked(flight.now_s(), 0));
-    assert_relative_eq!(flight.load(&fleet, 0).waiting_s, pass_s, max_relative = 1e-12);
+    flight.loads(&fleet, &mut loads);
+    assert_relative_eq!(loads[0].waiting_s, pass_s, max_relative = 1e-12);
+    assert_eq!((loads[0].requests, loads[1]), (2, ModelLoad::default()));
 }
