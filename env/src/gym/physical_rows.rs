@@ -10,7 +10,7 @@
 //! ```
 //! The second edition has a modality more, text, and after these what is in flight (`m` of a model; of the batch's own model once more):
 //! ```text
-//! cell.air = s/(1+s)
+//! cell.air = s/(1+s)   user.cloud = what the cloud still has of the conversation / w
 //! model.m.answers = B/max_batch   model.m.waiting = s/(1+s)   model.m.token = s/(.05+s)   model.m.slack = s/(10+s)   batch.answers ...
 //! ```
 //! Rates read 0 at 100 kbit/s and 1 at 10 Gbit/s; `user.twin` is the factor of the twin's freshness. At a prefetch decision
@@ -170,7 +170,7 @@ pub(super) fn entries(physical: &Physical, num_services: usize) -> Vec<Entry> {
     let models = (0..physical.fleet().servers.len()).map(|model| format!("model.{model}"));
     let loaded = models.chain(["batch".to_owned()]);
     let loads = loaded.flat_map(|of| MODEL.map(|(name, _)| format!("{of}.{name}")));
-    let in_flight = std::iter::once("cell.air".to_owned()).chain(loads);
+    let in_flight = ["cell.air", "user.cloud"].map(str::to_owned).into_iter().chain(loads);
     let names = names.chain(in_flight.take(num_in_flight(physical)));
     names.map(|name| Entry::new(name, 0.0, 1.0)).collect()
 }
@@ -183,7 +183,7 @@ pub(super) fn num_entries(physical: &Physical, num_services: usize) -> usize {
 
 /// How many entries tell of requests in flight.
 fn num_in_flight(physical: &Physical) -> usize {
-    physical.edition.pick(0, 1 + MODEL.len() * (physical.fleet().servers.len() + 1))
+    physical.edition.pick(0, 2 + MODEL.len() * (physical.fleet().servers.len() + 1))
 }
 
 fn saturate(seconds: f64) -> f32 {
@@ -247,8 +247,12 @@ pub(super) fn encode(
     let (rest, in_flight) = rest.split_at_mut(rest.len() - num_in_flight(physical));
     let [prompt, rest @ .., backlog] = rest else { return };
     *backlog = saturate(station.backlog_s);
-    if let [air, models @ ..] = in_flight {
+    if let [air, cloud, models @ ..] = in_flight {
         *air = saturate(station.air_s);
+        let of_window = |request: &RequestFacts| {
+            (request.cloud_tokens as f32 * inverse_window[request.service.index()]).min(1.0)
+        };
+        *cloud = request.map_or(0.0, of_window);
         let own = request.map(|request| &station.loads[physical.model_of(request.service)]);
         for (entries, load) in models.chunks_exact_mut(MODEL.len()).zip(station.loads.iter().chain(own)) {
             for (x, (_, value)) in entries.iter_mut().zip(MODEL) {

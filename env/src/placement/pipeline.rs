@@ -182,6 +182,8 @@ pub struct RequestView<'a> {
 
     /// Tokens of context that go along as text, and are computed again wherever they are not kept; 0 where nothing does.
     pub carried_tokens: f64,
+    /// The price of a token that the cloud still has, as a share of that of another one.
+    pub cached_price_ratio: f64,
     /// The freshness factor of the user's twin at the cell, 0 to 1.
     pub twin_factor: f64,
     /// What it joins at the edge; `None` in the first edition, and where it is priced as if nothing else were there.
@@ -199,7 +201,11 @@ impl<'a> RequestView<'a> {
 
     /// The tokens of the request for the model of a site.
     pub fn tokens_at(&self, site: Site) -> Tokens {
-        let kept_tokens = if site == Site::Edge { self.facts.kept_tokens } else { 0.0 };
+        let kept_tokens = match site {
+            Site::Device => 0.0,
+            Site::Edge => self.facts.kept_tokens,
+            Site::Cloud => self.facts.cloud_tokens.min(self.carried_tokens),
+        };
         let window_tokens = self.site(site).server.window_tokens;
         let fitting = |tokens: f64| {
             context_tokens(tokens, window_tokens, self.facts.new_tokens, self.facts.output_tokens)
@@ -322,10 +328,15 @@ fn ground(site: Site, request: &RequestView<'_>) -> Grounding {
     };
     let fresh_tokens = if site == Site::Edge { request.facts.fresh_tokens } else { 0.0 };
     let carried_tokens = request.carried_tokens.min(view.server.window_tokens);
+    // The cloud is sent the whole text, whatever it still has of it; the edge knows the session.
+    let (sent_tokens, paid_tokens) = match site {
+        Site::Cloud => (tokens.prompt, tokens.prompt - (1.0 - request.cached_price_ratio) * tokens.reused),
+        Site::Edge | Site::Device => (tokens.prompt - tokens.reused, tokens.prompt),
+    };
     Grounding {
-        prefill: part(served.prefill_s, before.prefill_s, view.prompt_token_price * tokens.prompt),
+        prefill: part(served.prefill_s, before.prefill_s, view.prompt_token_price * paid_tokens),
         decode: part(served.decode_s, before.decode_s, view.output_token_price * tokens.output),
-        sent_tokens: tokens.prompt - tokens.reused,
+        sent_tokens,
         accuracy: view.law.accuracy(fresh_tokens.max(carried_tokens)),
     }
 }

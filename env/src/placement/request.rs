@@ -40,6 +40,8 @@ pub struct RequestFacts {
     pub output_tokens: f64,
     /// Tokens that the conversation has brought so far, both sides.
     pub said_tokens: f64,
+    /// Tokens among them that the cloud still has; 0 in the first edition.
+    pub cloud_tokens: f64,
     /// Tokens of context that the entry at the cell holds for this request; 0 where it is not resident.
     pub kept_tokens: f64,
     /// The tokens among them that are fresh, at most the window.

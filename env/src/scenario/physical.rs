@@ -4,6 +4,7 @@
 //! (`configs/catalogue/`, and the scenario's own in `[physical.catalogue]`); [`Physical`](super::physics::Physical) is what is meant.
 
 use crate::llm::catalogue::CatalogueConfig;
+use crate::llm::cloud_cache::CloudCacheConfig;
 use crate::llm::loading::LoadPathConfig;
 use crate::radio::RadioConfig;
 use crate::radio::sensing::Modality;
@@ -126,6 +127,10 @@ pub struct CloudConfig {
     pub currency_per_million_prompt_tokens: f64,
     /// Price of a million tokens of answers, at least 0.
     pub currency_per_million_output_tokens: f64,
+    /// What it charges for a conversation that it still has, and for how long it has it. Only with `physical.edition = 2` and
+    /// `physical.carries_context`; it computes all prompts anew when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CloudCacheConfig>,
 }
 
 /// `[[physical.devices]]`: a class of devices.

@@ -9,6 +9,7 @@ use super::validate::{MAX_USERS, SessionsWorld, logarithmic};
 use crate::edition::Edition;
 use crate::invalid::{Invalid, Range, SUM_TOLERANCE, between, count, length, name, number, present};
 use crate::llm::catalogue::{Catalogue, Device, Model};
+use crate::llm::cloud_cache::CloudCacheConfig;
 use crate::llm::flight::Flight;
 use crate::llm::inference::Server;
 use crate::llm::loading::LoadPath;
@@ -125,6 +126,7 @@ pub struct Physical {
     pub twin: TwinLaw,
     /// Hidden tokens that a turn adds for each that is said.
     hidden_ratio: f64,
+    pub(crate) cloud_cache: Option<CloudCacheConfig>,
     /// Whether device and cloud are sent the context of a request.
     pub carries_context: bool,
     pub(crate) weights: WeightsConfig,
@@ -270,6 +272,7 @@ impl ScenarioConfig {
             core_delay_s: 1e-3 * between("physical.cloud", "core_delay_ms", cloud.core_delay_ms, 0.0, 1e6)?,
             twin: config.twin.validate("physical.twin", self.slot_s)?,
             hidden_ratio: self.hidden_ratio(edition)?,
+            cloud_cache: config.cloud_cache(edition)?,
             carries_context: config.carries_context,
             weights: config.weights.clone(),
             server_device,
@@ -524,6 +527,18 @@ struct Parts<'a> {
     server_device: &'a Device,
     /// How many a cell has, and the bytes that each grants.
     gpus: (u32, f64),
+}
+
+impl PhysicalConfig {
+    /// The cache of the cloud; without a conversation that travels it would find nothing.
+    fn cloud_cache(&self, edition: Edition) -> Result<Option<CloudCacheConfig>, Invalid> {
+        let Some(cache) = self.cloud.cache else { return Ok(None) };
+        let key = "physical.cloud.cache";
+        let allowed = "physical.edition = 2 and physical.carries_context = true, or no such key";
+        Invalid::unless(edition == Edition::Second && self.carries_context, key, "a table", allowed)?;
+        cache.check(key)?;
+        Ok(Some(cache))
+    }
 }
 
 impl Parts<'_> {

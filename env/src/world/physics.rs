@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::digest::mix;
 use crate::edition::Edition;
 use crate::kept;
+use crate::llm::cloud_cache::CloudContext;
 use crate::llm::flight::Request;
 use crate::llm::loading::Tier;
 use crate::placement::pipeline::{RequestView, StageBill};
@@ -47,6 +48,8 @@ pub(super) struct Now {
     radios: UserRadios,
     /// By cell, then by user.
     twins: Vec<Twin>,
+    /// By user; empty where the cloud keeps nothing.
+    cloud: Vec<CloudContext>,
     pub(super) stations: Vec<Station>,
     seed: Seed,
     /// The requests of the slot in the order of decision, with the numbers that do not depend on decisions.
@@ -101,6 +104,7 @@ impl Physics {
             now: Now {
                 radios: UserRadios::new(num_users, num_cells),
                 twins: vec![Twin::default(); num_cells * num_users],
+                cloud: vec![CloudContext::default(); law.cloud_cache.map_or(0, |_| num_users)],
                 stations: vec![Station::new(scenario.services.len(), law); num_cells],
                 seed: Seed::new(Purpose::Train, 0),
                 requests: Vec::new(),
@@ -136,12 +140,15 @@ impl Physics {
 
     /// Forgets where users are and what cells saw of them.
     fn forget_users(&mut self) {
-        let Now { radios, twins, .. } = &mut self.now;
+        let Now { radios, twins, cloud, .. } = &mut self.now;
         let num_users = radios.num_users();
         match self.known.replace(Vec::new()) {
             Some(mut known) if known.len() <= num_users / FEW_KNOWN => {
                 for &user in &known {
                     radios.forget(user);
+                    if let Some(context) = cloud.get_mut(user.index()) {
+                        *context = CloudContext::default();
+                    }
                     twins[user.index()..]
                         .iter_mut()
                         .step_by(num_users)
@@ -153,6 +160,7 @@ impl Physics {
             _ => {
                 radios.reset();
                 twins.fill(Twin::default());
+                cloud.fill(CloudContext::default());
             }
         }
     }
@@ -267,6 +275,7 @@ impl Physics {
                 new_tokens: f64::from(request.new_tokens),
                 output_tokens: f64::from(request.output_tokens),
                 said_tokens: f64::from(request.context_tokens_before),
+                cloud_tokens: 0.0,
                 kept_tokens: 0.0,
                 fresh_tokens: 0.0,
                 edge_batch: 1,
@@ -394,7 +403,13 @@ impl Physics {
             station.loading.expected_s(&self.law.path, entry.model, bytes)
         };
         let twin = self.now.twins[self.twin_place(cell, facts.user)];
+        let cloud_tokens = self
+            .now
+            .cloud
+            .get(facts.user.index())
+            .map_or(0.0, |context| context.hit_tokens(service, facts.said_tokens, self.now_s));
         self.facts = Some(RequestFacts {
+            cloud_tokens,
             kept_tokens: found.context_tokens,
             fresh_tokens: found.fresh_tokens(entry.window_tokens),
             edge_batch: station.next_batch(service, &self.law),
@@ -425,6 +440,16 @@ impl Physics {
     pub(super) fn refresh_twin(&mut self, cell: CellId, user: UserId) {
         let place = self.twin_place(cell, user);
         self.now.twins[place].refresh(self.slot as u32);
+    }
+
+    /// The cloud has served a request, and keeps the conversation for a while.
+    pub(super) fn keep_in_cloud(&mut self, facts: &RequestFacts) {
+        if let (Some(cache), Some(context)) =
+            (self.law.cloud_cache, self.now.cloud.get_mut(facts.user.index()))
+        {
+            let tokens = facts.said_tokens + facts.new_tokens + facts.output_tokens;
+            context.keep(facts.service, tokens, self.now_s + cache.keeps_s);
+        }
     }
 
     /// Weights of so many bytes begin their way into the memory of a cell; returns the cost of that, waiting apart.
@@ -479,6 +504,7 @@ impl Physics {
         };
         if !now.radios.fits(&self.now.radios)
             || now.twins.len() != self.now.twins.len()
+            || now.cloud.len() != self.now.cloud.len()
             || now.handovers.max(now.num_clamped).max(now.num_cleared) > MOST_COUNTED
             || now.stations.len() != self.now.stations.len()
             || !now.stations.iter().all(is_sound)
@@ -563,7 +589,8 @@ impl World {
     /// ones.
     pub fn idle_user_bytes(&self) -> Option<usize> {
         let num_cells = self.serving.physics()?.now.stations.len();
-        Some(UserRadios::bytes_per_user(num_cells) + num_cells * size_of::<Twin>())
+        let cloud = if self.serving.physics()?.now.cloud.is_empty() { 0 } else { size_of::<CloudContext>() };
+        Some(UserRadios::bytes_per_user(num_cells) + num_cells * size_of::<Twin>() + cloud)
     }
 
     /// The requests of the present slot in the order of decision, with the numbers that do not depend on decisions; none in

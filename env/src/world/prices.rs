@@ -31,6 +31,7 @@ impl Physical {
             perception_flop: demands.perception_flop,
             token_bits: TOKEN_BITS,
             carried_tokens: if self.carries_context { facts.said_tokens } else { 0.0 },
+            cached_price_ratio: self.cloud_cache.map_or(1.0, |cache| cache.price_ratio),
             twin_factor: self.twin.grounding(facts.twin_age_slots),
             joining: None,
         }

@@ -7,7 +7,7 @@ use crate::counters::Counters;
 use crate::edition::Edition;
 use crate::placement::pipeline::{Stage, StageBill, price};
 use crate::placement::request::RequestFacts;
-use crate::placement::{Payload, Placement};
+use crate::placement::{Payload, Placement, Site};
 use crate::scenario::Scenario;
 use crate::units::{CellId, ServiceId};
 use crate::workload::arrivals::Batch;
@@ -92,6 +92,9 @@ impl Physics {
         // Rarely a newcomer makes others come in time: then nobody is late through it.
         outcome.counters.late = self.law.num_late(&bill, service).max(0.0) as u64;
         self.keep_air_busy(cell, placement, &bill);
+        if placement.sites().grounding == Site::Cloud {
+            self.keep_in_cloud(&facts);
+        }
         if placement.payload() != Payload::Nothing {
             self.refresh_twin(cell, facts.user);
         }
@@ -164,7 +167,7 @@ impl Physics {
     /// See [`World::input_cost`](super::World::input_cost).
     pub(super) fn input_cost(&self) -> f64 {
         let Some(facts) = self.facts else { return 0.0 };
-        let view = self.law.view(RequestFacts { twin_age_slots: None, ..facts });
+        let view = self.law.view(RequestFacts { twin_age_slots: None, cloud_tokens: 0.0, ..facts });
         let elsewhere =
             self.scenario.placements.iter().filter(|placement| {
                 !placement.needs_residency() && self.law.offers(facts.service, **placement)

@@ -131,9 +131,10 @@ const SECOND: Laws = Laws {
     perception_flop: [50e9, 0.0, 50e9],
 };
 /// What makes the second edition's world of the plain one.
-const SECOND_WORLD: [(&str, &str); 10] = [
+const SECOND_WORLD: [(&str, &str); 11] = [
     ("physical.edition", "2"),
     ("physical.carries_context", "true"),
+    ("physical.cloud.cache", "{ price_ratio = 0.1, keeps_s = 6.0 }"),
     ("thought.hidden_ratio", "0.5"),
     ("workload.sessions.turns.geometric.mean", "3.0"),
     ("workload.sessions.think_time", "{ exponential = { mean_s = 3.0 } }"),
@@ -177,6 +178,8 @@ struct Books {
     /// The second edition's.
     flight: InFlight,
     air_free_s: f64,
+    /// By user: the service that the cloud served last, the tokens said by then, and when it was asked.
+    cloud: BTreeMap<u32, (usize, f64, f64)>,
     held: [bool; 3],
     /// By service and user: tokens of context, and fresh ones.
     contexts: BTreeMap<(usize, u32), (f64, f64)>,
@@ -197,6 +200,8 @@ struct Seen {
     makes_late: u32,
     full: u32,
     brought: u32,
+    cloud: u32,
+    forgotten: u32,
     late: u32,
     old_twins: u32,
     contexts: u32,
@@ -238,6 +243,7 @@ impl Books {
             served: [0; 3],
             batch_waiting_s: [0.0; 3],
             flight: InFlight::default(),
+            cloud: BTreeMap::new(),
             air_free_s: 0.0,
             held: [false; 3],
             contexts: BTreeMap::new(),
@@ -292,7 +298,7 @@ impl Books {
             let batch = if self.laws.is_second { 1 } else { 1 + self.served[service] % 2 };
             (edge, fitting(kept), f64::from(batch))
         } else if is_cloud {
-            (&LLAMA, 0.0, 1.0)
+            (&LLAMA, facts.cloud_tokens, 1.0)
         } else {
             (&QWEN, 0.0, 1.0)
         };
@@ -308,7 +314,8 @@ impl Books {
         }
         let mut switching = 0.0;
         if is_edge || is_cloud {
-            let (up, down) = (bits + 32.0 * (n - hit), 6400.0);
+            let sent = if is_cloud { n } else { n - hit };
+            let (up, down) = (bits + 32.0 * sent, 6400.0);
             seconds[Stage::Uplink as usize] = up / rate;
             joules[Stage::Uplink as usize] = 0.1 * share * up / rate;
             seconds[Stage::Downlink as usize] = down / rate;
@@ -409,8 +416,8 @@ impl Books {
             quality: perception * grounding * alignment,
             money: match (is_cloud, is_split) {
                 // Prompt, answer; the cloud aligns by reading the answer once more, a split aligns on the device.
-                (true, false) => 1e-6 * n + 400e-6 + 200e-6,
-                (true, true) => 1e-6 * n + 400e-6,
+                (true, false) => 1e-6 * (n - 0.9 * hit) + 400e-6 + 200e-6,
+                (true, true) => 1e-6 * (n - 0.9 * hit) + 400e-6,
                 (false, _) => 0.0,
             },
             switching_beside_waiting: switching,
@@ -469,6 +476,9 @@ impl Books {
         let (user, now_s) = (facts.user.0, self.slot as f64 + facts.arrival_s);
         let latency_s: f64 = expected.seconds.iter().sum();
         self.seen.late += u32::from(latency_s > DEADLINE_S[service]);
+        if placement.name().contains("cloud") {
+            self.cloud.insert(user, (service, facts.said_tokens + 300.0, now_s));
+        }
         self.seen.makes_late += u32::from(expected.late > 1.0);
         if placement != Placement::Device {
             self.seen.waits_for_air += u32::from(self.air_free_s > now_s);
@@ -570,6 +580,13 @@ impl Books {
         let context = self.contexts.get(&(facts.service.index(), facts.user.0)).copied().unwrap_or_default();
         assert_eq!(facts.kept_tokens, context.0);
         assert!(self.laws.is_second || facts.said_tokens == 0.0, "one turn each");
+        let (of, tokens, at_s) = self.cloud.get(&facts.user.0).copied().unwrap_or((9, 0.0, 0.0));
+        let is_there = self.laws.is_second && of == facts.service.index() && now_s <= at_s + 6.0;
+        let cloud_tokens = if is_there { facts.said_tokens.min(tokens) } else { 0.0 };
+        assert_eq!(facts.cloud_tokens, cloud_tokens);
+        self.seen.cloud += u32::from(cloud_tokens > 0.0);
+        let is_late = of == facts.service.index() && now_s > at_s + 6.0 && facts.said_tokens > 0.0;
+        self.seen.forgotten += u32::from(is_late);
         assert_abs_diff_eq!(facts.fresh_tokens, context.1.min(8192.0), epsilon = 1e-9);
         let age = self.twins.get(&facts.user.0).map(|slot| (self.slot - slot) as u32);
         assert_eq!(facts.twin_age_slots, age);
@@ -657,7 +674,16 @@ fn check(env: &DecisionEnv, step: &Step, expected: &Expected) {
 #[test]
 fn the_second_edition_takes_and_costs_what_a_bookkeeper_of_its_formulas_computes() {
     let seen = play(&SECOND, 6, &SECOND_WORLD, 0.3);
-    let counts = [seen.loads, seen.shared, seen.late, seen.contexts, seen.texts, seen.brought];
+    let counts = [
+        seen.loads,
+        seen.shared,
+        seen.late,
+        seen.contexts,
+        seen.texts,
+        seen.brought,
+        seen.cloud,
+        seen.forgotten,
+    ];
     assert!(counts.iter().all(|&count| count > 0), "{seen:?}");
     let crowd = [&SECOND_WORLD[..], &[("physical.users", "20")]].concat();
     let seen = play(&SECOND, 3, &crowd, 0.7);

@@ -97,6 +97,7 @@ impl World {
             token_bits: 32.0,
             carried_tokens: 0.0,
             twin_factor: 0.7,
+            cached_price_ratio: 0.1,
             joining: None,
         }
     }
