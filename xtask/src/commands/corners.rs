@@ -49,7 +49,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
         for cv in &corner.cv {
             let (costs, gains) = measure(workspace, &corner, *cv)?;
             let Corner { world, seeds, decisions, .. } = &corner;
-            let _ = write!(csv, "{cv},{world},{seeds},{decisions}");
+            // A world has a comma in its name.
+            let _ = write!(csv, "{cv},\"{world}\",{seeds},{decisions}");
             for number in costs.iter().chain(&gains).flatten() {
                 let _ = write!(csv, ",{number:.5}");
             }
