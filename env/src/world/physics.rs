@@ -442,13 +442,17 @@ impl Physics {
         self.now.twins[place].refresh(self.slot as u32);
     }
 
-    /// The cloud has served a request, and keeps the conversation for a while.
-    pub(super) fn keep_in_cloud(&mut self, facts: &RequestFacts) {
-        if let (Some(cache), Some(context)) =
-            (self.law.cloud_cache, self.now.cloud.get_mut(facts.user.index()))
-        {
+    /// The cloud keeps what it has served for a while; of the conversation before a new one it has nothing for the new one.
+    pub(super) fn hear_in_cloud(&mut self, facts: &RequestFacts, is_served_there: bool) {
+        let (Some(cache), Some(context)) = (self.law.cloud_cache, self.now.cloud.get_mut(facts.user.index()))
+        else {
+            return;
+        };
+        if is_served_there {
             let tokens = facts.said_tokens + facts.new_tokens + facts.output_tokens;
             context.keep(facts.service, tokens, self.now_s + cache.keeps_s);
+        } else if facts.said_tokens == 0.0 {
+            *context = CloudContext::default();
         }
     }
 

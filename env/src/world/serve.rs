@@ -92,9 +92,7 @@ impl Physics {
         // Rarely a newcomer makes others come in time: then nobody is late through it.
         outcome.counters.late = self.law.num_late(&bill, service).max(0.0) as u64;
         self.keep_air_busy(cell, placement, &bill);
-        if placement.sites().grounding == Site::Cloud {
-            self.keep_in_cloud(&facts);
-        }
+        self.hear_in_cloud(&facts, placement.sites().grounding == Site::Cloud);
         if placement.payload() != Payload::Nothing {
             self.refresh_twin(cell, facts.user);
         }

@@ -134,7 +134,7 @@ const SECOND: Laws = Laws {
 const SECOND_WORLD: [(&str, &str); 11] = [
     ("physical.edition", "2"),
     ("physical.carries_context", "true"),
-    ("physical.cloud.cache", "{ price_ratio = 0.1, keeps_s = 6.0 }"),
+    ("physical.cloud.cache", "{ price_ratio = 0.1, keeps_s = 3.0 }"),
     ("thought.hidden_ratio", "0.5"),
     ("workload.sessions.turns.geometric.mean", "3.0"),
     ("workload.sessions.think_time", "{ exponential = { mean_s = 3.0 } }"),
@@ -478,6 +478,8 @@ impl Books {
         self.seen.late += u32::from(latency_s > DEADLINE_S[service]);
         if placement.name().contains("cloud") {
             self.cloud.insert(user, (service, facts.said_tokens + 300.0, now_s));
+        } else if facts.said_tokens == 0.0 {
+            self.cloud.remove(&user);
         }
         self.seen.makes_late += u32::from(expected.late > 1.0);
         if placement != Placement::Device {
@@ -581,11 +583,11 @@ impl Books {
         assert_eq!(facts.kept_tokens, context.0);
         assert!(self.laws.is_second || facts.said_tokens == 0.0, "one turn each");
         let (of, tokens, at_s) = self.cloud.get(&facts.user.0).copied().unwrap_or((9, 0.0, 0.0));
-        let is_there = self.laws.is_second && of == facts.service.index() && now_s <= at_s + 6.0;
+        let is_there = self.laws.is_second && of == facts.service.index() && now_s <= at_s + 3.0;
         let cloud_tokens = if is_there { facts.said_tokens.min(tokens) } else { 0.0 };
         assert_eq!(facts.cloud_tokens, cloud_tokens);
         self.seen.cloud += u32::from(cloud_tokens > 0.0);
-        let is_late = of == facts.service.index() && now_s > at_s + 6.0 && facts.said_tokens > 0.0;
+        let is_late = of == facts.service.index() && now_s > at_s + 3.0 && facts.said_tokens > 0.0;
         self.seen.forgotten += u32::from(is_late);
         assert_abs_diff_eq!(facts.fresh_tokens, context.1.min(8192.0), epsilon = 1e-9);
         let age = self.twins.get(&facts.user.0).map(|slot| (self.slot - slot) as u32);

@@ -40,6 +40,10 @@ fn world_of(edition: u32, rng: &mut SimRng) -> Arc<Scenario> {
         r#""edge", "cloud", "device""#
     };
     let sites = if num_cells == 2 { "sites.places.at_m = [[5.0, 10.0], [15.0, 10.0]]" } else { "" };
+    let hidden =
+        if edition == 2 { format!("hidden_ratio = {:?}", rng.random_range(0.0..2.0)) } else { String::new() };
+    let cloud_cache =
+        if edition == 2 && carries { "cache = { price_ratio = 0.1, keeps_s = 12.0 }" } else { "" };
     let mut text = format!(
         r#"
 name = "small"
@@ -53,6 +57,7 @@ tokens = 250.0
 paths = 1
 consensus_factor = {zeta:?}
 vanishing_thoughts_per_slot = {fade:?}
+{hidden}
 [memory]
 refresh = {refresh:?}
 shared_weights = {shares}
@@ -118,6 +123,7 @@ core_delay_ms = 50.0
 backhaul_gbit_per_s = 1.0
 currency_per_million_prompt_tokens = 1.0
 currency_per_million_output_tokens = 2.0
+{cloud_cache}
 [[physical.devices]]
 name = "phone"
 share = 1.0
@@ -136,7 +142,7 @@ cost_per_missed_deadline = {late:?}
 cost_per_store_gb = {store:?}
 "#,
         horizon = (26.0 / slot_s).ceil(),
-        refresh = if clears { "clear" } else { "evict" },
+        refresh = if clears || edition == 2 { "clear" } else { "evict" },
         scope = if has_users { "user" } else { "service" },
         drops = drops && has_users,
     );
