@@ -5,8 +5,11 @@
 //! all ways those are kept that no other beats in cost and in everything that is known, so that the least cost is exact.
 //!
 //! Assumptions: a context only grows and fades. An exhausted one is neither cleared nor taken away with its entry: that would leave less
-//! behind, and less is never better (see [`ask`](super::ask)). In the second edition it grows as soon as a request is accepted, not with its
-//! last token.
+//! behind, and less is never better (see [`ask`](super::ask)).
+//!
+//! In the second edition a context grows with the last token of an answer, which may come in any later slot, and after that of a later
+//! request: all that was added is there at once and does not fade, on top of the longest conversation that was brought along. For an answer
+//! brings `K <- max(K, S) + d`, and in whatever order answers end, `K <= max S + sum of d`.
 
 use super::ask::{Ask, Known, Pricing};
 
@@ -26,6 +29,8 @@ pub(super) struct Chain {
     ways: Vec<Way>,
     /// The slot of the last request.
     slot: u32,
+    /// Second edition: the most tokens that a request so far has brought along.
+    most_said_tokens: f64,
 }
 
 impl Chain {
@@ -40,8 +45,13 @@ impl Chain {
             let known = Known { seen: ask.seen_at_best, ..Known::default() };
             (self.ways, self.slot) = (vec![Way { cost: 0.0, known }], ask.slot);
         }
-        let fade_tokens = pricing.scenario.service(ask.facts.service).fade_tokens;
-        let law = pricing.law.context_law(pricing.scenario.context_law(ask.facts.service), &ask.facts);
+        let in_any_order = pricing.law.answers_together();
+        let fade_tokens =
+            if in_any_order { 0.0 } else { pricing.scenario.service(ask.facts.service).fade_tokens };
+        let mut law = pricing.law.context_law(pricing.scenario.context_law(ask.facts.service), &ask.facts);
+        let said_before = self.most_said_tokens;
+        self.most_said_tokens = said_before.max(law.said_tokens);
+        law.said_tokens = 0.0;
         let mut ways = Vec::with_capacity(3 * self.ways.len());
         for &Way { cost, mut known } in &self.ways {
             for _ in (self.slot..ask.slot).take_while(|_| fade_tokens > 0.0) {
@@ -55,8 +65,11 @@ impl Chain {
             if !pricing.law.carries_context {
                 thought.context_tokens = 0.0; // it decides nothing, and tells no ways apart
             }
+            let mut found = known;
+            found.thought.context_tokens += said_before;
+            found.thought.age_tokens += said_before;
             ways.push(Way {
-                cost: cost + pricing.at_edge(ask, known, load_s),
+                cost: cost + pricing.at_edge(ask, found, load_s),
                 known: Known { thought, seen: now },
             });
             if !is_loading {
