@@ -10,8 +10,8 @@
 //! Symbols: `S` tokens of the conversation before the request, `n_in` its prompt, `p` the price of a token, `rho` the price of a token that is
 //! there as a share of it.
 //!
-//! Assumptions: one conversation of a user at a time, that of their last service; the whole text is sent all the same. A client that goes
-//! away and comes back pays in full.
+//! Assumptions: one conversation of a user at a time, that of their last service; where another site serves the first turn of a new one, the
+//! cloud has nothing for it. The whole text is sent all the same. A client that goes away and comes back pays in full.
 //!
 //! Source: MODEL 9.1; providers price cached tokens at a tenth and keep them for some minutes (prompt caching, 2024).
 

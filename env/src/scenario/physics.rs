@@ -126,7 +126,8 @@ pub struct Physical {
     pub twin: TwinLaw,
     /// Hidden tokens that a turn adds for each that is said.
     hidden_ratio: f64,
-    pub(crate) cloud_cache: Option<CloudCacheConfig>,
+    /// What the cloud keeps of conversations; `None` where it computes all prompts anew.
+    pub cloud_cache: Option<CloudCacheConfig>,
     /// Whether device and cloud are sent the context of a request.
     pub carries_context: bool,
     pub(crate) weights: WeightsConfig,

@@ -7,9 +7,9 @@ use std::path::Path;
 /// 850 in cli, its environments and wheels 150 in xtask. Bounds and regret added 830, cache rules on traces of objects 1,210; looking
 /// ahead, and forgetting what must not be seen, 800; the worth of the age of thought 780; bounds of physical worlds 450; thoughts that vary,
 /// the memory of users and the rules about contexts 580. Vectors of environments and illegal actions took 60, constants of a device from its
-/// measured times 250, and scenarios that inherit and have models and devices of their own 190. PPOs at the corners of a map took 110; the second edition of the
-/// physical world so far 1,250 (batches in flight and what requests add to them, the air of a cell, what was said, the cloud's cache, and their
-/// entries in rows), of which what it replaces goes once the shipped worlds play it. A change that needs more says why.
+/// measured times 250, and scenarios that inherit and have models and devices of their own 190. PPOs at the corners of a map took 110; the
+/// second edition of the physical world so far 1,250 (batches in flight and what requests add to them, the air of a cell, what was said, the
+/// cloud's cache, and their entries in rows), of which what it replaces goes once the shipped worlds play it. A change that needs more says why.
 const MOST: usize = 43_540;
 
 /// Rust and Python of a crate, but for tests: folders `tests`, `fixtures` and `fuzz`, files `tests.rs` and `*_tests.rs`, and items behind

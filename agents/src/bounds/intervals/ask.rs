@@ -21,7 +21,7 @@
 //!   longer than it computes, as every device of the catalogue does with .2 bytes a weight or more.
 //! - In the second edition charges add up to what all requests take in the end, and each takes no less than alone: nobody reads, writes or
 //!   sends faster in company. Only energy is shared, at most as in the greatest batch for all of its answer, and nobody waits for another (`r = 0`).
-//! - In the second edition the cloud still has the whole conversation.
+//! - A cloud that keeps conversations still has the whole of this one.
 //! - The batch that it joins has at most `N` requests, as batches are of one service and slot; the cheapest size is taken.
 
 use thoughtcache_env::placement::pipeline::{StageBill, price};
@@ -72,7 +72,7 @@ pub(super) struct Pricing<'a> {
 impl Pricing<'_> {
     /// The least costs where no weights are needed at the cell: in placements that show it nothing of the user, and in those that do.
     pub(super) fn elsewhere(&self, ask: &Ask, seen: Option<u32>) -> [f64; 2] {
-        let cloud_tokens = if self.law.answers_together() { ask.facts.said_tokens } else { 0.0 };
+        let cloud_tokens = self.law.cloud_cache.map_or(0.0, |_| ask.facts.said_tokens);
         let facts = RequestFacts { twin_age_slots: age_slots(ask, seen), cloud_tokens, ..ask.facts };
         let mut least = [f64::INFINITY; 2];
         for placement in self.placements(ask, false) {
